@@ -1,0 +1,26 @@
+//! Generates the wire types without `protoc`: protox compiles the .proto files in Rust.
+
+use std::{error::Error, path::PathBuf};
+
+use prost::Message;
+
+const FILES: [&str; 1] = ["scriptwatch/ingest/v1/ingest.proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let descriptors = protox::compile(FILES, ["proto"])?;
+    let bytes = descriptors.encode_to_vec();
+    std::fs::write(out.join("descriptors.bin"), &bytes)?;
+
+    tonic_prost_build::configure()
+        .compile_well_known_types(true)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .btree_map(".")
+        .compile_fds(descriptors)?;
+    pbjson_build::Builder::new()
+        .register_descriptors(&bytes)?
+        .btree_map(["."])
+        .build(&[".google.cloud.securitycenter.v2", ".scriptwatch.ingest.v1"])?;
+    Ok(())
+}

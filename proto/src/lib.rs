@@ -1,0 +1,38 @@
+//! The wire types: Security Command Center's finding (a subset with the public API's names and numbers) and
+//! the ingest service between sensor and collector.
+//!
+//! Every message also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
+//! names that SCC's JSON uses.
+
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
+mod generated {
+    // The generated code names its neighbours by package, so the modules nest as packages do.
+    pub mod google {
+        pub mod cloud {
+            pub mod securitycenter {
+                pub mod v2 {
+                    tonic::include_proto!("google.cloud.securitycenter.v2");
+                    include!(concat!(env!("OUT_DIR"), "/google.cloud.securitycenter.v2.serde.rs"));
+                }
+            }
+        }
+    }
+    pub mod scriptwatch {
+        pub mod ingest {
+            pub mod v1 {
+                tonic::include_proto!("scriptwatch.ingest.v1");
+                include!(concat!(env!("OUT_DIR"), "/scriptwatch.ingest.v1.serde.rs"));
+            }
+        }
+    }
+}
+
+/// `google.cloud.securitycenter.v2`, the subset this product fills.
+pub use generated::google::cloud::securitycenter::v2 as scc;
+/// `scriptwatch.ingest.v1`.
+pub use generated::scriptwatch::ingest::v1 as ingest;
+/// Well-known types as they appear in the messages.
+pub use pbjson_types as well_known;
+
+/// The encoded `FileDescriptorSet`, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,103 @@
+//! The maps, and the two questions every hook asks of them.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use sensor_ebpf::{
+    counter,
+    event::{Header, Read, Record},
+    limit::{EXES_MAX, LINE_BYTES, PIDS_PER_PAGE, PID_PAGES, SHELLS_MAX},
+    map::{FileKey, Shell},
+};
+
+/// Records for userspace. The size is set when the programs are loaded.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(16 * 1024 * 1024, 0);
+
+/// Followed processes by thread group id.
+#[map]
+pub(crate) static SHELLS: HashMap<u32, Shell> = HashMap::with_max_entries(SHELLS_MAX, 0);
+
+/// One byte a process: is it followed? An array lookup is inlined by the JIT, so a process that is no shell
+/// pays a few instructions where a hash lookup would cost it tens of nanoseconds.
+#[map]
+pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries(PID_PAGES, 0);
+
+/// Class of executables, written by userspace.
+#[map]
+pub(crate) static EXES: LruHashMap<FileKey, u32> = LruHashMap::with_max_entries(EXES_MAX, 0);
+
+/// Bytes read one by one and not yet handed over, by thread group id.
+#[map]
+pub(crate) static LINES: HashMap<u32, Record<Read, LINE_BYTES>> = HashMap::with_max_entries(4096, 0);
+
+/// A zeroed line to insert from; too large for the BPF stack.
+#[map]
+pub(crate) static EMPTY_LINE: PerCpuArray<Record<Read, LINE_BYTES>> = PerCpuArray::with_max_entries(1, 0);
+
+/// `sensor_ebpf::counter` indexes.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
+
+#[inline(always)]
+pub(crate) fn count(index: u32, n: u64) {
+    if let Some(value) = COUNTERS.get_ptr_mut(index) {
+        unsafe { *value += n };
+    }
+}
+
+#[inline(always)]
+fn followed_byte(tgid: u32) -> Option<*mut u8> {
+    let page = FOLLOWED.get_ptr_mut(tgid / PIDS_PER_PAGE as u32)?;
+    Some(unsafe { page.cast::<u8>().add(tgid as usize % PIDS_PER_PAGE) })
+}
+
+/// Is this process followed?
+#[inline(always)]
+pub(crate) fn is_followed(tgid: u32) -> bool {
+    followed_byte(tgid).is_some_and(|byte| unsafe { *byte } != 0)
+}
+
+#[inline(always)]
+pub(crate) fn set_followed(tgid: u32, value: u8) {
+    if let Some(byte) = followed_byte(tgid) {
+        unsafe { *byte = value };
+    }
+}
+
+/// Starts to follow; false when the table is full.
+#[inline(always)]
+pub(crate) fn follow(tgid: u32, shell: &Shell) -> bool {
+    if SHELLS.insert(tgid, shell, 0).is_err() {
+        count(counter::SHELLS_FULL, 1);
+        return false;
+    }
+    set_followed(tgid, 1);
+    true
+}
+
+/// Stops following.
+#[inline(always)]
+pub(crate) fn unfollow(tgid: u32) {
+    set_followed(tgid, 0);
+    let _ = SHELLS.remove(tgid);
+    let _ = LINES.remove(tgid);
+}
+
+/// A header for an event of `tgid`, taking over the count of events lost before it.
+#[inline(always)]
+pub(crate) fn header(kind: u16, tgid: u32, shell: &mut Shell) -> Header {
+    let lost = shell.lost;
+    shell.lost = 0;
+    Header {
+        kind,
+        flags: 0,
+        tgid,
+        time_ns: unsafe { aya_ebpf::helpers::bpf_ktime_get_boot_ns() },
+        exec_ns: shell.exec_ns,
+        cgroup: unsafe { aya_ebpf::helpers::bpf_get_current_cgroup_id() },
+        lost,
+        len: 0,
+    }
+}

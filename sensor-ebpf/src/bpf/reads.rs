@@ -1,0 +1,170 @@
+//! What a shell read: shared by the hooks of both tiers, which differ only in how they come by the arguments.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use sensor_ebpf::{
+    counter,
+    event::{Header, Read, Record, FLAG_GATHERED, KIND_PATH, KIND_READ, PATH_FILE},
+    limit::{CHUNKS_PER_READ, LINE_BYTES},
+    map::{Shell, EXE_OTHER},
+};
+
+use crate::{
+    emit,
+    kernel::{device, field, file_of_fd, offset},
+    maps::{count, header, unfollow, EMPTY_LINE, EVENTS, EXES, LINES, SHELLS},
+    path,
+};
+
+const S_IFMT: u32 = 0o170_000;
+const S_IFREG: u32 = 0o100_000;
+/// Shells move the descriptor of their script up to here or above.
+const SCRIPT_FD_MIN: i32 = 10;
+/// bash looks at the first bytes of a script to see whether it is a binary.
+const SNIFF_BYTES: u64 = 80;
+/// Where the position is unknown.
+const NO_POSITION: i64 = -1;
+
+/// A `read(2)` of a followed process that returned `ret` bytes.
+#[inline(always)]
+pub(crate) fn on_read(tgid: u32, fd: i32, buffer: u64, asked: u64, ret: i64) {
+    if ret < 0 || fd < 0 {
+        return;
+    }
+    let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return };
+    let shell = unsafe { &mut *shell };
+    if shell.class != sensor_ebpf::map::EXE_SHELL {
+        // Not classified when it was executed: userspace may have done so since.
+        match unsafe { EXES.get(shell.exe) } {
+            Some(&EXE_OTHER) => {
+                unfollow(tgid);
+                return;
+            }
+            Some(&class) => shell.class = class,
+            None => {}
+        }
+    }
+
+    let file = file_of_fd(fd as u32);
+    if file == 0 {
+        return;
+    }
+    let inode: u64 = field(file, offset!(file_inode));
+    let mode = u32::from(field::<u16>(inode, offset!(inode_mode)));
+    let regular = mode & S_IFMT == S_IFREG;
+    let size: u64 = field(inode, offset!(inode_size));
+    // The position was moved by this read already.
+    let pos = if regular { field::<i64>(file, offset!(file_pos)) - ret } else { NO_POSITION };
+
+    let script_fd = fd == 0 || fd >= SCRIPT_FD_MIN;
+    let whole_or_sniff = regular && pos == 0 && (asked == size || asked == SNIFF_BYTES);
+    let ino: u64 = field(inode, offset!(inode_ino));
+    if whole_or_sniff && asked == SNIFF_BYTES {
+        shell.sniffed_ino = ino;
+    }
+    // The last: with a low limit on open files bash cannot move its script's descriptor up.
+    if !script_fd && !whole_or_sniff && !(regular && ino == shell.sniffed_ino) {
+        return;
+    }
+
+    let body = Read {
+        ino,
+        size,
+        pos,
+        ret: ret as u64,
+        count: asked,
+        dev: device(inode),
+        mode,
+        fd,
+        reserved: 0,
+    };
+    if !regular && asked == 1 && ret == 1 {
+        gather(tgid, shell, body, buffer);
+        return;
+    }
+    flush(tgid, shell);
+    if regular && pos == 0 {
+        let header = header(KIND_PATH, tgid, shell);
+        path::send(shell, header, PATH_FILE, file);
+    }
+    if ret == 0 {
+        let header = header(KIND_READ, tgid, shell);
+        emit::bare(shell, header, body);
+        return;
+    }
+    emit::train::<_, CHUNKS_PER_READ>(shell, KIND_READ, tgid, buffer, ret as usize, |at| Read {
+        pos: if regular { pos + at as i64 } else { NO_POSITION },
+        ..body
+    });
+}
+
+/// Keeps one byte back until its line is whole: bash reads a pipe byte by byte, and an event for each would
+/// cost it dearly.
+#[inline(always)]
+fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
+    let mut line = LINES.get_ptr_mut(tgid);
+    if let Some(other) = line {
+        let other = unsafe { &mut *other };
+        if other.header.len != 0 && (other.body.ino != body.ino || other.body.fd != body.fd) {
+            flush(tgid, shell);
+        }
+    } else if let Some(empty) = EMPTY_LINE.get_ptr(0) {
+        let _ = LINES.insert(tgid, unsafe { &*empty }, 0);
+        line = LINES.get_ptr_mut(tgid);
+    }
+    let Some(line) = line else {
+        count(counter::LINES_FULL, 1);
+        let header = header(KIND_READ, tgid, shell);
+        emit::user_bytes(shell, header, body, buffer, 1);
+        return;
+    };
+    let line = unsafe { &mut *line };
+    let mut byte = 0u8;
+    if unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) } != 0 {
+        count(counter::SHORT_READ, 1);
+        shell.lost += 1;
+        return;
+    }
+    if line.header.len == 0 {
+        line.body = body;
+    }
+    let at = line.header.len as usize;
+    if at < LINE_BYTES {
+        line.payload[at] = byte;
+        line.header.len = at as u32 + 1;
+    }
+    if byte == b'\n' || at + 1 >= LINE_BYTES {
+        hand_over(tgid, shell, line);
+    }
+}
+
+/// Hands over what was gathered and not yet sent: before a fork, an exec, the end, or another kind of read.
+#[inline(always)]
+pub(crate) fn flush(tgid: u32, shell: &mut Shell) {
+    if let Some(line) = LINES.get_ptr_mut(tgid) {
+        let line = unsafe { &mut *line };
+        if line.header.len != 0 {
+            hand_over(tgid, shell, line);
+        }
+    }
+}
+
+#[inline(always)]
+fn hand_over(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
+    let len = line.header.len;
+    let mut header: Header = header(KIND_READ, tgid, shell);
+    header.flags = FLAG_GATHERED;
+    header.len = len;
+    line.header = header;
+    line.body.ret = u64::from(len);
+    const FIXED: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
+    let mut bytes = FIXED + u64::from(len);
+    if bytes > size_of::<Record<Read, LINE_BYTES>>() as u64 {
+        bytes = size_of::<Record<Read, LINE_BYTES>>() as u64;
+    }
+    let record = unsafe { core::slice::from_raw_parts((&raw const *line).cast::<u8>(), bytes as usize) };
+    if EVENTS.output::<[u8]>(record, 0).is_ok() {
+        } else {
+        emit::lose(shell, &header);
+    }
+    line.header.len = 0;
+}

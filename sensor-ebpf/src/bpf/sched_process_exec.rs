@@ -1,0 +1,141 @@
+//! `sched_process_exec`: a new image is in place and its arguments are on its stack.
+
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
+        generated::bpf_probe_read_kernel_str,
+    },
+    macros::raw_tracepoint,
+    programs::RawTracePointContext,
+    EbpfContext,
+};
+use sensor_ebpf::{
+    counter,
+    event::{
+        Chunk, Exec, Exit, Header, Record, EXIT_REPLACED, FLAG_UNFOLLOWED, KIND_ARGS, KIND_EXEC,
+        KIND_EXIT, KIND_PATH, PATH_EXE,
+    },
+    limit::{CHUNKS_PER_ARGV, EXEC_NAME_BYTES},
+    map::{Shell, EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN},
+};
+
+use crate::{
+    emit,
+    kernel::{field, file_key, offset},
+    maps::{count, follow, header, is_followed, unfollow, EVENTS, EXES, SHELLS},
+    multicall, path,
+    reads::flush,
+};
+
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
+    let args = ctx.as_ptr() as *const u64;
+    let (task, bprm) = unsafe { (*args, *args.add(2)) };
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let file: u64 = field(bprm, offset!(bprm_file));
+    let exe = file_key(file);
+    let mut class = unsafe { EXES.get(exe) }.copied().unwrap_or(EXE_UNKNOWN);
+    if class == EXE_MULTICALL {
+        class = if multicall::calls_a_shell(task) { EXE_SHELL } else { EXE_OTHER };
+    }
+
+    if is_followed(tgid) {
+        leave(tgid, class == EXE_OTHER);
+    }
+    if class == EXE_OTHER {
+        return 0;
+    }
+    count(counter::EXECS, 1);
+    let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
+    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0 };
+    let followed = follow(tgid, &fresh);
+    // Account losses in the table where it holds the process, so that the next event carries them.
+    let shell = match SHELLS.get_ptr_mut(tgid) {
+        Some(shell) if followed => unsafe { &mut *shell },
+        _ => &mut fresh,
+    };
+    announce(shell, task, bprm, tgid, followed);
+    let path_header = header(KIND_PATH, tgid, shell);
+    path::send(shell, path_header, PATH_EXE, file);
+    arguments(shell, task, tgid);
+    0
+}
+
+/// The image that was followed under this id is gone.
+#[inline(always)]
+fn leave(tgid: u32, replaced_by_other: bool) {
+    if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
+        let shell = unsafe { &mut *shell };
+        flush(tgid, shell);
+        let header = header(KIND_EXIT, tgid, shell);
+        emit::bare(shell, header, Exit { how: EXIT_REPLACED, status: 0 });
+    }
+    if replaced_by_other {
+        unfollow(tgid);
+    }
+}
+
+/// Sends the exec record.
+#[inline(always)]
+fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) {
+    let ids = bpf_get_current_uid_gid();
+    let lost = shell.lost;
+    shell.lost = 0;
+    let head = Header {
+        kind: KIND_EXEC,
+        flags: if followed { 0 } else { FLAG_UNFOLLOWED },
+        tgid,
+        time_ns: shell.exec_ns,
+        exec_ns: shell.exec_ns,
+        cgroup: unsafe { bpf_get_current_cgroup_id() },
+        lost,
+        len: 0,
+    };
+    let Some(mut entry) = EVENTS.reserve::<Record<Exec, 0>>(0) else {
+        emit::lose(shell, &head);
+        return;
+    };
+    let record = entry.as_mut_ptr();
+    let mm: u64 = field(task, offset!(task_mm));
+    let start: u64 = field(mm, offset!(mm_arg_start));
+    let end: u64 = field(mm, offset!(mm_arg_end));
+    let parent: u64 = field(task, offset!(task_real_parent));
+    let pid: u64 = field(task, offset!(task_thread_pid));
+    let level: u32 = field(pid, offset!(pid_level));
+    let upid = pid + u64::from(offset!(pid_numbers)) + u64::from(level) * u64::from(offset!(upid_bytes));
+    let filename: u64 = field(bprm, offset!(bprm_filename));
+    let interp: u64 = field(bprm, offset!(bprm_interp));
+    unsafe {
+        (&raw mut (*record).header).write(head);
+        let body = &raw mut (*record).body;
+        (*body).exe = shell.exe;
+        (*body).start_ns = field(task, offset!(task_start_boottime));
+        (*body).ppid = field(parent, offset!(task_tgid));
+        (*body).uid = ids as u32;
+        (*body).gid = (ids >> 32) as u32;
+        (*body).ns_pid = field(upid, 0);
+        (*body).args_len = (end - start) as u32;
+        (*body).class = shell.class;
+        let bytes = EXEC_NAME_BYTES as u32;
+        bpf_probe_read_kernel_str((&raw mut (*body).filename).cast(), bytes, filename as *const _);
+        bpf_probe_read_kernel_str((&raw mut (*body).interp).cast(), bytes, interp as *const _);
+    }
+    entry.submit(0);
+}
+
+/// Sends the argument vector from the new image's stack: what the program will really see, out of reach of
+/// other threads of the caller.
+#[inline(always)]
+fn arguments(shell: &mut Shell, task: u64, tgid: u32) {
+    let mm: u64 = field(task, offset!(task_mm));
+    let start: u64 = field(mm, offset!(mm_arg_start));
+    let end: u64 = field(mm, offset!(mm_arg_end));
+    if end <= start {
+        return;
+    }
+    let total = (end - start) as usize;
+    emit::train::<_, CHUNKS_PER_ARGV>(shell, KIND_ARGS, tgid, start, total, |at| Chunk {
+        offset: at as u32,
+        total: total as u32,
+    });
+}

@@ -1,0 +1,32 @@
+//! `sched_process_exit`: a followed process is over.
+
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext, EbpfContext,
+};
+use sensor_ebpf::event::{Exit, EXIT_ENDED, KIND_EXIT};
+
+use crate::{
+    emit,
+    kernel::{field, offset},
+    maps::{header, is_followed, unfollow, SHELLS},
+    reads::flush,
+};
+
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
+    let ids = bpf_get_current_pid_tgid();
+    let tgid = (ids >> 32) as u32;
+    if ids as u32 != tgid || !is_followed(tgid) {
+        return 0;
+    }
+    if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
+        let shell = unsafe { &mut *shell };
+        flush(tgid, shell);
+        let task = unsafe { *(ctx.as_ptr() as *const u64) };
+        let status: u32 = field(task, offset!(task_exit_code));
+        let head = header(KIND_EXIT, tgid, shell);
+        emit::bare(shell, head, Exit { how: EXIT_ENDED, status });
+    }
+    unfollow(tgid);
+    0
+}

@@ -1,0 +1,37 @@
+//! `sched_process_fork`: a subshell goes on reading where its parent stood, so it is followed too.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext, EbpfContext};
+use sensor_ebpf::{
+    event::{Fork, KIND_FORK},
+    map::Shell,
+};
+
+use crate::{
+    emit,
+    kernel::{field, offset},
+    maps::{follow, header, is_followed, SHELLS},
+    reads::flush,
+};
+
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
+    let args = ctx.as_ptr() as *const u64;
+    let (parent, child) = unsafe { (*args, *args.add(1)) };
+    let tgid: u32 = field(parent, offset!(task_tgid));
+    if !is_followed(tgid) {
+        return 0;
+    }
+    let child_tgid: u32 = field(child, offset!(task_tgid));
+    if child_tgid == tgid {
+        // A thread.
+        return 0;
+    }
+    let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
+    let shell = unsafe { &mut *shell };
+    flush(tgid, shell);
+    let head = header(KIND_FORK, tgid, shell);
+    emit::bare(shell, head, Fork { child: child_tgid, reserved: 0 });
+    let copy = Shell { lost: 0, ..*shell };
+    follow(child_tgid, &copy);
+    0
+}

@@ -1,0 +1,29 @@
+//! What the kernel half counts, by cause. Indexes into the per-CPU array `COUNTERS`.
+
+/// Events lost because the ring buffer was full.
+pub const RING_FULL: u32 = 0;
+/// Shells not followed because the table of shells was full.
+pub const SHELLS_FULL: u32 = 1;
+/// Byte-wise reads handed over singly because the table of partial lines was full.
+pub const LINES_FULL: u32 = 2;
+/// Bytes cut because one read or one argument vector was longer than a record train.
+pub const CUT_BYTES: u32 = 3;
+/// Reads whose user memory could not be copied.
+pub const SHORT_READ: u32 = 4;
+/// Executions seen of programs that are shells or not yet classified.
+pub const EXECS: u32 = 5;
+/// Reads whose arguments could not be found.
+pub const NO_REGISTERS: u32 = 6;
+/// How many counters there are.
+pub const COUNT: u32 = 7;
+
+/// The counters' names as telemetry shows them, in index order.
+pub const NAMES: [&str; COUNT as usize] = [
+    "ring_full",
+    "shells_full",
+    "lines_full",
+    "cut_bytes",
+    "short_read",
+    "execs",
+    "no_registers",
+];

@@ -1,0 +1,168 @@
+//! The records in the ring buffer. Each begins with a [`Header`]; `kind` says what follows.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{
+    limit::{EXEC_NAME_BYTES, PATH_BYTES, NAME_BYTES},
+    map::FileKey,
+};
+
+/// A shell, or a program not yet classified, was executed. Body: [`Exec`].
+pub const KIND_EXEC: u16 = 1;
+/// A piece of its argument vector. Body: [`Chunk`], then bytes (NUL-separated arguments).
+pub const KIND_ARGS: u16 = 2;
+/// A shell read something that may be script. Body: [`Read`], then bytes.
+pub const KIND_READ: u16 = 3;
+/// Where a file lies. Body: [`Path`], then components from the leaf to the root, each ended by NUL.
+pub const KIND_PATH: u16 = 4;
+/// A followed process forked. Body: [`Fork`].
+pub const KIND_FORK: u16 = 5;
+/// A followed process ended or became another program. Body: [`Exit`].
+pub const KIND_EXIT: u16 = 6;
+
+/// The read was of single bytes, gathered in the kernel.
+pub const FLAG_GATHERED: u16 = 1;
+/// This record's payload is not the whole read or vector: more chunks follow.
+pub const FLAG_MORE: u16 = 2;
+/// The rest of the read or vector was cut.
+pub const FLAG_CUT: u16 = 4;
+/// The process could not be put into the table of shells: its reads will not arrive.
+pub const FLAG_UNFOLLOWED: u16 = 8;
+
+/// What every record begins with. 40 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Header {
+    /// One of the `KIND_*` constants.
+    pub kind: u16,
+    /// `FLAG_*` bits.
+    pub flags: u16,
+    /// Thread group id in the initial PID namespace.
+    pub tgid: u32,
+    /// Boot time in nanoseconds.
+    pub time_ns: u64,
+    /// Boot time of the `execve` that started the image, ns; with `tgid` it names the image.
+    pub exec_ns: u64,
+    /// Id of the cgroup v2 the process is in.
+    pub cgroup: u64,
+    /// Events of this process that were lost since the last one that arrived.
+    pub lost: u32,
+    /// Bytes of payload behind the body.
+    pub len: u32,
+}
+
+/// Body of [`KIND_EXEC`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Exec {
+    /// The executable: for a script, its interpreter.
+    pub exe: FileKey,
+    /// When the process was forked, boot time in ns.
+    pub start_ns: u64,
+    /// Parent's thread group id.
+    pub ppid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// Process id in the innermost PID namespace.
+    pub ns_pid: u32,
+    /// Length of the argument vector in bytes, terminating NULs included.
+    pub args_len: u32,
+    /// `EXE_*` class known to the kernel.
+    pub class: u32,
+    /// Path given to `execve`; for `#!` scripts the script's. NUL-terminated, cut at the array's length.
+    pub filename: [u8; EXEC_NAME_BYTES],
+    /// Path of the interpreter; equals `filename` when there is none.
+    pub interp: [u8; EXEC_NAME_BYTES],
+}
+
+/// Body of [`KIND_ARGS`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Chunk {
+    /// Where the payload starts in the argument vector, bytes.
+    pub offset: u32,
+    /// Length of the whole vector, bytes.
+    pub total: u32,
+}
+
+/// Body of [`KIND_READ`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Read {
+    /// Inode number of what was read.
+    pub ino: u64,
+    /// Size of the file at that moment, bytes.
+    pub size: u64,
+    /// File position of the payload's first byte; -1 where there is none (pipe, socket, terminal).
+    pub pos: i64,
+    /// What `read(2)` returned in all, bytes; 0 is the end of the file.
+    pub ret: u64,
+    /// Bytes asked for.
+    pub count: u64,
+    /// Device number.
+    pub dev: u32,
+    /// `i_mode` of the inode (`S_IF*`).
+    pub mode: u32,
+    /// File descriptor.
+    pub fd: i32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// [`Path::purpose`]: the executable of the last [`KIND_EXEC`].
+pub const PATH_EXE: u32 = 1;
+/// [`Path::purpose`]: a file being read.
+pub const PATH_FILE: u32 = 2;
+
+/// Body of [`KIND_PATH`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Path {
+    /// Inode number of the file.
+    pub ino: u64,
+    /// Its device number.
+    pub dev: u32,
+    /// `PATH_EXE` or `PATH_FILE`.
+    pub purpose: u32,
+}
+
+/// Body of [`KIND_FORK`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Fork {
+    /// Thread group id of the child.
+    pub child: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// [`Exit::how`]: the process ended.
+pub const EXIT_ENDED: u32 = 0;
+/// [`Exit::how`]: it executed a program that is no shell.
+pub const EXIT_REPLACED: u32 = 1;
+
+/// Body of [`KIND_EXIT`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Exit {
+    /// `EXIT_ENDED` or `EXIT_REPLACED`.
+    pub how: u32,
+    /// Wait status as the kernel keeps it.
+    pub status: u32,
+}
+
+/// A record of a body and up to `N` payload bytes, as the programs reserve it.
+#[repr(C)]
+pub struct Record<B, const N: usize> {
+    /// What every record begins with.
+    pub header: Header,
+    /// What the kind says.
+    pub body: B,
+    /// `header.len` bytes of it are valid.
+    pub payload: [u8; N],
+}
+
+/// A path record: room for one more component behind the bound that the verifier checks.
+pub type PathRecord = Record<Path, { PATH_BYTES + NAME_BYTES }>;

@@ -1,0 +1,32 @@
+//! Sizes that both halves rely on. Units are in the names.
+
+/// Bytes of one read or argument chunk that travel in one ring buffer record.
+pub const CHUNK_BYTES: usize = 32 * 1024;
+/// Payload of the large record size; a block as shells read them fits.
+pub const CHUNK_LARGE_BYTES: usize = 8 * 1024;
+/// Payload of the middle record size; most script files fit.
+pub const CHUNK_MEDIUM_BYTES: usize = 2 * 1024;
+/// Payload of the small record size; `-c` commands and single lines fit.
+pub const CHUNK_SMALL_BYTES: usize = 256;
+/// Chunks handed over of a single `read(2)`; what is beyond is counted as cut.
+pub const CHUNKS_PER_READ: usize = 40;
+/// Chunks handed over of one argument vector. `MAX_ARG_STRLEN` lets one argument hold 128 KiB.
+pub const CHUNKS_PER_ARGV: usize = 10;
+/// Bytes of a pipe that are gathered before they are handed over, when a shell reads it byte by byte.
+pub const LINE_BYTES: usize = 512;
+/// Bytes of a path record's component buffer.
+pub const PATH_BYTES: usize = 4096;
+/// Longest file name component (`NAME_MAX` and its NUL).
+pub const NAME_BYTES: usize = 256;
+/// Directory levels and mount crossings walked for one path.
+pub const PATH_STEPS: usize = 64;
+/// Bytes kept of the path given to `execve` and of the interpreter's.
+pub const EXEC_NAME_BYTES: usize = 256;
+/// Shell processes followed at once.
+pub const SHELLS_MAX: u32 = 16_384;
+/// Executables whose class is remembered in the kernel.
+pub const EXES_MAX: u32 = 16_384;
+/// `pid_max` can be at most 2^22; one byte a process says whether it is a shell.
+pub const PID_PAGES: u32 = 1024;
+/// Processes a page of that table covers.
+pub const PIDS_PER_PAGE: usize = 4096;

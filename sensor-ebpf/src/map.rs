@@ -1,0 +1,54 @@
+//! Keys and values of the maps that userspace writes or reads.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Names a file's content version: an executable that is overwritten in place gets another key, because its
+/// change time moves and cannot be set back from userspace.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+pub struct FileKey {
+    /// Inode number.
+    pub ino: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Change time, seconds.
+    pub ctime_s: u64,
+    /// Change time, nanoseconds part.
+    pub ctime_ns: u32,
+    /// Device number as the kernel encodes it (major in the upper 12 bits, minor in the lower 20).
+    pub dev: u32,
+}
+
+/// Class of an executable not yet looked at: its reads are captured until userspace has classified it.
+pub const EXE_UNKNOWN: u32 = 0;
+/// A shell.
+pub const EXE_SHELL: u32 = 1;
+/// Not a shell.
+pub const EXE_OTHER: u32 = 2;
+
+/// A binary of many programs (busybox): a shell when it is called by a shell's name.
+pub const EXE_MULTICALL: u32 = 3;
+
+/// A followed process, keyed by its thread group id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Shell {
+    /// Time of the `execve` that started this image (boot time, ns). With the tgid it names the image.
+    pub exec_ns: u64,
+    /// The executable.
+    pub exe: FileKey,
+    /// Events of this process lost since the last one that arrived.
+    pub lost: u32,
+    /// One of the `EXE_*` classes, as last seen.
+    pub class: u32,
+    /// Inode of the file whose first bytes the shell looked at to see whether it is a script; 0 when none.
+    pub sniffed_ino: u64,
+}
+
+// SAFETY: plain numbers without padding (derived `bytemuck::Pod` proves it).
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for FileKey {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Shell {}

@@ -1,0 +1,10 @@
+//! The node daemon as a library: from kernel events to findings.
+//!
+//! Data flows one way: [`probe`] (kernel events) → [`script`] (content as the shell read it) → [`verdict`]
+//! (score) → [`identity`] (who ran it) → [`finding`] → [`delivery`]. ARCHITECTURE.md tells what each room may
+//! not know.
+
+pub mod probe;
+pub mod record;
+pub mod script;
+pub mod verdict;

@@ -1,0 +1,140 @@
+//! Is an executable a shell? Decided by what the binary holds, never by its name alone: a renamed or copied
+//! bash is still bash, and a program called `sh` may be something else.
+
+use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::PathBuf};
+
+use memchr::memmem;
+use sensor_ebpf::map::{FileKey, EXE_MULTICALL, EXE_OTHER, EXE_SHELL};
+use sha2::{Digest, Sha256};
+
+/// What kind of interpreter an executable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShellKind {
+    /// GNU bash.
+    Bash,
+    /// dash, or another POSIX shell that reads as it does.
+    Posix,
+    /// busybox: a shell when called by a shell applet's name.
+    Busybox,
+}
+
+/// An executable that was looked at.
+#[derive(Clone, Debug)]
+pub struct Executable {
+    /// Its kind, or `None` when it is no shell.
+    pub kind: Option<ShellKind>,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of a shell's binary; of others it is not computed.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Executable {
+    /// Something that could not be looked at, taken for a shell when its name says so.
+    pub fn unseen(name: &[u8], size: u64) -> Self {
+        let base = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let base = base.strip_prefix(b"-").unwrap_or(base);
+        let kind = match base {
+            b"bash" | b"rbash" => Some(ShellKind::Bash),
+            b"sh" | b"dash" | b"ash" | b"ksh" | b"zsh" | b"mksh" => Some(ShellKind::Posix),
+            b"busybox" => Some(ShellKind::Busybox),
+            _ => None,
+        };
+        Self { kind, size, sha256: None }
+    }
+
+    /// The class the kernel half is told.
+    pub fn class(&self) -> u32 {
+        match self.kind {
+            None => EXE_OTHER,
+            Some(ShellKind::Busybox) => EXE_MULTICALL,
+            Some(_) => EXE_SHELL,
+        }
+    }
+}
+
+/// A shell's binary is never larger; larger ones are not searched.
+const SHELL_MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Looks at the executable of a live process, or at `path` on this node when the process is gone. `None` when
+/// neither is the file that `key` names.
+pub fn look_at(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Executable> {
+    let mut candidates = vec![PathBuf::from(format!("/proc/{tgid}/exe"))];
+    if let Some(path) = path {
+        use std::os::unix::ffi::OsStrExt;
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        if let Ok(below) = path.strip_prefix("/") {
+            candidates.push(PathBuf::from(format!("/proc/{tgid}/root")).join(below));
+        }
+        candidates.push(path);
+    }
+    candidates.iter().find_map(|path| {
+        let file = File::open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        // Overlay file systems show another device number here than in the inode; number, size and change
+        // time together are enough to know the file again.
+        let same = metadata.ino() == key.ino
+            && metadata.size() == key.size
+            && metadata.ctime() as u64 == key.ctime_s
+            && metadata.ctime_nsec() as u32 == key.ctime_ns;
+        same.then(|| of_file(&file, metadata.size()))
+    })
+}
+
+fn of_file(file: &File, size: u64) -> Executable {
+    let other = Executable { kind: None, size, sha256: None };
+    if size == 0 || size > SHELL_MAX_BYTES {
+        return other;
+    }
+    // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
+    let mut bytes = Vec::with_capacity(size as usize);
+    if file.take(SHELL_MAX_BYTES).read_to_end(&mut bytes).is_err() {
+        return other;
+    }
+    let kind = kind_of(&bytes);
+    let sha256 = kind.map(|_| Sha256::digest(&bytes).into());
+    Executable { kind, size, sha256 }
+}
+
+/// Marks that a shell's binary cannot do without: names of variables and texts of its own.
+fn kind_of(binary: &[u8]) -> Option<ShellKind> {
+    let has = |mark: &str| memmem::find(binary, mark.as_bytes()).is_some();
+    if !binary.starts_with(b"\x7fELF") || !has("OPTIND") && !has("applet not found") {
+        return None;
+    }
+    if has("BASH_VERSINFO") && has("GNU bash") {
+        Some(ShellKind::Bash)
+    } else if has("BusyBox v") && has("applet not found") {
+        Some(ShellKind::Busybox)
+    } else if has("PS4") && has("getopts") {
+        Some(ShellKind::Posix)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(path: &str) -> Option<ShellKind> {
+        kind_of(&std::fs::read(path).unwrap())
+    }
+
+    #[test]
+    fn shells_are_known_by_their_content() {
+        assert_eq!(kind("/bin/bash"), Some(ShellKind::Bash));
+        assert_eq!(kind("/bin/dash"), Some(ShellKind::Posix));
+        for other in ["/bin/ls", "/usr/bin/perl", "/usr/bin/env", "/usr/bin/apt-get"] {
+            assert_eq!(kind(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_name_decides_only_when_the_file_is_gone() {
+        assert_eq!(Executable::unseen(b"/opt/x/bash", 1).kind, Some(ShellKind::Bash));
+        assert_eq!(Executable::unseen(b"-sh", 1).kind, Some(ShellKind::Posix));
+        assert_eq!(Executable::unseen(b"/bin/ls", 1).kind, None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Loading and attaching the BPF programs.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use aya::{
+    maps::{HashMap, MapData, PerCpuArray, RingBuf},
+    programs::{FExit, ProgramError, RawTracePoint, TracePoint},
+    Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
+};
+use nix::{
+    mount::{mount, MsFlags},
+    sys::resource::{setrlimit, Resource, RLIM_INFINITY},
+};
+use sensor_ebpf::map::FileKey;
+use tracing::{info, warn};
+
+use super::{offsets, Counters, Reader, Tier};
+
+/// Why the programs cannot run. Each message is one sentence that names what is missing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// A capability is missing.
+    #[error("the sensor needs the capabilities {0}: run it as root, or grant them to its container")]
+    Capabilities(String),
+    /// The kernel does not publish its types.
+    #[error(
+        "this kernel publishes no BTF (/sys/kernel/btf/vmlinux is missing): use one built with CONFIG_DEBUG_INFO_BTF=y"
+    )]
+    NoBtf,
+    /// BTF could not be understood.
+    #[error("the kernel's BTF cannot be read: {0}")]
+    Btf(String),
+    /// A structure field is not there.
+    #[error("this kernel has no field {0}: it is not supported (5.10 to 6.18 are)")]
+    NoField(String),
+    /// The object file with the programs is missing.
+    #[error("the BPF object {0} cannot be read ({1}): build it with `cargo xtask build-ebpf`, or point --bpf-object at it")]
+    Object(PathBuf, io::Error),
+    /// The kernel refused.
+    #[error("the kernel refused the BPF {what}: {why}")]
+    Refused {
+        /// Program, map or attachment.
+        what: String,
+        /// What it said.
+        why: String,
+    },
+    /// No tier could be attached.
+    #[error("no capture tier can be attached: {0}")]
+    NoTier(String),
+    /// A file could not be used.
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+/// How to run the probe.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The BPF object file.
+    pub object: PathBuf,
+    /// Only this tier, instead of the best that works.
+    pub tier: Option<Tier>,
+    /// Size of the ring buffer, bytes; a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+}
+
+/// The loaded programs. Dropping it detaches them.
+pub struct Probe {
+    ebpf: Ebpf,
+    tier: Tier,
+}
+
+impl Probe {
+    /// Loads the programs and attaches them, with the best tier that this kernel accepts.
+    pub fn start(settings: &Settings) -> Result<Self, ProbeError> {
+        check_capabilities()?;
+        // Kernels before 5.11 charge maps against this limit.
+        if let Err(e) = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY) {
+            info!("RLIMIT_MEMLOCK stays as it is: {e}");
+        }
+        let offsets = offsets::of_running_kernel()?;
+        let object =
+            std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
+        let mut ebpf = EbpfLoader::new()
+            .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
+            .map_max_entries("EVENTS", settings.ring_bytes)
+            .verifier_log_level(if std::env::var_os("BPFLOG").is_some() { VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS } else {VerifierLogLevel::STATS})
+            .load(&object)
+            .map_err(|e| refused("object", &e))?;
+        let tier = attach_reads(&mut ebpf, settings.tier)?;
+        // Exec last: from here on shells are followed, and their reads are seen already.
+        for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
+            attach_raw(&mut ebpf, name)?;
+        }
+        for (name, program) in ebpf.programs() {
+            if let Ok(i) = program.info() { eprintln!("{name} {:?}", i.verified_instruction_count()); }
+        }
+        info!(%tier, "capture attached");
+        Ok(Self { ebpf, tier })
+    }
+
+    /// The tier in use.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Takes the ring buffer and the class table out. Works once.
+    pub fn reader(&mut self) -> Result<Reader, ProbeError> {
+        let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
+        let classes: HashMap<MapData, FileKey, u32> =
+            HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
+        Ok(Reader::new(ring, classes))
+    }
+
+    /// Takes the kernel's counters out. Works once.
+    pub fn counters(&mut self) -> Result<Counters, ProbeError> {
+        let counters: PerCpuArray<MapData, u64> =
+            PerCpuArray::try_from(self.take("COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?;
+        Ok(Counters::new(counters))
+    }
+
+    /// The programs' own log, for aya-log; `None` when they were built without.
+    pub fn logger(&mut self) -> Option<aya_log::EbpfLogger<&'static dyn log::Log>> {
+        match aya_log::EbpfLogger::init(&mut self.ebpf) {
+            Ok(logger) => Some(logger),
+            Err(e) => {
+                warn!("the BPF programs' log is not available: {e}");
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Result<aya::maps::Map, ProbeError> {
+        self.ebpf.take_map(name).ok_or_else(|| ProbeError::Refused {
+            what: format!("map {name}"),
+            why: "it is not in the object, or was taken already".to_owned(),
+        })
+    }
+}
+
+fn refused(what: &str, error: &dyn std::error::Error) -> ProbeError {
+    // The sources carry what the kernel said; the outermost alone says only which step failed.
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        why = format!("{why}: {inner}");
+        source = inner.source();
+    }
+    ProbeError::Refused { what: what.to_owned(), why }
+}
+
+fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError> {
+    let mut failures = Vec::new();
+    for tier in Tier::ALL.into_iter().filter(|tier| only.is_none_or(|o| o == *tier)) {
+        let attached = match tier {
+            Tier::Fexit => attach_fexit(ebpf),
+            Tier::Tracepoint => attach_tracepoint(ebpf),
+        };
+        match attached {
+            Ok(()) => return Ok(tier),
+            Err(e) => {
+                info!("tier {tier} is not available: {e}");
+                failures.push(format!("{tier}: {e}"));
+            }
+        }
+    }
+    Err(ProbeError::NoTier(failures.join("; ")))
+}
+
+fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProbeError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or_else(|| ProbeError::Refused {
+            what: format!("program {name}"),
+            why: "it is not in the object: rebuild it".to_owned(),
+        })?
+        .try_into()
+        .map_err(|e: ProgramError| refused(name, &e))
+}
+
+fn attach_fexit(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    let function = if cfg!(target_arch = "x86_64") { "__x64_sys_read" } else { "__arm64_sys_read" };
+    let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Btf(e.to_string()))?;
+    let fexit: &mut FExit = program(ebpf, "sys_read_fexit")?;
+    fexit.load(function, &btf).map_err(|e| refused("program sys_read_fexit", &e))?;
+    fexit.attach().map_err(|e| refused("attachment to the return of read", &e))?;
+    Ok(())
+}
+
+fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    mount_tracefs()?;
+    let tracepoint: &mut TracePoint = program(ebpf, "sys_exit_read")?;
+    tracepoint.load().map_err(|e| refused("program sys_exit_read", &e))?;
+    tracepoint
+        .attach("syscalls", "sys_exit_read")
+        .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
+    Ok(())
+}
+
+fn attach_raw(ebpf: &mut Ebpf, name: &str) -> Result<(), ProbeError> {
+    let raw: &mut RawTracePoint = program(ebpf, name)?;
+    raw.load().map_err(|e| refused(&format!("program {name}"), &e))?;
+    raw.attach(name).map_err(|e| refused(&format!("attachment to {name}"), &e))?;
+    Ok(())
+}
+
+/// A tracepoint is attached by its number, which is read from tracefs.
+fn mount_tracefs() -> Result<(), ProbeError> {
+    let at = Path::new("/sys/kernel/tracing");
+    let there = |dir: &str| Path::new(dir).join("events/syscalls").exists();
+    if there("/sys/kernel/tracing") || there("/sys/kernel/debug/tracing") {
+        return Ok(());
+    }
+    mount(Some("tracefs"), at, Some("tracefs"), MsFlags::empty(), None::<&str>)
+        .map_err(|e| ProbeError::Refused { what: "mount of tracefs on /sys/kernel/tracing".to_owned(), why: e.to_string() })
+}
+
+/// Capability numbers of `linux/capability.h`.
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_SYS_PTRACE: u32 = 19;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// Says which capabilities are missing before the kernel answers with a bare EPERM.
+fn check_capabilities() -> Result<(), ProbeError> {
+    let path = PathBuf::from("/proc/self/status");
+    let status = std::fs::read_to_string(&path).map_err(|e| ProbeError::Io(path, e))?;
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(u64::MAX);
+    let has = |cap: u32| effective >> cap & 1 == 1;
+    let mut missing = Vec::new();
+    if !has(CAP_SYS_ADMIN) {
+        missing.extend([(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")].iter().filter(|(c, _)| !has(*c)).map(|(_, n)| *n));
+    }
+    if !has(CAP_SYS_PTRACE) {
+        missing.push("CAP_SYS_PTRACE");
+    }
+    if missing.is_empty() { Ok(()) } else { Err(ProbeError::Capabilities(missing.join(", "))) }
+}
+
+impl From<EbpfError> for ProbeError {
+    fn from(e: EbpfError) -> Self {
+        refused("object", &e)
+    }
+}

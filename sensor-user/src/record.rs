@@ -1,0 +1,171 @@
+//! Captures as JSON Lines: one object a line, zstd-compressed when the file's name ends in `.zst`.
+//!
+//! Bytes are a JSON string when they are UTF-8, and `{"base64": "…"}` when they are not, so that content is
+//! kept exactly and a record of ordinary text can be read by eye.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::script::Capture;
+
+/// Why a record file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct RecordError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Opens a file for reading lines, through zstd when its name says so.
+pub fn open_lines(path: &Path) -> Result<Box<dyn BufRead + Send>, RecordError> {
+    let failed = |source| RecordError { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    if is_zstd(path) {
+        let decoder = zstd::Decoder::new(file).map_err(failed)?;
+        Ok(Box::new(BufReader::with_capacity(1 << 18, decoder)))
+    } else {
+        Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
+    }
+}
+
+fn is_zstd(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "zst")
+}
+
+enum Sink {
+    Plain(BufWriter<File>),
+    Zstd(Box<zstd::Encoder<'static, BufWriter<File>>>),
+}
+
+/// Writes captures to a file.
+pub struct Recorder {
+    path: PathBuf,
+    sink: Sink,
+}
+
+impl Recorder {
+    /// Creates the file; one that exists is not overwritten.
+    pub fn create(path: &Path) -> Result<Self, RecordError> {
+        let failed = |source| RecordError { path: path.to_owned(), source };
+        let file = File::create_new(path).map_err(failed)?;
+        let out = BufWriter::new(file);
+        let sink = if is_zstd(path) {
+            Sink::Zstd(Box::new(zstd::Encoder::new(out, 3).map_err(failed)?))
+        } else {
+            Sink::Plain(out)
+        };
+        Ok(Self { path: path.to_owned(), sink })
+    }
+
+    /// Appends one capture.
+    pub fn write(&mut self, capture: &Capture) -> Result<(), RecordError> {
+        let write = |out: &mut dyn Write| -> io::Result<()> {
+            serde_json::to_writer(&mut *out, capture)?;
+            out.write_all(b"\n")
+        };
+        match &mut self.sink {
+            Sink::Plain(out) => write(out),
+            Sink::Zstd(out) => write(out),
+        }
+        .map_err(|source| RecordError { path: self.path.clone(), source })
+    }
+
+    /// Makes what was written readable: flushes buffers.
+    pub fn flush(&mut self) -> Result<(), RecordError> {
+        match &mut self.sink {
+            Sink::Plain(out) => out.flush(),
+            Sink::Zstd(out) => out.flush(),
+        }
+        .map_err(|source| RecordError { path: self.path.clone(), source })
+    }
+
+    /// Ends the file.
+    pub fn finish(self) -> Result<(), RecordError> {
+        let path = self.path;
+        match self.sink {
+            Sink::Plain(mut out) => out.flush(),
+            Sink::Zstd(encoder) => encoder.finish().and_then(|mut out| out.flush()),
+        }
+        .map_err(|source| RecordError { path, source })
+    }
+}
+
+/// Serde for a byte string.
+pub mod bytes {
+    use base64::{prelude::BASE64_STANDARD, Engine};
+    use serde::{de::Error, Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    pub(super) enum Bytes<'a> {
+        #[serde(borrow)]
+        Text(std::borrow::Cow<'a, str>),
+        Encoded {
+            base64: String,
+        },
+    }
+
+    impl<'a> Bytes<'a> {
+        pub(super) fn of(bytes: &'a [u8]) -> Self {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => Self::Text(text.into()),
+                Err(_) => Self::Encoded { base64: BASE64_STANDARD.encode(bytes) },
+            }
+        }
+
+        pub(super) fn decode<E: Error>(self) -> Result<Vec<u8>, E> {
+            match self {
+                Self::Text(text) => Ok(text.into_owned().into_bytes()),
+                Self::Encoded { base64 } => BASE64_STANDARD.decode(base64).map_err(E::custom),
+            }
+        }
+    }
+
+    /// Writes bytes.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        Bytes::of(bytes).serialize(serializer)
+    }
+
+    /// Reads bytes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Bytes::deserialize(deserializer)?.decode()
+    }
+}
+
+/// Serde for an optional byte string.
+pub mod optional_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::bytes::Bytes;
+
+    /// Writes bytes or null.
+    #[allow(clippy::ref_option, reason = "the form serde asks for")]
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_deref().map(Bytes::of).serialize(serializer)
+    }
+
+    /// Reads bytes or null.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Option::<Bytes<'de>>::deserialize(deserializer)?.map(Bytes::decode).transpose()
+    }
+}
+
+/// Serde for a list of byte strings.
+pub mod list_of_bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::bytes::Bytes;
+
+    /// Writes a list.
+    pub fn serialize<S: Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().map(|bytes| Bytes::of(bytes)))
+    }
+
+    /// Reads a list.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        Vec::<Bytes<'de>>::deserialize(deserializer)?.into_iter().map(Bytes::decode).collect()
+    }
+}

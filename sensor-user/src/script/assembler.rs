@@ -1,0 +1,410 @@
+//! Follows shells from `execve` to their end and hands over their scripts at the moments that matter.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use sensor_ebpf::event::{
+    Exec, Exit, Fork, Header, Read, EXIT_ENDED, FLAG_CUT, FLAG_MORE, PATH_EXE, PATH_FILE,
+};
+
+use super::{
+    capture::{Capture, Origin, ScriptFlags, ScriptId},
+    content::Content,
+    image::{Image, Place, Script, Source},
+    invocation::Mode,
+};
+use crate::probe::{
+    classify::Executable,
+    event::{absolute_path, Event},
+};
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes kept of one script; the rest is counted.
+    pub script_bytes: usize,
+    /// Bytes kept of all scripts in the making.
+    pub total_bytes: usize,
+    /// Bytes kept of an argument vector in a capture.
+    pub args_bytes: usize,
+    /// Scripts kept of one shell; a shell that sources more is counted.
+    pub scripts_per_shell: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            script_bytes: 1024 * 1024,
+            total_bytes: 64 * 1024 * 1024,
+            args_bytes: 32 * 1024,
+            scripts_per_shell: 256,
+        }
+    }
+}
+
+/// What happened, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AssemblerCounts {
+    /// Shells seen.
+    pub shells: u64,
+    /// Captures handed over; a growing script is handed over more than once.
+    pub captures: u64,
+    /// Distinct scripts.
+    pub scripts: u64,
+    /// Events of processes whose `execve` was not seen.
+    pub orphans: u64,
+    /// Events that the kernel half reports lost, by the processes' own accounts.
+    pub lost_events: u64,
+    /// Script bytes not kept because of a limit.
+    pub cut_bytes: u64,
+    /// Scripts not kept because a shell had too many.
+    pub scripts_over_limit: u64,
+    /// Images forgotten because their end was not seen.
+    pub abandoned: u64,
+}
+
+/// New text that waits this long without more is handed over.
+const IDLE_NS: u64 = 50_000_000;
+/// A growing script is handed over again at a fork only when it grew by a quarter, or after this time.
+const AGAIN_NS: u64 = 20_000_000;
+
+/// Names an image: the process that executed it, and when.
+type ImageId = (u32, u64);
+
+/// Puts scripts together from events.
+pub struct Assembler {
+    limits: Limits,
+    images: HashMap<ImageId, Image>,
+    /// Which image a process runs; subshells run their parent's.
+    processes: HashMap<u32, ImageId>,
+    kept_bytes: usize,
+    /// Unix time minus boot time, ns.
+    boot_unix_ns: u64,
+    counts: AssemblerCounts,
+}
+
+impl Assembler {
+    /// An assembler on a machine that booted at this Unix time (ns).
+    pub fn new(limits: Limits, boot_unix_ns: u64) -> Self {
+        Self {
+            limits,
+            images: HashMap::new(),
+            processes: HashMap::new(),
+            kept_bytes: 0,
+            boot_unix_ns,
+            counts: AssemblerCounts::default(),
+        }
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> AssemblerCounts {
+        self.counts
+    }
+
+    /// Shells followed now.
+    pub fn shells(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Takes an event in. `classify` is asked what an executable is when a shell begins; `hand_over` gets every
+    /// capture that is due.
+    pub fn take(
+        &mut self,
+        event: Event<'_>,
+        classify: impl FnOnce(&Header, &Exec) -> Arc<Executable>,
+        hand_over: &mut impl FnMut(Capture),
+    ) {
+        let header = *event.header();
+        self.counts.lost_events += u64::from(header.lost);
+        if let Event::Exec(header, exec) = event {
+            let executable = classify(&header, &exec);
+            self.begin(header, exec, executable, hand_over);
+            return;
+        }
+        let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
+            self.counts.orphans += 1;
+            return;
+        };
+        let Some(image) = self.images.get_mut(&id) else { return };
+        image.lost += u64::from(header.lost);
+        if header.lost > 0 {
+            for script in &mut image.scripts {
+                script.lossy = true;
+            }
+        }
+        match event {
+            Event::Exec(..) => {}
+            Event::Args(header, chunk, bytes) => {
+                let cut = header.flags & FLAG_CUT != 0;
+                if image.take_arguments(chunk.offset, bytes, chunk.total, cut) {
+                    self.command_text(id, hand_over);
+                }
+            }
+            Event::Path(_, path, components) => {
+                let absolute = absolute_path(components);
+                match path.purpose {
+                    PATH_EXE => image.exe_path = Some(absolute),
+                    PATH_FILE => {
+                        image.announced = Some((Source::Inode { dev: path.dev, ino: path.ino }, absolute));
+                    }
+                    _ => {}
+                }
+            }
+            Event::Read(header, read, bytes) => self.read(id, header, &read, bytes, hand_over),
+            Event::Fork(header, fork) => self.fork(id, &header, fork, hand_over),
+            Event::Exit(header, exit) => self.exit(id, &header, exit, hand_over),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        header: Header,
+        exec: Box<Exec>,
+        executable: Arc<Executable>,
+        hand_over: &mut impl FnMut(Capture),
+    ) {
+        // The end of what this process ran before may have been lost.
+        self.leave(header.tgid, hand_over);
+        if executable.kind.is_none() {
+            return;
+        }
+        let id = (header.tgid, header.exec_ns);
+        self.counts.shells += 1;
+        self.images.insert(id, Image::new(header, exec, executable));
+        self.processes.insert(header.tgid, id);
+    }
+
+    /// The text of `-c`, known as soon as the arguments are.
+    fn command_text(&mut self, id: ImageId, hand_over: &mut impl FnMut(Capture)) {
+        let Some(image) = self.images.get_mut(&id) else { return };
+        let Some(Mode::Command(index)) = image.invocation.as_ref().map(|i| i.mode) else { return };
+        let Some(text) = image.argv.get(index).cloned() else { return };
+        let time = image.header.time_ns;
+        let mut script = Script::new(0, Origin::Command, Source::Argument, time);
+        script.lossy = image.arguments_cut || image.lost > 0;
+        script.content.write(0, &text, self.limits.script_bytes);
+        self.kept_bytes += script.content.bytes().len();
+        self.counts.scripts += 1;
+        image.scripts.push(script);
+        self.hand_over_one(id, 0, time, hand_over);
+    }
+
+    fn read(&mut self, id: ImageId, header: Header, read: &Read, bytes: &[u8], hand_over: &mut impl FnMut(Capture)) {
+        let Some(image) = self.images.get_mut(&id) else { return };
+        let index = match image.place(read) {
+            None => return,
+            Some(Place::Existing(index)) => index,
+            Some(Place::New(_)) if bytes.is_empty() => return,
+            // bash looks at what it is given and refuses binaries.
+            Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
+            Some(Place::New(_)) if image.scripts.len() >= self.limits.scripts_per_shell => {
+                self.counts.scripts_over_limit += 1;
+                return;
+            }
+            Some(Place::New(origin)) => {
+                let source = Source::Inode { dev: read.dev, ino: read.ino };
+                let mut script = Script::new(image.scripts.len() as u32, origin, source, header.time_ns);
+                script.lossy = image.lost > 0;
+                script.streamed = read.pos < 0;
+                script.path = image.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
+                image.scripts.push(script);
+                self.counts.scripts += 1;
+                image.scripts.len() - 1
+            }
+        };
+        let script = &mut image.scripts[index];
+        // When memory is short, what is there is kept and what comes is counted.
+        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
+        let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
+        let (before_kept, before_seen) = (script.content.bytes().len(), script.content.seen_bytes());
+        let changed = match u64::try_from(read.pos) {
+            Ok(pos) => script.content.write(pos, bytes, limit),
+            Err(_) => script.content.append(bytes, limit),
+        };
+        let kept = script.content.bytes().len() - before_kept;
+        self.kept_bytes += kept;
+        self.counts.cut_bytes += (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
+        if header.flags & FLAG_CUT != 0 {
+            script.lossy = true;
+        }
+        script.changed |= changed;
+        script.last_ns = header.time_ns;
+        if !script.changed || header.flags & FLAG_MORE != 0 {
+            return;
+        }
+        let complete = read.pos >= 0 && script.content.is_complete(read.size, self.limits.script_bytes);
+        let ended = read.ret == 0;
+        let doubled = script.content.seen_bytes() >= 2 * script.handed_bytes.max(512);
+        if complete || ended || doubled && script.handed_bytes > 0 {
+            self.hand_over_one(id, index, header.time_ns, hand_over);
+        }
+    }
+
+    fn fork(&mut self, id: ImageId, header: &Header, fork: Fork, hand_over: &mut impl FnMut(Capture)) {
+        self.leave(fork.child, hand_over);
+        let Some(image) = self.images.get_mut(&id) else { return };
+        image.processes += 1;
+        self.processes.insert(fork.child, id);
+        let due: Vec<usize> =
+            (0..image.scripts.len()).filter(|i| image.scripts[*i].is_due_again(header.time_ns)).collect();
+        for index in due {
+            self.hand_over_one(id, index, header.time_ns, hand_over);
+        }
+    }
+
+    fn exit(&mut self, id: ImageId, header: &Header, exit: Exit, hand_over: &mut impl FnMut(Capture)) {
+        if exit.how == EXIT_ENDED && header.tgid != id.0 {
+            // A subshell's end says nothing of its parent's script.
+            self.processes.remove(&header.tgid);
+            self.release(id, hand_over);
+            return;
+        }
+        self.leave(header.tgid, hand_over);
+    }
+
+    /// A process no longer runs its image: hands over what is new and forgets an image nobody runs.
+    fn leave(&mut self, tgid: u32, hand_over: &mut impl FnMut(Capture)) {
+        let Some(id) = self.processes.remove(&tgid) else { return };
+        self.hand_over_changed(id, u64::MAX, hand_over);
+        self.release(id, hand_over);
+    }
+
+    fn release(&mut self, id: ImageId, hand_over: &mut impl FnMut(Capture)) {
+        let Some(image) = self.images.get_mut(&id) else { return };
+        image.processes = image.processes.saturating_sub(1);
+        if image.processes > 0 {
+            return;
+        }
+        self.hand_over_changed(id, u64::MAX, hand_over);
+        if let Some(image) = self.images.remove(&id) {
+            let bytes: usize = image.scripts.iter().map(|s| s.content.bytes().len()).sum();
+            self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+        }
+    }
+
+    fn hand_over_changed(&mut self, id: ImageId, idle_before_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+        let Some(image) = self.images.get(&id) else { return };
+        let due: Vec<usize> = (0..image.scripts.len())
+            .filter(|i| image.scripts[*i].changed && image.scripts[*i].last_ns < idle_before_ns)
+            .collect();
+        for index in due {
+            let now = self.images[&id].scripts[index].last_ns;
+            self.hand_over_one(id, index, now, hand_over);
+        }
+    }
+
+    /// Hands over text that has waited long enough. To be called every few tens of milliseconds.
+    pub fn tick(&mut self, now_boot_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+        let before = now_boot_ns.saturating_sub(IDLE_NS);
+        let due: Vec<ImageId> = self
+            .images
+            .iter()
+            .filter(|(_, image)| image.scripts.iter().any(|s| s.changed && s.last_ns < before))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.hand_over_changed(id, before, hand_over);
+        }
+    }
+
+    /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
+    pub fn sweep(&mut self, hand_over: &mut impl FnMut(Capture)) {
+        let gone: Vec<u32> =
+            self.processes.keys().filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists()).copied().collect();
+        for tgid in gone {
+            self.counts.abandoned += 1;
+            self.leave(tgid, hand_over);
+        }
+    }
+
+    fn hand_over_one(&mut self, id: ImageId, index: usize, now_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+        let limits = self.limits;
+        let boot_unix_ns = self.boot_unix_ns;
+        let Some(image) = self.images.get_mut(&id) else { return };
+        let script = &mut image.scripts[index];
+        script.changed = false;
+        script.handed_bytes = script.content.seen_bytes();
+        script.handed_ns = now_ns;
+        self.counts.captures += 1;
+        hand_over(capture_of(image, index, limits, boot_unix_ns));
+    }
+}
+
+/// The capture of an image's script as it stands.
+fn capture_of(image: &Image, index: usize, limits: Limits, boot_unix_ns: u64) -> Capture {
+    let script = &image.scripts[index];
+    let content = &script.content;
+    let (args, args_truncated) = cut_arguments(image, limits.args_bytes);
+    Capture {
+        id: ScriptId { pid: image.header.tgid, exec_ns: image.header.exec_ns, ordinal: script.ordinal },
+        origin: script.origin,
+        content: content.bytes().to_vec(),
+        size: content.seen_bytes(),
+        flags: ScriptFlags {
+            truncated: content.seen_bytes() > content.bytes().len() as u64,
+            incomplete: script.lossy || content.has_holes(),
+            mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
+        },
+        path: script.path.clone(),
+        interpreter: image.interpreter(),
+        args,
+        args_truncated,
+        ns_pid: image.exec.ns_pid,
+        ppid: image.exec.ppid,
+        uid: image.exec.uid,
+        gid: image.exec.gid,
+        cgroup: image.header.cgroup,
+        start_ns: image.exec.start_ns,
+        time_unix_ns: boot_unix_ns + script.first_ns,
+    }
+}
+
+fn cut_arguments(image: &Image, limit: usize) -> (Vec<Vec<u8>>, bool) {
+    let mut room = limit;
+    let mut cut = image.arguments_cut;
+    let mut args = Vec::with_capacity(image.argv.len());
+    for arg in &image.argv {
+        if room == 0 {
+            cut = true;
+            break;
+        }
+        let kept = arg.len().min(room);
+        cut |= kept < arg.len();
+        args.push(arg[..kept].to_vec());
+        room -= kept;
+    }
+    (args, cut)
+}
+
+/// Builtins and commands that eat the stream their own script comes from.
+fn reads_standard_input(content: &Content) -> bool {
+    const EATERS: [&[u8]; 5] = [b"read", b"mapfile", b"readarray", b"cat", b"select"];
+    content
+        .bytes()
+        .split(|b| !(b.is_ascii_alphanumeric() || *b == b'_'))
+        .any(|word| EATERS.contains(&word))
+}
+
+impl Script {
+    pub(super) fn new(ordinal: u32, origin: Origin, source: Source, time_ns: u64) -> Self {
+        Self {
+            ordinal,
+            origin,
+            source,
+            path: None,
+            content: Content::default(),
+            first_ns: time_ns,
+            last_ns: time_ns,
+            handed_bytes: 0,
+            handed_ns: 0,
+            changed: false,
+            lossy: false,
+            streamed: false,
+        }
+    }
+
+    /// At a fork: is there text that was not handed over, and enough of it or for long enough?
+    fn is_due_again(&self, now_ns: u64) -> bool {
+        let grown = self.content.seen_bytes() >= self.handed_bytes + self.handed_bytes / 4 + 64;
+        self.changed && (self.handed_bytes == 0 || grown || now_ns.saturating_sub(self.handed_ns) > AGAIN_NS)
+    }
+}

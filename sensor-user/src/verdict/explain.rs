@@ -1,0 +1,97 @@
+//! Why a verdict is what it is: the lines without which the score would fall.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    features::{Extractor, FeatureSet},
+    model::{Model, ModelError},
+};
+
+/// A part of a script that carried the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// Line of the first byte, from 1.
+    pub first_line: u32,
+    /// Line of the last byte.
+    pub last_line: u32,
+    /// How much of the score rests on it, 0 to 1.
+    pub weight: f32,
+}
+
+/// Lines that are tried by leaving them out; more are tried in groups.
+const TRIALS: usize = 64;
+/// Spans named.
+const SPANS: usize = 5;
+/// A span that carries less is not named.
+const WEIGHT_MIN: f32 = 0.05;
+
+/// Names the parts of `script` that carried the score of window `window`.
+pub(super) fn spans(
+    model: &mut Model,
+    extractor: &Extractor,
+    set: &mut FeatureSet,
+    script: &[u8],
+    window: usize,
+) -> Result<Vec<Span>, ModelError> {
+    let features = extractor.window(window);
+    let mut lines: Vec<(u32, u32)> = Vec::new();
+    for feature in features {
+        let at = feature.at.min(script.len().saturating_sub(1) as u32);
+        if lines.iter().any(|(start, end)| (*start..*end).contains(&at)) {
+            continue;
+        }
+        lines.push(line_around(script, at));
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    // Neighbouring lines go together when there are many.
+    let group = lines.len().div_ceil(TRIALS).max(1);
+    let groups: Vec<(u32, u32)> = lines.chunks(group).map(|g| (g[0].0, g[g.len() - 1].1)).collect();
+
+    let logit = |p: f32| (p.clamp(1e-6, 1.0 - 1e-6) / (1.0 - p.clamp(1e-6, 1.0 - 1e-6))).ln();
+    let mut ids = Vec::new();
+    set.distinct(features, |_| true, &mut ids);
+    let whole = logit(model.run(&ids)?.malicious);
+    let mut drops = Vec::with_capacity(groups.len());
+    for (start, end) in groups {
+        let drop = if lines.len() == 1 {
+            1.0
+        } else {
+            set.distinct(features, |f| !(start..end).contains(&f.at), &mut ids);
+            (whole - logit(model.run(&ids)?.malicious)).max(0.0)
+        };
+        drops.push((drop, start, end));
+    }
+    let total: f32 = drops.iter().map(|d| d.0).sum::<f32>().max(f32::MIN_POSITIVE);
+    drops.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut spans: Vec<Span> = drops
+        .into_iter()
+        .take(SPANS)
+        .map(|(drop, start, end)| Span {
+            start,
+            end,
+            first_line: line_number(script, start),
+            last_line: line_number(script, end.saturating_sub(1).max(start)),
+            weight: drop / total,
+        })
+        .filter(|span| span.weight >= WEIGHT_MIN)
+        .collect();
+    spans.sort_by_key(|span| span.start);
+    Ok(spans)
+}
+
+/// The line that holds a byte, without its break.
+fn line_around(script: &[u8], at: u32) -> (u32, u32) {
+    let at = at as usize;
+    let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |i| i + 1);
+    let end = memchr::memchr(b'\n', &script[at..]).map_or(script.len(), |i| at + i);
+    (start as u32, end.max(start + 1).min(script.len().max(start + 1)) as u32)
+}
+
+fn line_number(script: &[u8], at: u32) -> u32 {
+    1 + memchr::memchr_iter(b'\n', &script[..(at as usize).min(script.len())]).count() as u32
+}

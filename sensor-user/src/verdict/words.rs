@@ -1,0 +1,189 @@
+//! The normal form cut into words, each reduced to what matters about it: an address is an address, whichever
+//! it is; a long number is long; a path is its directories and its name.
+
+/// What separates a word from the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joint {
+    /// White space: an argument.
+    Space,
+    /// A pipe.
+    Pipe,
+    /// A new statement: line break, `;`, `&&`, `||`, `&`, brackets, substitution.
+    Statement,
+    /// A decoded layer begins.
+    Layer,
+}
+
+/// A word of the normal form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word {
+    /// Where it begins in the normal form.
+    pub(super) start: u32,
+    /// One past its end.
+    pub(super) end: u32,
+    /// What came before it.
+    pub(super) joint: Joint,
+    /// Operator bytes that came before it, hashed; 0 for plain space.
+    pub(super) operator: u64,
+}
+
+/// Cuts `text` into words.
+pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
+    words.clear();
+    let mut joint = Joint::Statement;
+    let mut operator = 0u64;
+    let mut i = 0;
+    while i < text.len() {
+        let b = text[i];
+        if b.is_ascii_whitespace() {
+            if b == b'\n' && joint == Joint::Space {
+                joint = Joint::Statement;
+            }
+            i += 1;
+        } else if is_operator(b) || b == super::normal::LAYER {
+            let start = i;
+            while i < text.len() && is_operator(text[i]) {
+                i += 1;
+            }
+            i = i.max(start + 1);
+            let run = &text[start..i];
+            joint = match run {
+                _ if b == super::normal::LAYER => Joint::Layer,
+                [b'|'] | [b'|', b'&'] => Joint::Pipe,
+                // Redirections and assignments stay within the statement.
+                [b'<' | b'>', ..] | [b'='] => joint,
+                _ if joint == Joint::Layer => Joint::Layer,
+                _ => Joint::Statement,
+            };
+            operator = hash(run, operator);
+        } else {
+            let start = i;
+            while i < text.len() && !text[i].is_ascii_whitespace() && !is_operator(text[i]) && text[i] != super::normal::LAYER {
+                i += 1;
+            }
+            words.push(Word { start: start as u32, end: i as u32, joint, operator });
+            joint = Joint::Space;
+            operator = 0;
+        }
+    }
+}
+
+fn is_operator(b: u8) -> bool {
+    matches!(b, b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'`' | b'{' | b'}' | b'=' | b',')
+}
+
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a over lower-cased bytes, going on from `seed`.
+pub(super) fn hash(bytes: &[u8], seed: u64) -> u64 {
+    bytes.iter().fold(FNV_BASIS ^ seed.wrapping_mul(FNV_PRIME), |h, b| {
+        (h ^ u64::from(b.to_ascii_lowercase())).wrapping_mul(FNV_PRIME)
+    })
+}
+
+/// Calls `emit` with the hash of each thing that matters about a word; the first is its canonical form.
+pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
+    let canonical = canonical(word);
+    emit(canonical);
+    if let Some(i) = memchr::memmem::find(word, b"://") {
+        emit(hash(b"<scheme>", hash(&word[..i], 0)));
+        let rest = &word[i + 3..];
+        let host_end = rest.iter().position(|b| matches!(b, b'/' | b':' | b'?')).unwrap_or(rest.len());
+        let host = rest[..host_end].rsplit(|b| *b == b'@').next().unwrap_or_default();
+        if is_ipv4(host) {
+            emit(hash(b"<url-of-ip>", 0));
+        } else {
+            let mut labels = host.rsplit(|b| *b == b'.');
+            if let (Some(top), Some(domain)) = (labels.next(), labels.next()) {
+                emit(hash(top, 21));
+                emit(hash(domain, hash(top, 22)));
+            }
+        }
+        if rest[host_end..].first() == Some(&b':') {
+            emit(hash(b"<url-port>", 0));
+        }
+        emit(hash(extension(rest), 23));
+    } else if word.contains(&b'/') {
+        let mut at = 0;
+        for _ in 0..3 {
+            let Some(slash) = memchr::memchr(b'/', &word[(at + 1).min(word.len())..]).map(|n| n + at + 1) else { break };
+            emit(hash(&word[..slash], 31));
+            at = slash;
+        }
+        let base = word.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        emit(hash(b"<base>", self::canonical(base)));
+        if base.starts_with(b".") {
+            emit(hash(b"<hidden>", 0));
+        }
+        emit(hash(extension(base), 24));
+    } else if word.starts_with(b"-") && !word.starts_with(b"--") && (3..=6).contains(&word.len()) {
+        // `-rf` is `-r` and `-f`.
+        for letter in &word[1..] {
+            emit(hash(&[b'-', *letter], 0));
+        }
+    }
+}
+
+/// The word itself, or its class where its letters do not matter.
+pub(super) fn canonical(word: &[u8]) -> u64 {
+    let class: &[u8] = if is_ipv4(word) {
+        match word {
+            [b'1', b'2', b'7', b'.', ..] => b"<loopback>",
+            [b'0', b'.', b'0', b'.', b'0', ..] => b"<any-address>",
+            [b'1', b'6', b'9', b'.', b'2', b'5', b'4', b'.', ..] => b"<link-local>",
+            [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => b"<private-address>",
+            _ => b"<address>",
+        }
+    } else if word.iter().all(u8::is_ascii_digit) {
+        match word.len() {
+            0..=3 => return hash(word, 0),
+            4 | 5 => b"<port-like>",
+            _ => b"<number>",
+        }
+    } else if memchr::memmem::find(word, b"://").is_some() {
+        b"<url>"
+    } else if word.len() >= 32 && word.iter().all(u8::is_ascii_hexdigit) {
+        b"<hex>"
+    } else if word.len() >= 40 && word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')) {
+        b"<blob>"
+    } else if let Some(name) = word.strip_prefix(b"$") {
+        // Names that mean something are upper-case; the author's own say nothing.
+        if name.first().is_some_and(u8::is_ascii_lowercase) { b"<variable>" } else { return hash(word, 0) }
+    } else if word.len() > 48 {
+        b"<long>"
+    } else if word.iter().any(|b| !b.is_ascii()) {
+        b"<not-ascii>"
+    } else {
+        return hash(word, 0);
+    };
+    hash(class, 0)
+}
+
+fn extension(name: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'.', name) {
+        Some(i) if name.len() - i <= 6 => &name[i..],
+        _ => b"",
+    }
+}
+
+fn is_ipv4(word: &[u8]) -> bool {
+    let mut parts = 0;
+    for part in word.split(|b| *b == b'.') {
+        parts += 1;
+        if part.is_empty() || part.len() > 3 || !part.iter().all(u8::is_ascii_digit) {
+            return false;
+        }
+    }
+    parts == 4
+}
+
+/// Words that only wrap the command behind them.
+pub(super) fn is_wrapper(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"sudo" | b"nohup" | b"exec" | b"env" | b"then" | b"do" | b"else" | b"if" | b"elif" | b"while" | b"until"
+            | b"!" | b"time" | b"command" | b"builtin" | b"setsid" | b"nice" | b"ionice" | b"busybox" | b"stdbuf"
+            | b"doas" | b"eval" | b"timeout"
+    )
+}
