@@ -4,6 +4,11 @@
 //! (score) → [`identity`] (who ran it) → [`finding`] → [`delivery`]. ARCHITECTURE.md tells what each room may
 //! not know.
 
+pub mod command;
+pub mod daemon;
+pub mod delivery;
+pub mod finding;
+pub mod identity;
 pub mod probe;
 pub mod record;
 pub mod script;

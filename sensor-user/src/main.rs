@@ -1,25 +1,212 @@
-//! temp
-use sensor::{probe::*, script::*};
-use std::{sync::Arc, time::Duration};
-fn main() {
-    tracing_subscriber::fmt().init();
-    let mut p = Probe::start(&Settings{object: std::env::args().nth(1).unwrap().into(), tier: None, ring_bytes: 1<<24}).unwrap();
-    let mut r = p.reader().unwrap();
-    let mut a = Assembler::new(Limits::default(), 0);
-    let t = std::time::Instant::now();
-    let mut cache = std::collections::HashMap::new();
-    while t.elapsed() < Duration::from_secs(6) {
-        r.wait(Duration::from_millis(20));
-        let mut out = vec![];
-        r.drain(10000, |e, classes| {
-            let e = e.unwrap();
-            if std::env::var("V").is_ok() { println!("{e:?}"); }
-            a.take(e, |h, x| cache.entry(x.exe).or_insert_with(|| { let e = Arc::new(classify::look_at(h.tgid, &x.exe, None).unwrap_or(classify::Executable::unseen(event::until_nul(&x.interp), 0))); classes.set(x.exe, e.class()); e}).clone(), &mut |c| out.push(c));
-        });
-        let mut ts = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).unwrap(); let now = ts.tv_sec() as u64*1_000_000_000+ts.tv_nsec() as u64;
-        a.tick(now, &mut |c| out.push(c));
-        for c in out { println!("CAPTURE {} {}", serde_json::to_string(&c).unwrap(), ""); }
+//! `sensor`: parses the command line and starts what it asks for.
+
+use std::{
+    io::{BufWriter, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sensor::{
+    command::{features, replay, score},
+    daemon::{self, Assets, Config},
+    identity::Node,
+    probe::Tier,
+    script::Limits,
+    verdict::{Judge, OperatingPoint},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Watches the shells of this node and reports malicious scripts.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch this node until SIGINT or SIGTERM.
+    Run(Box<Run>),
+    /// Score scripts from JSON Lines files (`.zst` too); each object has at least `content`.
+    Score(Files),
+    /// Judge recorded captures again.
+    Replay(Files),
+    /// Write the features of scripts, for training.
+    Features {
+        /// JSON Lines files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Scoring {
+    /// ONNX model [default: script.onnx beside the binary, then in /usr/lib/scriptwatch].
+    #[arg(long, env = "SCRIPTWATCH_MODEL")]
+    model: Option<PathBuf>,
+    /// ONNX Runtime's shared library [default: libonnxruntime.so beside the binary, then in /usr/lib/scriptwatch].
+    #[arg(long, env = "SCRIPTWATCH_ONNXRUNTIME")]
+    onnxruntime: Option<PathBuf>,
+    /// Named threshold of the model.
+    #[arg(long, env = "SCRIPTWATCH_OPERATING_POINT", value_enum, default_value = "balanced")]
+    operating_point: OperatingPoint,
+    /// Score from which a script is malicious, instead of a named threshold.
+    #[arg(long, env = "SCRIPTWATCH_THRESHOLD", value_parser = probability)]
+    threshold: Option<f32>,
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    scoring: Scoring,
+    /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
+    #[arg(long, env = "SCRIPTWATCH_BPF_OBJECT")]
+    bpf_object: Option<PathBuf>,
+    /// Collector to deliver to, such as http://127.0.0.1:7600; without it findings are only counted.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR")]
+    collector: Option<String>,
+    /// Capture tier: fexit or tracepoint [default: the best this kernel accepts].
+    #[arg(long, env = "SCRIPTWATCH_TIER")]
+    tier: Option<Tier>,
+    /// Size of the ring buffer in MiB, a power of two.
+    #[arg(long, env = "SCRIPTWATCH_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
+    ring_mib: u32,
+    /// Bytes kept of one script; the rest is counted.
+    #[arg(long, env = "SCRIPTWATCH_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
+    script_bytes: usize,
+    /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Write the capture tier to this file once everything is attached.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Name of this node [default: the host name].
+    #[arg(long, env = "SCRIPTWATCH_NODE")]
+    node: Option<String>,
+    /// Google Cloud project that findings are filed under.
+    #[arg(long, env = "SCRIPTWATCH_PROJECT", default_value = "-")]
+    project: String,
+    /// Security Command Center source.
+    #[arg(long, env = "SCRIPTWATCH_SOURCE", default_value = "scriptwatch")]
+    source: String,
+    /// Location of the findings.
+    #[arg(long, env = "SCRIPTWATCH_LOCATION", default_value = "global")]
+    location: String,
+}
+
+#[derive(Args)]
+struct Files {
+    #[command(flatten)]
+    scoring: Scoring,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// JSON Lines files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("a number from 0 to 1 is expected".to_owned()),
     }
-    println!("{:?}", a.counts());
-    println!("{:?}", p.counters().unwrap().read());
+}
+
+fn power_of_two(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(n) if n.is_power_of_two() && n <= 1024 => Ok(n),
+        _ => Err("a power of two up to 1024 is expected".to_owned()),
+    }
+}
+
+/// Some input lines were bad and were skipped.
+const EXIT_BAD_LINES: u8 = 3;
+/// The machine lacks what the sensor needs.
+const EXIT_UNFIT: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SCRIPTWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match start(cli.command) {
+        Ok(code) => code,
+        Err(e) if daemon::is_unfit_machine(&e) => {
+            eprintln!("sensor: {e}");
+            ExitCode::from(EXIT_UNFIT)
+        }
+        // A reader that had enough is no failure.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("sensor: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(broken)
+            || cause.downcast_ref::<serde_json::Error>().is_some_and(|e| e.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
+    })
+}
+
+fn start(command: Command) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let bad = match command {
+        Command::Run(run) => {
+            drop(out);
+            daemon::run(config(*run)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Score(files) => {
+            score::run(&mut judge(&files.scoring)?, &files.files, files.format == Format::Json, &mut out)?
+        }
+        Command::Replay(files) => {
+            let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
+            replay::run(&mut judge(&files.scoring)?, &node, &files.files, files.format == Format::Json, &mut out)?
+        }
+        Command::Features { files } => {
+            features::run(&files, &mut out)?;
+            0
+        }
+    };
+    out.flush()?;
+    if bad > 0 {
+        eprintln!("sensor: {bad} bad lines were skipped");
+        return Ok(ExitCode::from(EXIT_BAD_LINES));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn assets(scoring: &Scoring, bpf_object: Option<PathBuf>) -> Assets {
+    Assets::find(bpf_object, scoring.model.clone(), scoring.onnxruntime.clone())
+}
+
+fn judge(scoring: &Scoring) -> anyhow::Result<Judge> {
+    daemon::load_judge(&assets(scoring, None), scoring.operating_point, scoring.threshold)
+}
+
+fn config(run: Run) -> anyhow::Result<Config> {
+    Ok(Config {
+        assets: assets(&run.scoring, run.bpf_object),
+        collector: run.collector,
+        tier: run.tier,
+        ring_bytes: run.ring_mib * 1024 * 1024,
+        limits: Limits { script_bytes: run.script_bytes, ..Limits::default() },
+        operating_point: run.scoring.operating_point,
+        threshold: run.scoring.threshold,
+        record: run.record,
+        ready_file: run.ready_file,
+        node: Node::of_this_machine(run.node, &run.project, &run.source, &run.location)?,
+    })
 }

@@ -86,16 +86,13 @@ impl Probe {
         let mut ebpf = EbpfLoader::new()
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .map_max_entries("EVENTS", settings.ring_bytes)
-            .verifier_log_level(if std::env::var_os("BPFLOG").is_some() { VerifierLogLevel::VERBOSE | VerifierLogLevel::STATS } else {VerifierLogLevel::STATS})
+            .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;
         let tier = attach_reads(&mut ebpf, settings.tier)?;
         // Exec last: from here on shells are followed, and their reads are seen already.
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
             attach_raw(&mut ebpf, name)?;
-        }
-        for (name, program) in ebpf.programs() {
-            if let Ok(i) = program.info() { eprintln!("{name} {:?}", i.verified_instruction_count()); }
         }
         info!(%tier, "capture attached");
         Ok(Self { ebpf, tier })

@@ -36,6 +36,11 @@ impl Reader {
         Self { ring, classes: Classes { map: classes } }
     }
 
+    /// The table of classes.
+    pub fn classes(&mut self) -> &mut Classes {
+        &mut self.classes
+    }
+
     /// Waits until there is something to read or the time is over.
     pub fn wait(&self, timeout: Duration) {
         let mut fds = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];

@@ -7,7 +7,7 @@ use sensor_ebpf::event::{
 };
 
 use super::{
-    capture::{Capture, Origin, ScriptFlags, ScriptId},
+    capture::{Capture, Origin, Output, ScriptFlags, ScriptId},
     content::Content,
     image::{Image, Place, Script, Source},
     invocation::Mode,
@@ -76,6 +76,8 @@ pub struct Assembler {
     images: HashMap<ImageId, Image>,
     /// Which image a process runs; subshells run their parent's.
     processes: HashMap<u32, ImageId>,
+    /// Processes that turned out to be no shells; what else arrives of them is not missed.
+    strangers: HashMap<u32, u64>,
     kept_bytes: usize,
     /// Unix time minus boot time, ns.
     boot_unix_ns: u64,
@@ -89,6 +91,7 @@ impl Assembler {
             limits,
             images: HashMap::new(),
             processes: HashMap::new(),
+            strangers: HashMap::new(),
             kept_bytes: 0,
             boot_unix_ns,
             counts: AssemblerCounts::default(),
@@ -111,7 +114,7 @@ impl Assembler {
         &mut self,
         event: Event<'_>,
         classify: impl FnOnce(&Header, &Exec) -> Arc<Executable>,
-        hand_over: &mut impl FnMut(Capture),
+        hand_over: &mut impl FnMut(Output),
     ) {
         let header = *event.header();
         self.counts.lost_events += u64::from(header.lost);
@@ -121,7 +124,11 @@ impl Assembler {
             return;
         }
         let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
-            self.counts.orphans += 1;
+            if self.strangers.get(&header.tgid) != Some(&header.exec_ns) {
+                self.counts.orphans += 1;
+            } else if matches!(event, Event::Exit(..)) {
+                self.strangers.remove(&header.tgid);
+            }
             return;
         };
         let Some(image) = self.images.get_mut(&id) else { return };
@@ -160,13 +167,15 @@ impl Assembler {
         header: Header,
         exec: Box<Exec>,
         executable: Arc<Executable>,
-        hand_over: &mut impl FnMut(Capture),
+        hand_over: &mut impl FnMut(Output),
     ) {
         // The end of what this process ran before may have been lost.
         self.leave(header.tgid, hand_over);
         if executable.kind.is_none() {
+            self.strangers.insert(header.tgid, header.exec_ns);
             return;
         }
+        self.strangers.remove(&header.tgid);
         let id = (header.tgid, header.exec_ns);
         self.counts.shells += 1;
         self.images.insert(id, Image::new(header, exec, executable));
@@ -174,7 +183,7 @@ impl Assembler {
     }
 
     /// The text of `-c`, known as soon as the arguments are.
-    fn command_text(&mut self, id: ImageId, hand_over: &mut impl FnMut(Capture)) {
+    fn command_text(&mut self, id: ImageId, hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get_mut(&id) else { return };
         let Some(Mode::Command(index)) = image.invocation.as_ref().map(|i| i.mode) else { return };
         let Some(text) = image.argv.get(index).cloned() else { return };
@@ -188,7 +197,7 @@ impl Assembler {
         self.hand_over_one(id, 0, time, hand_over);
     }
 
-    fn read(&mut self, id: ImageId, header: Header, read: &Read, bytes: &[u8], hand_over: &mut impl FnMut(Capture)) {
+    fn read(&mut self, id: ImageId, header: Header, read: &Read, bytes: &[u8], hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get_mut(&id) else { return };
         let index = match image.place(read) {
             None => return,
@@ -204,7 +213,6 @@ impl Assembler {
                 let source = Source::Inode { dev: read.dev, ino: read.ino };
                 let mut script = Script::new(image.scripts.len() as u32, origin, source, header.time_ns);
                 script.lossy = image.lost > 0;
-                script.streamed = read.pos < 0;
                 script.path = image.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
                 image.scripts.push(script);
                 self.counts.scripts += 1;
@@ -239,7 +247,7 @@ impl Assembler {
         }
     }
 
-    fn fork(&mut self, id: ImageId, header: &Header, fork: Fork, hand_over: &mut impl FnMut(Capture)) {
+    fn fork(&mut self, id: ImageId, header: &Header, fork: Fork, hand_over: &mut impl FnMut(Output)) {
         self.leave(fork.child, hand_over);
         let Some(image) = self.images.get_mut(&id) else { return };
         image.processes += 1;
@@ -251,7 +259,7 @@ impl Assembler {
         }
     }
 
-    fn exit(&mut self, id: ImageId, header: &Header, exit: Exit, hand_over: &mut impl FnMut(Capture)) {
+    fn exit(&mut self, id: ImageId, header: &Header, exit: Exit, hand_over: &mut impl FnMut(Output)) {
         if exit.how == EXIT_ENDED && header.tgid != id.0 {
             // A subshell's end says nothing of its parent's script.
             self.processes.remove(&header.tgid);
@@ -262,13 +270,13 @@ impl Assembler {
     }
 
     /// A process no longer runs its image: hands over what is new and forgets an image nobody runs.
-    fn leave(&mut self, tgid: u32, hand_over: &mut impl FnMut(Capture)) {
+    fn leave(&mut self, tgid: u32, hand_over: &mut impl FnMut(Output)) {
         let Some(id) = self.processes.remove(&tgid) else { return };
         self.hand_over_changed(id, u64::MAX, hand_over);
         self.release(id, hand_over);
     }
 
-    fn release(&mut self, id: ImageId, hand_over: &mut impl FnMut(Capture)) {
+    fn release(&mut self, id: ImageId, hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get_mut(&id) else { return };
         image.processes = image.processes.saturating_sub(1);
         if image.processes > 0 {
@@ -276,12 +284,15 @@ impl Assembler {
         }
         self.hand_over_changed(id, u64::MAX, hand_over);
         if let Some(image) = self.images.remove(&id) {
+            for script in &image.scripts {
+                hand_over(Output::Finished(ScriptId { pid: id.0, exec_ns: id.1, ordinal: script.ordinal }));
+            }
             let bytes: usize = image.scripts.iter().map(|s| s.content.bytes().len()).sum();
             self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
         }
     }
 
-    fn hand_over_changed(&mut self, id: ImageId, idle_before_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+    fn hand_over_changed(&mut self, id: ImageId, idle_before_ns: u64, hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get(&id) else { return };
         let due: Vec<usize> = (0..image.scripts.len())
             .filter(|i| image.scripts[*i].changed && image.scripts[*i].last_ns < idle_before_ns)
@@ -293,7 +304,7 @@ impl Assembler {
     }
 
     /// Hands over text that has waited long enough. To be called every few tens of milliseconds.
-    pub fn tick(&mut self, now_boot_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+    pub fn tick(&mut self, now_boot_ns: u64, hand_over: &mut impl FnMut(Output)) {
         let before = now_boot_ns.saturating_sub(IDLE_NS);
         let due: Vec<ImageId> = self
             .images
@@ -307,16 +318,17 @@ impl Assembler {
     }
 
     /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
-    pub fn sweep(&mut self, hand_over: &mut impl FnMut(Capture)) {
+    pub fn sweep(&mut self, hand_over: &mut impl FnMut(Output)) {
         let gone: Vec<u32> =
             self.processes.keys().filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists()).copied().collect();
+        self.strangers.retain(|tgid, _| Path::new(&format!("/proc/{tgid}")).exists());
         for tgid in gone {
             self.counts.abandoned += 1;
             self.leave(tgid, hand_over);
         }
     }
 
-    fn hand_over_one(&mut self, id: ImageId, index: usize, now_ns: u64, hand_over: &mut impl FnMut(Capture)) {
+    fn hand_over_one(&mut self, id: ImageId, index: usize, now_ns: u64, hand_over: &mut impl FnMut(Output)) {
         let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(image) = self.images.get_mut(&id) else { return };
@@ -325,7 +337,7 @@ impl Assembler {
         script.handed_bytes = script.content.seen_bytes();
         script.handed_ns = now_ns;
         self.counts.captures += 1;
-        hand_over(capture_of(image, index, limits, boot_unix_ns));
+        hand_over(Output::Capture(Box::new(capture_of(image, index, limits, boot_unix_ns))));
     }
 }
 
@@ -398,7 +410,6 @@ impl Script {
             handed_ns: 0,
             changed: false,
             lossy: false,
-            streamed: false,
         }
     }
 

@@ -111,3 +111,12 @@ pub struct Capture {
     /// When the script began, Unix time in ns.
     pub time_unix_ns: u64,
 }
+
+/// What the assembler hands over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A script as it stands; it may come again when it has grown.
+    Capture(Box<Capture>),
+    /// Nothing more will come of this script.
+    Finished(ScriptId),
+}

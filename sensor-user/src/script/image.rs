@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use sensor_ebpf::{
-    event::{Exec, Header, Read},
-    map::FileKey,
-};
+use sensor_ebpf::event::{Exec, Header, Read};
 
 use super::{
     capture::{Interpreter, Origin},
@@ -51,8 +48,6 @@ pub(super) struct Script {
     pub(super) changed: bool,
     /// Events of its process were lost while it was read.
     pub(super) lossy: bool,
-    /// It comes from something that has no positions.
-    pub(super) streamed: bool,
 }
 
 /// A shell from `execve` on, together with its subshells.
@@ -94,11 +89,6 @@ impl Image {
             processes: 1,
             lost: 0,
         }
-    }
-
-    /// The executable's key.
-    pub(super) fn key(&self) -> FileKey {
-        self.exec.exe
     }
 
     /// The interpreter as captures show it.

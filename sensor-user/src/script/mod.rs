@@ -9,6 +9,6 @@ mod image;
 mod invocation;
 
 pub use assembler::{Assembler, AssemblerCounts, Limits};
-pub use capture::{Capture, Interpreter, Origin, ScriptId, ScriptFlags};
+pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};
 pub use content::Content;
 pub use invocation::{Invocation, Mode};

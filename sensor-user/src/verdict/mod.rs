@@ -18,4 +18,4 @@ pub use cache::VerdictCache;
 pub use explain::Span;
 pub use hash::ScriptHash;
 pub use judge::{Judge, Policy, Verdict};
-pub use model::{Model, ModelError, Scores};
+pub use model::{Model, ModelError, OperatingPoint, Scores};

@@ -11,11 +11,35 @@ use ort::{
 use super::technique::LABELS;
 
 /// Outputs of the model: malicious first, then a probability for each label.
-pub const OUTPUTS: usize = 1 + LABELS.len();
+const OUTPUTS: usize = 1 + LABELS.len();
 /// Name of the input: distinct feature ids of a window, int64, any length from 1.
-pub const INPUT: &str = "features";
+const INPUT: &str = "features";
 /// Name of the output: float32 of length [`OUTPUTS`], each from 0 to 1.
-pub const OUTPUT: &str = "probabilities";
+const OUTPUT: &str = "probabilities";
+
+/// Named thresholds, measured when the model was trained and kept in its metadata as `threshold.NAME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OperatingPoint {
+    /// Almost no false alarms.
+    Strict,
+    /// Few false alarms.
+    Balanced,
+    /// Finds most.
+    Sensitive,
+}
+
+impl OperatingPoint {
+    /// Used where a model does not say.
+    const FALLBACK: f32 = 0.5;
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Strict => "threshold.strict",
+            Self::Balanced => "threshold.balanced",
+            Self::Sensitive => "threshold.sensitive",
+        }
+    }
+}
 
 /// Probabilities for one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +100,12 @@ impl Model {
         let model = Self { session, path: path.to_owned() };
         model.check()?;
         Ok(model)
+    }
+
+    /// The model's threshold for an operating point.
+    pub fn threshold(&self, point: OperatingPoint) -> f32 {
+        let stored = self.session.metadata().ok().and_then(|m| m.custom(point.key()));
+        stored.and_then(|text| text.parse().ok()).unwrap_or(OperatingPoint::FALLBACK)
     }
 
     fn check(&self) -> Result<(), ModelError> {

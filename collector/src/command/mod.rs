@@ -1,0 +1,15 @@
+//! What the command line shows of the store.
+
+pub mod list;
+pub mod show;
+mod summary;
+pub mod tail;
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// SCC's JSON, one object a line.
+    Json,
+}

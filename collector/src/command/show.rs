@@ -1,0 +1,63 @@
+//! `collector show`.
+
+use std::io::Write;
+
+use anyhow::bail;
+
+use super::{
+    summary::{plain, Summary},
+    Format,
+};
+use crate::store::Store;
+
+/// Longest piece of text shown in one line.
+const TEXT_MAX: usize = 400;
+
+/// Prints one finding in full.
+pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(stored) = store.find(name)? else {
+        bail!("no finding named {name:?}: `collector list` shows the ids there are");
+    };
+    let finding = &stored.finding;
+    if format == Format::Json {
+        serde_json::to_writer_pretty(&mut *out, finding)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    let summary = Summary::of(finding, &stored.node);
+    writeln!(out, "{}  {}  score {}", plain(&finding.category, TEXT_MAX), summary.severity, summary.score)?;
+    writeln!(out, "{}", plain(&finding.description, TEXT_MAX * 2))?;
+    writeln!(out)?;
+    let mut field = |name: &str, value: &str| -> std::io::Result<()> {
+        if value.is_empty() { Ok(()) } else { writeln!(out, "{name:12} {}", plain(value, TEXT_MAX)) }
+    };
+    field("name", &finding.name)?;
+    field("time", &summary.time)?;
+    field("node", &stored.node)?;
+    field("resource", &finding.resource_name)?;
+    for process in &finding.processes {
+        field("process", &format!("{} (pid {}, parent {}, user {})", process.name, process.pid, process.parent_pid, process.user_id))?;
+        field("  binary", process.binary.as_ref().map_or("", |b| &b.path))?;
+        field("  args", &process.args.join(" "))?;
+    }
+    let script = finding.processes.first().and_then(|p| p.script.as_ref());
+    if let Some(script) = script {
+        field("script", &script.path)?;
+        field("  sha256", &script.sha256)?;
+        field("  size", &format!("{} bytes, {} kept", script.size, script.hashed_size))?;
+    }
+    field("virustotal", &finding.external_uri)?;
+    if let Some(indicator) = &finding.indicator {
+        field("addresses", &indicator.ip_addresses.join(" "))?;
+        field("domains", &indicator.domains.join(" "))?;
+        field("uris", &indicator.uris.join(" "))?;
+    }
+    field("next steps", &finding.next_steps)?;
+    if let Some(script) = script {
+        writeln!(out)?;
+        for (number, line) in script.contents.lines().enumerate() {
+            writeln!(out, "{:>6}  {}", number + 1, plain(line, TEXT_MAX))?;
+        }
+    }
+    Ok(())
+}

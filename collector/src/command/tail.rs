@@ -1,0 +1,34 @@
+//! `collector tail`.
+
+use std::{io::Write, path::Path, time::Duration};
+
+use super::{summary::Summary, Format};
+use crate::store::Store;
+
+/// How often the store is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Prints findings as they are stored, until the output is closed or the process is told to stop.
+pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    let store = Store::open_for_reading(path)?;
+    let mut seen = store.last_seq()?;
+    loop {
+        let news = store.after(seen)?;
+        for stored in &news {
+            seen = stored.seq;
+            match format {
+                Format::Json => {
+                    serde_json::to_writer(&mut *out, &stored.finding)?;
+                    writeln!(out)?;
+                }
+                Format::Table => {
+                    writeln!(out, "{}", Summary::of(&stored.finding, &stored.node).cells().join("  "))?;
+                }
+            }
+        }
+        out.flush()?;
+        if news.is_empty() {
+            std::thread::sleep(POLL);
+        }
+    }
+}

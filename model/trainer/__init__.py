@@ -1,0 +1,1 @@
+"""Trains the script model. Run it through `cargo xtask train`."""

@@ -1,0 +1,90 @@
+"""Scripts and their labels, read from JSON Lines (optionally zstd).
+
+Each object has at least `content` and `label` (malicious, dual_use or benign); `source`, `cluster`, `kind`,
+`techniques` are used where they are there. Content is a string, or {"base64": ...} when it is not UTF-8.
+"""
+
+import base64
+import io
+import json
+import pathlib
+import subprocess
+from dataclasses import dataclass, field
+
+import numpy as np
+import zstandard
+
+
+@dataclass
+class Corpus:
+    """Scripts with what is known of each; features are a list of windows, each an array of feature ids."""
+
+    texts: list = field(default_factory=list)
+    label: list = field(default_factory=list)
+    source: list = field(default_factory=list)
+    cluster: list = field(default_factory=list)
+    kind: list = field(default_factory=list)
+    hard: list = field(default_factory=list)
+    techniques: list = field(default_factory=list)
+    windows: list = field(default_factory=list)
+
+    def extend(self, other):
+        for name in self.__dataclass_fields__:
+            getattr(self, name).extend(getattr(other, name))
+
+    def __len__(self):
+        return len(self.label)
+
+
+def lines(path):
+    """The objects of a JSON Lines file."""
+    with open(path, "rb") as raw:
+        stream = zstandard.ZstdDecompressor().stream_reader(raw) if str(path).endswith(".zst") else raw
+        for number, line in enumerate(io.TextIOWrapper(stream, "utf-8"), 1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise SystemExit(f"{path}:{number}: not a JSON object: {error}") from error
+
+
+def text_of(content):
+    """The script as bytes."""
+    if isinstance(content, dict):
+        return base64.b64decode(content["base64"])
+    return content.encode("utf-8", "surrogatepass")
+
+
+def read_features(stream):
+    """Yields, for each script of a `sensor features` stream, its list of windows."""
+    data = np.frombuffer(stream, dtype="<u4")
+    at = 0
+    while at < len(data):
+        count = int(data[at])
+        at += 1
+        windows = []
+        for _ in range(count):
+            size = int(data[at])
+            windows.append(data[at + 1 : at + 1 + size])
+            at += 1 + size
+        yield windows
+
+
+def load(path, sensor):
+    """Reads one file, with features computed by the sensor's own code."""
+    corpus = Corpus()
+    name = pathlib.Path(path).name
+    for item in lines(path):
+        corpus.texts.append(text_of(item["content"]))
+        corpus.label.append(item.get("label", "benign"))
+        corpus.source.append(item.get("source", name))
+        corpus.cluster.append(f"{name}:{item.get('cluster', len(corpus))}")
+        corpus.kind.append(item.get("kind") or item.get("family") or "")
+        corpus.hard.append(bool(item.get("hard")))
+        corpus.techniques.append(item.get("techniques"))
+    done = subprocess.run([sensor, "features", str(path)], stdout=subprocess.PIPE, check=True)
+    corpus.windows = list(read_features(done.stdout))
+    if len(corpus.windows) != len(corpus):
+        raise SystemExit(f"{path}: {len(corpus)} scripts but {len(corpus.windows)} sets of features")
+    return corpus

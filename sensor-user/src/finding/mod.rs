@@ -1,0 +1,10 @@
+//! From a capture and its verdict to a Security Command Center finding.
+//!
+//! Knows nothing of the kernel or of how findings are delivered.
+
+mod build;
+mod id;
+mod indicator;
+
+pub use build::{build, Evidence};
+pub use id::finding_id;

@@ -1,0 +1,1 @@
+test -f /proc/self/status && exit 0 || exit 1

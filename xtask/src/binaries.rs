@@ -1,0 +1,50 @@
+//! The binaries and the files that they look for beside themselves.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context;
+
+use crate::{
+    layout::{cargo, release, root},
+    setup::{ebpf, onnxruntime},
+    step,
+};
+
+/// Builds all of it; returns the directory.
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    ebpf::build()?;
+    scoring()
+}
+
+/// Builds what scoring and replay need: no BPF.
+pub(crate) fn scoring() -> anyhow::Result<PathBuf> {
+    let library = onnxruntime::library()?;
+    let mut build = Command::new(cargo());
+    build.current_dir(root()).args(["build", "--release", "--quiet", "-p", "sensor", "-p", "collector"]);
+    let fresh = release().join("sensor").exists() && release().join("collector").exists();
+    if fresh {
+        // Usually nothing to do; a line for that would only be noise.
+        let status = build.status().context("cargo cannot be started")?;
+        anyhow::ensure!(status.success(), "building sensor and collector failed");
+    } else {
+        step::run("building sensor and collector, a few minutes the first time", &mut build)?;
+    }
+    place(&library, "libonnxruntime.so")?;
+    place(&root().join("model/script.onnx"), "script.onnx")?;
+    Ok(release())
+}
+
+/// Puts a link beside the binaries.
+fn place(file: &Path, name: &str) -> anyhow::Result<()> {
+    let link = release().join(name);
+    if fs::read_link(&link).is_ok_and(|to| to == file) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(&link);
+    symlink(file, &link).with_context(|| format!("link {}", link.display()))
+}

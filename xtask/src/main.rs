@@ -1,0 +1,88 @@
+//! `cargo xtask`: the one entry to every chore. A file for each.
+
+mod bench;
+mod binaries;
+mod demo;
+mod layout;
+mod models;
+mod run;
+mod services;
+mod setup;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of this project.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install and build what is missing: BPF toolchain, ONNX Runtime, system packages for tests.
+    Setup,
+    /// Build the BPF programs.
+    BuildEbpf,
+    /// Start a collector and the sensor on this machine and print findings until Ctrl-C.
+    Run {
+        /// Run harmless samples, show each with its verdict, and end.
+        #[arg(long)]
+        demo: bool,
+        /// More arguments for `sensor run`.
+        #[arg(last = true)]
+        sensor_args: Vec<String>,
+    },
+    /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
+    Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Judge recorded captures again: arguments as for `sensor replay`.
+    #[command(disable_help_flag = true)]
+    Replay {
+        /// Arguments for `sensor replay`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Score scripts of JSON Lines files: arguments as for `sensor score`.
+    #[command(disable_help_flag = true)]
+    Score {
+        /// Arguments for `sensor score`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Train the model from a directory of JSON Lines files.
+    Train(models::Train),
+    /// Measure; without a name, everything.
+    Bench {
+        /// latency, scoring, memory or overhead.
+        what: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
+        Chore::Setup => setup::everything().map(|()| ExitCode::SUCCESS),
+        Chore::BuildEbpf => setup::ebpf::build().map(|_| ExitCode::SUCCESS),
+        Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
+        Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
+        Chore::Test { filter } => test::run(filter.as_deref()),
+        Chore::Replay { args } => models::sensor("replay", &args),
+        Chore::Score { args } => models::sensor("score", &args),
+        Chore::Train(train) => models::train(&train),
+        Chore::Bench { what } => bench::run(&what),
+    };
+    match done {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

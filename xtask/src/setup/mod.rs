@@ -1,0 +1,14 @@
+//! Setting a machine up: everything that is not in the repository and not cargo's.
+
+pub(crate) mod ebpf;
+pub(crate) mod linker;
+pub(crate) mod onnxruntime;
+pub(crate) mod packages;
+
+/// Installs and builds all of it.
+pub(crate) fn everything() -> anyhow::Result<()> {
+    ebpf::build()?;
+    onnxruntime::library()?;
+    packages::for_tests()?;
+    Ok(())
+}

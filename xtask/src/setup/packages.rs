@@ -1,0 +1,52 @@
+//! System packages, by Debian's names.
+
+use std::{path::Path, process::Command};
+
+use anyhow::bail;
+
+use crate::step;
+
+/// Is a program on the PATH?
+pub(crate) fn has(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
+}
+
+/// Installs packages, or says which are missing and how to get them.
+pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
+    let by_hand = format!("install the packages {} ({why})", packages.join(" "));
+    if !has("apt-get") {
+        bail!("there is no apt-get here: {by_hand} with your distribution's tool, then try again");
+    }
+    if !nix::unistd::geteuid().is_root() {
+        bail!("only root can install packages: run `apt-get install -y {}` ({why}), then try again", packages.join(" "));
+    }
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        command
+    };
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    // The lists may be there and fresh; updating them costs seconds.
+    let listed = Path::new("/var/lib/apt/lists").read_dir().is_ok_and(|dir| dir.count() > 3);
+    let what = format!("installing {}", packages.join(" "));
+    if listed && step::run(&what, &mut apt(&install)).is_ok() {
+        return Ok(());
+    }
+    step::run("updating the package lists", &mut apt(&["update", "-q"]))?;
+    if let Err(e) = step::run(&what, &mut apt(&install)) {
+        bail!("{e:#}: {by_hand} by hand, then try again");
+    }
+    Ok(())
+}
+
+/// Shells the end-to-end tests run, as programs and the packages that hold them.
+const SHELLS: [(&str, &str); 4] =
+    [("/bin/bash", "bash"), ("/bin/dash", "dash"), ("/bin/busybox", "busybox-static"), ("/bin/bash-static", "bash-static")];
+
+/// What the tests need.
+pub(crate) fn for_tests() -> anyhow::Result<()> {
+    let missing: Vec<&str> =
+        SHELLS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { install("shells that the end-to-end tests run", &missing) }
+}
