@@ -1,7 +1,7 @@
 """The network: an embedding of hashed features, summed, and two small layers. Plain NumPy and SciPy, so that a
 training run is the same to the last digit wherever it is repeated.
 
-    y = sum(E[features]) / sqrt(n);  h = relu(y[:D] W1 + b1);  out = sigmoid([h, y[D]] W2 + b2)
+    y = sum(E[features]) / sqrt(known features);  h = relu(y[:D] W1 + b1);  out = sigmoid([h, y[D]] W2 + b2)
 
 The last column of E is a linear path around the hidden layer. Outputs: malicious, then one per technique.
 """
@@ -13,12 +13,20 @@ BUCKETS = 1 << 18
 
 
 def matrix(windows):
-    """A CSR matrix of windows, each row scaled by 1/sqrt(features)."""
-    sizes = np.array([max(len(w), 1) for w in windows])
+    """A CSR matrix of windows with a one for each feature."""
+    sizes = np.array([len(w) for w in windows])
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    indices = np.concatenate([w if len(w) else np.zeros(1, "<u4") for w in windows]).astype(np.int32)
-    data = np.repeat((1.0 / np.sqrt(sizes)).astype(np.float32), sizes)
-    return sparse.csr_matrix((data, indices, indptr), shape=(len(windows), BUCKETS))
+    indices = np.concatenate(windows).astype(np.int32)
+    return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=(len(windows), BUCKETS))
+
+
+def known_only(x, known):
+    """The matrix without features that were not learnt, each row scaled by 1/sqrt(features left)."""
+    keep = known[x.indices]
+    counts = np.diff(np.concatenate([[0], np.cumsum(keep)])[x.indptr])
+    scale = 1.0 / np.sqrt(np.maximum(counts, 1))
+    data = np.repeat(scale, counts).astype(np.float32)
+    return sparse.csr_matrix((data, x.indices[keep], np.concatenate([[0], np.cumsum(counts)])), shape=x.shape)
 
 
 def sigmoid(x):
@@ -44,6 +52,11 @@ class Network:
         self.m = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.v = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.step = 0
+
+    def learn_only(self, known):
+        """Features outside of this mask stay without effect."""
+        self.known = known
+        self.p["E"] *= known[:, None]
 
     def forward(self, x):
         y = x @ self.p["E"]

@@ -1,1 +1,5 @@
-//! x
+//! A sensor and a collector for end-to-end tests and measurements: started with their files in a directory of
+//! their own, ended when dropped.
+
+pub mod node;
+pub mod shell;

@@ -40,7 +40,8 @@ pub(crate) fn file_key(file: u64) -> FileKey {
         ino: field(inode, offset!(inode_ino)),
         size: field(inode, offset!(inode_size)),
         ctime_s: field(inode, offset!(inode_ctime_s)),
-        ctime_ns: field(inode, offset!(inode_ctime_ns)),
+        // Since 6.13 the highest bit says that somebody has asked for the time.
+        ctime_ns: field::<u32>(inode, offset!(inode_ctime_ns)) & 0x7fff_ffff,
         dev: device(inode),
     }
 }

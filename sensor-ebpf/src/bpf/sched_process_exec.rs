@@ -9,6 +9,7 @@ use aya_ebpf::{
     programs::RawTracePointContext,
     EbpfContext,
 };
+use aya_log_ebpf::warn;
 use sensor_ebpf::{
     counter,
     event::{
@@ -49,6 +50,9 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
     let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0 };
     let followed = follow(tgid, &fresh);
+    if !followed {
+        warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
+    }
     // Account losses in the table where it holds the process, so that the next event carries them.
     let shell = match SHELLS.get_ptr_mut(tgid) {
         Some(shell) if followed => unsafe { &mut *shell },

@@ -14,9 +14,9 @@ use super::{
 /// Size of the hash space; the embedding table of the model has as many rows.
 pub const BUCKETS: u32 = 1 << 18;
 /// Words in one window.
-pub const WINDOW_WORDS: usize = 384;
+pub const WINDOW_WORDS: usize = 192;
 /// Words from one window's start to the next one's.
-pub const STRIDE_WORDS: usize = 256;
+pub const STRIDE_WORDS: usize = 128;
 /// Arguments of one command that are paired with it.
 const PAIRED_ARGUMENTS: u32 = 24;
 
@@ -50,7 +50,8 @@ impl Extractor {
         let mut context = Context::default();
         for i in 0..self.words.len() {
             self.of_word.push(self.features.len() as u32);
-            context.word(&self.normal, self.words[i], &mut self.features);
+            let assigned = self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
+            context.word(&self.normal, self.words[i], assigned, &mut self.features);
         }
         self.of_word.push(self.features.len() as u32);
         self.windows.clear();
@@ -124,6 +125,8 @@ struct Context {
     arguments: u32,
     /// Within a decoded layer.
     decoded: bool,
+    /// The word before was the name of a variable that is given a value.
+    assigning: bool,
 }
 
 /// Tags that keep kinds of features apart.
@@ -138,10 +141,15 @@ enum Kind {
     Sequence,
     Operator,
     Layer,
+    Assignment,
+    Assigned,
 }
 
+/// Stands for the name of a variable in pairs of words.
+const ASSIGNED: u64 = 0x6173_7369_676e_6564;
+
 impl Context {
-    fn word(&mut self, normal: &Normal, word: Word, out: &mut Vec<Feature>) {
+    fn word(&mut self, normal: &Normal, word: Word, assigned: bool, out: &mut Vec<Feature>) {
         let bytes = &normal.text[word.start as usize..word.end as usize];
         let at = normal.origin[word.start as usize];
         let mut emit = |kind: Kind, a: u64, b: u64| out.push(Feature { id: bucket(kind, a, b), at });
@@ -164,6 +172,18 @@ impl Context {
                 }
                 self.decoded = true;
             }
+        }
+        // The author's names for variables say little, and what is assigned is no argument of a command.
+        if self.command == 0 && assigned {
+            self.assigning = true;
+            emit(Kind::Assignment, words::canonical(bytes), 0);
+            self.before = [ASSIGNED, 0];
+            return;
+        }
+        if std::mem::take(&mut self.assigning) && word.joint == Joint::Space {
+            words::parts(bytes, |part| emit(Kind::Assigned, part, 0));
+            self.before = [words::canonical(bytes), ASSIGNED];
+            return;
         }
         let canonical = words::canonical(bytes);
         if word.operator != 0 {

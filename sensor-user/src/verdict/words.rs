@@ -25,6 +25,13 @@ pub(super) struct Word {
     pub(super) joint: Joint,
     /// Operator bytes that came before it, hashed; 0 for plain space.
     pub(super) operator: u64,
+    /// A single `=` stands right before it.
+    pub(super) after_equals: bool,
+}
+
+/// Is `name` given the value `next`, as in `name=value`?
+pub(super) fn is_assignment(name: Word, next: Word) -> bool {
+    next.after_equals && next.joint == Joint::Space && next.start == name.end + 1
 }
 
 /// Cuts `text` into words.
@@ -32,6 +39,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
     words.clear();
     let mut joint = Joint::Statement;
     let mut operator = 0u64;
+    let mut after_equals = false;
     let mut i = 0;
     while i < text.len() {
         let b = text[i];
@@ -47,6 +55,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             }
             i = i.max(start + 1);
             let run = &text[start..i];
+            after_equals = run == b"=";
             joint = match run {
                 _ if b == super::normal::LAYER => Joint::Layer,
                 [b'|'] | [b'|', b'&'] => Joint::Pipe,
@@ -61,7 +70,8 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             while i < text.len() && !text[i].is_ascii_whitespace() && !is_operator(text[i]) && text[i] != super::normal::LAYER {
                 i += 1;
             }
-            words.push(Word { start: start as u32, end: i as u32, joint, operator });
+            words.push(Word { start: start as u32, end: i as u32, joint, operator, after_equals });
+            after_equals = false;
             joint = Joint::Space;
             operator = 0;
         }

@@ -1,0 +1,137 @@
+"""A small template language: ‹a¦b› picks one, {name} fills a slot, the same name twice within one script is the
+same value."""
+
+import base64
+import random
+import string
+
+WORDS = (
+    "app data node work task job sync update agent svc core net sys log proc main run base temp cache daemon helper "
+    "worker client remote local config setup init check loader build tool stage pkg bin lib mon watch"
+).split()
+DOMAINS = "example.com example.net example.org evil.example cdn.example files.example update.test pool.example a.test".split()
+
+
+class Slots:
+    """Values of one script's slots."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.values = {}
+
+    def fill(self, name):
+        if name not in self.values:
+            maker = getattr(self, "make_" + name.rstrip("0123456789"), None)
+            if maker is None:
+                raise KeyError(name)
+            self.values[name] = maker()
+        return self.values[name]
+
+    def make_ip(self):
+        r = self.rng
+        net = r.choice(["192.0.2", "198.51.100", "203.0.113", "198.18.%d" % r.randrange(255)])
+        return "%s.%d" % (net, r.randrange(1, 255))
+
+    def make_domain(self):
+        r = self.rng
+        if r.random() < 0.4:
+            return r.choice(DOMAINS)
+        return "%s%s.%s" % (r.choice(WORDS), r.choice(["", "-" + r.choice(WORDS), str(r.randrange(99))]), r.choice("com net org io xyz top ru cn info sh dev".split()))
+
+    def make_host(self):
+        return self.fill("ip") if self.rng.random() < 0.55 else self.fill("domain")
+
+    def make_port(self):
+        return str(self.rng.choice([4444, 1337, 9001, 8080, 443, 53, 80, 31337, 6666, 5555, 1234, 8443, self.rng.randrange(1025, 65000)]))
+
+    def make_name(self):
+        r = self.rng
+        return r.choice([r.choice(WORDS), r.choice(WORDS) + r.choice(["", "_", "-"]) + r.choice(WORDS), "." + r.choice(WORDS),
+                         "".join(r.choices(string.ascii_lowercase + string.digits, k=r.randrange(3, 9)))])
+
+    def make_plain(self):
+        r = self.rng
+        return r.choice([r.choice(WORDS), r.choice(WORDS) + r.choice(["_", "-"]) + r.choice(WORDS)])
+
+    def make_user(self):
+        return self.rng.choice(["deploy", "app", "backup", "svc", "ubuntu", "admin", "git", "web", self.fill("plain")])
+
+    def make_var(self):
+        r = self.rng
+        v = r.choice([r.choice(WORDS), r.choice(WORDS).upper(), r.choice(string.ascii_letters), r.choice(WORDS) + "_" + r.choice(WORDS),
+                      "".join(r.choices(string.ascii_letters, k=r.randrange(2, 8)))])
+        return v
+
+    def make_url(self):
+        r = self.rng
+        scheme = r.choice(["http", "http", "https"])
+        port = r.choice(["", "", "", ":" + self.fill("port")])
+        return f"{scheme}://{self.fill('host')}{port}/{self.fill('urlpath')}"
+
+    def make_urlpath(self):
+        r = self.rng
+        return r.choice(["", r.choice(WORDS) + "/"]) + r.choice([self.fill("plain"), "".join(r.choices(string.ascii_lowercase + string.digits, k=5))]) + r.choice(["", ".sh", ".sh", ".txt", ".png", ".jpg", ".x86_64", ".bin", ".tar.gz", ".b64"])
+
+    def make_tmp(self):
+        return self.rng.choice(["/tmp", "/var/tmp", "/dev/shm", "/tmp/.X11-unix", "/tmp/.font-unix", "/run", "/var/run", "/usr/local/bin", "/opt", "/etc", "/tmp/.ICE-unix", "/root", "$HOME", "/mnt", "/usr/bin", "/var/lib", "/tmp/." + self.rng.choice(WORDS)])
+
+    def make_file(self):
+        return f"{self.fill('tmp')}/{self.fill('name')}"
+
+    def make_b(self):
+        return "".join(self.rng.choices(string.ascii_letters + string.digits + "+/", k=4 * self.rng.randrange(10, 60)))
+
+    def make_key(self):
+        kind = self.rng.choice(["ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"])
+        return kind + "".join(self.rng.choices(string.ascii_letters + string.digits + "+/", k=self.rng.randrange(40, 200))) + self.rng.choice(["", " root@kali", " user@host", " " + self.fill("plain")])
+
+    def make_wallet(self):
+        return self.rng.choice("48") + "".join(self.rng.choices(string.ascii_letters + string.digits, k=94))
+
+    def make_n(self):
+        return str(self.rng.choice([1, 2, 3, 5, 10, 15, 30, 60, 120, 300]))
+
+    def make_dl(self):
+        """A way to fetch a URL to standard output."""
+        return self.rng.choice(["curl -fsSL", "curl -s", "curl -sL", "curl -sk", "wget -qO-", "wget -q -O -", "curl --silent --insecure", "curl -fsS --retry 3", "wget --no-check-certificate -qO-", "curl -m 30 -fsSL"])
+
+    def make_agent(self):
+        return self.rng.choice(["curl/7.68.0", "Mozilla/5.0", "linux", self.fill("plain")])
+
+
+def expand(template, slots):
+    """One text of the template's language."""
+    rng = slots.rng
+    out = template
+    while "‹" in out:
+        start = out.rfind("‹")
+        end = out.index("›", start)
+        out = out[:start] + rng.choice(out[start + 1 : end].split("¦")) + out[end + 1 :]
+    parts, at = [], 0
+    while True:
+        start = out.find("{", at)
+        if start < 0:
+            break
+        end = out.find("}", start)
+        name = out[start + 1 : end] if end > 0 else ""
+        if name == "var" and start and out[start - 1] == "$":
+            # A reference to the variable, not a slot of its own.
+            parts += [out[at : start + 1], slots.fill("var"), "}"]
+            at = end + 1
+        elif name.isalnum() and name.islower() and (start == 0 or out[start - 1] != "$"):
+            try:
+                value = slots.fill(name)
+            except KeyError:
+                parts.append(out[at : start + 1])
+                at = start + 1
+                continue
+            parts += [out[at:start], value]
+            at = end + 1
+        else:
+            parts.append(out[at : start + 1])
+            at = start + 1
+    return "".join(parts) + out[at:]
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,111 @@
+"""Puts idioms together into scripts: order, wrapping, error handling, comments, names."""
+
+import json
+import random
+
+from . import attacks, benign, obfuscate
+from .grammar import Slots, expand
+
+SHEBANGS = ["#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "#!/bin/bash\nset -e", "#!/bin/bash\nset -euo pipefail", "#!/bin/sh\nset -eu"]
+COMMENTS = ["# setup", "# main", "# cleanup", "# install", "# update system", "# check", "# start service", "# TODO", "# ---------------", "# by {user}", "# version {n}.0", "# {plain} {plain2}"]
+FILLER = ["sleep {n}", "cd {tmp}", "export PATH=$PATH:/bin:/usr/bin:/usr/local/bin:/usr/sbin", "echo \"{plain}\"", "ulimit -n 65535", "umask 022", "sync", "echo done", "set +e", "export DEBIAN_FRONTEND=noninteractive",
+          "export LC_ALL=C", "{var}=\"{plain}\"", "echo '{plain} started'", "date", "mkdir -p {tmp}", "sleep 1"]
+
+
+def body(recipe, slots):
+    """The steps of one script."""
+    rng = slots.rng
+    steps = []
+    for idioms, low, high in recipe:
+        for _ in range(rng.randint(low, high)):
+            steps.append(expand(rng.choice(idioms), slots))
+            # Other names for the next idiom, now and then.
+            for key in [k for k in slots.values if k not in ("ip", "domain", "host", "url")]:
+                if rng.random() < 0.5:
+                    del slots.values[key]
+            if rng.random() < 0.2:
+                for key in ("ip", "domain", "host", "url", "urlpath"):
+                    slots.values.pop(key, None)
+    return steps or [expand(rng.choice(recipe[-1][0]), slots)]
+
+
+def dress(steps, slots, long_form):
+    """Shebang, comments, functions, error handling."""
+    rng = slots.rng
+    out = []
+    for step in steps:
+        if rng.random() < 0.12 and long_form:
+            out.append(expand(rng.choice(COMMENTS), slots))
+        if rng.random() < 0.15:
+            out.append(expand(rng.choice(FILLER), slots))
+        one = "\n" not in step
+        roll = rng.random()
+        if one and roll < 0.08 and "&" not in step[-2:]:
+            step = f"({step}) >/dev/null 2>&1" + rng.choice([" &", "", " || true"])
+        elif one and roll < 0.14:
+            step = step + rng.choice([" 2>/dev/null", " || true", " || echo failed", " >/dev/null 2>&1"])
+        elif roll < 0.22 and long_form:
+            name = slots.make_plain().replace("-", "_")
+            step = f"{rng.choice(['', 'function '])}{name}() {{\n" + "\n".join("  " + l for l in step.split("\n")) + f"\n}}\n{name}"
+        elif roll < 0.28 and long_form:
+            test = expand(rng.choice(['[ "$(id -u)" -eq 0 ]', "[ ! -f {file} ]", "[ -x \"$(command -v curl)\" ]", "[ -d {tmp} ]", "which wget >/dev/null 2>&1", "[ -z \"$1\" ]", "grep -q docker /proc/1/cgroup"]), slots)
+            step = f"if {test}; then\n" + "\n".join("  " + l for l in step.split("\n")) + "\nfi"
+        out.append(step)
+    text = rng.choice(["\n", "\n", "\n", "; "] if all("\n" not in s and not s.startswith("#") and not s.endswith("&") for s in out) else ["\n"]).join(out)
+    if long_form and rng.random() < 0.75:
+        text = rng.choice(SHEBANGS) + "\n" + text
+    return text
+
+
+def script(recipe, rng):
+    slots = Slots(rng)
+    return dress(body(recipe, slots), slots, long_form=rng.random() < 0.6)
+
+
+def _item(kind, label, text, number):
+    return {"content": text, "label": label, "source": f"generator:{kind}", "cluster": f"{kind}-{number}", "kind": kind}
+
+
+def attack(rng, number):
+    family = rng.choice(sorted(attacks.FAMILIES))
+    text = script(attacks.FAMILIES[family], rng)
+    if rng.random() < 0.3:
+        text = obfuscate.apply(text, rng)
+    return _item(family, "malicious", text, number)
+
+
+def twin(rng, number):
+    family = rng.choice(sorted(benign.FAMILIES))
+    text = script(benign.FAMILIES[family], rng)
+    if rng.random() < 0.08:
+        # Encoding and padding alone are no malice.
+        text = obfuscate.apply(text, rng, ["base64", "gzip", "heredoc", "comments", "padding", "variables", "quotes"])
+    return _item(f"benign-{family}", "benign", text, number)
+
+
+def trojan(rng, host, number):
+    """An attack of a line or two within somebody's harmless script."""
+    family = rng.choice(["loader", "reverse_shell", "credentials", "persistence", "exfil", "escape", "miner", "c2"])
+    recipe = [(idioms, min(low, 1), 1 if low else 0) for idioms, low, high in attacks.FAMILIES[family]]
+    payload = "\n".join(body(recipe, Slots(rng)))
+    if rng.random() < 0.25:
+        payload = obfuscate.apply(payload, rng, ["base64", "quotes", "variables", "hex"])
+    lines = host.split("\n")
+    at = rng.choice([0, len(lines), rng.randrange(len(lines) + 1)])
+    return _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number)
+
+
+def generate(seed, attacks_wanted, twins_wanted, hosts=(), trojans_wanted=0):
+    """A list of items in the form of the corpus."""
+    rng = random.Random(seed)
+    items = [attack(rng, i) for i in range(attacks_wanted)]
+    items += [twin(rng, i) for i in range(twins_wanted)]
+    if hosts:
+        items += [trojan(rng, rng.choice(hosts), i) for i in range(trojans_wanted)]
+    return items
+
+
+def write(path, items):
+    with open(path, "w", encoding="utf-8") as out:
+        for item in items:
+            out.write(json.dumps(item) + "\n")

@@ -1,0 +1,58 @@
+"""The model card, from the figures of a training run."""
+
+
+def _share(s):
+    low, high = s["interval95"]
+    return f"{100 * s['share']:.1f} % ({s['found']} of {s['of']}; 95 %: {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _table(rows):
+    return "\n".join(f"| {name} | {_share(value)} |" for name, value in rows.items())
+
+
+def text(f):
+    """Markdown."""
+    points = "\n".join(
+        f"| `{name}` | {f['thresholds'][name]:.4f} | {_share(f[name]['malicious'])} | {_share(f[name]['false_alarms'])} |"
+        for name in ("strict", "balanced", "sensitive")
+    )
+    return f"""# The script model
+
+**What it does.** Takes the hashed features of a window of a shell script (up to 192 words) and gives a probability that the
+script is malicious, and one for each of 16 MITRE ATT&CK techniques. A script's score is its worst window's.
+
+**How it is built.** 262,144 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see
+`sensor-user/src/verdict/features.rs`), an embedding of 8 values and a linear weight each, summed and divided by the square root of the
+features known, a hidden layer of 48, 17 outputs. Input `features` int64[n], output `probabilities` float32[17]; thresholds are in the
+ONNX file's metadata.
+
+**Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from
+public sources (not part of this repository), and {f['generated']} scripts written by `model/generator` (attacks of families that the
+public ones lack, their harmless twins, and trojans). Technique labels are weak: patterns over the text (`trainer/labels.py`).
+
+**How it was measured.** Leave-sources-out in four parts: every script is scored by a model that has seen no script of its source. A
+source's benign scripts count as at most 100, so that one author's style does not decide.
+
+| operating point | threshold | malicious scripts found, unseen sources | benign scripts flagged, unseen sources (unweighted) |
+| --- | --- | --- | --- |
+{points}
+
+Malicious scripts found at `balanced`, by source:
+
+| source | found |
+| --- | --- |
+{_table(f['balanced']['malicious_by_source'])}
+
+Benign scripts flagged at `balanced`, by kind:
+
+| kind | flagged |
+| --- | --- |
+{_table(f['balanced']['false_alarms_by_kind'])}
+
+**Limits.** Most public malicious scripts are honeypot droppers of one style, and the figures for other sources rest on few scripts. The model sees
+words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one. Text it cannot decode (encrypted, or
+made from the environment) it cannot judge.
+
+**Retraining.** `cargo xtask train --corpus DIR` with JSON Lines files whose objects have `content`, `label` (malicious, dual_use, benign) and, for
+honest figures, `source` and `cluster`. The run is seeded: the same data gives the same figures.
+"""

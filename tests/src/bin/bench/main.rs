@@ -1,0 +1,30 @@
+//! `cargo xtask bench`: measurements on this machine. Figures of one run are compared with each other; the
+//! machine may be shared and noisy, so medians and 99th percentiles are given.
+
+mod latency;
+mod memory;
+mod overhead;
+mod scoring;
+mod statistics;
+
+const ALL: [(&str, fn() -> anyhow::Result<()>); 4] = [
+    ("latency", latency::run),
+    ("scoring", scoring::run),
+    ("memory", memory::run),
+    ("overhead", overhead::run),
+];
+
+fn main() -> anyhow::Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|w| !ALL.iter().any(|(name, _)| name == w)) {
+        anyhow::bail!("no measurement named {unknown:?}: there are {}", ALL.map(|(name, _)| name).join(", "));
+    }
+    for (name, measure) in ALL {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            println!("## {name}");
+            measure()?;
+            println!();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! How fast scripts are scored, in this process and on one thread.
+
+use std::{hint::black_box, time::Instant};
+
+use e2e::node::bin;
+use sensor::{
+    daemon::{load_judge, Assets},
+    verdict::{OperatingPoint, ScriptHash},
+};
+
+use crate::statistics::show;
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let file = |name: &str| Some(bin().join(name));
+    let assets = Assets::find(file("sensor-ebpf.o"), file("script.onnx"), file("libonnxruntime.so"));
+    let mut judge = load_judge(&assets, OperatingPoint::Balanced, None)?;
+    for (name, bytes, runs) in [("1 KiB", 1024, 20_000), ("4 KiB", 4096, 8_000), ("64 KiB", 65_536, 600)] {
+        let scripts: Vec<Vec<u8>> = (0..200).map(|i| script(bytes, i)).collect();
+        for text in &scripts {
+            judge.judge_anew(ScriptHash::of(text), text)?;
+        }
+        let mut samples = Vec::with_capacity(runs);
+        let start = Instant::now();
+        for i in 0..runs {
+            let text = &scripts[i % scripts.len()];
+            let one = Instant::now();
+            black_box(judge.judge_anew(ScriptHash::of(text), text)?);
+            samples.push(one.elapsed().as_secs_f64() * 1e6);
+        }
+        let per_second = runs as f64 / start.elapsed().as_secs_f64();
+        println!("{name}: {per_second:.0} scripts/s, hash, features and inference {}", show(&mut samples, "µs"));
+    }
+    Ok(())
+}
+
+/// An administrator's script of this length, different for each `seed`.
+fn script(bytes: usize, seed: usize) -> Vec<u8> {
+    const LINES: [&str; 8] = [
+        "for host in $(cat hosts.txt); do ssh \"$host\" uptime; done",
+        "if [ ! -d /var/lib/app ]; then mkdir -p /var/lib/app; fi",
+        "tar czf /backup/app-$(date +%F).tar.gz /etc/app /var/lib/app",
+        "echo \"starting service on port $PORT\" >&2",
+        "find /var/log/app -name '*.log' -mtime +7 -delete",
+        "export PATH=/usr/local/bin:$PATH LANG=C.UTF-8",
+        "systemctl restart app.service && systemctl status app.service",
+        "grep -c processor /proc/cpuinfo | xargs -I{} make -j{}",
+    ];
+    let mut text = format!("#!/bin/bash\nset -eu # {seed}\n");
+    let mut i = seed;
+    while text.len() < bytes {
+        text.push_str(LINES[i % LINES.len()]);
+        text.push('\n');
+        i = i.wrapping_mul(31).wrapping_add(7);
+    }
+    text.truncate(bytes);
+    text.into_bytes()
+}

@@ -1,0 +1,238 @@
+//! A collector and a sensor on this machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{bail, ensure, Context};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long things may take that take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the binaries are: `cargo xtask test` says so.
+pub fn bin() -> PathBuf {
+    std::env::var_os("SCRIPTWATCH_BIN").map_or_else(
+        || panic!("SCRIPTWATCH_BIN is not set: run these tests with `cargo xtask test`"),
+        PathBuf::from,
+    )
+}
+
+/// A child that is told to end, and waited for, when dropped.
+pub struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: kill has no memory effects, and the child is ours and not yet waited for.
+        unsafe { libc::kill(self.child.id() as i32, signal) };
+    }
+
+    /// Tells it to end; its exit must be clean.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.signal(libc::SIGTERM);
+        let status = self.child.wait()?;
+        ensure!(status.success(), "ended with {status}");
+        Ok(())
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(libc::SIGTERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Starts a collector; returns it and its port.
+pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    let port_file = dir.join("port");
+    let _ = fs::remove_file(&port_file);
+    let child = Command::new(bin().join("collector"))
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store"])
+        .arg(dir.join("findings.db"))
+        .arg("--port-file")
+        .arg(&port_file)
+        .env("SCRIPTWATCH_LOG", "warn")
+        .stdin(Stdio::null())
+        .spawn()?;
+    let daemon = Daemon { child };
+    let port = wait_for_file(&port_file)?.parse()?;
+    Ok((daemon, port))
+}
+
+fn wait_for_file(path: &Path) -> anyhow::Result<String> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Ok(text) = fs::read_to_string(path) && !text.is_empty() {
+            return Ok(text.trim().to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    bail!("{} did not appear", path.display())
+}
+
+/// Both, with a record of every capture.
+pub struct Node {
+    /// The files of the two, and room for scripts.
+    pub dir: TempDir,
+    /// The sensor.
+    pub sensor: Daemon,
+    /// The collector.
+    pub collector: Daemon,
+    /// The capture tier.
+    pub tier: String,
+}
+
+impl Node {
+    /// Starts both; `args` are further arguments of `sensor run`.
+    pub fn start(args: &[&str]) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let (collector, port) = collector(dir.path(), 0)?;
+        let ready = dir.path().join("ready");
+        let log = fs::File::create(dir.path().join("sensor.log"))?;
+        let child = Command::new(bin().join("sensor"))
+            .args(["run", "--collector", &format!("http://127.0.0.1:{port}"), "--ready-file"])
+            .arg(&ready)
+            .arg("--record")
+            .arg(dir.path().join("record.jsonl"))
+            .args(args)
+            .env("SCRIPTWATCH_LOG", "info")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        let sensor = Daemon { child };
+        let tier = wait_for_file(&ready).with_context(|| {
+            fs::read_to_string(dir.path().join("sensor.log")).unwrap_or_default()
+        })?;
+        Ok(Self { dir, sensor, collector, tier })
+    }
+
+    /// A path in the node's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file that is not executable.
+    pub fn file(&self, name: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
+        let path = self.path(name);
+        fs::write(&path, content)?;
+        Ok(path)
+    }
+
+    /// Findings in the store now, as SCC's JSON.
+    pub fn findings(&self) -> anyhow::Result<Vec<Value>> {
+        findings(self.dir.path())
+    }
+
+    /// Waits until the store holds findings that `enough` is content with.
+    pub fn wait_for(&self, enough: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
+        let start = Instant::now();
+        loop {
+            let findings = self.findings()?;
+            if enough(&findings) {
+                return Ok(findings);
+            }
+            ensure!(start.elapsed() < PATIENCE, "not the findings waited for: {findings:#?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The sensor's log so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("sensor.log")).unwrap_or_default()
+    }
+
+    /// Stops the sensor and returns what it recorded, and its totals.
+    pub fn finish(mut self) -> anyhow::Result<Outcome> {
+        self.sensor.stop().with_context(|| self.log())?;
+        let text = fs::read_to_string(self.path("record.jsonl"))?;
+        let captures = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let findings = self.findings()?;
+        let totals = totals(&self.log())?;
+        self.collector.stop()?;
+        Ok(Outcome { captures, findings, totals, log: self.log() })
+    }
+}
+
+/// Findings in a store.
+pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
+    let output = Command::new(bin().join("collector"))
+        .args(["list", "--limit", "1000000", "--format", "json", "--store"])
+        .arg(dir.join("findings.db"))
+        .env("SCRIPTWATCH_LOG", "warn")
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// SHA-256 as lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// What a node left behind.
+pub struct Outcome {
+    /// The recorded captures.
+    pub captures: Vec<Value>,
+    /// The stored findings.
+    pub findings: Vec<Value>,
+    /// The sensor's counters.
+    pub totals: std::collections::BTreeMap<String, u64>,
+    /// The sensor's log.
+    pub log: String,
+}
+
+impl Outcome {
+    /// A counter.
+    pub fn total(&self, name: &str) -> u64 {
+        self.totals.get(name).copied().unwrap_or_else(|| panic!("no total {name}"))
+    }
+
+    /// Captures whose content is exactly this.
+    pub fn with_content<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = &'a Value> {
+        self.captures.iter().filter(move |c| bytes(&c["content"]) == content)
+    }
+}
+
+/// The bytes of a record's field: text, or base64 when it is not UTF-8.
+pub fn bytes(value: &Value) -> Vec<u8> {
+    use base64::{prelude::BASE64_STANDARD, Engine};
+    match value {
+        Value::String(text) => text.clone().into_bytes(),
+        other => other["base64"].as_str().and_then(|t| BASE64_STANDARD.decode(t).ok()).unwrap_or_default(),
+    }
+}
+
+fn totals(log: &str) -> anyhow::Result<std::collections::BTreeMap<String, u64>> {
+    let line = log.lines().rev().find_map(|l| l.split_once("totals: ")).context("the sensor logged no totals")?.1;
+    Ok(line
+        .split_whitespace()
+        .filter_map(|pair| {
+            let (name, n) = pair.split_once('=')?;
+            Some((name.to_owned(), n.parse().ok()?))
+        })
+        .collect())
+}

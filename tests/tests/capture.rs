@@ -1,0 +1,202 @@
+//! Every way a script comes to a shell: what was captured is, byte for byte, what was run.
+
+use std::{fs, path::Path, process::Command};
+
+use e2e::{
+    node::{bytes, Node, Outcome},
+    shell,
+};
+
+/// The shells: how they are called, and their arguments before a script's.
+const SHELLS: [(&str, &str, &[&str]); 4] = [
+    ("bash", "/bin/bash", &[]),
+    ("dash", "/bin/dash", &[]),
+    ("busybox", "/bin/busybox", &["sh"]),
+    ("bash-static", "/bin/bash-static", &[]),
+];
+
+/// A script that forks, runs builtins, reads data, and tells itself from every other by `tag`.
+fn script(tag: &str, lines: usize) -> String {
+    let mut text = format!("# {tag}\nx=$(echo data-not-script)\necho one | while read -r y; do echo \"$y\"; done\n(echo sub)\n");
+    for i in 0..lines {
+        text.push_str(&format!("/bin/true {tag} {i} # padding padding padding padding padding\n: builtin {i}\n"));
+    }
+    text.push_str("echo end");
+    text
+}
+
+fn with<'a>(shell: &'a [&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [shell, more].concat()
+}
+
+/// Exactly one capture holds this text, and it has this origin.
+#[track_caller]
+fn captured_once<'a>(outcome: &'a Outcome, text: &'a str, origin: &str) -> &'a serde_json::Value {
+    let found: Vec<_> = outcome.with_content(text.as_bytes()).collect();
+    assert_eq!(found.len(), 1, "{origin} {:?}: {} captures\n{}", text.lines().next(), found.len(), outcome.log);
+    assert_eq!(found[0]["origin"], origin);
+    assert_eq!(found[0]["size"], text.len());
+    assert_eq!(found[0]["flags"]["incomplete"], false);
+    found[0]
+}
+
+#[test]
+fn every_form_is_captured_by_every_shell() {
+    let node = Node::start(&[]).unwrap();
+    let mut expected = Vec::new();
+    for (name, program, first) in SHELLS {
+        for lines in [1, 300] {
+            let tag = |form: &str| format!("{name}-{form}-{lines}");
+
+            let text = script(&tag("file"), lines);
+            let file = node.file(&tag("file"), text.as_bytes()).unwrap();
+            let pid = shell::run(program, &with(first, &[file.to_str().unwrap(), "one", "two words"])).unwrap();
+            expected.push((text, "file", pid, Some(file)));
+
+            let text = script(&tag("stdin"), lines);
+            let file = node.file(&tag("stdin"), text.as_bytes()).unwrap();
+            let pid = shell::from_file(program, first, &file).unwrap();
+            expected.push((text, "stdin", pid, Some(file)));
+
+            let text = script(&tag("pipe"), lines);
+            let pid = shell::pipe(program, first, text.as_bytes()).unwrap();
+            expected.push((text, "stdin", pid, None));
+
+            let text = script(&tag("argument"), lines);
+            let pid = shell::run(program, &with(first, &["-c", &text, "name", "arg"])).unwrap();
+            expected.push((text, "command", pid, None));
+
+            let text = format!("#!{program} {}\n{}", first.join(" "), script(&tag("shebang"), lines));
+            let file = node.file(&tag("shebang"), text.as_bytes()).unwrap();
+            let pid = shell::execute(&file, &["arg"]).unwrap();
+            expected.push((text, "file", pid, Some(file)));
+        }
+    }
+    let outcome = node.finish().unwrap();
+    for (text, origin, pid, path) in &expected {
+        let capture = captured_once(&outcome, text, origin);
+        assert_eq!(capture["id"]["pid"], *pid);
+        match path {
+            Some(path) => assert_eq!(bytes(&capture["path"]), path.to_str().unwrap().as_bytes()),
+            None => assert!(capture["path"].is_null()),
+        }
+    }
+    assert_eq!(outcome.total("lost_events"), 0);
+}
+
+#[test]
+fn data_that_a_script_reads_is_not_in_its_content() {
+    let node = Node::start(&[]).unwrap();
+    let data = node.file("data", b"secret line one\nsecret line two\n").unwrap();
+    let text = format!(
+        "# data-test\nwhile read -r l; do :; done < {0}\nmapfile -t a < {0}\nv=$(cat {0})\nread -r z <<< here-string\ncat <<END >/dev/null\nhere-doc\nEND\n",
+        data.display()
+    );
+    let file = node.file("script", text.as_bytes()).unwrap();
+    shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
+    // In a shell that has its script as an argument, standard input is data.
+    shell::pipe("/bin/bash", &["-c", "read -r x; echo $x # stdin-test"], b"secret line three\n").unwrap();
+    let outcome = node.finish().unwrap();
+    captured_once(&outcome, &text, "file");
+    for capture in &outcome.captures {
+        assert!(!String::from_utf8_lossy(&bytes(&capture["content"])).contains("secret line"), "{capture}");
+    }
+}
+
+#[test]
+fn a_shell_is_known_by_what_it_is_not_by_its_name() {
+    let node = Node::start(&[]).unwrap();
+    let copy = node.path("renamed-tool");
+    fs::copy("/bin/bash", &copy).unwrap();
+    let fake = node.path("sh");
+    fs::copy("/bin/cat", &fake).unwrap();
+    for _ in 0..2 {
+        shell::run(copy.to_str().unwrap(), &["-c", "echo renamed shell"]).unwrap();
+        shell::pipe(fake.to_str().unwrap(), &[], b"echo not a script\n").unwrap();
+        shell::pipe("/bin/busybox", &["cat"], b"echo not a script\n").unwrap();
+    }
+    let outcome = node.finish().unwrap();
+    assert_eq!(outcome.with_content(b"echo renamed shell").count(), 2);
+    assert_eq!(outcome.with_content(b"echo not a script\n").count(), 0);
+    let capture = outcome.with_content(b"echo renamed shell").next().unwrap();
+    assert_eq!(bytes(&capture["interpreter"]["path"]), copy.to_str().unwrap().as_bytes());
+    assert_eq!(capture["interpreter"]["size"], fs::metadata("/bin/bash").unwrap().len());
+}
+
+#[test]
+fn what_is_beyond_the_limit_is_counted_and_what_is_not_text_is_kept() {
+    let node = Node::start(&["--script-bytes", "100000"]).unwrap();
+    let long = format!("# long\n{}", ": some line of a long script\n".repeat(10_000));
+    let file = node.file("long", long.as_bytes()).unwrap();
+    shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
+    let mut odd = b"# odd \xff\xfe\n: \x80\x81\n".to_vec();
+    odd.extend_from_slice(b"exit 0\n");
+    let file = node.file("odd", &odd).unwrap();
+    shell::run("/bin/dash", &[file.to_str().unwrap()]).unwrap();
+    let outcome = node.finish().unwrap();
+    let kept = &long.as_bytes()[..100_000];
+    let capture = outcome.with_content(kept).next().expect("the first 100,000 bytes");
+    assert_eq!(capture["size"], long.len());
+    assert_eq!(capture["flags"]["truncated"], true);
+    assert_eq!(outcome.total("cut_bytes"), (long.len() - 100_000) as u64);
+    assert_eq!(outcome.with_content(&odd).count(), 1);
+}
+
+#[test]
+fn a_long_argument_is_captured_whole() {
+    let node = Node::start(&[]).unwrap();
+    // MAX_ARG_STRLEN is 128 KiB, the terminating NUL included.
+    let text = format!("echo {}", "x".repeat(128 * 1024 - 6));
+    shell::run("/bin/bash", &["-c", &text]).unwrap();
+    let outcome = node.finish().unwrap();
+    captured_once(&outcome, &text, "command");
+}
+
+#[test]
+fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
+    let node = Node::start(&[]).unwrap();
+    let mut expected = Vec::new();
+    for i in 0..1000 {
+        let text = script(&format!("serial-{i}"), i % 7);
+        let file = node.file(&format!("serial-{i}"), text.as_bytes()).unwrap();
+        let (_, program, first) = SHELLS[i % SHELLS.len()];
+        shell::run(program, &with(first, &[file.to_str().unwrap()])).unwrap();
+        expected.push((text, "file"));
+    }
+    let mut children = Vec::new();
+    for i in 0..200 {
+        let text = script(&format!("parallel-{i}"), 5);
+        let (_, program, first) = SHELLS[i % SHELLS.len()];
+        let mut command = Command::new(program);
+        command.args(first).stdout(std::process::Stdio::null());
+        children.push(command.args(["-c", &text]).spawn().unwrap());
+        expected.push((text, "command"));
+    }
+    for mut child in children {
+        child.wait().unwrap();
+    }
+    let outcome = node.finish().unwrap();
+    for (text, origin) in &expected {
+        captured_once(&outcome, text, origin);
+    }
+    for counter in ["lost_events", "kernel_ring_full", "kernel_shells_full", "kernel_short_read", "unscored", "undecodable", "orphans"] {
+        assert_eq!(outcome.total(counter), 0, "{counter}");
+    }
+}
+
+#[test]
+fn a_sourced_file_is_a_script_of_its_own() {
+    let node = Node::start(&[]).unwrap();
+    let inner = "# inner sourced\n: nothing\n";
+    let inner_file = node.file("inner", inner.as_bytes()).unwrap();
+    let outer = format!("# outer\n. {}\necho done\n", inner_file.display());
+    let outer_file = node.file("outer", outer.as_bytes()).unwrap();
+    for (_, program, first) in SHELLS {
+        shell::run(program, &with(first, &[outer_file.to_str().unwrap()])).unwrap();
+    }
+    let outcome = node.finish().unwrap();
+    assert_eq!(outcome.with_content(outer.as_bytes()).count(), SHELLS.len());
+    let sourced: Vec<_> = outcome.with_content(inner.as_bytes()).collect();
+    assert_eq!(sourced.len(), SHELLS.len());
+    assert!(sourced.iter().all(|c| c["origin"] == "sourced" && Path::new(c["path"].as_str().unwrap()) == inner_file));
+}

@@ -1,0 +1,75 @@
+//! `sensor score` and the model.
+
+use std::{fs, io::Write, path::PathBuf, process::Command};
+
+use e2e::node::bin;
+use serde_json::Value;
+
+fn score(file: &std::path::Path) -> (Vec<Value>, String, Option<i32>) {
+    let output = Command::new(bin().join("sensor")).args(["score", "--format", "json"]).arg(file).env("SCRIPTWATCH_LOG", "error").output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    (lines, String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
+}
+
+fn model_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("model")
+}
+
+#[test]
+fn the_sensor_scores_as_the_trainer_does() {
+    let vectors = model_dir().join("vectors.jsonl");
+    let expected: Vec<Value> = fs::read_to_string(&vectors).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(expected.len() >= 40);
+    let (scored, errors, code) = score(&vectors);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(scored.len(), expected.len());
+    for (got, want) in scored.iter().zip(&expected) {
+        assert_eq!(got["id"], want["id"]);
+        let (got, want) = (got["score"].as_f64().unwrap(), want["score"].as_f64().unwrap());
+        assert!((got - want).abs() < 1e-4, "{}: {got} instead of {want}", expected[0]["id"]);
+    }
+    // Both sides of the threshold are among them.
+    assert!(scored.iter().any(|s| s["malicious"] == true) && scored.iter().any(|s| s["malicious"] == false));
+}
+
+#[test]
+fn bad_lines_are_named_and_skipped() {
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    writeln!(file, r#"{{"id": "a", "content": "echo one"}}"#).unwrap();
+    writeln!(file, "not json").unwrap();
+    writeln!(file, r#"{{"id": "b"}}"#).unwrap();
+    writeln!(file).unwrap();
+    writeln!(file, r#"{{"id": 7, "content": {{"base64": "/w=="}}}}"#).unwrap();
+    writeln!(file, r#"{{"content": ""}}"#).unwrap();
+    let (lines, errors, code) = score(file.path());
+    assert_eq!(code, Some(3));
+    assert_eq!(lines.len(), 3);
+    assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&Value::from("a"), &Value::from(7)));
+    for key in ["id", "sha256", "score", "malicious", "techniques"] {
+        assert!(!lines[0][key].is_null(), "{key}");
+    }
+    let path = file.path().display().to_string();
+    assert!(errors.contains(&format!("{path}:2: ")) && errors.contains(&format!("{path}:3: ")), "{errors}");
+}
+
+#[test]
+fn hostile_input_is_scored_and_nothing_breaks() {
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    let texts = ["\0\0\0", "${", "$'\\x", "\\", "'", "a=\n$a$a$a$a", "=====", &"|".repeat(100_000), &"$(".repeat(50_000), &"A".repeat(1_000_000), &"a=b;$a".repeat(50_000)];
+    for text in texts {
+        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
+    }
+    let (lines, errors, code) = score(file.path());
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(lines.len(), texts.len());
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused_with_what_is_wrong() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), b"no model").unwrap();
+    let output = Command::new(bin().join("sensor")).args(["score", "--model"]).arg(file.path()).arg(model_dir().join("vectors.jsonl")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(&file.path().display().to_string()) && text.contains("cannot be loaded"), "{text}");
+}
