@@ -3,11 +3,11 @@
 use std::pin::Pin;
 
 use proto::{
-    ingest::{ingest_service_server::IngestService, Ack, Batch, Rejection},
+    ingest::{Ack, Batch, Rejection, ingest_service_server::IngestService},
     scc::Finding,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_stream::{wrappers::ReceiverStream, Stream, StreamExt};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
@@ -33,7 +33,10 @@ impl Ingest {
 impl IngestService for Ingest {
     type DeliverStream = Pin<Box<dyn Stream<Item = Result<Ack, Status>> + Send>>;
 
-    async fn deliver(&self, request: Request<Streaming<Batch>>) -> Result<Response<Self::DeliverStream>, Status> {
+    async fn deliver(
+        &self,
+        request: Request<Streaming<Batch>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
         let (acks, answers) = mpsc::channel(WINDOW);
         let (jobs, stop) = (self.jobs.clone(), self.stop.clone());
@@ -95,7 +98,10 @@ async fn take(
             _ = stop.wait_for(|s| *s) => break,
         };
         if batch.sequence != expected {
-            return Err(Status::invalid_argument(format!("batch {} came where {expected} was due", batch.sequence)));
+            return Err(Status::invalid_argument(format!(
+                "batch {} came where {expected} was due",
+                batch.sequence
+            )));
         }
         expected += 1;
         if let Some(sensor) = batch.sensor {
@@ -124,12 +130,18 @@ const NAME_BYTES_MAX: usize = 512;
 fn is_acceptable(finding: &Finding, rejections: &mut Vec<Rejection>) -> bool {
     let reason = match finding.name.rsplit_once("/findings/") {
         _ if finding.name.len() > NAME_BYTES_MAX => "its name is longer than 512 bytes",
-        Some((_, id)) if (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) => {
+        Some((_, id))
+            if (1..=32).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) =>
+        {
             return true;
         }
         _ => "its name does not end in /findings/ID with an ID of 1 to 32 lower-case letters and digits",
     };
-    rejections.push(Rejection { name: finding.name.chars().take(NAME_BYTES_MAX).collect(), reason: reason.to_owned() });
+    rejections.push(Rejection {
+        name: finding.name.chars().take(NAME_BYTES_MAX).collect(),
+        reason: reason.to_owned(),
+    });
     false
 }
 
@@ -140,7 +152,9 @@ mod tests {
     #[test]
     fn names_are_checked() {
         let mut rejections = Vec::new();
-        let mut ok = |name: &str| is_acceptable(&Finding { name: name.to_owned(), ..Finding::default() }, &mut rejections);
+        let mut ok = |name: &str| {
+            is_acceptable(&Finding { name: name.to_owned(), ..Finding::default() }, &mut rejections)
+        };
         assert!(ok("projects/p/sources/s/locations/l/findings/0a9"));
         assert!(!ok("projects/p/sources/s/locations/l/findings/"));
         assert!(!ok("projects/p/findings/UPPER"));

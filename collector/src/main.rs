@@ -9,11 +9,11 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use collector::{
-    command::{list, show, tail, Format},
+    command::{Format, list, show, tail},
     server::serve,
     store::Store,
 };
-use tokio::signal::unix::{signal, SignalKind};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Takes findings from sensors, stores them and shows them.
@@ -81,7 +81,13 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match start(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) if e.chain().any(|c| c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)) => ExitCode::SUCCESS,
+        Err(e)
+            if e.chain().any(|c| {
+                c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            }) =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(e) => {
             eprintln!("collector: {e:#}");
             ExitCode::FAILURE
@@ -107,8 +113,12 @@ fn start(command: Command) -> anyhow::Result<()> {
                 Ok(serve(listen, &store.store, port_file, stop).await?)
             });
         }
-        Command::List { store, limit, format } => list::run(&Store::open_for_reading(&store.store)?, limit, format, &mut out)?,
-        Command::Show { store, format, finding } => show::run(&Store::open_for_reading(&store.store)?, &finding, format, &mut out)?,
+        Command::List { store, limit, format } => {
+            list::run(&Store::open_for_reading(&store.store)?, limit, format, &mut out)?;
+        }
+        Command::Show { store, format, finding } => {
+            show::run(&Store::open_for_reading(&store.store)?, &finding, format, &mut out)?;
+        }
         Command::Tail { store, format } => tail::run(&store.store, format, &mut out)?,
     }
     out.flush()?;

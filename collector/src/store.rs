@@ -1,10 +1,10 @@
-//! Findings in an SQLite database, one row each, by name.
+//! Findings in an `SQLite` database, one row each, by name.
 
 use std::path::{Path, PathBuf};
 
 use prost::Message;
 use proto::scc::Finding;
-use rusqlite::{params, Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +13,11 @@ pub enum StoreError {
     #[error("the store {0} cannot be opened: {1}")]
     Open(PathBuf, rusqlite::Error),
     /// It was written by a newer collector.
-    #[error("the store {0} has schema version {1}, newer than this collector's {SCHEMA_VERSION}: upgrade the collector")]
+    #[error(
+        "the store {0} has schema version {1}, newer than this collector's {SCHEMA_VERSION}: upgrade the collector"
+    )]
     Newer(PathBuf, i64),
-    /// SQLite failed.
+    /// `SQLite` failed.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A row does not hold a finding.
@@ -68,11 +70,14 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         // An acknowledged finding must survive a power cut, so every commit reaches the disk.
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
         match version {
             0 => {
                 connection
-                    .execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+                    .execute_batch(&format!(
+                        "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    ))
                     .map_err(failed)?;
             }
             SCHEMA_VERSION => {}
@@ -114,12 +119,18 @@ impl Store {
 
     /// The newest findings, newest first.
     pub fn newest(&self, limit: u32) -> Result<Vec<Stored>, StoreError> {
-        self.query("SELECT seq, stored_ns, node, message FROM finding ORDER BY event_ns DESC, seq DESC LIMIT ?1", i64::from(limit))
+        self.query(
+            "SELECT seq, stored_ns, node, message FROM finding ORDER BY event_ns DESC, seq DESC LIMIT ?1",
+            i64::from(limit),
+        )
     }
 
     /// Findings stored or updated after `seq`, oldest first.
     pub fn after(&self, seq: i64) -> Result<Vec<Stored>, StoreError> {
-        self.query("SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000", seq)
+        self.query(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000",
+            seq,
+        )
     }
 
     /// The highest sequence number there is.
@@ -152,15 +163,24 @@ impl Store {
     }
 }
 
-fn put_within(transaction: &rusqlite::Transaction<'_>, node: &str, stored_ns: i64, findings: &[Finding]) -> Result<(), StoreError> {
+fn put_within(
+    transaction: &rusqlite::Transaction<'_>,
+    node: &str,
+    stored_ns: i64,
+    findings: &[Finding],
+) -> Result<(), StoreError> {
     // A replaced row gets a new sequence number, so that followers see the update. The delete and the insert
     // are one statement to readers, since they are in one transaction.
     let mut statement = transaction.prepare_cached(
         "INSERT OR REPLACE INTO finding (name, event_ns, stored_ns, node, sha256, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for finding in findings {
-        let at = finding.event_time.as_ref().map_or(0, |t| t.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(t.nanos)));
-        let sha256 = finding.processes.first().and_then(|p| p.script.as_ref()).map_or("", |s| s.sha256.as_str());
+        let at = finding
+            .event_time
+            .as_ref()
+            .map_or(0, |t| t.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(t.nanos)));
+        let sha256 =
+            finding.processes.first().and_then(|p| p.script.as_ref()).map_or("", |s| s.sha256.as_str());
         statement.execute(params![finding.name, at, stored_ns, node, sha256, finding.encode_to_vec()])?;
     }
     Ok(())

@@ -29,10 +29,13 @@ pub(crate) fn start(mut store: Store) -> std::io::Result<(mpsc::Sender<Job>, thr
     let handle = thread::Builder::new().name("writer".to_owned()).spawn(move || {
         while let Some(first) = jobs.blocking_recv() {
             let mut group = vec![first];
-            while group.len() < GROUP && let Ok(job) = jobs.try_recv() {
+            while group.len() < GROUP
+                && let Ok(job) = jobs.try_recv()
+            {
                 group.push(job);
             }
-            let stored = store.put_all(now_ns(), group.iter().map(|job| (job.node.as_str(), &job.findings[..])));
+            let stored =
+                store.put_all(now_ns(), group.iter().map(|job| (job.node.as_str(), &job.findings[..])));
             finish(&mut store, group, stored);
         }
     })?;
@@ -65,5 +68,7 @@ fn finish(store: &mut Store, group: Vec<Job>, stored: Result<(), StoreError>) {
 }
 
 fn now_ns() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -7,12 +7,12 @@ use googleapis_tonic_google_cloud_securitycenter_v2::google::cloud::securitycent
 use prost::Message;
 use proto::{
     scc::{
+        Container, EnvironmentVariable, File, Finding, Indicator, Kubernetes, Label, MitreAttack, Process,
         finding::{FindingClass, Mute, Severity, State},
         kubernetes::{Node, Pod},
         mitre_attack::{Tactic, Technique},
-        Container, EnvironmentVariable, File, Finding, Indicator, Kubernetes, Label, MitreAttack, Process,
     },
-    well_known::{value::Kind, Timestamp, Value},
+    well_known::{Timestamp, Value, value::Kind},
 };
 
 fn text(s: &str) -> String {
@@ -55,7 +55,11 @@ fn full() -> Finding {
         severity: Severity::Critical.into(),
         mute: Mute::Unmuted.into(),
         finding_class: FindingClass::Threat.into(),
-        indicator: Some(Indicator { ip_addresses: vec![text("ip")], domains: vec![text("d")], uris: vec![text("u")] }),
+        indicator: Some(Indicator {
+            ip_addresses: vec![text("ip")],
+            domains: vec![text("d")],
+            uris: vec![text("u")],
+        }),
         mitre_attack: Some(MitreAttack {
             primary_tactic: Tactic::Execution.into(),
             primary_techniques: vec![Technique::UnixShell.into()],
@@ -82,7 +86,12 @@ fn full() -> Finding {
         module_name: text("mod"),
         containers: vec![container()],
         kubernetes: Some(Kubernetes {
-            pods: vec![Pod { ns: text("ns"), name: text("pod"), labels: vec![label()], containers: vec![container()] }],
+            pods: vec![Pod {
+                ns: text("ns"),
+                name: text("pod"),
+                labels: vec![label()],
+                containers: vec![container()],
+            }],
             nodes: vec![Node { name: text("node") }],
         }),
         files: vec![file("f")],
@@ -92,13 +101,23 @@ fn full() -> Finding {
 fn same_file(ours: &File, theirs: &official::File) {
     assert_eq!(
         (&ours.path, ours.size, &ours.sha256, ours.hashed_size, ours.partially_hashed, &ours.contents),
-        (&theirs.path, theirs.size, &theirs.sha256, theirs.hashed_size, theirs.partially_hashed, &theirs.contents)
+        (
+            &theirs.path,
+            theirs.size,
+            &theirs.sha256,
+            theirs.hashed_size,
+            theirs.partially_hashed,
+            &theirs.contents
+        )
     );
 }
 
 fn same_container(ours: &Container, theirs: &official::Container) {
     assert_eq!((&ours.name, &ours.uri, &ours.image_id), (&theirs.name, &theirs.uri, &theirs.image_id));
-    assert_eq!((&ours.labels[0].name, &ours.labels[0].value), (&theirs.labels[0].name, &theirs.labels[0].value));
+    assert_eq!(
+        (&ours.labels[0].name, &ours.labels[0].value),
+        (&theirs.labels[0].name, &theirs.labels[0].value)
+    );
     assert_eq!(ours.create_time.as_ref().unwrap().seconds, theirs.create_time.as_ref().unwrap().seconds);
 }
 
@@ -107,8 +126,22 @@ fn every_field_arrives_in_the_official_types() {
     let ours = full();
     let theirs = official::Finding::decode(&ours.encode_to_vec()[..]).unwrap();
     assert_eq!(
-        [&ours.name, &ours.canonical_name, &ours.parent, &ours.resource_name, &ours.category, &ours.external_uri],
-        [&theirs.name, &theirs.canonical_name, &theirs.parent, &theirs.resource_name, &theirs.category, &theirs.external_uri]
+        [
+            &ours.name,
+            &ours.canonical_name,
+            &ours.parent,
+            &ours.resource_name,
+            &ours.category,
+            &ours.external_uri
+        ],
+        [
+            &theirs.name,
+            &theirs.canonical_name,
+            &theirs.parent,
+            &theirs.resource_name,
+            &theirs.category,
+            &theirs.external_uri
+        ]
     );
     assert_eq!(
         [&ours.parent_display_name, &ours.description, &ours.next_steps, &ours.module_name],
@@ -125,21 +158,36 @@ fn every_field_arrives_in_the_official_types() {
     assert_eq!((&a.ip_addresses, &a.domains, &a.uris), (&b.ip_addresses, &b.domains, &b.uris));
     let attack = theirs.mitre_attack.as_ref().unwrap();
     assert_eq!(attack.primary_tactic(), official::mitre_attack::Tactic::Execution);
-    assert_eq!(attack.primary_techniques().collect::<Vec<_>>(), [official::mitre_attack::Technique::UnixShell]);
+    assert_eq!(
+        attack.primary_techniques().collect::<Vec<_>>(),
+        [official::mitre_attack::Technique::UnixShell]
+    );
     assert_eq!(attack.additional_tactics().collect::<Vec<_>>(), [official::mitre_attack::Tactic::Impact]);
-    assert_eq!(attack.additional_techniques().collect::<Vec<_>>(), [official::mitre_attack::Technique::EscapeToHost]);
+    assert_eq!(
+        attack.additional_techniques().collect::<Vec<_>>(),
+        [official::mitre_attack::Technique::EscapeToHost]
+    );
     assert_eq!(attack.version, "9");
     let (a, b) = (&ours.processes[0], &theirs.processes[0]);
-    assert_eq!((&a.name, &a.args, a.arguments_truncated, a.env_variables_truncated), (&b.name, &b.args, b.arguments_truncated, b.env_variables_truncated));
+    assert_eq!(
+        (&a.name, &a.args, a.arguments_truncated, a.env_variables_truncated),
+        (&b.name, &b.args, b.arguments_truncated, b.env_variables_truncated)
+    );
     assert_eq!((a.pid, a.parent_pid, a.user_id), (b.pid, b.parent_pid, b.user_id));
-    assert_eq!((&a.env_variables[0].name, &a.env_variables[0].val), (&b.env_variables[0].name, &b.env_variables[0].val));
+    assert_eq!(
+        (&a.env_variables[0].name, &a.env_variables[0].val),
+        (&b.env_variables[0].name, &b.env_variables[0].val)
+    );
     same_file(a.binary.as_ref().unwrap(), b.binary.as_ref().unwrap());
     same_file(a.script.as_ref().unwrap(), b.script.as_ref().unwrap());
     same_file(&a.libraries[0], &b.libraries[0]);
     same_file(&ours.files[0], &theirs.files[0]);
     same_container(&ours.containers[0], &theirs.containers[0]);
     let (a, b) = (ours.kubernetes.as_ref().unwrap(), theirs.kubernetes.as_ref().unwrap());
-    assert_eq!((&a.pods[0].ns, &a.pods[0].name, &a.pods[0].labels[0].name), (&b.pods[0].ns, &b.pods[0].name, &b.pods[0].labels[0].name));
+    assert_eq!(
+        (&a.pods[0].ns, &a.pods[0].name, &a.pods[0].labels[0].name),
+        (&b.pods[0].ns, &b.pods[0].name, &b.pods[0].labels[0].name)
+    );
     same_container(&a.pods[0].containers[0], &b.pods[0].containers[0]);
     assert_eq!(a.nodes[0].name, b.nodes[0].name);
 

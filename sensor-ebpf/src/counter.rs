@@ -18,12 +18,5 @@ pub const NO_REGISTERS: u32 = 6;
 pub const COUNT: u32 = 7;
 
 /// The counters' names as telemetry shows them, in index order.
-pub const NAMES: [&str; COUNT as usize] = [
-    "ring_full",
-    "shells_full",
-    "lines_full",
-    "cut_bytes",
-    "short_read",
-    "execs",
-    "no_registers",
-];
+pub const NAMES: [&str; COUNT as usize] =
+    ["ring_full", "shells_full", "lines_full", "cut_bytes", "short_read", "execs", "no_registers"];

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limit::{EXEC_NAME_BYTES, PATH_BYTES, NAME_BYTES},
+    limit::{EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES},
     map::FileKey,
 };
 

@@ -156,7 +156,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(broken)
-            || cause.downcast_ref::<serde_json::Error>().is_some_and(|e| e.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|e| e.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
     })
 }
 
@@ -173,7 +175,13 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Replay(files) => {
             let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
-            replay::run(&mut judge(&files.scoring)?, &node, &files.files, files.format == Format::Json, &mut out)?
+            replay::run(
+                &mut judge(&files.scoring)?,
+                &node,
+                &files.files,
+                files.format == Format::Json,
+                &mut out,
+            )?
         }
         Command::Features { files } => {
             features::run(&files, &mut out)?;

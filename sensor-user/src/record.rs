@@ -95,8 +95,8 @@ impl Recorder {
 
 /// Serde for a byte string.
 pub mod bytes {
-    use base64::{prelude::BASE64_STANDARD, Engine};
-    use serde::{de::Error, Deserialize, Deserializer, Serialize, Serializer};
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{bail, ensure, Context};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,6 +15,9 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the binaries are: `cargo xtask test` says so.
+///
+/// # Panics
+/// When it does not.
 pub fn bin() -> PathBuf {
     std::env::var_os("SCRIPTWATCH_BIN").map_or_else(
         || panic!("SCRIPTWATCH_BIN is not set: run these tests with `cargo xtask test`"),
@@ -84,7 +87,9 @@ pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
 fn wait_for_file(path: &Path) -> anyhow::Result<String> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
-        if let Ok(text) = fs::read_to_string(path) && !text.is_empty() {
+        if let Ok(text) = fs::read_to_string(path)
+            && !text.is_empty()
+        {
             return Ok(text.trim().to_owned());
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -123,9 +128,8 @@ impl Node {
             .stderr(log)
             .spawn()?;
         let sensor = Daemon { child };
-        let tier = wait_for_file(&ready).with_context(|| {
-            fs::read_to_string(dir.path().join("sensor.log")).unwrap_or_default()
-        })?;
+        let tier = wait_for_file(&ready)
+            .with_context(|| fs::read_to_string(dir.path().join("sensor.log")).unwrap_or_default())?;
         Ok(Self { dir, sensor, collector, tier })
     }
 
@@ -207,6 +211,9 @@ pub struct Outcome {
 
 impl Outcome {
     /// A counter.
+    ///
+    /// # Panics
+    /// When the sensor logged none of that name.
     pub fn total(&self, name: &str) -> u64 {
         self.totals.get(name).copied().unwrap_or_else(|| panic!("no total {name}"))
     }
@@ -219,7 +226,7 @@ impl Outcome {
 
 /// The bytes of a record's field: text, or base64 when it is not UTF-8.
 pub fn bytes(value: &Value) -> Vec<u8> {
-    use base64::{prelude::BASE64_STANDARD, Engine};
+    use base64::{Engine, prelude::BASE64_STANDARD};
     match value {
         Value::String(text) => text.clone().into_bytes(),
         other => other["base64"].as_str().and_then(|t| BASE64_STANDARD.decode(t).ok()).unwrap_or_default(),
@@ -227,7 +234,8 @@ pub fn bytes(value: &Value) -> Vec<u8> {
 }
 
 fn totals(log: &str) -> anyhow::Result<std::collections::BTreeMap<String, u64>> {
-    let line = log.lines().rev().find_map(|l| l.split_once("totals: ")).context("the sensor logged no totals")?.1;
+    let line =
+        log.lines().rev().find_map(|l| l.split_once("totals: ")).context("the sensor logged no totals")?.1;
     Ok(line
         .split_whitespace()
         .filter_map(|pair| {

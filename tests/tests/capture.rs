@@ -1,9 +1,9 @@
 //! Every way a script comes to a shell: what was captured is, byte for byte, what was run.
 
-use std::{fs, path::Path, process::Command};
+use std::{fmt::Write, fs, path::Path, process::Command};
 
 use e2e::{
-    node::{bytes, Node, Outcome},
+    node::{Node, Outcome, bytes},
     shell,
 };
 
@@ -17,9 +17,13 @@ const SHELLS: [(&str, &str, &[&str]); 4] = [
 
 /// A script that forks, runs builtins, reads data, and tells itself from every other by `tag`.
 fn script(tag: &str, lines: usize) -> String {
-    let mut text = format!("# {tag}\nx=$(echo data-not-script)\necho one | while read -r y; do echo \"$y\"; done\n(echo sub)\n");
+    let mut text = format!(
+        "# {tag}\nx=$(echo data-not-script)\necho one | while read -r y; do echo \"$y\"; done\n(echo sub)\n"
+    );
     for i in 0..lines {
-        text.push_str(&format!("/bin/true {tag} {i} # padding padding padding padding padding\n: builtin {i}\n"));
+        // A command that forks, after which bash reads its script again, and a builtin.
+        let _ =
+            writeln!(text, "/bin/true {tag} {i} # padding padding padding padding padding\n: builtin {i}");
     }
     text.push_str("echo end");
     text
@@ -33,7 +37,14 @@ fn with<'a>(shell: &'a [&'a str], more: &[&'a str]) -> Vec<&'a str> {
 #[track_caller]
 fn captured_once<'a>(outcome: &'a Outcome, text: &'a str, origin: &str) -> &'a serde_json::Value {
     let found: Vec<_> = outcome.with_content(text.as_bytes()).collect();
-    assert_eq!(found.len(), 1, "{origin} {:?}: {} captures\n{}", text.lines().next(), found.len(), outcome.log);
+    assert_eq!(
+        found.len(),
+        1,
+        "{origin} {:?}: {} captures\n{}",
+        text.lines().next(),
+        found.len(),
+        outcome.log
+    );
     assert_eq!(found[0]["origin"], origin);
     assert_eq!(found[0]["size"], text.len());
     assert_eq!(found[0]["flags"]["incomplete"], false);
@@ -50,7 +61,8 @@ fn every_form_is_captured_by_every_shell() {
 
             let text = script(&tag("file"), lines);
             let file = node.file(&tag("file"), text.as_bytes()).unwrap();
-            let pid = shell::run(program, &with(first, &[file.to_str().unwrap(), "one", "two words"])).unwrap();
+            let pid =
+                shell::run(program, &with(first, &[file.to_str().unwrap(), "one", "two words"])).unwrap();
             expected.push((text, "file", pid, Some(file)));
 
             let text = script(&tag("stdin"), lines);
@@ -179,7 +191,15 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
     for (text, origin) in &expected {
         captured_once(&outcome, text, origin);
     }
-    for counter in ["lost_events", "kernel_ring_full", "kernel_shells_full", "kernel_short_read", "unscored", "undecodable", "orphans"] {
+    for counter in [
+        "lost_events",
+        "kernel_ring_full",
+        "kernel_shells_full",
+        "kernel_short_read",
+        "unscored",
+        "undecodable",
+        "orphans",
+    ] {
         assert_eq!(outcome.total(counter), 0, "{counter}");
     }
 }
@@ -198,5 +218,9 @@ fn a_sourced_file_is_a_script_of_its_own() {
     assert_eq!(outcome.with_content(outer.as_bytes()).count(), SHELLS.len());
     let sourced: Vec<_> = outcome.with_content(inner.as_bytes()).collect();
     assert_eq!(sourced.len(), SHELLS.len());
-    assert!(sourced.iter().all(|c| c["origin"] == "sourced" && Path::new(c["path"].as_str().unwrap()) == inner_file));
+    assert!(
+        sourced
+            .iter()
+            .all(|c| c["origin"] == "sourced" && Path::new(c["path"].as_str().unwrap()) == inner_file)
+    );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::node;
 use proto::{
-    ingest::{ingest_service_client::IngestServiceClient, Batch, Sensor},
+    ingest::{Batch, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::StreamExt;
@@ -35,7 +35,8 @@ async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
     for batch in batches {
         sender.send(batch).await.unwrap();
     }
-    let mut acks = client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    let mut acks =
+        client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.unwrap().into_inner();
     let mut rejected = Vec::new();
     let mut last = 0;
     while last < 2 {
@@ -75,16 +76,22 @@ async fn a_batch_out_of_order_ends_the_stream_with_a_reason() {
 async fn health_is_served_and_a_stop_does_not_wait_for_open_streams() {
     let dir = tempfile::tempdir().unwrap();
     let (mut daemon, port) = node::collector(dir.path(), 0).unwrap();
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap().connect().await.unwrap();
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
-    let request = tonic_health::pb::HealthCheckRequest { service: "scriptwatch.ingest.v1.IngestService".to_owned() };
+    let request =
+        tonic_health::pb::HealthCheckRequest { service: "scriptwatch.ingest.v1.IngestService".to_owned() };
     let answer = health.check(request).await.unwrap().into_inner();
     assert_eq!(answer.status, i32::from(tonic_health::pb::health_check_response::ServingStatus::Serving));
 
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     sender.send(batch(1, vec![finding("a", "x")])).await.unwrap();
     let mut client = IngestServiceClient::new(channel);
-    let mut acks = client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    let mut acks =
+        client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.unwrap().into_inner();
     acks.next().await.unwrap().unwrap();
     let stopped = tokio::task::spawn_blocking(move || daemon.stop());
     tokio::time::timeout(Duration::from_secs(10), stopped).await.expect("the stop hangs").unwrap().unwrap();

@@ -3,14 +3,13 @@
 use std::{fs, process::Command};
 
 use e2e::{
-    node::{self, bin, sha256, Node},
+    node::{self, Node, bin, sha256},
     shell,
 };
 use serde_json::Value;
 
 /// Looks like an attack and does nothing: what it names is behind `false`, and only loopback is named.
 const ATTACK: &str = "false && bash -i >& /dev/tcp/127.0.0.1/9 0>&1";
-
 
 fn script(finding: &Value) -> &Value {
     &finding["processes"][0]["script"]
@@ -22,7 +21,8 @@ fn every_documented_field_is_filled() {
     let text = format!("#!/bin/bash\n{ATTACK} # field-test\n");
     let file = node.file("attack.sh", text.as_bytes()).unwrap();
     let pid = shell::execute(&file, &["first", "second arg"]).unwrap();
-    let findings = node.wait_for(|f| f.iter().any(|f| script(f)["sha256"] == sha256(text.as_bytes()).as_str())).unwrap();
+    let findings =
+        node.wait_for(|f| f.iter().any(|f| script(f)["sha256"] == sha256(text.as_bytes()).as_str())).unwrap();
     let finding = findings.iter().find(|f| script(f)["sha256"] == sha256(text.as_bytes()).as_str()).unwrap();
 
     assert_eq!(finding["category"], "Malicious Script Executed");
@@ -32,17 +32,26 @@ fn every_documented_field_is_filled() {
     let name = finding["name"].as_str().unwrap();
     assert!(name.starts_with("projects/p-1/sources/scriptwatch/locations/global/findings/"), "{name}");
     assert_eq!(finding["parent"], name.split("/findings/").next().unwrap());
-    assert_eq!(finding["externalUri"], format!("https://www.virustotal.com/gui/file/{}/detection", sha256(text.as_bytes())));
+    assert_eq!(
+        finding["externalUri"],
+        format!("https://www.virustotal.com/gui/file/{}/detection", sha256(text.as_bytes()))
+    );
     let attack = &finding["mitreAttack"];
     assert_eq!(attack["primaryTactic"], "EXECUTION");
-    assert_eq!(attack["primaryTechniques"], serde_json::json!(["COMMAND_AND_SCRIPTING_INTERPRETER", "UNIX_SHELL"]));
+    assert_eq!(
+        attack["primaryTechniques"],
+        serde_json::json!(["COMMAND_AND_SCRIPTING_INTERPRETER", "UNIX_SHELL"])
+    );
     assert!(attack["additionalTechniques"].as_array().unwrap().contains(&"INGRESS_TOOL_TRANSFER".into()));
 
     let process = &finding["processes"][0];
     assert_eq!(process["pid"], pid.to_string());
     assert_eq!(process["parentPid"], std::process::id().to_string());
     assert_eq!(process["name"], "attack.sh");
-    assert_eq!(process["args"], serde_json::json!(["/bin/bash", file.to_str().unwrap(), "first", "second arg"]));
+    assert_eq!(
+        process["args"],
+        serde_json::json!(["/bin/bash", file.to_str().unwrap(), "first", "second arg"])
+    );
     let bash = fs::read(fs::canonicalize("/bin/bash").unwrap()).unwrap();
     assert_eq!(process["binary"]["path"], fs::canonicalize("/bin/bash").unwrap().to_str().unwrap());
     assert_eq!(process["binary"]["size"], bash.len().to_string());
@@ -82,7 +91,11 @@ fn a_growing_script_is_one_finding() {
     shell::pipe("/bin/bash", &[], text.as_bytes()).unwrap();
     node.wait_for(|f| f.iter().any(|f| script(f)["contents"] == text.as_str())).unwrap();
     let outcome = node.finish().unwrap();
-    let own: Vec<_> = outcome.findings.iter().filter(|f| script(f)["contents"].as_str().unwrap().starts_with("# growing")).collect();
+    let own: Vec<_> = outcome
+        .findings
+        .iter()
+        .filter(|f| script(f)["contents"].as_str().unwrap().starts_with("# growing"))
+        .collect();
     assert_eq!(own.len(), 1);
     assert_eq!(script(own[0])["contents"], text);
 }
@@ -100,7 +113,9 @@ fn findings_made_while_the_collector_is_away_arrive_once() {
         }
         shell::run("/bin/bash", &["-c", &attack(i)]).unwrap();
     }
-    let of = |findings: &[Value], i: usize| findings.iter().filter(|f| script(f)["contents"] == attack(i).as_str()).count();
+    let of = |findings: &[Value], i: usize| {
+        findings.iter().filter(|f| script(f)["contents"] == attack(i).as_str()).count()
+    };
     let findings = node.wait_for(|f| (0..30).all(|i| of(f, i) > 0)).unwrap();
     for i in 0..30 {
         assert_eq!(of(&findings, i), 1, "attack {i}");
@@ -123,12 +138,22 @@ fn replay_says_what_the_daemon_said() {
     fs::copy(&record, kept.path()).unwrap();
     let stored = node.findings().unwrap();
     let replay = |format: &str| {
-        let output = Command::new(bin().join("sensor")).args(["replay", "--format", format]).arg(kept.path()).output().unwrap();
+        let output = Command::new(bin().join("sensor"))
+            .args(["replay", "--format", format])
+            .arg(kept.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
     let again: Vec<Value> = replay("json").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let key = |f: &Value| (f["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned(), script(f)["sha256"].clone().to_string(), f["sourceProperties"]["Verdict_Score"].to_string());
+    let key = |f: &Value| {
+        (
+            f["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned(),
+            script(f)["sha256"].clone().to_string(),
+            f["sourceProperties"]["Verdict_Score"].to_string(),
+        )
+    };
     let mut expected: Vec<_> = stored.iter().map(key).collect();
     let mut got: Vec<_> = again.iter().map(key).collect();
     expected.sort();

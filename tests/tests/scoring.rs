@@ -1,13 +1,21 @@
 //! `sensor score` and the model.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::{fs, io::Write, path::PathBuf, process::Command};
 
 use e2e::node::bin;
 use serde_json::Value;
 
 fn score(file: &std::path::Path) -> (Vec<Value>, String, Option<i32>) {
-    let output = Command::new(bin().join("sensor")).args(["score", "--format", "json"]).arg(file).env("SCRIPTWATCH_LOG", "error").output().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let output = Command::new(bin().join("sensor"))
+        .args(["score", "--format", "json"])
+        .arg(file)
+        .env("SCRIPTWATCH_LOG", "error")
+        .output()
+        .unwrap();
+    let lines =
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     (lines, String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
 }
 
@@ -18,7 +26,8 @@ fn model_dir() -> PathBuf {
 #[test]
 fn the_sensor_scores_as_the_trainer_does() {
     let vectors = model_dir().join("vectors.jsonl");
-    let expected: Vec<Value> = fs::read_to_string(&vectors).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let expected: Vec<Value> =
+        fs::read_to_string(&vectors).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert!(expected.len() >= 40);
     let (scored, errors, code) = score(&vectors);
     assert_eq!(code, Some(0), "{errors}");
@@ -55,7 +64,19 @@ fn bad_lines_are_named_and_skipped() {
 #[test]
 fn hostile_input_is_scored_and_nothing_breaks() {
     let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
-    let texts = ["\0\0\0", "${", "$'\\x", "\\", "'", "a=\n$a$a$a$a", "=====", &"|".repeat(100_000), &"$(".repeat(50_000), &"A".repeat(1_000_000), &"a=b;$a".repeat(50_000)];
+    let texts = [
+        "\0\0\0",
+        "${",
+        "$'\\x",
+        "\\",
+        "'",
+        "a=\n$a$a$a$a",
+        "=====",
+        &"|".repeat(100_000),
+        &"$(".repeat(50_000),
+        &"A".repeat(1_000_000),
+        &"a=b;$a".repeat(50_000),
+    ];
     for text in texts {
         writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
     }
@@ -68,7 +89,12 @@ fn hostile_input_is_scored_and_nothing_breaks() {
 fn a_model_that_does_not_fit_is_refused_with_what_is_wrong() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), b"no model").unwrap();
-    let output = Command::new(bin().join("sensor")).args(["score", "--model"]).arg(file.path()).arg(model_dir().join("vectors.jsonl")).output().unwrap();
+    let output = Command::new(bin().join("sensor"))
+        .args(["score", "--model"])
+        .arg(file.path())
+        .arg(model_dir().join("vectors.jsonl"))
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(&file.path().display().to_string()) && text.contains("cannot be loaded"), "{text}");

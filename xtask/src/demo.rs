@@ -68,14 +68,20 @@ pub(crate) fn run(sensor_args: &[String]) -> anyhow::Result<ExitCode> {
         Ok(pair) => pair,
         Err(e) => return code_of(e),
     };
-    eprintln!("==> up in {:.1} s (capture tier {}); running {} samples", start.elapsed().as_secs_f64(), pair.tier, SAMPLES.len());
+    eprintln!(
+        "==> up in {:.1} s (capture tier {}); running {} samples",
+        start.elapsed().as_secs_f64(),
+        pair.tier,
+        SAMPLES.len()
+    );
 
     // Shells of other people on this machine may make findings as well; the samples are known by their hash.
     let work = dir.path().join("samples");
     fs::create_dir(&work)?;
     let mut hashes = Vec::new();
     for sample in &SAMPLES {
-        let text = fs::read(root().join("xtask/samples").join(sample.file)).with_context(|| format!("sample {}", sample.file))?;
+        let text = fs::read(root().join("xtask/samples").join(sample.file))
+            .with_context(|| format!("sample {}", sample.file))?;
         let path = work.join(sample.file);
         fs::write(&path, &text)?;
         execute(sample.how, &path, &text)?;
@@ -106,7 +112,11 @@ fn scores(bin: &Path, path: &Path, text: &[u8]) -> anyhow::Result<Scored> {
     let line = serde_json::json!({ "content": String::from_utf8_lossy(text) });
     let file = path.with_extension("jsonl");
     fs::write(&file, format!("{line}\n"))?;
-    let output = Command::new(bin.join("sensor")).args(["score", "--format", "json"]).arg(&file).stderr(Stdio::inherit()).output()?;
+    let output = Command::new(bin.join("sensor"))
+        .args(["score", "--format", "json"])
+        .arg(&file)
+        .stderr(Stdio::inherit())
+        .output()?;
     let value: Value = serde_json::from_slice(&output.stdout).context("sensor score printed no JSON")?;
     Ok(Scored {
         sha256: value["sha256"].as_str().unwrap_or_default().to_owned(),
@@ -173,11 +183,20 @@ fn stored(bin: &Path, pair: &Pair) -> anyhow::Result<Findings> {
         .arg(&pair.store)
         .output()?;
     let lines = String::from_utf8_lossy(&output.stdout);
-    let findings = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("collector list printed no JSON")?;
+    let findings = lines
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .context("collector list printed no JSON")?;
     Ok(Findings(findings))
 }
 
-fn wait_for_findings(bin: &Path, pair: &Pair, hashes: &[Scored], expected: usize) -> anyhow::Result<Findings> {
+fn wait_for_findings(
+    bin: &Path,
+    pair: &Pair,
+    hashes: &[Scored],
+    expected: usize,
+) -> anyhow::Result<Findings> {
     let start = Instant::now();
     loop {
         let findings = stored(bin, pair)?;

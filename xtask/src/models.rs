@@ -7,7 +7,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::{bail, Context};
+use anyhow::{Context, bail};
 
 use crate::{
     binaries,
@@ -40,7 +40,10 @@ pub(crate) fn sensor(command: &str, args: &[String]) -> anyhow::Result<ExitCode>
 /// Trains in a Python environment of its own.
 pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
     if !train.corpus.is_dir() {
-        bail!("{} is no directory: --corpus names one with .jsonl or .jsonl.zst files", train.corpus.display());
+        bail!(
+            "{} is no directory: --corpus names one with .jsonl or .jsonl.zst files",
+            train.corpus.display()
+        );
     }
     let bin = binaries::scoring()?;
     let python = environment(&root().join("model/requirements.txt"))?;
@@ -73,7 +76,10 @@ fn environment(requirements: &Path) -> anyhow::Result<PathBuf> {
     if step::output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_none() {
         packages::install("the trainer runs in a virtual environment", &["python3", "python3-venv"])?;
     }
-    step::run("making a Python environment", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
+    step::run(
+        "making a Python environment",
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir),
+    )?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements);
     step::run("installing the trainer's packages", &mut install)?;

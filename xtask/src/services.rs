@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{bail, Context};
+use anyhow::{Context, bail};
 use nix::{
-    sys::signal::{kill, Signal},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
@@ -26,10 +26,8 @@ pub(crate) struct Service {
 
 impl Service {
     fn start(name: &'static str, command: &mut Command) -> anyhow::Result<Self> {
-        let child = command
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{name} cannot be started"))?;
+        let child =
+            command.stdin(Stdio::null()).spawn().with_context(|| format!("{name} cannot be started"))?;
         Ok(Self { name, child })
     }
 
@@ -115,9 +113,15 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
     let store = dir.join("findings.db");
     let port_file = dir.join("port");
     let ready_file = dir.join("ready");
-    let level = std::env::var("SCRIPTWATCH_LOG").unwrap_or_else(|_| if quiet { "warn" } else { "info" }.to_owned());
+    let level =
+        std::env::var("SCRIPTWATCH_LOG").unwrap_or_else(|_| if quiet { "warn" } else { "info" }.to_owned());
     let mut serve = Command::new(bin.join("collector"));
-    serve.env("SCRIPTWATCH_LOG", &level).args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(&store).arg("--port-file").arg(&port_file);
+    serve
+        .env("SCRIPTWATCH_LOG", &level)
+        .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+        .arg(&store)
+        .arg("--port-file")
+        .arg(&port_file);
     let mut collector = Service::start("collector", &mut serve)?;
     let port = collector.wait_for(&port_file)?;
     let mut run = Command::new(bin.join("sensor"));

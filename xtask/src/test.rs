@@ -20,14 +20,21 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<ExitCode> {
     let bin = binaries::build()?;
     if filter.is_none() {
         step::run("checking the format", &mut cargo(&["fmt", "--all", "--check"]))?;
-        step::show("lints", &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+        step::show(
+            "lints",
+            &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        )?;
     }
     let name = filter.unwrap_or_default();
-    step::show("unit tests", cargo(&["test", "--workspace", "--exclude", "e2e", "--", name]).env("SCRIPTWATCH_BIN", &bin))?;
+    step::show(
+        "unit tests",
+        cargo(&["test", "--workspace", "--exclude", "e2e", "--", name]).env("SCRIPTWATCH_BIN", &bin),
+    )?;
     // The sensor sees every shell of the machine, so one test at a time.
     step::show(
         "end-to-end tests",
-        cargo(&["test", "--release", "-p", "e2e", "--", "--test-threads=1", name]).env("SCRIPTWATCH_BIN", &bin),
+        cargo(&["test", "--release", "-p", "e2e", "--", "--test-threads=1", name])
+            .env("SCRIPTWATCH_BIN", &bin),
     )?;
     Ok(ExitCode::SUCCESS)
 }

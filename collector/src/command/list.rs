@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use comfy_table::{presets, Table};
+use comfy_table::{Table, presets};
 
 use super::{
-    summary::{Summary, COLUMNS},
     Format,
+    summary::{COLUMNS, Summary},
 };
 use crate::store::Store;
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::bail;
 
 use super::{
-    summary::{plain, Summary},
     Format,
+    summary::{Summary, plain},
 };
 use crate::store::Store;
 
@@ -36,7 +36,13 @@ pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> an
     field("node", &stored.node)?;
     field("resource", &finding.resource_name)?;
     for process in &finding.processes {
-        field("process", &format!("{} (pid {}, parent {}, user {})", process.name, process.pid, process.parent_pid, process.user_id))?;
+        field(
+            "process",
+            &format!(
+                "{} (pid {}, parent {}, user {})",
+                process.name, process.pid, process.parent_pid, process.user_id
+            ),
+        )?;
         field("  binary", process.binary.as_ref().map_or("", |b| &b.path))?;
         field("  args", &process.args.join(" "))?;
     }

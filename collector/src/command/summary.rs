@@ -37,7 +37,12 @@ impl Summary {
             _ => process.map(|p| p.args.join(" ")).unwrap_or_default(),
         };
         Self {
-            time: finding.event_time.as_ref().and_then(|t| serde_json::to_value(t).ok()).and_then(|v| v.as_str().map(short_time)).unwrap_or_default(),
+            time: finding
+                .event_time
+                .as_ref()
+                .and_then(|t| serde_json::to_value(t).ok())
+                .and_then(|v| v.as_str().map(short_time))
+                .unwrap_or_default(),
             severity: finding.severity().as_str_name(),
             score: match property("Verdict_Score") {
                 Some(Kind::NumberValue(n)) => format!("{n:.3}"),

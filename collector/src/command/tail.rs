@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::Path, time::Duration};
 
-use super::{summary::Summary, Format};
+use super::{Format, summary::Summary};
 use crate::store::Store;
 
 /// How often the store is looked at.

@@ -3,12 +3,12 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use sensor_ebpf::{
     counter,
-    event::{Header, Record, FLAG_CUT, FLAG_MORE},
+    event::{FLAG_CUT, FLAG_MORE, Header, Record},
     limit::{CHUNK_BYTES, CHUNK_LARGE_BYTES, CHUNK_MEDIUM_BYTES, CHUNK_SMALL_BYTES},
     map::Shell,
 };
 
-use crate::maps::{count, header, EVENTS};
+use crate::maps::{EVENTS, count, header};
 
 /// Sends `total` bytes at the user address `from` as a train of at most `CHUNKS` records. `body` is given the
 /// offset of each record's payload. What is beyond is counted as cut, and the last record says so.
@@ -47,7 +47,13 @@ pub(crate) fn train<B: Copy + 'static, const CHUNKS: usize>(
 
 /// Sends at most a chunk's bytes, in the smallest record that holds them.
 #[inline(always)]
-pub(crate) fn user_bytes<B: Copy + 'static>(shell: &mut Shell, header: Header, body: B, from: u64, len: usize) {
+pub(crate) fn user_bytes<B: Copy + 'static>(
+    shell: &mut Shell,
+    header: Header,
+    body: B,
+    from: u64,
+    len: usize,
+) {
     if len <= CHUNK_SMALL_BYTES {
         sized::<B, CHUNK_SMALL_BYTES>(shell, header, body, from, len);
     } else if len <= CHUNK_MEDIUM_BYTES {
@@ -60,7 +66,13 @@ pub(crate) fn user_bytes<B: Copy + 'static>(shell: &mut Shell, header: Header, b
 }
 
 #[inline(always)]
-fn sized<B: Copy + 'static, const N: usize>(shell: &mut Shell, header: Header, body: B, from: u64, len: usize) {
+fn sized<B: Copy + 'static, const N: usize>(
+    shell: &mut Shell,
+    header: Header,
+    body: B,
+    from: u64,
+    len: usize,
+) {
     let Some(mut entry) = EVENTS.reserve::<Record<B, N>>(0) else {
         lose(shell, &header);
         return;
@@ -75,7 +87,9 @@ fn sized<B: Copy + 'static, const N: usize>(shell: &mut Shell, header: Header, b
         (&raw mut (*record).header).write(header);
         (*record).header.len = len as u32;
         (&raw mut (*record).body).write(body);
-        if len != 0 && bpf_probe_read_user((&raw mut (*record).payload).cast(), len as u32, from as *const _) != 0 {
+        if len != 0
+            && bpf_probe_read_user((&raw mut (*record).payload).cast(), len as u32, from as *const _) != 0
+        {
             count(counter::SHORT_READ, 1);
             entry.discard(0);
             shell.lost += header.lost + 1;

@@ -7,7 +7,7 @@ use aya_ebpf::{
 use sensor_ebpf::{
     counter,
     event::{Header, Read, Record},
-    limit::{EXES_MAX, LINE_BYTES, PIDS_PER_PAGE, PID_PAGES, SHELLS_MAX},
+    limit::{EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
     map::{FileKey, Shell},
 };
 

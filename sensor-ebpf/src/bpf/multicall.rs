@@ -52,7 +52,12 @@ fn base(name: &[u8; NAME], len: usize) -> Base {
         let hush = from_end(3) == b'u' && from_end(4) == b'h' && begins(from_end(5));
         return if bare || ash || bash || hush { Base::Shell } else { Base::Other };
     }
-    if from_end(1) == b'x' && from_end(2) == b'o' && from_end(3) == b'b' && from_end(4) == b'y' && from_end(5) == b's' {
+    if from_end(1) == b'x'
+        && from_end(2) == b'o'
+        && from_end(3) == b'b'
+        && from_end(4) == b'y'
+        && from_end(5) == b's'
+    {
         return Base::Busybox;
     }
     Base::Other

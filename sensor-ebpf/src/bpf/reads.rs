@@ -3,15 +3,15 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use sensor_ebpf::{
     counter,
-    event::{Header, Read, Record, FLAG_GATHERED, KIND_PATH, KIND_READ, PATH_FILE},
+    event::{FLAG_GATHERED, Header, KIND_PATH, KIND_READ, PATH_FILE, Read, Record},
     limit::{CHUNKS_PER_READ, LINE_BYTES},
-    map::{Shell, EXE_OTHER},
+    map::{EXE_OTHER, Shell},
 };
 
 use crate::{
     emit,
     kernel::{device, field, file_of_fd, offset},
-    maps::{count, header, unfollow, EMPTY_LINE, EVENTS, EXES, LINES, SHELLS},
+    maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
     path,
 };
 
@@ -66,17 +66,8 @@ pub(crate) fn on_read(tgid: u32, fd: i32, buffer: u64, asked: u64, ret: i64) {
         return;
     }
 
-    let body = Read {
-        ino,
-        size,
-        pos,
-        ret: ret as u64,
-        count: asked,
-        dev: device(inode),
-        mode,
-        fd,
-        reserved: 0,
-    };
+    let body =
+        Read { ino, size, pos, ret: ret as u64, count: asked, dev: device(inode), mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
         gather(tgid, shell, body, buffer);
         return;
@@ -163,7 +154,7 @@ fn hand_over(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) 
     }
     let record = unsafe { core::slice::from_raw_parts((&raw const *line).cast::<u8>(), bytes as usize) };
     if EVENTS.output::<[u8]>(record, 0).is_ok() {
-        } else {
+    } else {
         emit::lose(shell, &header);
     }
     line.header.len = 0;

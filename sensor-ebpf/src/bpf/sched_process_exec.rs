@@ -1,29 +1,29 @@
 //! `sched_process_exec`: a new image is in place and its arguments are on its stack.
 
 use aya_ebpf::{
+    EbpfContext,
     helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
         generated::bpf_probe_read_kernel_str,
     },
     macros::raw_tracepoint,
     programs::RawTracePointContext,
-    EbpfContext,
 };
 use aya_log_ebpf::warn;
 use sensor_ebpf::{
     counter,
     event::{
-        Chunk, Exec, Exit, Header, Record, EXIT_REPLACED, FLAG_UNFOLLOWED, KIND_ARGS, KIND_EXEC,
-        KIND_EXIT, KIND_PATH, PATH_EXE,
+        Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT,
+        KIND_PATH, PATH_EXE, Record,
     },
     limit::{CHUNKS_PER_ARGV, EXEC_NAME_BYTES},
-    map::{Shell, EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN},
+    map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN, Shell},
 };
 
 use crate::{
     emit,
     kernel::{field, file_key, offset},
-    maps::{count, follow, header, is_followed, unfollow, EVENTS, EXES, SHELLS},
+    maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
     multicall, path,
     reads::flush,
 };

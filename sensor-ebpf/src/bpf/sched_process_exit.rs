@@ -1,14 +1,14 @@
 //! `sched_process_exit`: a followed process is over.
 
 use aya_ebpf::{
-    helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext, EbpfContext,
+    EbpfContext, helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext,
 };
-use sensor_ebpf::event::{Exit, EXIT_ENDED, KIND_EXIT};
+use sensor_ebpf::event::{EXIT_ENDED, Exit, KIND_EXIT};
 
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{header, is_followed, unfollow, SHELLS},
+    maps::{SHELLS, header, is_followed, unfollow},
     reads::flush,
 };
 

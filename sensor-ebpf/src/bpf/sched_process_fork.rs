@@ -1,6 +1,6 @@
 //! `sched_process_fork`: a subshell goes on reading where its parent stood, so it is followed too.
 
-use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext, EbpfContext};
+use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use sensor_ebpf::{
     event::{Fork, KIND_FORK},
     map::Shell,
@@ -9,7 +9,7 @@ use sensor_ebpf::{
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{follow, header, is_followed, SHELLS},
+    maps::{SHELLS, follow, header, is_followed},
     reads::flush,
 };
 

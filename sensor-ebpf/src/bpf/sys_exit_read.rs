@@ -26,6 +26,12 @@ pub fn sys_exit_read(ctx: TracePointContext) -> u32 {
         count(counter::NO_REGISTERS, 1);
         return 0;
     }
-    on_read(tgid, registers::argument(regs, 0) as i32, registers::argument(regs, 1), registers::argument(regs, 2), ret);
+    on_read(
+        tgid,
+        registers::argument(regs, 0) as i32,
+        registers::argument(regs, 1),
+        registers::argument(regs, 2),
+        ret,
+    );
     0
 }

@@ -1,13 +1,9 @@
 //! The syscall's own function, left: the fexit tier. It costs other syscalls nothing, and it sees what the
 //! tracepoint sees: the registers and the return value.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::fexit, programs::FExitContext, EbpfContext};
+use aya_ebpf::{EbpfContext, helpers::bpf_get_current_pid_tgid, macros::fexit, programs::FExitContext};
 
-use crate::{
-    maps::is_followed,
-    reads::on_read,
-    registers::argument,
-};
+use crate::{maps::is_followed, reads::on_read, registers::argument};
 
 #[fexit]
 pub fn sys_read_fexit(ctx: FExitContext) -> u32 {

@@ -3,11 +3,7 @@
 //! Output, little-endian: for each script u32 number of windows, then for each window u32 number of distinct
 //! features and that many u32 feature ids. Scripts come in the order of the lines.
 
-use std::{
-    io::Write,
-    ops::ControlFlow,
-    path::PathBuf,
-};
+use std::{io::Write, ops::ControlFlow, path::PathBuf};
 
 use serde::Deserialize;
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use crate::record::{open_lines, RecordError};
+use crate::record::{RecordError, open_lines};
 
 /// A line that could not be used.
 #[derive(Debug, thiserror::Error)]

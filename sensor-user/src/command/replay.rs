@@ -4,17 +4,27 @@ use std::{io::Write, ops::ControlFlow, path::PathBuf};
 
 use super::lines;
 use crate::{
-    finding::{build, Evidence},
+    finding::{Evidence, build},
     identity::Node,
     script::Capture,
     verdict::{Judge, Verdict},
 };
 
 /// Replays files onto `out`: a table, or findings as JSON Lines. Returns how many lines were bad.
-pub fn run(judge: &mut Judge, node: &Node, files: &[PathBuf], json: bool, out: &mut dyn Write) -> anyhow::Result<usize> {
+pub fn run(
+    judge: &mut Judge,
+    node: &Node,
+    files: &[PathBuf],
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<usize> {
     let mut bad = 0;
     if !json {
-        writeln!(out, "{:9}  {:>6}  {:8}  {:>8}  {:12}  {:24}  SOURCE", "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES")?;
+        writeln!(
+            out,
+            "{:9}  {:>6}  {:8}  {:>8}  {:12}  {:24}  SOURCE",
+            "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES"
+        )?;
     }
     for file in files {
         let mut failure: Option<anyhow::Error> = None;
@@ -42,7 +52,13 @@ pub fn run(judge: &mut Judge, node: &Node, files: &[PathBuf], json: bool, out: &
     Ok(bad)
 }
 
-fn one(judge: &mut Judge, node: &Node, capture: &Capture, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn one(
+    judge: &mut Judge,
+    node: &Node,
+    capture: &Capture,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let verdict = judge.judge(&capture.content)?;
     if !json {
         return Ok(row(capture, &verdict, out)?);

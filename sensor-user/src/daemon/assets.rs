@@ -22,7 +22,11 @@ impl Assets {
         let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
         let look = |given: Option<PathBuf>, name: &str| {
             given.unwrap_or_else(|| {
-                beside.iter().map(|dir| dir.join(name)).find(|p| p.exists()).unwrap_or_else(|| Path::new(INSTALLED).join(name))
+                beside
+                    .iter()
+                    .map(|dir| dir.join(name))
+                    .find(|p| p.exists())
+                    .unwrap_or_else(|| Path::new(INSTALLED).join(name))
             })
         };
         Self {

@@ -3,8 +3,8 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        atomic::{AtomicBool, Ordering},
         Arc,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -21,9 +21,9 @@ use super::Telemetry;
 use crate::{
     identity::{boot_unix_ns, now_boot_ns},
     probe::{
-        classify::{look_at, usual_shells, Executable},
-        event::until_nul,
         Classes, Reader,
+        classify::{Executable, look_at, usual_shells},
+        event::until_nul,
     },
     script::{Assembler, Limits, Output},
 };

@@ -8,8 +8,8 @@ mod telemetry;
 use std::{
     path::PathBuf,
     sync::{
-        atomic::{AtomicBool, Ordering},
         Arc,
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
@@ -18,7 +18,7 @@ use std::{
 use anyhow::Context;
 use proto::ingest::Sensor;
 use tokio::{
-    signal::unix::{signal, SignalKind},
+    signal::unix::{SignalKind, signal},
     sync::watch,
 };
 use tracing::{error, info};
@@ -27,7 +27,7 @@ pub use assets::Assets;
 pub use telemetry::Telemetry;
 
 use crate::{
-    delivery::{deliver, Endpoint, Queue},
+    delivery::{Endpoint, Queue, deliver},
     identity::Node,
     probe::{Probe, ProbeError, Settings, Tier},
     record::Recorder,
@@ -68,8 +68,11 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     // The model first: it is the likelier one to be missing, and loading programs has effects.
     let judge = load_judge(&config.assets, config.operating_point, config.threshold)?;
     let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
-    let settings =
-        Settings { object: config.assets.bpf_object.clone(), tier: config.tier, ring_bytes: config.ring_bytes };
+    let settings = Settings {
+        object: config.assets.bpf_object.clone(),
+        tier: config.tier,
+        ring_bytes: config.ring_bytes,
+    };
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();
     let reader = probe.reader()?;
@@ -97,20 +100,23 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let stopped = runtime.block_on(async {
         let (stop, stopping) = watch::channel(false);
         let delivery = config.collector.map(|uri| {
-            let sensor = Sensor { node: config.node.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
+            let sensor =
+                Sensor { node: config.node.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
             tokio::spawn(deliver(Endpoint { uri, sensor }, queue, stopping))
         });
         let log = logger.map(|logger| tokio::spawn(forward_log(logger)));
         info!(tier = %probe.tier(), node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {
-            std::fs::write(path, format!("{}\n", probe.tier())).with_context(|| format!("{}", path.display()))?;
+            std::fs::write(path, format!("{}\n", probe.tier()))
+                .with_context(|| format!("{}", path.display()))?;
         }
         wait_for_signal().await?;
         info!("stopping");
         running.store(false, Ordering::Relaxed);
         // The capture thread ends, its channel closes, the scoring thread ends, and with it the outbox.
-        let (captured, scored) = tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?;
-        if captured.is_err() || scored.is_err() {
+        let (capture, scoring) =
+            tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?;
+        if capture.is_err() || scoring.is_err() {
             error!("a thread of the sensor had panicked: what it held is lost");
         }
         stop.send_replace(true);

@@ -9,8 +9,8 @@ use tracing::{error, warn};
 use super::Telemetry;
 use crate::{
     delivery::Outbox,
-    finding::{build, Evidence},
-    identity::{boot_unix_ns, now_boot_ns, Node, ProcessFacts},
+    finding::{Evidence, build},
+    identity::{Node, ProcessFacts, boot_unix_ns, now_boot_ns},
     record::Recorder,
     script::{Capture, Output, ScriptId},
     verdict::{Judge, ScriptHash},
@@ -105,7 +105,9 @@ impl Recording {
 
     /// A disk that is full is told once, not for every script.
     fn note(&mut self, written: Result<(), crate::record::RecordError>) {
-        if let Err(e) = written && !self.failed {
+        if let Err(e) = written
+            && !self.failed
+        {
             self.failed = true;
             warn!("the record is not complete: {e}");
         }

@@ -1,8 +1,8 @@
 //! What the daemon counts.
 
 use std::sync::{
-    atomic::{AtomicU64, Ordering},
     Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tracing::info;
@@ -90,17 +90,35 @@ impl Telemetry {
             .collect();
         let queue = self.queue.get().map(|q| {
             let n = |a: &AtomicU64| a.load(Ordering::Relaxed);
-            format!("findings_made={} findings_stored={} findings_rejected={} findings_dropped={}", n(&q.made), n(&q.stored), n(&q.rejected), n(&q.dropped))
+            format!(
+                "findings_made={} findings_stored={} findings_rejected={} findings_dropped={}",
+                n(&q.made),
+                n(&q.stored),
+                n(&q.rejected),
+                n(&q.dropped)
+            )
         });
         info!(
             "totals: events={} undecodable={} shells={} scripts={} captures={} scored={} unscored={} failed={} \
              orphans={} lost_events={} cut_bytes={} scripts_over_limit={} abandoned={} followed={shells} cache_hits={} \
              cache_misses={} {} {}",
-            self.events.get(), self.undecodable.get(), assembler.shells, assembler.scripts, assembler.captures,
-            self.scored.get(), self.unscored.get(), self.failed.get(), assembler.orphans, assembler.lost_events,
-            assembler.cut_bytes, assembler.scripts_over_limit, assembler.abandoned,
-            self.cache[0].load(Ordering::Relaxed), self.cache[1].load(Ordering::Relaxed),
-            kernel.join(" "), queue.unwrap_or_default(),
+            self.events.get(),
+            self.undecodable.get(),
+            assembler.shells,
+            assembler.scripts,
+            assembler.captures,
+            self.scored.get(),
+            self.unscored.get(),
+            self.failed.get(),
+            assembler.orphans,
+            assembler.lost_events,
+            assembler.cut_bytes,
+            assembler.scripts_over_limit,
+            assembler.abandoned,
+            self.cache[0].load(Ordering::Relaxed),
+            self.cache[1].load(Ordering::Relaxed),
+            kernel.join(" "),
+            queue.unwrap_or_default(),
         );
     }
 }

@@ -5,5 +5,5 @@
 mod queue;
 mod stream;
 
-pub use queue::{Outbox, QueueCounts, Queue};
-pub use stream::{deliver, Endpoint};
+pub use queue::{Outbox, Queue, QueueCounts};
+pub use stream::{Endpoint, deliver};

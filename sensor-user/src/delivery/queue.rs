@@ -1,8 +1,8 @@
 //! Findings waiting to be delivered, in memory.
 
 use std::sync::{
-    atomic::{AtomicU64, Ordering},
     Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use proto::scc::Finding;
@@ -52,7 +52,10 @@ impl Outbox {
         self.counts.made.fetch_add(1, Ordering::Relaxed);
         if let Err(mpsc::error::TrySendError::Full(finding)) = self.sender.try_send(finding) {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(name = finding.name, "finding dropped: {WAITING_MAX} wait already; is the collector reachable?");
+            tracing::warn!(
+                name = finding.name,
+                "finding dropped: {WAITING_MAX} wait already; is the collector reachable?"
+            );
         }
     }
 

@@ -4,11 +4,11 @@ use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use proto::{
-    ingest::{ingest_service_client::IngestServiceClient, Ack, Batch, Sensor},
+    ingest::{Ack, Batch, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio::sync::{mpsc, watch};
-use tokio_stream::{wrappers::ReceiverStream, StreamExt};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{codec::CompressionEncoding, transport::Channel};
 use tracing::{info, warn};
 
@@ -45,15 +45,24 @@ enum End {
 /// Delivers findings until `stop` turns true and what was made is stored, or the time for that is over.
 pub async fn deliver(endpoint: Endpoint, mut queue: Queue, mut stop: watch::Receiver<bool>) {
     let mut unacknowledged: VecDeque<Vec<Finding>> = VecDeque::new();
-    let delays = || ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).with_max_delay(Duration::from_secs(30)).with_jitter().without_max_times().build();
+    let delays = || {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(30))
+            .with_jitter()
+            .without_max_times()
+            .build()
+    };
     let mut backoff = delays();
     loop {
         let before = queue.counts.stored.load(Ordering::Relaxed);
         let why = match connect(&endpoint).await {
-            Ok(client) => match session(client, &endpoint, &mut queue, &mut unacknowledged, &mut stop).await {
-                End::Stopped => return,
-                End::Broken(why) => why,
-            },
+            Ok(client) => {
+                match session(client, &endpoint, &mut queue, &mut unacknowledged, &mut stop).await {
+                    End::Stopped => return,
+                    End::Broken(why) => why,
+                }
+            }
             Err(e) => e,
         };
         if queue.counts.stored.load(Ordering::Relaxed) > before {
@@ -120,7 +129,11 @@ async fn session(
     // Sequence number of the first unacknowledged batch on this stream.
     let mut first: u64 = 1;
     for (i, findings) in unacknowledged.iter().enumerate() {
-        let batch = Batch { sequence: first + i as u64, sensor: Some(endpoint.sensor.clone()), findings: findings.clone() };
+        let batch = Batch {
+            sequence: first + i as u64,
+            sensor: Some(endpoint.sensor.clone()),
+            findings: findings.clone(),
+        };
         if up.try_send(batch).is_err() {
             return End::Broken("the window is full".to_owned());
         }
@@ -172,7 +185,9 @@ async fn session(
 
 /// A batch of what is there already: nothing waits for more.
 fn fill(first: Finding, receiver: &mut mpsc::Receiver<Finding>) -> Vec<Finding> {
-    let size = |f: &Finding| f.processes.iter().filter_map(|p| p.script.as_ref()).map(|s| s.contents.len()).sum::<usize>();
+    let size = |f: &Finding| {
+        f.processes.iter().filter_map(|p| p.script.as_ref()).map(|s| s.contents.len()).sum::<usize>()
+    };
     let mut bytes = size(&first);
     let mut findings = vec![first];
     while findings.len() < BATCH_MAX && bytes < BATCH_BYTES {

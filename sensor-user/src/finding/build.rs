@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use proto::{
     scc::{
+        File, Finding, MitreAttack, Process,
         finding::{FindingClass, Severity, State},
         mitre_attack::{Tactic, Technique},
-        File, Finding, MitreAttack, Process,
     },
-    well_known::{value::Kind, ListValue, Timestamp, Value},
+    well_known::{ListValue, Timestamp, Value, value::Kind},
 };
 
 use super::{id::finding_id, indicator};
 use crate::{
     identity::{Node, ProcessFacts},
     script::{Capture, Origin},
-    verdict::{technique::LABELS, Verdict},
+    verdict::{Verdict, technique::LABELS},
 };
 
 /// Category of the finding, as the public documentation names it.
@@ -67,7 +67,8 @@ pub fn build(evidence: &Evidence<'_>) -> Finding {
     let mut processes = vec![process];
     processes.extend(parent.map(parent_process));
 
-    let parent_name = format!("projects/{}/sources/{}/locations/{}", node.project, node.source, node.location);
+    let parent_name =
+        format!("projects/{}/sources/{}/locations/{}", node.project, node.source, node.location);
     let virus_total = format!("https://www.virustotal.com/gui/file/{sha256}/detection");
     Finding {
         name: format!("{parent_name}/findings/{}", finding_id(&node.boot_id, &capture.id)),
@@ -180,14 +181,20 @@ fn mitre(verdict: &Verdict) -> MitreAttack {
             tactics.push(tactic);
         }
     }
-    for technique in [Technique::IngressToolTransfer].into_iter().chain(labels().flat_map(|l| l.techniques.iter().copied())) {
+    for technique in [Technique::IngressToolTransfer]
+        .into_iter()
+        .chain(labels().flat_map(|l| l.techniques.iter().copied()))
+    {
         if !techniques.contains(&technique) {
             techniques.push(technique);
         }
     }
     MitreAttack {
         primary_tactic: Tactic::Execution.into(),
-        primary_techniques: vec![Technique::CommandAndScriptingInterpreter.into(), Technique::UnixShell.into()],
+        primary_techniques: vec![
+            Technique::CommandAndScriptingInterpreter.into(),
+            Technique::UnixShell.into(),
+        ],
         additional_tactics: tactics.into_iter().map(Into::into).collect(),
         additional_techniques: techniques.into_iter().map(Into::into).collect(),
         version: ATTACK_VERSION.to_owned(),
@@ -208,14 +215,23 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node) -> String {
     };
     let interpreter = text(&capture.interpreter.path);
     let names: Vec<&str> = verdict.techniques.iter().map(|i| LABELS[*i].name).collect();
-    let shows =
-        if names.is_empty() { String::new() } else { format!(" It shows: {}.", names.join(", ")) };
+    let shows = if names.is_empty() { String::new() } else { format!(" It shows: {}.", names.join(", ")) };
     let lines: Vec<String> = verdict
         .spans
         .iter()
-        .map(|s| if s.first_line == s.last_line { s.first_line.to_string() } else { format!("{}-{}", s.first_line, s.last_line) })
+        .map(|s| {
+            if s.first_line == s.last_line {
+                s.first_line.to_string()
+            } else {
+                format!("{}-{}", s.first_line, s.last_line)
+            }
+        })
         .collect();
-    let because = if lines.is_empty() { String::new() } else { format!(" Lines that carried the verdict: {}.", lines.join(", ")) };
+    let because = if lines.is_empty() {
+        String::new()
+    } else {
+        format!(" Lines that carried the verdict: {}.", lines.join(", "))
+    };
     format!(
         "{interpreter} executed a script {how} of {} bytes on {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
         capture.size, node.name, verdict.score

@@ -28,7 +28,10 @@ pub(super) fn of(script: &[u8]) -> Option<Indicator> {
             }
         }
         for part in word.split(|c: char| !(c.is_ascii_digit() || c == '.')) {
-            if let Ok(address) = part.parse::<Ipv4Addr>() && !address.is_loopback() && !address.is_unspecified() {
+            if let Ok(address) = part.parse::<Ipv4Addr>()
+                && !address.is_loopback()
+                && !address.is_unspecified()
+            {
                 addresses.insert(address.to_string());
             }
         }
@@ -44,7 +47,10 @@ pub(super) fn of(script: &[u8]) -> Option<Indicator> {
 fn is_domain(host: &str) -> bool {
     host.contains('.')
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-        && host.rsplit('.').next().is_some_and(|top| top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic()))
+        && host
+            .rsplit('.')
+            .next()
+            .is_some_and(|top| top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
 #[cfg(test)]

@@ -6,5 +6,5 @@ mod build;
 mod id;
 mod indicator;
 
-pub use build::{build, Evidence};
+pub use build::{Evidence, build};
 pub use id::finding_id;

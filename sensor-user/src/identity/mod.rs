@@ -5,5 +5,5 @@
 mod node;
 mod process;
 
-pub use node::{boot_unix_ns, now_boot_ns, Node};
+pub use node::{Node, boot_unix_ns, now_boot_ns};
 pub use process::ProcessFacts;

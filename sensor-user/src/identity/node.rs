@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nix::time::{clock_gettime, ClockId};
+use nix::time::{ClockId, clock_gettime};
 
 /// What names the node and the place where its findings go.
 #[derive(Clone, Debug)]
@@ -31,7 +31,12 @@ pub struct NodeError {
 
 impl Node {
     /// The node with what the kernel knows of it, and these names for the rest.
-    pub fn of_this_machine(name: Option<String>, project: &str, source: &str, location: &str) -> Result<Self, NodeError> {
+    pub fn of_this_machine(
+        name: Option<String>,
+        project: &str,
+        source: &str,
+        location: &str,
+    ) -> Result<Self, NodeError> {
         let read = |path: &str| {
             std::fs::read_to_string(path)
                 .map(|text| text.trim().to_owned())

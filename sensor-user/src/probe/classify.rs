@@ -4,7 +4,7 @@
 use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::PathBuf};
 
 use memchr::memmem;
-use sensor_ebpf::map::{FileKey, EXE_MULTICALL, EXE_OTHER, EXE_SHELL};
+use sensor_ebpf::map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, FileKey};
 use sha2::{Digest, Sha256};
 
 /// What kind of interpreter an executable is.
@@ -60,7 +60,14 @@ const SHELL_MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// Paths where shells usually lie; looked at when the sensor starts, so that the first script run by one of
 /// them is not the first time it is seen.
 const USUAL: [&str; 8] = [
-    "/bin/sh", "/bin/bash", "/bin/dash", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/dash", "/bin/busybox", "/usr/bin/busybox",
+    "/bin/sh",
+    "/bin/bash",
+    "/bin/dash",
+    "/usr/bin/sh",
+    "/usr/bin/bash",
+    "/usr/bin/dash",
+    "/bin/busybox",
+    "/usr/bin/busybox",
 ];
 
 /// Classifies the shells of this node.

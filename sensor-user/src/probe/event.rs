@@ -3,7 +3,8 @@
 
 use bytemuck::Pod;
 use sensor_ebpf::event::{
-    Chunk, Exec, Exit, Fork, Header, Path, Read, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_PATH, KIND_READ,
+    Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_PATH, KIND_READ, Path,
+    Read,
 };
 
 /// One event, borrowing its payload from the ring buffer.

@@ -15,9 +15,10 @@ struct Image(Vec<u8>);
 impl Readable for Image {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> btfparse::Result<()> {
         let start = offset as usize;
-        let bytes = start.checked_add(buffer.len()).and_then(|end| self.0.get(start..end)).ok_or_else(|| {
-            btfparse::Error::new(btfparse::ErrorKind::IOError, "read beyond the end of the BTF image")
-        })?;
+        let bytes =
+            start.checked_add(buffer.len()).and_then(|end| self.0.get(start..end)).ok_or_else(|| {
+                btfparse::Error::new(btfparse::ErrorKind::IOError, "read beyond the end of the BTF image")
+            })?;
         buffer.copy_from_slice(bytes);
         Ok(())
     }

@@ -6,18 +6,18 @@ use std::{
 };
 
 use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
     programs::{FExit, ProgramError, RawTracePoint, TracePoint},
-    Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
 };
 use nix::{
-    mount::{mount, MsFlags},
-    sys::resource::{setrlimit, Resource, RLIM_INFINITY},
+    mount::{MsFlags, mount},
+    sys::resource::{RLIM_INFINITY, Resource, setrlimit},
 };
 use sensor_ebpf::map::FileKey;
 use tracing::{info, warn};
 
-use super::{offsets, Counters, Reader, Tier};
+use super::{Counters, Reader, Tier, offsets};
 
 /// Why the programs cannot run. Each message is one sentence that names what is missing and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,9 @@ pub enum ProbeError {
     #[error("this kernel has no field {0}: it is not supported (5.10 to 6.18 are)")]
     NoField(String),
     /// The object file with the programs is missing.
-    #[error("the BPF object {0} cannot be read ({1}): build it with `cargo xtask build-ebpf`, or point --bpf-object at it")]
+    #[error(
+        "the BPF object {0} cannot be read ({1}): build it with `cargo xtask build-ebpf`, or point --bpf-object at it"
+    )]
     Object(PathBuf, io::Error),
     /// The kernel refused.
     #[error("the kernel refused the BPF {what}: {why}")]
@@ -212,8 +214,9 @@ fn mount_tracefs() -> Result<(), ProbeError> {
     if there("/sys/kernel/tracing") || there("/sys/kernel/debug/tracing") {
         return Ok(());
     }
-    mount(Some("tracefs"), at, Some("tracefs"), MsFlags::empty(), None::<&str>)
-        .map_err(|e| ProbeError::Refused { what: "mount of tracefs on /sys/kernel/tracing".to_owned(), why: e.to_string() })
+    mount(Some("tracefs"), at, Some("tracefs"), MsFlags::empty(), None::<&str>).map_err(|e| {
+        ProbeError::Refused { what: "mount of tracefs on /sys/kernel/tracing".to_owned(), why: e.to_string() }
+    })
 }
 
 /// Capability numbers of `linux/capability.h`.
@@ -234,7 +237,12 @@ fn check_capabilities() -> Result<(), ProbeError> {
     let has = |cap: u32| effective >> cap & 1 == 1;
     let mut missing = Vec::new();
     if !has(CAP_SYS_ADMIN) {
-        missing.extend([(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")].iter().filter(|(c, _)| !has(*c)).map(|(_, n)| *n));
+        missing.extend(
+            [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
+                .iter()
+                .filter(|(c, _)| !has(*c))
+                .map(|(_, n)| *n),
+        );
     }
     if !has(CAP_SYS_PTRACE) {
         missing.push("CAP_SYS_PTRACE");

@@ -1,12 +1,9 @@
 //! The ring buffer's reader, and the table of executables' classes.
 
-use std::{
-    os::fd::AsFd,
-    time::Duration,
-};
+use std::{os::fd::AsFd, time::Duration};
 
 use aya::maps::{HashMap, MapData, RingBuf};
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sensor_ebpf::map::FileKey;
 
 use super::event::{DecodeError, Event};

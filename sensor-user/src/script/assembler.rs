@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use sensor_ebpf::event::{
-    Exec, Exit, Fork, Header, Read, EXIT_ENDED, FLAG_CUT, FLAG_MORE, PATH_EXE, PATH_FILE,
+    EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE, Read,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::probe::{
     classify::Executable,
-    event::{absolute_path, Event},
+    event::{Event, absolute_path},
 };
 
 /// How much is kept.
@@ -197,7 +197,14 @@ impl Assembler {
         self.hand_over_one(id, 0, time, hand_over);
     }
 
-    fn read(&mut self, id: ImageId, header: Header, read: &Read, bytes: &[u8], hand_over: &mut impl FnMut(Output)) {
+    fn read(
+        &mut self,
+        id: ImageId,
+        header: Header,
+        read: &Read,
+        bytes: &[u8],
+        hand_over: &mut impl FnMut(Output),
+    ) {
         let Some(image) = self.images.get_mut(&id) else { return };
         let index = match image.place(read) {
             None => return,
@@ -319,8 +326,12 @@ impl Assembler {
 
     /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
     pub fn sweep(&mut self, hand_over: &mut impl FnMut(Output)) {
-        let gone: Vec<u32> =
-            self.processes.keys().filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists()).copied().collect();
+        let gone: Vec<u32> = self
+            .processes
+            .keys()
+            .filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists())
+            .copied()
+            .collect();
         self.strangers.retain(|tgid, _| Path::new(&format!("/proc/{tgid}")).exists());
         for tgid in gone {
             self.counts.abandoned += 1;
@@ -390,10 +401,7 @@ fn cut_arguments(image: &Image, limit: usize) -> (Vec<Vec<u8>>, bool) {
 /// Builtins and commands that eat the stream their own script comes from.
 fn reads_standard_input(content: &Content) -> bool {
     const EATERS: [&[u8]; 5] = [b"read", b"mapfile", b"readarray", b"cat", b"select"];
-    content
-        .bytes()
-        .split(|b| !(b.is_ascii_alphanumeric() || *b == b'_'))
-        .any(|word| EATERS.contains(&word))
+    content.bytes().split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).any(|word| EATERS.contains(&word))
 }
 
 impl Script {

@@ -74,7 +74,8 @@ impl Content {
     /// Is every byte up to `size` known, or as many as are kept?
     pub fn is_complete(&self, size: u64, limit: usize) -> bool {
         let wanted = usize::try_from(size).unwrap_or(usize::MAX).min(limit);
-        wanted == 0 || matches!(self.known.as_slice(), [r] if r.start == 0 && r.end >= wanted) && self.end >= size
+        wanted == 0
+            || matches!(self.known.as_slice(), [r] if r.start == 0 && r.end >= wanted) && self.end >= size
     }
 }
 

@@ -61,7 +61,8 @@ impl Invocation {
             command |= arg[0] == b'-' && letters.contains(&b'c');
             stdin |= letters.contains(&b's');
             // `-o name`, `-O name`: each such letter takes the next argument.
-            let with_argument = letters.iter().filter(|l| **l == b'o' || **l == b'O' && kind == ShellKind::Bash);
+            let with_argument =
+                letters.iter().filter(|l| **l == b'o' || **l == b'O' && kind == ShellKind::Bash);
             at += 1 + with_argument.count();
         }
         let at = at.min(argv.len());

@@ -22,7 +22,11 @@ impl VerdictCache {
     /// The verdict on a content, if it is remembered.
     pub fn get(&mut self, hash: &ScriptHash) -> Option<Arc<Verdict>> {
         let found = self.verdicts.get(hash).cloned();
-        if found.is_some() { self.hits += 1 } else { self.misses += 1 }
+        if found.is_some() {
+            self.hits += 1;
+        } else {
+            self.misses += 1;
+        }
         found
     }
 

@@ -4,9 +4,8 @@
 use std::io::Read;
 
 use base64::{
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-    Engine,
 };
 
 /// Shorter runs are words.
@@ -57,12 +56,13 @@ fn is_base64(b: u8) -> bool {
 }
 
 fn base64_text(run: &[u8]) -> Option<Vec<u8>> {
-    let decoded = LENIENT.decode(run.strip_suffix(b"=").map_or(run, |r| r.strip_suffix(b"=").unwrap_or(r))).ok()?;
+    let decoded =
+        LENIENT.decode(run.strip_suffix(b"=").map_or(run, |r| r.strip_suffix(b"=").unwrap_or(r))).ok()?;
     readable(decoded)
 }
 
 fn hex_text(run: &[u8]) -> Option<Vec<u8>> {
-    if run.len() < HEX_MIN || run.len() % 2 != 0 || !run.iter().all(u8::is_ascii_hexdigit) {
+    if run.len() < HEX_MIN || !run.len().is_multiple_of(2) || !run.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     readable(hex::decode(run).ok()?)

@@ -14,9 +14,9 @@ use super::{
 /// Size of the hash space; the embedding table of the model has as many rows.
 pub const BUCKETS: u32 = 1 << 18;
 /// Words in one window.
-pub const WINDOW_WORDS: usize = 192;
+pub const WINDOW_WORDS: usize = 96;
 /// Words from one window's start to the next one's.
-pub const STRIDE_WORDS: usize = 128;
+pub const STRIDE_WORDS: usize = 64;
 /// Arguments of one command that are paired with it.
 const PAIRED_ARGUMENTS: u32 = 24;
 
@@ -50,7 +50,8 @@ impl Extractor {
         let mut context = Context::default();
         for i in 0..self.words.len() {
             self.of_word.push(self.features.len() as u32);
-            let assigned = self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
+            let assigned =
+                self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
             context.word(&self.normal, self.words[i], assigned, &mut self.features);
         }
         self.of_word.push(self.features.len() as u32);

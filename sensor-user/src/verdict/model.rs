@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ort::{
     memory::Allocator,
-    session::{builder::GraphOptimizationLevel, Session},
+    session::{Session, builder::GraphOptimizationLevel},
     value::{Tensor, TensorElementType, ValueType},
 };
 
@@ -54,7 +54,9 @@ pub struct Scores {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// ONNX Runtime is not there.
-    #[error("ONNX Runtime's library {0} cannot be loaded ({1}): run `cargo xtask setup`, or point --onnxruntime at libonnxruntime.so")]
+    #[error(
+        "ONNX Runtime's library {0} cannot be loaded ({1}): run `cargo xtask setup`, or point --onnxruntime at libonnxruntime.so"
+    )]
     Runtime(PathBuf, String),
     /// The file cannot be read as a model.
     #[error("the model {0} cannot be loaded: {1}")]
@@ -112,14 +114,14 @@ impl Model {
         let misfit = |what: String| ModelError::Signature { path: self.path.clone(), what };
         let input = match self.session.inputs() {
             [one] => one,
-            more => return Err(misfit(format!("it has {} inputs, one named {INPUT:?} is expected", more.len()))),
+            more => {
+                return Err(misfit(format!("it has {} inputs, one named {INPUT:?} is expected", more.len())));
+            }
         };
         if input.name() != INPUT {
             return Err(misfit(format!("its input is named {:?}, {INPUT:?} is expected", input.name())));
         }
-        let fits = |ty: &ValueType, element: TensorElementType| {
-            matches!(ty, ValueType::Tensor { ty, shape, .. } if *ty == element && shape.len() == 1)
-        };
+        let fits = |ty: &ValueType, element: TensorElementType| matches!(ty, ValueType::Tensor { ty, shape, .. } if *ty == element && shape.len() == 1);
         if !fits(input.dtype(), TensorElementType::Int64) {
             return Err(misfit(format!("input {INPUT:?} is {:?}, int64[n] is expected", input.dtype())));
         }
@@ -127,7 +129,10 @@ impl Model {
             return Err(misfit(format!("it has no output named {OUTPUT:?}")));
         };
         if !fits(output.dtype(), TensorElementType::Float32) {
-            return Err(misfit(format!("output {OUTPUT:?} is {:?}, float32[{OUTPUTS}] is expected", output.dtype())));
+            return Err(misfit(format!(
+                "output {OUTPUT:?} is {:?}, float32[{OUTPUTS}] is expected",
+                output.dtype()
+            )));
         }
         Ok(())
     }

@@ -107,15 +107,15 @@ impl Normal {
                     i += used;
                 }
                 // Quotes only join; what they protect is looked at all the same.
-                b'\'' | b'"' => i += 1,
+                b'\'' | b'"' | b'\r' => i += 1,
                 b'$' => i += self.dollar(&source[i..], at(i)),
-                b'\r' => i += 1,
                 0 => {
                     self.push(b' ', at(i));
                     i += 1;
                 }
                 _ => {
-                    let ends_word = matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`');
+                    let ends_word =
+                        matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`');
                     if ends_word {
                         self.learn(word);
                     }
@@ -136,7 +136,11 @@ impl Normal {
         let Some(equals) = memchr::memchr(b'=', &text[..text.len().min(40)]) else { return };
         let (name, value) = (&text[..equals], &text[equals + 1..]);
         let is_name = !name.is_empty() && !name[0].is_ascii_digit() && name.iter().all(|b| is_name_byte(*b));
-        if !is_name || value.is_empty() || value.len() > 4096 || value.iter().any(|b| matches!(b, b'$' | b'`')) {
+        if !is_name
+            || value.is_empty()
+            || value.len() > 4096
+            || value.iter().any(|b| matches!(b, b'$' | b'`'))
+        {
             return;
         }
         if self.variables.len() < VARIABLES_MAX || self.variables.contains_key(name) {
@@ -177,8 +181,9 @@ impl Normal {
                 end
             }
             // Unset positional parameters and `$@` between letters vanish: `c$@url`, `w$1get`.
-            Some(b'@' | b'*' | b'0'..=b'9') if self.text.last().is_some_and(u8::is_ascii_alphanumeric)
-                && source.get(2).is_some_and(u8::is_ascii_alphanumeric) =>
+            Some(b'@' | b'*' | b'0'..=b'9')
+                if self.text.last().is_some_and(u8::is_ascii_alphanumeric)
+                    && source.get(2).is_some_and(u8::is_ascii_alphanumeric) =>
             {
                 2
             }
@@ -197,13 +202,12 @@ impl Normal {
         }
         let Some(value) = self.variables.get(name) else { return false };
         let value = match rest {
-            b"" => value.as_slice(),
             [b':', digits @ ..] => match substring(value, digits) {
                 Some(part) => part,
                 None => return false,
             },
             // Case changes and the like keep the letters.
-            [b',' | b'^', ..] => value.as_slice(),
+            b"" | [b',' | b'^', ..] => value.as_slice(),
             _ => return false,
         };
         if value.len() > VALUE_MAX {
@@ -219,7 +223,8 @@ impl Normal {
 
 /// `offset` or `offset:length` of a parameter expansion, applied.
 fn substring<'a>(value: &'a [u8], spec: &[u8]) -> Option<&'a [u8]> {
-    let mut numbers = spec.split(|b| *b == b':').map(|n| std::str::from_utf8(n).ok()?.trim().parse::<usize>().ok());
+    let mut numbers =
+        spec.split(|b| *b == b':').map(|n| std::str::from_utf8(n).ok()?.trim().parse::<usize>().ok());
     let start = numbers.next()??.min(value.len());
     let end = match numbers.next() {
         None => value.len(),
@@ -237,12 +242,8 @@ enum Escape {
 /// What a backslash and the bytes behind it stand for, and how many bytes that took.
 fn escape(source: &[u8]) -> (Escape, usize) {
     let digits = |from: usize, max: usize, radix: u32| {
-        let text: Vec<u8> = source[from..]
-            .iter()
-            .take(max)
-            .take_while(|b| (**b as char).is_digit(radix))
-            .copied()
-            .collect();
+        let text: Vec<u8> =
+            source[from..].iter().take(max).take_while(|b| (**b as char).is_digit(radix)).copied().collect();
         let value = std::str::from_utf8(&text).ok().and_then(|t| u32::from_str_radix(t, radix).ok());
         value.map(|v| (v, text.len()))
     };
@@ -262,7 +263,9 @@ fn escape(source: &[u8]) -> (Escape, usize) {
             _ => (Escape::Nothing, 1),
         },
         // Line breaks written out, as in printf: a break, not the letter.
-        Some(b'n' | b't' | b'r') if source.get(2).is_none_or(|b| !b.is_ascii_lowercase()) => (Escape::Byte(b' '), 2),
+        Some(b'n' | b't' | b'r') if source.get(2).is_none_or(|b| !b.is_ascii_lowercase()) => {
+            (Escape::Byte(b' '), 2)
+        }
         Some(b'\\') => (Escape::Keep, 1),
         _ => (Escape::Nothing, 1),
     }

@@ -67,7 +67,11 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             operator = hash(run, operator);
         } else {
             let start = i;
-            while i < text.len() && !text[i].is_ascii_whitespace() && !is_operator(text[i]) && text[i] != super::normal::LAYER {
+            while i < text.len()
+                && !text[i].is_ascii_whitespace()
+                && !is_operator(text[i])
+                && text[i] != super::normal::LAYER
+            {
                 i += 1;
             }
             words.push(Word { start: start as u32, end: i as u32, joint, operator, after_equals });
@@ -117,7 +121,10 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
     } else if word.contains(&b'/') {
         let mut at = 0;
         for _ in 0..3 {
-            let Some(slash) = memchr::memchr(b'/', &word[(at + 1).min(word.len())..]).map(|n| n + at + 1) else { break };
+            let Some(slash) = memchr::memchr(b'/', &word[(at + 1).min(word.len())..]).map(|n| n + at + 1)
+            else {
+                break;
+            };
             emit(hash(&word[..slash], 31));
             at = slash;
         }
@@ -142,7 +149,9 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
             [b'1', b'2', b'7', b'.', ..] => b"<loopback>",
             [b'0', b'.', b'0', b'.', b'0', ..] => b"<any-address>",
             [b'1', b'6', b'9', b'.', b'2', b'5', b'4', b'.', ..] => b"<link-local>",
-            [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => b"<private-address>",
+            [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => {
+                b"<private-address>"
+            }
             _ => b"<address>",
         }
     } else if word.iter().all(u8::is_ascii_digit) {
@@ -192,8 +201,28 @@ fn is_ipv4(word: &[u8]) -> bool {
 pub(super) fn is_wrapper(word: &[u8]) -> bool {
     matches!(
         word,
-        b"sudo" | b"nohup" | b"exec" | b"env" | b"then" | b"do" | b"else" | b"if" | b"elif" | b"while" | b"until"
-            | b"!" | b"time" | b"command" | b"builtin" | b"setsid" | b"nice" | b"ionice" | b"busybox" | b"stdbuf"
-            | b"doas" | b"eval" | b"timeout"
+        b"sudo"
+            | b"nohup"
+            | b"exec"
+            | b"env"
+            | b"then"
+            | b"do"
+            | b"else"
+            | b"if"
+            | b"elif"
+            | b"while"
+            | b"until"
+            | b"!"
+            | b"time"
+            | b"command"
+            | b"builtin"
+            | b"setsid"
+            | b"nice"
+            | b"ionice"
+            | b"busybox"
+            | b"stdbuf"
+            | b"doas"
+            | b"eval"
+            | b"timeout"
     )
 }

@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{bail, Context};
+use anyhow::{Context, bail};
 
 use super::{linker, packages};
 use crate::{
@@ -34,7 +34,9 @@ fn compiler() -> anyhow::Result<Compiler> {
     if let Some(found) = debian() {
         return Ok(found);
     }
-    if packages::has("apt-get") && packages::install("a Rust compiler with library sources, for BPF", &["rustc-web", "rust-web-src"]).is_ok()
+    if packages::has("apt-get")
+        && packages::install("a Rust compiler with library sources, for BPF", &["rustc-web", "rust-web-src"])
+            .is_ok()
         && let Some(found) = debian()
     {
         return Ok(found);
@@ -60,7 +62,12 @@ fn has_sources(rustc: &Path) -> bool {
 }
 
 fn nightly() -> Option<Compiler> {
-    let rustc = PathBuf::from(step::output(Command::new("rustup").args(["which", "--toolchain", "nightly", "rustc"]))?);
+    let rustc = PathBuf::from(step::output(Command::new("rustup").args([
+        "which",
+        "--toolchain",
+        "nightly",
+        "rustc",
+    ]))?);
     has_sources(&rustc).then(|| Compiler { rustc, what: "rustup's nightly".to_owned() })
 }
 
@@ -80,7 +87,11 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let linker = linker::directory()?;
     let built_in = target().join("bpf");
     let arch = std::env::consts::ARCH;
-    let flags = [format!("--cfg=bpf_target_arch=\"{arch}\""), "-Cdebuginfo=2".to_owned(), "-Clink-arg=--btf".to_owned()];
+    let flags = [
+        format!("--cfg=bpf_target_arch=\"{arch}\""),
+        "-Cdebuginfo=2".to_owned(),
+        "-Clink-arg=--btf".to_owned(),
+    ];
     let mut build = Command::new(cargo());
     build
         .current_dir(root())

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{bail, Context};
+use anyhow::{Context, bail};
 
 use super::packages;
 use crate::{layout::cache, step};
@@ -27,7 +27,9 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&dir)?;
     let scratch = tempfile::tempdir_in(&dir)?;
     let mut download = Command::new("python3");
-    download.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest"]).arg(scratch.path());
+    download
+        .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest"])
+        .arg(scratch.path());
     // Any Python will do: only the library inside is wanted.
     let machine = std::env::consts::ARCH;
     download.args(["--python-version", "3.12", "--implementation", "cp"]);
@@ -50,5 +52,9 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
 }
 
 fn first(dir: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
-    dir.read_dir().ok()?.flatten().map(|e| e.path()).find(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(&wanted))
+    dir.read_dir()
+        .ok()?
+        .flatten()
+        .map(|e| e.path())
+        .find(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(&wanted))
 }

@@ -8,7 +8,8 @@ use crate::step;
 
 /// Is a program on the PATH?
 pub(crate) fn has(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
 }
 
 /// Installs packages, or says which are missing and how to get them.
@@ -18,7 +19,10 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
         bail!("there is no apt-get here: {by_hand} with your distribution's tool, then try again");
     }
     if !nix::unistd::geteuid().is_root() {
-        bail!("only root can install packages: run `apt-get install -y {}` ({why}), then try again", packages.join(" "));
+        bail!(
+            "only root can install packages: run `apt-get install -y {}` ({why}), then try again",
+            packages.join(" ")
+        );
     }
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
@@ -41,8 +45,12 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
 }
 
 /// Shells the end-to-end tests run, as programs and the packages that hold them.
-const SHELLS: [(&str, &str); 4] =
-    [("/bin/bash", "bash"), ("/bin/dash", "dash"), ("/bin/busybox", "busybox-static"), ("/bin/bash-static", "bash-static")];
+const SHELLS: [(&str, &str); 4] = [
+    ("/bin/bash", "bash"),
+    ("/bin/dash", "dash"),
+    ("/bin/busybox", "busybox-static"),
+    ("/bin/bash-static", "bash-static"),
+];
 
 /// What the tests need.
 pub(crate) fn for_tests() -> anyhow::Result<()> {

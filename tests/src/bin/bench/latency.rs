@@ -5,7 +5,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use e2e::{node::{self, Node}, shell};
+use e2e::{
+    node::{self, Node},
+    shell,
+};
 use rusqlite::Connection;
 
 use crate::statistics::show;

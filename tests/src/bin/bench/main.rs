@@ -7,7 +7,10 @@ mod overhead;
 mod scoring;
 mod statistics;
 
-const ALL: [(&str, fn() -> anyhow::Result<()>); 4] = [
+/// A measurement; it prints what it finds.
+type Measure = fn() -> anyhow::Result<()>;
+
+const ALL: [(&str, Measure); 4] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),

@@ -50,7 +50,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("tier {tier}; medians of {TURNS} turns");
     for s in &mut series {
         let (without, with) = (percentile(&mut s.without, 0.5), percentile(&mut s.with, 0.5));
-        println!("{:28} without {without:>8.1} {u}, with {with:>8.1} {u}: +{:.1} {u}, ratio {:.3}", s.name, with - without, with / without, u = s.unit);
+        println!(
+            "{:28} without {without:>8.1} {u}, with {with:>8.1} {u}: +{:.1} {u}, ratio {:.3}",
+            s.name,
+            with - without,
+            with / without,
+            u = s.unit
+        );
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{hint::black_box, time::Instant};
 
 use e2e::node::bin;
 use sensor::{
-    daemon::{load_judge, Assets},
+    daemon::{Assets, load_judge},
     verdict::{OperatingPoint, ScriptHash},
 };
 
@@ -28,7 +28,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
             samples.push(one.elapsed().as_secs_f64() * 1e6);
         }
         let per_second = runs as f64 / start.elapsed().as_secs_f64();
-        println!("{name}: {per_second:.0} scripts/s, hash, features and inference {}", show(&mut samples, "µs"));
+        println!(
+            "{name}: {per_second:.0} scripts/s, hash, features and inference {}",
+            show(&mut samples, "µs")
+        );
     }
     Ok(())
 }

@@ -9,5 +9,10 @@ pub(crate) fn percentile(samples: &mut [f64], share: f64) -> f64 {
 
 /// "p50 1.2, p99 3.4 UNIT".
 pub(crate) fn show(samples: &mut [f64], unit: &str) -> String {
-    format!("p50 {:.2}, p99 {:.2} {unit} (n = {})", percentile(samples, 0.5), percentile(samples, 0.99), samples.len())
+    format!(
+        "p50 {:.2}, p99 {:.2} {unit} (n = {})",
+        percentile(samples, 0.5),
+        percentile(samples, 0.99),
+        samples.len()
+    )
 }
