@@ -26,7 +26,7 @@ struct Cli {
 
 #[derive(clap::Args)]
 struct StorePath {
-    /// The SQLite database.
+    /// The `SQLite` database.
     #[arg(long, env = "SCRIPTWATCH_STORE", default_value = "scriptwatch.db")]
     store: PathBuf,
 }

@@ -18,7 +18,7 @@ def text(f):
     )
     return f"""# The script model
 
-**What it does.** Takes the hashed features of a window of a shell script (up to 192 words) and gives a probability that the
+**What it does.** Takes the hashed features of a window of a shell script (up to 96 words) and gives a probability that the
 script is malicious, and one for each of 16 MITRE ATT&CK techniques. A script's score is its worst window's.
 
 **How it is built.** 262,144 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see

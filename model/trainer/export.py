@@ -13,7 +13,8 @@ def to_onnx(network, path, bias, scale, metadata):
     b2[0] = b2[0] * scale + bias
     dims = network.dims
     init = {
-        "E": p["E"],
+        # The last column counts the features that were learnt.
+        "E": np.concatenate([p["E"] * network.known[:, None], network.known[:, None]], axis=1).astype(np.float32),
         "W1": p["W1"],
         "b1": p["b1"],
         "W2": w2.astype(np.float32),
@@ -21,14 +22,16 @@ def to_onnx(network, path, bias, scale, metadata):
         "zero": np.array([0], np.int64),
         "dims": np.array([dims], np.int64),
         "all": np.array([dims + 1], np.int64),
+        "end": np.array([dims + 2], np.int64),
         "axis": np.array([1], np.int64),
+        "one": np.array([[1]], np.float32),
     }
     node = helper.make_node
     nodes = [
         node("Gather", ["E", "features"], ["rows"], axis=0),
         node("ReduceSum", ["rows", "zero"], ["sum"], keepdims=1),
-        node("Shape", ["features"], ["shape"]),
-        node("Cast", ["shape"], ["count"], to=TensorProto.FLOAT),
+        node("Slice", ["sum", "all", "end", "axis"], ["known"]),
+        node("Max", ["known", "one"], ["count"]),
         node("Sqrt", ["count"], ["root"]),
         node("Div", ["sum", "root"], ["y"]),
         node("Slice", ["y", "zero", "dims", "axis"], ["dense"]),

@@ -53,11 +53,18 @@ def common_features(bags, train, sources_min):
     return np.asarray(by_source.sum(0)).ravel() >= sources_min
 
 
-def fit(bags, train, epochs=14, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, sources_min=3, drop=0.3, hidden=48, say=lambda *_: None):
+def used_by_attackers(bags, train, attacks_min):
+    """Which features occur in so many malicious scripts. What only harmless scripts say is left out: a style that was never
+    seen must not look bad for want of what is usual."""
+    chosen = np.repeat(train & (bags.malicious | bags.dual), np.diff(bags.rows))
+    return np.asarray(bags.x[chosen].sum(0)).ravel() >= attacks_min
+
+
+def fit(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, sources_min=3, attacks_min=80, drop=0.3, hidden=48, say=lambda *_: None):
     """Fits a network to the scripts for which `train` is true."""
     corpus = bags.corpus
     network = Network(1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed)
-    network.learn_only(common_features(bags, train, sources_min))
+    network.learn_only(common_features(bags, train, sources_min) & used_by_attackers(bags, train, attacks_min))
     all_rows = known_only(bags.x, network.known)
     rng = np.random.default_rng(seed)
     weight = weights(corpus, bags)

@@ -64,7 +64,7 @@ struct Run {
     /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
     #[arg(long, env = "SCRIPTWATCH_BPF_OBJECT")]
     bpf_object: Option<PathBuf>,
-    /// Collector to deliver to, such as http://127.0.0.1:7600; without it findings are only counted.
+    /// Collector to deliver to, such as <http://127.0.0.1:7600>; without it findings are only counted.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR")]
     collector: Option<String>,
     /// Capture tier: fexit or tracepoint [default: the best this kernel accepts].
@@ -104,8 +104,8 @@ struct Files {
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// JSON Lines files.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
+    #[arg(required = true, value_name = "FILES")]
+    paths: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -171,14 +171,14 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Score(files) => {
-            score::run(&mut judge(&files.scoring)?, &files.files, files.format == Format::Json, &mut out)?
+            score::run(&mut judge(&files.scoring)?, &files.paths, files.format == Format::Json, &mut out)?
         }
         Command::Replay(files) => {
             let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
             replay::run(
                 &mut judge(&files.scoring)?,
                 &node,
-                &files.files,
+                &files.paths,
                 files.format == Format::Json,
                 &mut out,
             )?

@@ -169,3 +169,54 @@ pub mod list_of_bytes {
         Vec::<Bytes<'de>>::deserialize(deserializer)?.into_iter().map(Bytes::decode).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::{
+        probe::classify::ShellKind,
+        script::{Interpreter, Origin, ScriptFlags, ScriptId},
+    };
+
+    #[test]
+    fn captures_come_back_exactly_compressed_or_not() {
+        let capture = Capture {
+            id: ScriptId { pid: 1, exec_ns: u64::MAX, ordinal: 3 },
+            origin: Origin::Stdin,
+            content: b"echo \xff\x00\x1b[2J\n".to_vec(),
+            size: 9,
+            flags: ScriptFlags { truncated: true, ..ScriptFlags::default() },
+            path: Some(b"/tmp/\xfe.sh".to_vec()),
+            interpreter: Interpreter {
+                kind: ShellKind::Busybox,
+                path: b"/bin/sh".to_vec(),
+                size: 1,
+                sha256: None,
+            },
+            args: vec![b"sh".to_vec(), b"\x80".to_vec()],
+            args_truncated: true,
+            ns_pid: 1,
+            ppid: 2,
+            uid: 3,
+            gid: 4,
+            cgroup: 5,
+            start_ns: 6,
+            time_unix_ns: 7,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["r.jsonl", "r.jsonl.zst"] {
+            let path = dir.path().join(name);
+            let mut recorder = Recorder::create(&path).unwrap();
+            recorder.write(&capture).unwrap();
+            recorder.write(&capture).unwrap();
+            recorder.finish().unwrap();
+            let mut text = String::new();
+            open_lines(&path).unwrap().read_to_string(&mut text).unwrap();
+            let back: Vec<Capture> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!(back, [capture.clone(), capture.clone()]);
+            assert!(Recorder::create(&path).is_err(), "a record is never overwritten");
+        }
+    }
+}

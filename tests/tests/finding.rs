@@ -124,16 +124,13 @@ fn findings_made_while_the_collector_is_away_arrive_once() {
 
 #[test]
 fn replay_says_what_the_daemon_said() {
-    let node = Node::start(&[]).unwrap();
+    let mut node = Node::start(&[]).unwrap();
     let attack = format!("{ATTACK} # replayed");
     shell::run("/bin/bash", &["-c", &attack]).unwrap();
     shell::run("/bin/dash", &["-c", "echo fine; true"]).unwrap();
     node.wait_for(|f| !f.is_empty()).unwrap();
     let record = node.path("record.jsonl");
     let kept = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
-    let dir = node.dir.path().to_owned();
-    let _ = dir;
-    let mut node = node;
     node.sensor.stop().unwrap();
     fs::copy(&record, kept.path()).unwrap();
     let stored = node.findings().unwrap();

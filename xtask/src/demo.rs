@@ -126,10 +126,9 @@ fn scores(bin: &Path, path: &Path, text: &[u8]) -> anyhow::Result<Scored> {
 
 fn execute(how: How, path: &Path, text: &[u8]) -> anyhow::Result<()> {
     let mut command = match how {
-        How::BashFile => Command::new("bash"),
         How::DashFile => Command::new("dash"),
         How::Shebang => Command::new(path),
-        How::Argument | How::Pipe => Command::new("bash"),
+        How::BashFile | How::Argument | How::Pipe => Command::new("bash"),
     };
     match how {
         How::BashFile | How::DashFile => {
@@ -233,7 +232,7 @@ fn show(hashes: &[Scored], findings: &[Value]) -> bool {
 fn time_to_finding(finding: &Value) -> Option<String> {
     let nanos = |key: &str| {
         let (_, time) = finding[key].as_str()?.split_once('T')?;
-        let mut parts = time.trim_end_matches("Z").trim_end_matches("+00:00").split(':');
+        let mut parts = time.trim_end_matches('Z').trim_end_matches("+00:00").split(':');
         let (h, m): (f64, f64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let s: f64 = parts.next()?.parse().ok()?;
         Some((h * 60.0 + m) * 60.0 + s)

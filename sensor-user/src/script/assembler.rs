@@ -427,3 +427,6 @@ impl Script {
         self.changed && (self.handed_bytes == 0 || grown || now_ns.saturating_sub(self.handed_ns) > AGAIN_NS)
     }
 }
+
+#[cfg(test)]
+mod tests;

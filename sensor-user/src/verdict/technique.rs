@@ -103,3 +103,18 @@ pub const LABELS: [Label; 16] = [
     ),
     label("T1041", "Exfiltration", Tactic::Exfiltration, &[Technique::ExfiltrationOverWebService], true),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_the_trainers() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/trainer/labels.py");
+        let trainer = std::fs::read_to_string(path).unwrap();
+        let ids: Vec<&str> =
+            trainer.lines().filter_map(|line| line.trim().strip_prefix("(\"T")?.split('"').next()).collect();
+        let ours: Vec<&str> = LABELS.iter().map(|label| &label.id[1..]).collect();
+        assert_eq!(ids, ours);
+    }
+}

@@ -38,7 +38,8 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
     }
     download.arg(format!("onnxruntime=={VERSION}"));
     step::run(&format!("downloading ONNX Runtime {VERSION} (28 MB)"), &mut download)?;
-    let wheel = first(scratch.path(), |name| name.ends_with(".whl")).context("pip downloaded no wheel")?;
+    let wheel =
+        first(scratch.path(), |name| name.starts_with("onnxruntime-")).context("pip downloaded no wheel")?;
     let mut unpack = Command::new("python3");
     unpack.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(scratch.path().join("wheel"));
     step::run("unpacking it", &mut unpack)?;
