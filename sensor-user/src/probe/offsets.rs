@@ -31,12 +31,7 @@ pub(super) fn of_running_kernel() -> Result<Offsets, ProbeError> {
     }
     let image = Image(std::fs::read(VMLINUX).map_err(|e| ProbeError::Io(VMLINUX.into(), e))?);
     let types = TypeInformation::new(&image).map_err(|e| ProbeError::Btf(format!("{e:?}")))?;
-    let offsets = resolve(&types);
-    drop(types);
-    // The parsed types took tens of megabytes for a moment; give them back to the system.
-    // SAFETY: malloc_trim has no preconditions.
-    unsafe { libc::malloc_trim(0) };
-    offsets
+    resolve(&types)
 }
 
 fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {

@@ -96,6 +96,9 @@ impl Probe {
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
             attach_raw(&mut ebpf, name)?;
         }
+        // The kernel's types, parsed here and in aya, took a hundred megabytes for a moment.
+        // SAFETY: malloc_trim has no preconditions.
+        unsafe { libc::malloc_trim(0) };
         info!(%tier, "capture attached");
         Ok(Self { ebpf, tier })
     }
