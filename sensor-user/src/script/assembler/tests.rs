@@ -1,8 +1,7 @@
 //! Streams of events as the kernel half sends them, and what must come of them.
 
 use sensor_ebpf::event::{
-    Chunk, Exec, Exit, FLAG_GATHERED, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_READ,
-    Read,
+    Chunk, Exit, FLAG_GATHERED, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_READ, Read,
 };
 
 use super::*;
