@@ -1,7 +1,7 @@
 //! `sensor`: parses the command line and starts what it asks for.
 
 use std::{
-    io::{BufWriter, Write},
+    io::{BufWriter, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -136,7 +136,11 @@ const EXIT_UNFIT: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("SCRIPTWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     match start(cli.command) {
         Ok(code) => code,
         Err(e) if daemon::is_unfit_machine(&e) => {

@@ -97,3 +97,27 @@ async fn health_is_served_and_a_stop_does_not_wait_for_open_streams() {
     tokio::time::timeout(Duration::from_secs(10), stopped).await.expect("the stop hangs").unwrap().unwrap();
     drop(sender);
 }
+
+#[tokio::test]
+async fn reflection_names_the_services() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (_daemon, port) = node::collector(dir.path(), 0).unwrap();
+    let mut client = ServerReflectionClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers =
+        client.server_reflection_info(tokio_stream::iter([request])).await.unwrap().into_inner();
+    let answer = answers.next().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("not a list: {answer:?}")
+    };
+    let names: Vec<&str> = list.service.iter().map(|s| s.name.as_str()).collect();
+    assert!(names.contains(&"scriptwatch.ingest.v1.IngestService"), "{names:?}");
+    assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
+}

@@ -1,6 +1,7 @@
 //! `cargo xtask run`: collector and sensor on this machine, findings on the terminal.
 
 use std::{
+    os::unix::process::CommandExt,
     process::{Command, ExitCode},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -19,7 +20,7 @@ extern "C" fn interrupted(_: i32) {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-/// Makes Ctrl-C set a flag; children get the signal themselves.
+/// Makes Ctrl-C set a flag; the children are in groups of their own and do not get the signal.
 fn catch_interrupt() -> anyhow::Result<()> {
     let action = SigAction::new(SigHandler::Handler(interrupted), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler only stores into an atomic.
@@ -51,6 +52,7 @@ pub(crate) fn run(sensor_args: &[String]) -> anyhow::Result<ExitCode> {
         .env("SCRIPTWATCH_LOG", "warn")
         .args(["tail", "--store"])
         .arg(&pair.store)
+        .process_group(0)
         .spawn()?;
     while !INTERRUPTED.load(Ordering::Relaxed) {
         if let Some(status) = pair.sensor.ended()? {

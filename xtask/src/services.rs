@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -26,8 +27,12 @@ pub(crate) struct Service {
 
 impl Service {
     fn start(name: &'static str, command: &mut Command) -> anyhow::Result<Self> {
-        let child =
-            command.stdin(Stdio::null()).spawn().with_context(|| format!("{name} cannot be started"))?;
+        // In a group of its own: Ctrl-C is for this program, which then ends the sensor before the collector.
+        let child = command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("{name} cannot be started"))?;
         Ok(Self { name, child })
     }
 

@@ -20,10 +20,7 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<ExitCode> {
     let bin = binaries::build()?;
     if filter.is_none() {
         step::run("checking the format", &mut cargo(&["fmt", "--all", "--check"]))?;
-        step::show(
-            "lints",
-            &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        )?;
+        step::show("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     }
     let name = filter.unwrap_or_default();
     step::show(

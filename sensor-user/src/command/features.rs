@@ -3,7 +3,7 @@
 //! Output, little-endian: for each script u32 number of windows, then for each window u32 number of distinct
 //! features and that many u32 feature ids. Scripts come in the order of the lines.
 
-use std::{io::Write, ops::ControlFlow, path::PathBuf};
+use std::{io::Write, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -22,31 +22,18 @@ pub fn run(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
     let mut set = FeatureSet::default();
     let mut ids = Vec::new();
     for file in files {
-        let mut failure: Option<anyhow::Error> = None;
         lines::read::<Script>(file, |script| {
-            let write = || -> anyhow::Result<()> {
-                extractor.extract(&script?.content);
-                out.write_all(&(extractor.windows() as u32).to_le_bytes())?;
-                for window in 0..extractor.windows() {
-                    set.distinct(extractor.window(window), |_| true, &mut ids);
-                    out.write_all(&(ids.len() as u32).to_le_bytes())?;
-                    for id in &ids {
-                        out.write_all(&(*id as u32).to_le_bytes())?;
-                    }
-                }
-                Ok(())
-            };
-            match write() {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(e) => {
-                    failure = Some(e);
-                    ControlFlow::Break(())
+            extractor.extract(&script?.content);
+            out.write_all(&(extractor.windows() as u32).to_le_bytes())?;
+            for window in 0..extractor.windows() {
+                set.distinct(extractor.window(window), |_| true, &mut ids);
+                out.write_all(&(ids.len() as u32).to_le_bytes())?;
+                for id in &ids {
+                    out.write_all(&(*id as u32).to_le_bytes())?;
                 }
             }
+            Ok(())
         })?;
-        if let Some(e) = failure {
-            return Err(e);
-        }
     }
     out.flush()?;
     Ok(())

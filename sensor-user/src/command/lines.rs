@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use crate::record::{RecordError, open_lines};
+use crate::record::open_lines;
 
 /// A line that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +24,31 @@ pub struct BadLine {
 /// A line longer than this is not read: a script of 1 MiB takes less, however it is escaped.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Calls `each` with every object of a file, or with why a line is none. Ends early when `each` says so.
+/// Calls `each` with every object of the files; tells bad lines on stderr, skips them and returns how many there
+/// were.
+pub fn good<T: DeserializeOwned>(
+    files: &[PathBuf],
+    mut each: impl FnMut(T) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let mut bad = 0;
+    for file in files {
+        read(file, |item| match item {
+            Ok(item) => each(item),
+            Err(e) => {
+                eprintln!("{e}");
+                bad += 1;
+                Ok(())
+            }
+        })?;
+    }
+    Ok(bad)
+}
+
+/// Calls `each` with every object of a file, or with why a line is none. Ends at the first error of `each`.
 pub fn read<T: DeserializeOwned>(
     path: &Path,
-    mut each: impl FnMut(Result<T, BadLine>) -> std::ops::ControlFlow<()>,
-) -> Result<(), RecordError> {
+    mut each: impl FnMut(Result<T, BadLine>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut reader = open_lines(path)?;
     let mut buffer = Vec::new();
     let mut line = 0;
@@ -36,19 +56,12 @@ pub fn read<T: DeserializeOwned>(
         buffer.clear();
         line += 1;
         let bad = |why: String| BadLine { path: path.to_owned(), line, why };
-        let read = std::io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut buffer);
-        let item = match read {
+        match std::io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(_) if buffer.trim_ascii().is_empty() => continue,
-            Ok(_) => serde_json::from_slice(&buffer).map_err(|e| bad(format!("not a record: {e}"))),
+            Ok(_) if buffer.trim_ascii().is_empty() => {}
+            Ok(_) => each(serde_json::from_slice(&buffer).map_err(|e| bad(format!("not a record: {e}"))))?,
             // A file cut off in the middle of compressed data: nothing readable comes behind it.
-            Err(e) => {
-                let _ = each(Err(bad(format!("cannot be read on: {e}"))));
-                return Ok(());
-            }
-        };
-        if each(item).is_break() {
-            return Ok(());
+            Err(e) => return each(Err(bad(format!("cannot be read on: {e}")))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `sensor replay`: recorded captures through the same code as the daemon's, from verdict to finding.
 
-use std::{io::Write, ops::ControlFlow, path::PathBuf};
+use std::{io::Write, path::PathBuf};
 
 use super::lines;
 use crate::{
@@ -18,7 +18,6 @@ pub fn run(
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<usize> {
-    let mut bad = 0;
     if !json {
         writeln!(
             out,
@@ -26,30 +25,7 @@ pub fn run(
             "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES"
         )?;
     }
-    for file in files {
-        let mut failure: Option<anyhow::Error> = None;
-        lines::read::<Capture>(file, |capture| {
-            let capture = match capture {
-                Ok(capture) => capture,
-                Err(e) => {
-                    eprintln!("{e}");
-                    bad += 1;
-                    return ControlFlow::Continue(());
-                }
-            };
-            match one(judge, node, &capture, json, out) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(e) => {
-                    failure = Some(e);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(e) = failure {
-            return Err(e);
-        }
-    }
-    Ok(bad)
+    lines::good(files, |capture| one(judge, node, &capture, json, out))
 }
 
 fn one(

@@ -1,10 +1,6 @@
 //! `sensor score`: scores scripts from JSON Lines files, one JSON line each, in order.
 
-use std::{
-    io::Write,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::{io::Write, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,37 +27,10 @@ struct Line<'a> {
 
 /// Scores every script of `files` onto `out`; returns how many lines were bad. Bad lines are told on stderr.
 pub fn run(judge: &mut Judge, files: &[PathBuf], json: bool, out: &mut dyn Write) -> anyhow::Result<usize> {
-    let mut bad = 0;
     if !json {
         writeln!(out, "{:>6}  {:9}  {:64}  ID", "SCORE", "VERDICT", "SHA256")?;
     }
-    for file in files {
-        bad += score_file(judge, file, json, out)?;
-    }
-    Ok(bad)
-}
-
-fn score_file(judge: &mut Judge, file: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<usize> {
-    let mut bad = 0;
-    let mut failure: Option<anyhow::Error> = None;
-    lines::read::<Script>(file, |script| {
-        let script = match script {
-            Ok(script) => script,
-            Err(e) => {
-                eprintln!("{e}");
-                bad += 1;
-                return ControlFlow::Continue(());
-            }
-        };
-        match print(judge, &script, json, out) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(e) => {
-                failure = Some(e);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    failure.map_or(Ok(bad), Err)
+    lines::good(files, |script| print(judge, &script, json, out))
 }
 
 fn print(judge: &mut Judge, script: &Script, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -124,11 +124,7 @@ impl Assembler {
             return;
         }
         let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
-            if self.strangers.get(&header.tgid) != Some(&header.exec_ns) {
-                self.counts.orphans += 1;
-            } else if matches!(event, Event::Exit(..)) {
-                self.strangers.remove(&header.tgid);
-            }
+            self.of_no_image(&header, &event);
             return;
         };
         let Some(image) = self.images.get_mut(&id) else { return };
@@ -159,6 +155,24 @@ impl Assembler {
             Event::Read(header, read, bytes) => self.read(id, header, &read, bytes, hand_over),
             Event::Fork(header, fork) => self.fork(id, &header, fork, hand_over),
             Event::Exit(header, exit) => self.exit(id, &header, exit, hand_over),
+        }
+    }
+
+    /// An event of a process that runs no image: a stranger's, or one whose beginning was missed.
+    fn of_no_image(&mut self, header: &Header, event: &Event<'_>) {
+        if self.strangers.get(&header.tgid) != Some(&header.exec_ns) {
+            self.counts.orphans += 1;
+            return;
+        }
+        match event {
+            Event::Exit(..) => {
+                self.strangers.remove(&header.tgid);
+            }
+            // What a stranger forked before the kernel half knew of it is a stranger too.
+            Event::Fork(_, fork) => {
+                self.strangers.insert(fork.child, header.exec_ns);
+            }
+            _ => {}
         }
     }
 

@@ -172,6 +172,8 @@ fn a_stranger_is_neither_followed_nor_missed() {
     let mut run = Run::new();
     run.exec(BASH, None, "ls");
     run.line(BASH, b"x\n", 0);
+    run.fork(BASH, 101);
+    run.exit(101);
     run.exit(BASH);
     assert_eq!(run.assembler.counts().orphans, 0);
     run.exit(BASH);
