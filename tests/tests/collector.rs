@@ -106,7 +106,8 @@ async fn reflection_names_the_services() {
     };
     let dir = tempfile::tempdir().unwrap();
     let (_daemon, port) = node::collector(dir.path(), 0).unwrap();
-    let mut client = ServerReflectionClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+    let mut client = ServerReflectionClient::new(endpoint.connect().await.unwrap());
     let request = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
