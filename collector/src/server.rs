@@ -11,7 +11,7 @@ use proto::ingest::ingest_service_server::IngestServiceServer;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{codec::CompressionEncoding, transport::Server};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     ingest::Ingest,
@@ -21,6 +21,9 @@ use crate::{
 
 /// Largest message in either direction: a script of 1 MiB and what is around it fits well.
 const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a stop waits for clients to close their connections.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +66,14 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let ingest = IngestServiceServer::new(Ingest::new(jobs, stopping))
+    let ingest = IngestServiceServer::new(Ingest::new(jobs, stopping.clone()))
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
     info!(%address, "collector listening");
-    Server::builder()
+    let mut overdue = stopping.clone();
+    let serving = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .add_service(health_service)
@@ -79,8 +83,18 @@ pub async fn serve(
             stop.await;
             info!("stopping");
             stopped.send_replace(true);
-        })
-        .await?;
+        });
+    tokio::select! {
+        served = serving => served?,
+        () = async {
+            let _ = overdue.wait_for(|s| *s).await;
+            tokio::time::sleep(GRACE).await;
+        } => {
+            // What was not acknowledged will be sent again.
+            warn!("some clients did not close their connections within {GRACE:?}");
+            return Ok(());
+        }
+    }
     // The last sender went with the server; the writer stores what it has and ends.
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
     Ok(())
