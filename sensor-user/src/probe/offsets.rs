@@ -1,8 +1,8 @@
 //! Where structure fields are in the running kernel, from its BTF.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
-use btfparse::{Offset, Readable, TypeInformation};
+use btfparse::{Offset, Readable, TypeInformation, TypeVariant};
 use sensor_ebpf::offsets::Offsets;
 
 use super::ProbeError;
@@ -35,9 +35,17 @@ pub(super) fn of_running_kernel() -> Result<Offsets, ProbeError> {
 }
 
 fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
+    // Not by the crate's own index of names: a declaration may bear the same name (`struct pt_regs;` on 5.10).
+    let structures: HashMap<String, u32> = types
+        .get()
+        .iter()
+        .filter(|(_, ty)| matches!(ty, TypeVariant::Struct(_)))
+        .filter_map(|(id, _)| Some((types.name_of(*id)?, *id)))
+        .collect();
+    let id_of = |ty: &str| structures.get(ty).copied().ok_or_else(|| ProbeError::NoField(ty.to_owned()));
     // The first of the paths that exists: fields were renamed over the years.
     let any = |ty: &str, paths: &[&str]| -> Result<u32, ProbeError> {
-        let id = types.id_of(ty).ok_or_else(|| ProbeError::NoField(ty.to_owned()))?;
+        let id = id_of(ty)?;
         paths
             .iter()
             .find_map(|path| match types.offset_of(id, path) {
@@ -48,7 +56,7 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
     };
     let one = |ty: &str, path: &str| any(ty, &[path]);
     let size = |ty: &str| {
-        let id = types.id_of(ty).ok_or_else(|| ProbeError::NoField(ty.to_owned()))?;
+        let id = id_of(ty)?;
         types.size_of(id).map(|bytes| bytes as u32).map_err(|e| ProbeError::Btf(format!("{e:?}")))
     };
     Ok(Offsets {

@@ -74,7 +74,16 @@ fn nightly() -> Option<Compiler> {
 fn debian() -> Option<Compiler> {
     let rustc = PathBuf::from(DEBIAN_RUSTC);
     let version = step::output(Command::new(&rustc).arg("--version"))?;
+    if minor_of(&version)? < minor_of(concat!("rustc ", env!("CARGO_PKG_RUST_VERSION")))? {
+        eprintln!("xtask: {DEBIAN_RUSTC} is {version}, older than this project needs");
+        return None;
+    }
     has_sources(&rustc).then(|| Compiler { rustc, what: format!("Debian's {version}") })
+}
+
+/// The `N` of "rustc 1.N…".
+fn minor_of(version: &str) -> Option<u32> {
+    version.strip_prefix("rustc 1.")?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Builds the object if its sources are newer; returns where it is, beside the binaries.
@@ -125,4 +134,16 @@ fn newest(dir: &Path) -> Option<SystemTime> {
             if path.is_dir() { newest(&path) } else { entry.metadata().ok()?.modified().ok() }
         })
         .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(minor_of("rustc 1.96.0 (abc 2026-05-01)"), Some(96));
+        assert!(minor_of("rustc 1.100") > minor_of("rustc 1.96.0"));
+        assert_eq!(minor_of("clang 3"), None);
+    }
 }

@@ -31,14 +31,12 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     };
     let mut install = vec!["install", "-y", "--no-install-recommends"];
     install.extend(packages);
-    // The lists may be there and fresh; updating them costs seconds.
-    let listed = Path::new("/var/lib/apt/lists").read_dir().is_ok_and(|dir| dir.count() > 3);
-    let what = format!("installing {}", packages.join(" "));
-    if listed && step::run(&what, &mut apt(&install)).is_ok() {
-        return Ok(());
+    // Always, though it costs seconds: lists as an image brings them name versions that are years old. A mirror
+    // that does not answer may still have left usable lists behind.
+    if let Err(e) = step::run("updating the package lists", &mut apt(&["update", "-q"])) {
+        eprintln!("xtask: {e:#}: going on with the lists that are there");
     }
-    step::run("updating the package lists", &mut apt(&["update", "-q"]))?;
-    if let Err(e) = step::run(&what, &mut apt(&install)) {
+    if let Err(e) = step::run(&format!("installing {}", packages.join(" ")), &mut apt(&install)) {
         bail!("{e:#}: {by_hand} by hand, then try again");
     }
     Ok(())
