@@ -14,9 +14,22 @@ pub const SHORT_READ: u32 = 4;
 pub const EXECS: u32 = 5;
 /// Reads whose arguments could not be found.
 pub const NO_REGISTERS: u32 = 6;
+/// Executions whose event was lost (also counted as [`RING_FULL`]): shells that nothing else tells of.
+pub const LOST_EXECS: u32 = 7;
+/// Strings evaluated by a shell whose memory could not be copied.
+pub const NO_TEXT: u32 = 8;
 /// How many counters there are.
-pub const COUNT: u32 = 7;
+pub const COUNT: u32 = 9;
 
 /// The counters' names as telemetry shows them, in index order.
-pub const NAMES: [&str; COUNT as usize] =
-    ["ring_full", "shells_full", "lines_full", "cut_bytes", "short_read", "execs", "no_registers"];
+pub const NAMES: [&str; COUNT as usize] = [
+    "ring_full",
+    "shells_full",
+    "lines_full",
+    "cut_bytes",
+    "short_read",
+    "execs",
+    "no_registers",
+    "lost_execs",
+    "no_text",
+];

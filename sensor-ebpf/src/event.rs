@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limit::{EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES},
+    limit::{EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES, TEXT_BY_BYTES},
     map::FileKey,
 };
 
@@ -19,6 +19,8 @@ pub const KIND_PATH: u16 = 4;
 pub const KIND_FORK: u16 = 5;
 /// A followed process ended or became another program. Body: [`Exit`].
 pub const KIND_EXIT: u16 = 6;
+/// A string that a shell evaluates, or a line that was typed. Body: [`Text`], then bytes.
+pub const KIND_TEXT: u16 = 7;
 
 /// The read was of single bytes, gathered in the kernel.
 pub const FLAG_GATHERED: u16 = 1;
@@ -126,6 +128,28 @@ pub struct Path {
     pub dev: u32,
     /// `PATH_EXE` or `PATH_FILE`.
     pub purpose: u32,
+}
+
+/// [`Text::what`]: a string given to bash's `parse_and_execute`.
+pub const TEXT_EVALUATED: u32 = 1;
+/// [`Text::what`]: a line that bash's `readline` returned.
+pub const TEXT_TYPED: u32 = 2;
+
+/// Body of [`KIND_TEXT`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Text {
+    /// `TEXT_EVALUATED` or `TEXT_TYPED`.
+    pub what: u32,
+    /// 1 when `by` is a literal of the shell's own binary, and not a file's or a function's name.
+    pub by_shell: u32,
+    /// Where the payload starts in the string, bytes.
+    pub offset: u32,
+    /// Length of the whole string, bytes.
+    pub total: u32,
+    /// Why it is evaluated, in the shell's own words: `eval`, `trap`, a file's or function's name. NUL-terminated,
+    /// cut at the array's length.
+    pub by: [u8; TEXT_BY_BYTES],
 }
 
 /// Body of [`KIND_FORK`].

@@ -22,6 +22,8 @@ pub const NAME_BYTES: usize = 256;
 pub const PATH_STEPS: usize = 64;
 /// Bytes kept of the path given to `execve` and of the interpreter's.
 pub const EXEC_NAME_BYTES: usize = 256;
+/// Bytes kept of what an evaluated string is called.
+pub const TEXT_BY_BYTES: usize = 32;
 /// Shell processes followed at once.
 pub const SHELLS_MAX: u32 = 16_384;
 /// Executables whose class is remembered in the kernel.

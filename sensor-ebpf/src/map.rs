@@ -29,6 +29,17 @@ pub const EXE_OTHER: u32 = 2;
 /// A binary of many programs (busybox): a shell when it is called by a shell's name.
 pub const EXE_MULTICALL: u32 = 3;
 
+/// What userspace tells of an executable: one of the `EXE_*` classes, and the number of the probes attached to it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Exe {
+    /// `EXE_*`.
+    pub class: u32,
+    /// Cookie of the uprobes that serve this executable; 0 when it has none. Two containers of one image show
+    /// one file under two keys, and each process listens to its own probe only.
+    pub probe: u32,
+}
+
 /// A followed process, keyed by its thread group id.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
@@ -48,6 +59,10 @@ pub struct Shell {
 // SAFETY: plain numbers without padding (derived `bytemuck::Pod` proves it).
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for FileKey {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Exe {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

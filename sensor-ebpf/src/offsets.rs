@@ -38,6 +38,10 @@ pub struct Offsets {
     pub mm_arg_start: u32,
     /// `mm_struct.arg_end`
     pub mm_arg_end: u32,
+    /// `mm_struct.start_code`
+    pub mm_start_code: u32,
+    /// `mm_struct.end_data`
+    pub mm_end_data: u32,
     /// `linux_binprm.file`
     pub bprm_file: u32,
     /// `linux_binprm.filename`

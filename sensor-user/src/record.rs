@@ -185,6 +185,8 @@ mod tests {
         let capture = Capture {
             id: ScriptId { pid: 1, exec_ns: u64::MAX, ordinal: 3 },
             origin: Origin::Stdin,
+            parent: Some(ScriptId { pid: 1, exec_ns: 2, ordinal: 0 }),
+            evaluated_by: Some(b"exit trap".to_vec()),
             content: b"echo \xff\x00\x1b[2J\n".to_vec(),
             size: 9,
             flags: ScriptFlags { truncated: true, ..ScriptFlags::default() },

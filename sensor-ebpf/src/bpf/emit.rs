@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use sensor_ebpf::{
     counter,
-    event::{FLAG_CUT, FLAG_MORE, Header, Record},
+    event::{FLAG_CUT, FLAG_MORE, Header, KIND_EXEC, Record},
     limit::{CHUNK_BYTES, CHUNK_LARGE_BYTES, CHUNK_MEDIUM_BYTES, CHUNK_SMALL_BYTES},
     map::Shell,
 };
@@ -118,5 +118,8 @@ pub(crate) fn bare<B: Copy + 'static>(shell: &mut Shell, header: Header, body: B
 #[inline(always)]
 pub(crate) fn lose(shell: &mut Shell, header: &Header) {
     count(counter::RING_FULL, 1);
+    if header.kind == KIND_EXEC {
+        count(counter::LOST_EXECS, 1);
+    }
     shell.lost += header.lost + 1;
 }

@@ -9,7 +9,9 @@ mod emit;
 mod kernel;
 mod maps;
 mod multicall;
+mod parse_and_execute;
 mod path;
+mod readline;
 mod reads;
 mod registers;
 
@@ -18,6 +20,7 @@ mod sched_process_exit;
 mod sched_process_fork;
 mod sys_exit_read;
 mod sys_read_fexit;
+mod text;
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

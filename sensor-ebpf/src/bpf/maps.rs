@@ -7,8 +7,8 @@ use aya_ebpf::{
 use sensor_ebpf::{
     counter,
     event::{Header, Read, Record},
-    limit::{EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
-    map::{FileKey, Shell},
+    limit::{CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
+    map::{Exe, FileKey, Shell},
 };
 
 /// Records for userspace. The size is set when the programs are loaded.
@@ -24,9 +24,9 @@ pub(crate) static SHELLS: HashMap<u32, Shell> = HashMap::with_max_entries(SHELLS
 #[map]
 pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries(PID_PAGES, 0);
 
-/// Class of executables, written by userspace.
+/// What executables are, written by userspace.
 #[map]
-pub(crate) static EXES: LruHashMap<FileKey, u32> = LruHashMap::with_max_entries(EXES_MAX, 0);
+pub(crate) static EXES: LruHashMap<FileKey, Exe> = LruHashMap::with_max_entries(EXES_MAX, 0);
 
 /// Bytes read one by one and not yet handed over, by thread group id.
 #[map]
@@ -35,6 +35,10 @@ pub(crate) static LINES: HashMap<u32, Record<Read, LINE_BYTES>> = HashMap::with_
 /// A zeroed line to insert from; too large for the BPF stack.
 #[map]
 pub(crate) static EMPTY_LINE: PerCpuArray<Record<Read, LINE_BYTES>> = PerCpuArray::with_max_entries(1, 0);
+
+/// Where strings are copied to be measured. What it holds is never used: another process may overwrite it.
+#[map]
+pub(crate) static MEASURE: PerCpuArray<[u8; CHUNK_BYTES]> = PerCpuArray::with_max_entries(1, 0);
 
 /// `sensor_ebpf::counter` indexes.
 #[map]

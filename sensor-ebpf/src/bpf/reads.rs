@@ -37,12 +37,12 @@ pub(crate) fn on_read(tgid: u32, fd: i32, buffer: u64, asked: u64, ret: i64) {
     let shell = unsafe { &mut *shell };
     if shell.class != sensor_ebpf::map::EXE_SHELL {
         // Not classified when it was executed: userspace may have done so since.
-        match unsafe { EXES.get(shell.exe) } {
-            Some(&EXE_OTHER) => {
+        match unsafe { EXES.get(shell.exe) }.map(|known| known.class) {
+            Some(EXE_OTHER) => {
                 unfollow(tgid);
                 return;
             }
-            Some(&class) => shell.class = class,
+            Some(class) => shell.class = class,
             None => {}
         }
     }
@@ -105,12 +105,18 @@ fn goes_on(tgid: u32, fd: i32, buffer: u64) -> bool {
         return false;
     }
     let mut byte = 0u8;
-    if unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) } != 0 || byte == b'\n' {
+    if unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) } != 0 || ends_line(byte) {
         return false;
     }
     line.payload[at] = byte;
     line.header.len = at as u32 + 1;
     true
+}
+
+/// A terminal in raw mode sends a carriage return where others send a line feed.
+#[inline(always)]
+fn ends_line(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
 }
 
 /// Keeps one byte back until its line is whole: bash reads a pipe byte by byte, and an event for each would
@@ -148,7 +154,7 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
         line.payload[at] = byte;
         line.header.len = at as u32 + 1;
     }
-    if byte == b'\n' || at + 1 >= LINE_BYTES {
+    if ends_line(byte) || at + 1 >= LINE_BYTES {
         hand_over(tgid, shell, line);
     }
 }

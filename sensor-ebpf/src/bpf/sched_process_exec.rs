@@ -35,7 +35,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     let file: u64 = field(bprm, offset!(bprm_file));
     let exe = file_key(file);
-    let mut class = unsafe { EXES.get(exe) }.copied().unwrap_or(EXE_UNKNOWN);
+    let mut class = unsafe { EXES.get(exe) }.map_or(EXE_UNKNOWN, |known| known.class);
     if class == EXE_MULTICALL {
         class = if multicall::calls_a_shell(task) { EXE_SHELL } else { EXE_OTHER };
     }

@@ -21,7 +21,7 @@ use super::Telemetry;
 use crate::{
     identity::{boot_unix_ns, now_boot_ns},
     probe::{
-        Classes, Reader,
+        Control, Reader,
         classify::{Executable, look_at, usual_shells},
         event::until_nul,
     },
@@ -38,25 +38,23 @@ const BATCH: usize = 4096;
 const EXECUTABLES: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 
 /// Executables already looked at.
-struct Executables {
+pub(super) struct Executables {
     known: LruCache<FileKey, Arc<Executable>>,
 }
 
 impl Executables {
     /// What the executable of an exec event is; tells the kernel half when it is new.
-    fn classify(&mut self, header: &Header, exec: &Exec, classes: &mut Classes) -> Arc<Executable> {
+    fn classify(&mut self, header: &Header, exec: &Exec, control: &mut Control) -> Arc<Executable> {
         if let Some(known) = self.known.get(&exec.exe) {
-            // The kernel half's table is smaller and may have forgotten.
             if exec.class == sensor_ebpf::map::EXE_UNKNOWN {
-                classes.set(exec.exe, known.class());
+                control.remind(exec.exe, known);
             }
             return known.clone();
         }
         let interp = until_nul(&exec.interp);
         match look_at(header.tgid, &exec.exe, Some(interp)) {
-            Some(seen) => {
-                let seen = Arc::new(seen);
-                classes.set(exec.exe, seen.class());
+            Some(sight) => {
+                let seen = Arc::new(control.introduce(exec.exe, sight));
                 self.known.put(exec.exe, seen.clone());
                 seen
             }
@@ -66,19 +64,24 @@ impl Executables {
     }
 }
 
+/// Looks at the usual shells before any of them is met.
+pub(super) fn prepare(reader: &mut Reader) -> Executables {
+    let mut known = LruCache::new(EXECUTABLES);
+    for (key, sight) in usual_shells() {
+        known.put(key, Arc::new(reader.control().introduce(key, sight)));
+    }
+    Executables { known }
+}
+
 /// Reads events until `running` turns false.
 pub(super) fn run(
     mut reader: Reader,
+    mut executables: Executables,
     limits: Limits,
     captures: &Sender<Output>,
     running: &AtomicBool,
     telemetry: &Telemetry,
 ) {
-    let mut executables = Executables { known: LruCache::new(EXECUTABLES) };
-    for (key, executable) in usual_shells() {
-        reader.classes().set(key, executable.class());
-        executables.known.put(key, Arc::new(executable));
-    }
     let mut assembler = Assembler::new(limits, boot_unix_ns());
     let mut hand_over = |output: Output| match captures.try_send(output) {
         Ok(()) | Err(TrySendError::Disconnected(_)) => {}
@@ -87,10 +90,10 @@ pub(super) fn run(
     let (mut last_tick, mut last_sweep) = (Instant::now(), Instant::now());
     loop {
         let stopping = !running.load(Ordering::Relaxed);
-        let events = reader.drain(BATCH, |event, classes| match event {
+        let events = reader.drain(BATCH, |event, control| match event {
             Ok(event) => assembler.take(
                 event,
-                |header, exec| executables.classify(header, exec, classes),
+                |header, exec| executables.classify(header, exec, control),
                 &mut hand_over,
             ),
             Err(e) => {
@@ -110,6 +113,8 @@ pub(super) fn run(
         }
         if events == 0 {
             if stopping {
+                assembler.end(&mut hand_over);
+                telemetry.set_assembler(assembler.counts(), assembler.shells());
                 return;
             }
             reader.wait(TICK);

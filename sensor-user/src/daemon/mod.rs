@@ -75,8 +75,10 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     };
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();
-    let reader = probe.reader()?;
     let telemetry = Arc::new(Telemetry::new(probe.counters()?));
+    let tier = probe.tier();
+    let mut reader = probe.into_reader()?;
+    let executables = capture::prepare(&mut reader);
 
     let running = Arc::new(AtomicBool::new(true));
     let (captures, waiting) = crossbeam_channel::bounded(WAITING_CAPTURES);
@@ -87,7 +89,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         let (running, telemetry) = (running.clone(), telemetry.clone());
         thread::Builder::new()
             .name("capture".to_owned())
-            .spawn(move || capture::run(reader, config.limits, &captures, &running, &telemetry))?
+            .spawn(move || capture::run(reader, executables, config.limits, &captures, &running, &telemetry))?
     };
     let scoring = {
         let (node, telemetry) = (config.node.clone(), telemetry.clone());
@@ -105,9 +107,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
             tokio::spawn(deliver(Endpoint { uri, sensor }, queue, stopping))
         });
         let log = logger.map(|logger| tokio::spawn(forward_log(logger)));
-        info!(tier = %probe.tier(), node = config.node.name, "ready");
+        info!(%tier, node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {
-            std::fs::write(path, format!("{}\n", probe.tier()))
+            std::fs::write(path, format!("{tier}\n"))
                 .with_context(|| format!("{}", path.display()))?;
         }
         wait_for_signal().await?;
@@ -129,7 +131,6 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         anyhow::Ok(())
     });
     telemetry.log();
-    drop(probe);
     stopped
 }
 

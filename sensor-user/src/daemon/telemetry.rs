@@ -100,7 +100,7 @@ impl Telemetry {
         });
         info!(
             "totals: events={} undecodable={} shells={} scripts={} captures={} scored={} unscored={} failed={} \
-             orphans={} lost_events={} cut_bytes={} scripts_over_limit={} abandoned={} followed={shells} cache_hits={} \
+             orphans={} lost_events={} cut_bytes={} shells_lost={} shells_silent={} evaluated_again={} abandoned={} followed={shells} cache_hits={} \
              cache_misses={} {} {}",
             self.events.get(),
             self.undecodable.get(),
@@ -113,7 +113,9 @@ impl Telemetry {
             assembler.orphans,
             assembler.lost_events,
             assembler.cut_bytes,
-            assembler.scripts_over_limit,
+            assembler.shells_lost,
+            assembler.shells_silent,
+            assembler.evaluated_again,
             assembler.abandoned,
             self.cache[0].load(Ordering::Relaxed),
             self.cache[1].load(Ordering::Relaxed),

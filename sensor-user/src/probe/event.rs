@@ -3,8 +3,8 @@
 
 use bytemuck::Pod;
 use sensor_ebpf::event::{
-    Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_PATH, KIND_READ, Path,
-    Read,
+    Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_PATH, KIND_READ,
+    KIND_TEXT, Path, Read, Text,
 };
 
 /// One event, borrowing its payload from the ring buffer.
@@ -18,6 +18,8 @@ pub enum Event<'a> {
     Read(Header, Read, &'a [u8]),
     /// Where a file lies: components from the leaf to the root, each ended by NUL.
     Path(Header, Path, &'a [u8]),
+    /// A piece of a string that a shell evaluates, or of a typed line.
+    Text(Header, Text, &'a [u8]),
     /// A followed process forked.
     Fork(Header, Fork),
     /// A followed process ended or became another program.
@@ -57,6 +59,7 @@ impl<'a> Event<'a> {
             KIND_ARGS => Self::Args(header, take(record, body, kind)?, payload(size_of::<Chunk>())?),
             KIND_READ => Self::Read(header, take(record, body, kind)?, payload(size_of::<Read>())?),
             KIND_PATH => Self::Path(header, take(record, body, kind)?, payload(size_of::<Path>())?),
+            KIND_TEXT => Self::Text(header, take(record, body, kind)?, payload(size_of::<Text>())?),
             KIND_FORK => Self::Fork(header, take(record, body, kind)?),
             KIND_EXIT => Self::Exit(header, take(record, body, kind)?),
             other => return Err(DecodeError::Kind(other)),
@@ -70,6 +73,7 @@ impl<'a> Event<'a> {
             | Self::Args(header, ..)
             | Self::Read(header, ..)
             | Self::Path(header, ..)
+            | Self::Text(header, ..)
             | Self::Fork(header, _)
             | Self::Exit(header, _) => header,
         }

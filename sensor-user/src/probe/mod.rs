@@ -5,12 +5,14 @@
 pub mod classify;
 mod counters;
 pub mod event;
+pub mod functions;
 mod offsets;
 mod programs;
 mod reader;
 mod tier;
+mod uprobes;
 
 pub use counters::{Counters, KernelCounts};
 pub use programs::{Probe, ProbeError, Settings};
-pub use reader::{Classes, Reader};
+pub use reader::{Control, Reader};
 pub use tier::Tier;

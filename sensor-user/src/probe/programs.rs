@@ -14,10 +14,13 @@ use nix::{
     mount::{MsFlags, mount},
     sys::resource::{RLIM_INFINITY, Resource, setrlimit},
 };
-use sensor_ebpf::map::FileKey;
+use sensor_ebpf::map::{Exe, FileKey};
 use tracing::{info, warn};
 
-use super::{Counters, Reader, Tier, offsets};
+use super::{
+    Counters, Reader, Tier, offsets,
+    uprobes::{Uprobes, have_cookies},
+};
 
 /// Why the programs cannot run. Each message is one sentence that names what is missing and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +88,10 @@ impl Probe {
         let offsets = offsets::of_running_kernel()?;
         let object =
             std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
+        let cookies = u32::from(have_cookies());
         let mut ebpf = EbpfLoader::new()
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
+            .override_global("COOKIES", &cookies, true)
             .map_max_entries("EVENTS", settings.ring_bytes)
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
@@ -108,12 +113,12 @@ impl Probe {
         self.tier
     }
 
-    /// Takes the ring buffer and the class table out. Works once.
-    pub fn reader(&mut self) -> Result<Reader, ProbeError> {
+    /// Becomes the reader of events, which keeps the programs attached.
+    pub fn into_reader(mut self) -> Result<Reader, ProbeError> {
         let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
-        let classes: HashMap<MapData, FileKey, u32> =
+        let classes: HashMap<MapData, FileKey, Exe> =
             HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
-        Ok(Reader::new(ring, classes))
+        Ok(Reader::new(ring, classes, Uprobes::new(self.ebpf)))
     }
 
     /// Takes the kernel's counters out. Works once.

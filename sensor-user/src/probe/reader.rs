@@ -1,41 +1,70 @@
-//! The ring buffer's reader, and the table of executables' classes.
+//! The ring buffer's reader, and what the kernel half is told of executables.
 
 use std::{os::fd::AsFd, time::Duration};
 
 use aya::maps::{HashMap, MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sensor_ebpf::map::FileKey;
+use sensor_ebpf::map::{Exe, FileKey};
 
-use super::event::{DecodeError, Event};
+use super::{
+    classify::{Executable, Sight},
+    event::{DecodeError, Event},
+    uprobes::Uprobes,
+};
 
-/// Tells the kernel half what executables are.
-pub struct Classes {
-    map: HashMap<MapData, FileKey, u32>,
+/// Tells the kernel half what executables are, and puts probes into shells.
+pub struct Control {
+    classes: HashMap<MapData, FileKey, Exe>,
+    uprobes: Uprobes,
 }
 
-impl Classes {
-    /// Sets an executable's class. Failing to only means that it is asked about again.
-    pub fn set(&mut self, key: FileKey, class: u32) {
-        if let Err(e) = self.map.insert(key, class, 0) {
+impl Control {
+    /// Takes in an executable that was just looked at: probes first, then its class, then its hash.
+    pub fn introduce(&mut self, key: FileKey, sight: Sight) -> Executable {
+        let functions = &sight.executable().functions;
+        let number = self.uprobes.attach(&key, sight.file(), functions);
+        self.tell(key, sight.executable().class(), number);
+        let probed = number != 0 && functions.parse_and_execute.is_some();
+        sight.hashed(probed)
+    }
+
+    /// Tells the kernel half again: its table is smaller than userspace's, and may have forgotten.
+    pub fn remind(&mut self, key: FileKey, executable: &Executable) {
+        let number = self.uprobes.number(&key);
+        self.tell(key, executable.class(), number);
+    }
+
+    fn tell(&mut self, key: FileKey, class: u32, probe: u32) {
+        // Failing to only means that it is asked about again.
+        if let Err(e) = self.classes.insert(key, Exe { class, probe }, 0) {
             tracing::debug!("class of an executable not stored: {e}");
         }
     }
+
+    /// Shell binaries that have probes now.
+    pub fn probed(&self) -> usize {
+        self.uprobes.probed()
+    }
 }
 
-/// Reads events one by one.
+/// Reads events one by one. Dropping it detaches the programs.
 pub struct Reader {
     ring: RingBuf<MapData>,
-    classes: Classes,
+    control: Control,
 }
 
 impl Reader {
-    pub(super) fn new(ring: RingBuf<MapData>, classes: HashMap<MapData, FileKey, u32>) -> Self {
-        Self { ring, classes: Classes { map: classes } }
+    pub(super) fn new(
+        ring: RingBuf<MapData>,
+        classes: HashMap<MapData, FileKey, Exe>,
+        uprobes: Uprobes,
+    ) -> Self {
+        Self { ring, control: Control { classes, uprobes } }
     }
 
-    /// The table of classes.
-    pub fn classes(&mut self) -> &mut Classes {
-        &mut self.classes
+    /// The way back to the kernel half.
+    pub fn control(&mut self) -> &mut Control {
+        &mut self.control
     }
 
     /// Waits until there is something to read or the time is over.
@@ -50,12 +79,12 @@ impl Reader {
     pub fn drain(
         &mut self,
         limit: usize,
-        mut on_event: impl FnMut(Result<Event<'_>, DecodeError>, &mut Classes),
+        mut on_event: impl FnMut(Result<Event<'_>, DecodeError>, &mut Control),
     ) -> usize {
         let mut seen = 0;
         while seen < limit {
             let Some(item) = self.ring.next() else { break };
-            on_event(Event::decode(&item), &mut self.classes);
+            on_event(Event::decode(&item), &mut self.control);
             seen += 1;
         }
         seen

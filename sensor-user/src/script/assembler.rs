@@ -6,11 +6,14 @@ use sensor_ebpf::event::{
     EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE, Read,
 };
 
+use strings::{Hashes, Partial};
+
 use super::{
-    capture::{Capture, Origin, Output, ScriptFlags, ScriptId},
+    capture::{Capture, Origin, Output, ScriptFlags},
     content::Content,
     image::{Image, Place, Script, Source},
     invocation::Mode,
+    keystrokes,
 };
 use crate::probe::{
     classify::Executable,
@@ -56,10 +59,14 @@ pub struct AssemblerCounts {
     pub lost_events: u64,
     /// Script bytes not kept because of a limit.
     pub cut_bytes: u64,
-    /// Scripts not kept because a shell had too many.
-    pub scripts_over_limit: u64,
     /// Images forgotten because their end was not seen.
     pub abandoned: u64,
+    /// Shells of which no script was captured because events were lost.
+    pub shells_lost: u64,
+    /// Shells that had no script: nothing to read, or asked for their version.
+    pub shells_silent: u64,
+    /// Strings evaluated that were handed over before, and not again.
+    pub evaluated_again: u64,
 }
 
 /// New text that waits this long without more is handed over.
@@ -78,6 +85,9 @@ pub struct Assembler {
     processes: HashMap<u32, ImageId>,
     /// Processes that turned out to be no shells; what else arrives of them is not missed.
     strangers: HashMap<u32, u64>,
+    /// Strings of which not all has arrived, by process.
+    strings: HashMap<u32, Partial>,
+    hashes: Hashes,
     kept_bytes: usize,
     /// Unix time minus boot time, ns.
     boot_unix_ns: u64,
@@ -92,6 +102,8 @@ impl Assembler {
             images: HashMap::new(),
             processes: HashMap::new(),
             strangers: HashMap::new(),
+            strings: HashMap::new(),
+            hashes: Hashes::new(),
             kept_bytes: 0,
             boot_unix_ns,
             counts: AssemblerCounts::default(),
@@ -152,6 +164,7 @@ impl Assembler {
                     _ => {}
                 }
             }
+            Event::Text(header, text, bytes) => self.string(id, &header, &text, bytes, hand_over),
             Event::Read(header, read, bytes) => self.read(id, header, &read, bytes, hand_over),
             Event::Fork(header, fork) => self.fork(id, &header, fork, hand_over),
             Event::Exit(header, exit) => self.exit(id, &header, exit, hand_over),
@@ -202,13 +215,17 @@ impl Assembler {
         let Some(Mode::Command(index)) = image.invocation.as_ref().map(|i| i.mode) else { return };
         let Some(text) = image.argv.get(index).cloned() else { return };
         let time = image.header.time_ns;
-        let mut script = Script::new(0, Origin::Command, Source::Argument, time);
-        script.lossy = image.arguments_cut || image.lost > 0;
+        // Its text may have come another way already, when the arguments were late.
+        if image.scripts.iter().any(|s| s.origin == Origin::Command) {
+            return;
+        }
+        let index = image.add(Origin::Command, Source::Argument, time);
+        let script = &mut image.scripts[index];
+        script.lossy |= image.arguments_cut;
         script.content.write(0, &text, self.limits.script_bytes);
         self.kept_bytes += script.content.bytes().len();
         self.counts.scripts += 1;
-        image.scripts.push(script);
-        self.hand_over_one(id, 0, time, hand_over);
+        self.hand_over_one(id, index, time, hand_over);
     }
 
     fn read(
@@ -223,24 +240,24 @@ impl Assembler {
         let index = match image.place(read) {
             None => return,
             Some(Place::Existing(index)) => index,
-            Some(Place::New(_)) if bytes.is_empty() => return,
-            // bash looks at what it is given and refuses binaries.
-            Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
-            Some(Place::New(_)) if image.scripts.len() >= self.limits.scripts_per_shell => {
-                self.counts.scripts_over_limit += 1;
+            // An empty file is a script, too; an empty pipe is none.
+            Some(Place::New(origin)) if bytes.is_empty() => {
+                if origin != Origin::Sourced && read.pos == 0 && read.size == 0 {
+                    self.empty_script(id, origin, &header, read, hand_over);
+                }
                 return;
             }
+            // bash looks at what it is given and refuses binaries.
+            Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
             Some(Place::New(origin)) => {
-                let source = Source::Inode { dev: read.dev, ino: read.ino };
-                let mut script = Script::new(image.scripts.len() as u32, origin, source, header.time_ns);
-                script.lossy = image.lost > 0;
-                script.path = image.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
-                image.scripts.push(script);
-                self.counts.scripts += 1;
-                image.scripts.len() - 1
+                self.begin_script(id, origin, &header, read, hand_over)
             }
         };
-        let script = &mut image.scripts[index];
+        let Some(script) = self.images.get_mut(&id).and_then(|image| image.scripts.get_mut(index)) else {
+            return;
+        };
+        // A shell that edits lines itself reads key by key.
+        script.keystrokes |= script.origin == Origin::Interactive && read.count == 1;
         // When memory is short, what is there is kept and what comes is counted.
         let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
         let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
@@ -262,10 +279,60 @@ impl Assembler {
         }
         let complete = read.pos >= 0 && script.content.is_complete(read.size, self.limits.script_bytes);
         let ended = read.ret == 0;
+        if script.candidate {
+            return;
+        }
         let doubled = script.content.seen_bytes() >= 2 * script.handed_bytes.max(512);
         if complete || ended || doubled && script.handed_bytes > 0 {
             self.hand_over_one(id, index, header.time_ns, hand_over);
         }
+    }
+
+    /// Adds a script that is read from a file or stream; a shell that sources without end loses its oldest.
+    fn begin_script(
+        &mut self,
+        id: ImageId,
+        origin: Origin,
+        header: &Header,
+        read: &Read,
+        hand_over: &mut impl FnMut(Output),
+    ) -> usize {
+        let Some(image) = self.images.get_mut(&id) else { return usize::MAX };
+        if image.scripts.len() >= self.limits.scripts_per_shell
+            && let Some(oldest) = image.scripts.iter().position(|s| s.origin == Origin::Sourced)
+        {
+            let late = image.scripts[oldest].last_ns;
+            if image.scripts[oldest].is_due() {
+                self.hand_over_one(id, oldest, late, hand_over);
+            }
+            let Some(image) = self.images.get_mut(&id) else { return usize::MAX };
+            let script = image.scripts.remove(oldest);
+            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
+            if !script.candidate {
+                hand_over(Output::Finished(image.id_of(&script)));
+            }
+        }
+        let Some(image) = self.images.get_mut(&id) else { return usize::MAX };
+        let source = Source::Inode { dev: read.dev, ino: read.ino };
+        let path = image.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
+        let candidate = origin == Origin::Sourced && image.tells();
+        let index = image.add(origin, source, header.time_ns);
+        image.scripts[index].path = path;
+        image.scripts[index].candidate = candidate;
+        self.counts.scripts += u64::from(!candidate);
+        index
+    }
+
+    fn empty_script(
+        &mut self,
+        id: ImageId,
+        origin: Origin,
+        header: &Header,
+        read: &Read,
+        hand_over: &mut impl FnMut(Output),
+    ) {
+        let index = self.begin_script(id, origin, header, read, hand_over);
+        self.hand_over_one(id, index, header.time_ns, hand_over);
     }
 
     fn fork(&mut self, id: ImageId, header: &Header, fork: Fork, hand_over: &mut impl FnMut(Output)) {
@@ -284,6 +351,7 @@ impl Assembler {
         if exit.how == EXIT_ENDED && header.tgid != id.0 {
             // A subshell's end says nothing of its parent's script.
             self.processes.remove(&header.tgid);
+            self.strings.remove(&header.tgid);
             self.release(id, hand_over);
             return;
         }
@@ -292,6 +360,7 @@ impl Assembler {
 
     /// A process no longer runs its image: hands over what is new and forgets an image nobody runs.
     fn leave(&mut self, tgid: u32, hand_over: &mut impl FnMut(Output)) {
+        self.strings.remove(&tgid);
         let Some(id) = self.processes.remove(&tgid) else { return };
         self.hand_over_changed(id, u64::MAX, hand_over);
         self.release(id, hand_over);
@@ -303,10 +372,21 @@ impl Assembler {
         if image.processes > 0 {
             return;
         }
+        if !image.tells() {
+            // Events were lost, the word on a candidate among them, perhaps.
+            for script in image.scripts.iter_mut().filter(|s| s.candidate) {
+                script.candidate = false;
+                self.counts.scripts += 1;
+            }
+        }
         self.hand_over_changed(id, u64::MAX, hand_over);
         if let Some(image) = self.images.remove(&id) {
-            for script in &image.scripts {
-                hand_over(Output::Finished(ScriptId { pid: id.0, exec_ns: id.1, ordinal: script.ordinal }));
+            if !image.captured {
+                let lost = image.lost > 0 || image.invocation.is_none();
+                *(if lost { &mut self.counts.shells_lost } else { &mut self.counts.shells_silent }) += 1;
+            }
+            for script in image.scripts.iter().filter(|s| !s.candidate) {
+                hand_over(Output::Finished(image.id_of(script)));
             }
             let bytes: usize = image.scripts.iter().map(|s| s.content.bytes().len()).sum();
             self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
@@ -316,7 +396,7 @@ impl Assembler {
     fn hand_over_changed(&mut self, id: ImageId, idle_before_ns: u64, hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get(&id) else { return };
         let due: Vec<usize> = (0..image.scripts.len())
-            .filter(|i| image.scripts[*i].changed && image.scripts[*i].last_ns < idle_before_ns)
+            .filter(|i| image.scripts[*i].is_due() && image.scripts[*i].last_ns < idle_before_ns)
             .collect();
         for index in due {
             let now = self.images[&id].scripts[index].last_ns;
@@ -330,7 +410,7 @@ impl Assembler {
         let due: Vec<ImageId> = self
             .images
             .iter()
-            .filter(|(_, image)| image.scripts.iter().any(|s| s.changed && s.last_ns < before))
+            .filter(|(_, image)| image.scripts.iter().any(|s| s.is_due() && s.last_ns < before))
             .map(|(id, _)| *id)
             .collect();
         for id in due {
@@ -353,14 +433,23 @@ impl Assembler {
         }
     }
 
+    /// Hands over what there is of every shell and forgets them all: the sensor ends.
+    pub fn end(&mut self, hand_over: &mut impl FnMut(Output)) {
+        let processes: Vec<u32> = self.processes.keys().copied().collect();
+        for tgid in processes {
+            self.leave(tgid, hand_over);
+        }
+    }
+
     fn hand_over_one(&mut self, id: ImageId, index: usize, now_ns: u64, hand_over: &mut impl FnMut(Output)) {
         let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(image) = self.images.get_mut(&id) else { return };
-        let script = &mut image.scripts[index];
+        let Some(script) = image.scripts.get_mut(index) else { return };
         script.changed = false;
         script.handed_bytes = script.content.seen_bytes();
         script.handed_ns = now_ns;
+        image.captured = true;
         self.counts.captures += 1;
         hand_over(Output::Capture(Box::new(capture_of(image, index, limits, boot_unix_ns))));
     }
@@ -371,12 +460,22 @@ fn capture_of(image: &Image, index: usize, limits: Limits, boot_unix_ns: u64) ->
     let script = &image.scripts[index];
     let content = &script.content;
     let (args, args_truncated) = cut_arguments(image, limits.args_bytes);
+    let mut text = content.bytes().to_vec();
+    if script.keystrokes {
+        let entered = keystrokes::lines(&text[script.entered.min(text.len())..]);
+        text.truncate(script.entered);
+        text.extend(entered);
+    }
+    let text_bytes = text.len() as u64;
     Capture {
-        id: ScriptId { pid: image.header.tgid, exec_ns: image.header.exec_ns, ordinal: script.ordinal },
+        id: image.id_of(script),
         origin: script.origin,
-        content: content.bytes().to_vec(),
-        size: content.seen_bytes(),
+        parent: image.parent_of(script).map(|parent| image.id_of(parent)),
+        evaluated_by: script.evaluated_by.clone(),
+        content: text,
+        size: if script.keystrokes { text_bytes } else { content.seen_bytes() },
         flags: ScriptFlags {
+            keystrokes: script.keystrokes,
             truncated: content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
             mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
@@ -432,15 +531,26 @@ impl Script {
             handed_ns: 0,
             changed: false,
             lossy: false,
+            keystrokes: false,
+            entered: 0,
+            candidate: false,
+            evaluated_by: None,
         }
+    }
+
+    /// Is there text that was not handed over?
+    fn is_due(&self) -> bool {
+        self.changed && !self.candidate
     }
 
     /// At a fork: is there text that was not handed over, and enough of it or for long enough?
     fn is_due_again(&self, now_ns: u64) -> bool {
         let grown = self.content.seen_bytes() >= self.handed_bytes + self.handed_bytes / 4 + 64;
-        self.changed && (self.handed_bytes == 0 || grown || now_ns.saturating_sub(self.handed_ns) > AGAIN_NS)
+        self.is_due() && (self.handed_bytes == 0 || grown || now_ns.saturating_sub(self.handed_ns) > AGAIN_NS)
     }
 }
+
+mod strings;
 
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,10 @@ pub enum Origin {
     Stdin,
     /// A file read by `source` or `.`, or a start-up file.
     Sourced,
-    /// A string the shell evaluated.
+    /// A string the shell evaluated: `eval`, a trap, a function from the environment.
     Eval,
+    /// Lines typed at a terminal.
+    Interactive,
 }
 
 impl Origin {
@@ -29,6 +31,7 @@ impl Origin {
             Self::Stdin => "stdin",
             Self::Sourced => "sourced",
             Self::Eval => "eval",
+            Self::Interactive => "interactive",
         }
     }
 }
@@ -68,6 +71,8 @@ pub struct ScriptFlags {
     pub incomplete: bool,
     /// The script's stream also carries data that its commands read; the two cannot be told apart.
     pub mixed_with_data: bool,
+    /// Made from keystrokes, with editing keys applied: what the shell put in by itself (completion, history) is missing.
+    pub keystrokes: bool,
 }
 
 /// A script and who ran it.
@@ -77,6 +82,12 @@ pub struct Capture {
     pub id: ScriptId,
     /// How it came.
     pub origin: Origin,
+    /// The script of the same shell that sourced or evaluated this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ScriptId>,
+    /// Why it was evaluated, in the shell's words: `eval`, `exit trap`, the name of a function or file.
+    #[serde(default, with = "crate::record::optional_bytes", skip_serializing_if = "Option::is_none")]
+    pub evaluated_by: Option<Vec<u8>>,
     /// The bytes kept.
     #[serde(with = "crate::record::bytes")]
     pub content: Vec<u8>,

@@ -42,6 +42,16 @@ impl Content {
         self.write(self.end, bytes, limit)
     }
 
+    /// Forgets everything from this position on.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+        self.end = self.end.min(len as u64);
+        self.known.retain_mut(|range| {
+            range.end = range.end.min(len);
+            range.start < range.end
+        });
+    }
+
     fn knows(&self, range: Range<usize>) -> bool {
         self.known.iter().any(|r| r.start <= range.start && range.end <= r.end)
     }

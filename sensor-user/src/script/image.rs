@@ -1,11 +1,14 @@
 //! An executed shell: what is known of it, and the scripts it reads.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use sensor_ebpf::event::{Exec, Header, Read};
+use sensor_ebpf::{
+    event::{Exec, Header, Read},
+    map::EXE_UNKNOWN,
+};
 
 use super::{
-    capture::{Interpreter, Origin},
+    capture::{Interpreter, Origin, ScriptId},
     content::Content,
     invocation::{Invocation, Mode},
 };
@@ -14,11 +17,18 @@ use crate::probe::{
     event::until_nul,
 };
 
+const S_IFMT: u32 = 0o170_000;
+const S_IFCHR: u32 = 0o020_000;
+
 /// What a script is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The argument vector.
     Argument,
+    /// Lines that the shell's own editor returned.
+    Editor,
+    /// A string in the shell's memory.
+    Memory,
     /// A file, pipe, socket or terminal.
     Inode {
         /// Device number.
@@ -48,6 +58,15 @@ pub(super) struct Script {
     pub(super) changed: bool,
     /// Events of its process were lost while it was read.
     pub(super) lossy: bool,
+    /// Holds keystrokes behind the first `entered` bytes.
+    pub(super) keystrokes: bool,
+    /// Bytes that are finished lines.
+    pub(super) entered: usize,
+    /// Read as a sourced file is, by a shell that tells what it evaluates and has not yet told of this: it may be data,
+    /// such as the history.
+    pub(super) candidate: bool,
+    /// Why it was evaluated.
+    pub(super) evaluated_by: Option<Vec<u8>>,
 }
 
 /// A shell from `execve` on, together with its subshells.
@@ -70,6 +89,12 @@ pub(super) struct Image {
     pub(super) processes: u32,
     /// Events lost since the image began.
     pub(super) lost: u64,
+    /// A script of it was handed over.
+    pub(super) captured: bool,
+    /// Scripts there were so far; the next one's ordinal.
+    pub(super) scripts_made: u32,
+    /// Hashes of strings evaluated lately: a loop evaluates the same one again and again.
+    pub(super) evaluated: VecDeque<u64>,
 }
 
 impl Image {
@@ -88,7 +113,39 @@ impl Image {
             announced: None,
             processes: 1,
             lost: 0,
+            captured: false,
+            scripts_made: 0,
+            evaluated: VecDeque::new(),
         }
+    }
+
+    /// The script that a sourced file or an evaluated string belongs to: the shell's own, or what it sourced last before.
+    pub(super) fn parent_of(&self, script: &Script) -> Option<&Script> {
+        let own = |s: &&Script| !matches!(s.origin, Origin::Sourced | Origin::Eval);
+        if own(&script) {
+            return None;
+        }
+        let before = |s: &&Script| s.ordinal < script.ordinal && !s.candidate;
+        self.scripts.iter().find(own).or_else(|| self.scripts.iter().rfind(before))
+    }
+
+    /// Does this shell tell what it evaluates, and has done so from its beginning?
+    pub(super) fn tells(&self) -> bool {
+        self.executable.probed && self.exec.class != EXE_UNKNOWN && self.lost == 0
+    }
+
+    /// The name of one of its scripts.
+    pub(super) fn id_of(&self, script: &Script) -> ScriptId {
+        ScriptId { pid: self.header.tgid, exec_ns: self.header.exec_ns, ordinal: script.ordinal }
+    }
+
+    /// Adds a script; returns its index.
+    pub(super) fn add(&mut self, origin: Origin, source: Source, time_ns: u64) -> usize {
+        let mut script = Script::new(self.scripts_made, origin, source, time_ns);
+        script.lossy = self.lost > 0;
+        self.scripts_made += 1;
+        self.scripts.push(script);
+        self.scripts.len() - 1
     }
 
     /// The interpreter as captures show it.
@@ -128,11 +185,14 @@ impl Image {
     /// Which script a read belongs to, if any: an existing one by its index, or the origin of a new one.
     pub(super) fn place(&self, read: &Read) -> Option<Place> {
         let source = Source::Inode { dev: read.dev, ino: read.ino };
-        if let Some(index) = self.scripts.iter().position(|s| s.source == source) {
+        // Keys go to the lines that they become.
+        let editor = |s: &Script| read.fd == 0 && s.source == Source::Editor;
+        if let Some(index) = self.scripts.iter().position(|s| s.source == source || editor(s)) {
             // A descriptor of its own may read a script's file as data, but the bytes are the same.
             return Some(Place::Existing(index));
         }
-        let main_known = self.scripts.iter().any(|s| matches!(s.origin, Origin::File | Origin::Stdin));
+        let main_known =
+            self.scripts.iter().any(|s| matches!(s.origin, Origin::File | Origin::Stdin | Origin::Interactive));
         let regular = read.pos >= 0;
         let mode = match &self.invocation {
             Some(invocation) => invocation.mode,
@@ -142,7 +202,10 @@ impl Image {
         };
         match mode {
             Mode::NotAShell => None,
-            Mode::Stdin if read.fd == 0 && !main_known => Some(Place::New(Origin::Stdin)),
+            Mode::Stdin if read.fd == 0 && !main_known => {
+                let terminal = read.mode & S_IFMT == S_IFCHR;
+                Some(Place::New(if terminal { Origin::Interactive } else { Origin::Stdin }))
+            }
             // A shell's script is moved to a high descriptor, or looked at before (bash, with few descriptors).
             Mode::File(_) if !main_known && (read.fd >= 10 || regular && read.count == 80) => {
                 Some(Place::New(Origin::File))

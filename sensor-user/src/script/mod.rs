@@ -7,6 +7,7 @@ mod capture;
 mod content;
 mod image;
 mod invocation;
+mod keystrokes;
 
 pub use assembler::{Assembler, AssemblerCounts, Limits};
 pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};

@@ -5,7 +5,7 @@ use sensor_ebpf::event::{
 };
 
 use super::*;
-use crate::probe::classify::ShellKind;
+use crate::{probe::classify::ShellKind, script::ScriptId};
 
 const BASH: u32 = 100;
 const EXEC_NS: u64 = 5_000;
@@ -33,7 +33,7 @@ impl Run {
     }
 
     fn send(&mut self, event: Event<'_>, kind: Option<ShellKind>) {
-        let executable = Arc::new(Executable { kind, size: 1, sha256: None });
+        let executable = Arc::new(Executable { kind, size: 1, sha256: None, functions: Default::default(), probed: false });
         let (captures, finished) = (&mut self.captures, &mut self.finished);
         self.assembler.take(event, |_, _| executable, &mut |output| match output {
             Output::Capture(capture) => captures.push(*capture),
