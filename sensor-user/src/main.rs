@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use sensor::{
     command::{features, replay, score},
     daemon::{self, Assets, Config},
@@ -15,6 +15,7 @@ use sensor::{
     script::Limits,
     verdict::{Judge, OperatingPoint},
 };
+use sensor_ebpf::limit::SHELLS_MAX;
 use tracing_subscriber::EnvFilter;
 
 /// Watches the shells of this node and reports malicious scripts.
@@ -76,6 +77,12 @@ struct Run {
     /// Bytes kept of one script; the rest is counted.
     #[arg(long, env = "SCRIPTWATCH_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
     script_bytes: usize,
+    /// Bytes kept of all scripts in the making together.
+    #[arg(long, env = "SCRIPTWATCH_TOTAL_BYTES", default_value_t = Limits::default().total_bytes)]
+    total_bytes: usize,
+    /// Shell processes followed at once.
+    #[arg(long, env = "SCRIPTWATCH_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
+    max_shells: u32,
     /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -214,7 +221,12 @@ fn config(run: Run) -> anyhow::Result<Config> {
         collector: run.collector,
         tier: run.tier,
         ring_bytes: run.ring_mib * 1024 * 1024,
-        limits: Limits { script_bytes: run.script_bytes, ..Limits::default() },
+        max_shells: run.max_shells,
+        limits: Limits {
+            script_bytes: run.script_bytes,
+            total_bytes: run.total_bytes,
+            ..Limits::default()
+        },
         operating_point: run.scoring.operating_point,
         threshold: run.scoring.threshold,
         record: run.record,

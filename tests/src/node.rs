@@ -1,6 +1,7 @@
 //! A collector and a sensor on this machine.
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -216,6 +217,41 @@ impl Outcome {
     /// When the sensor logged none of that name.
     pub fn total(&self, name: &str) -> u64 {
         self.totals.get(name).copied().unwrap_or_else(|| panic!("no total {name}"))
+    }
+
+    /// The one capture that holds exactly this text; it must have this origin and nothing missing.
+    ///
+    /// # Panics
+    /// When that is not so.
+    #[track_caller]
+    pub fn captured_once<'a>(&'a self, text: &'a [u8], origin: &str) -> &'a Value {
+        let found: Vec<_> = self.with_content(text).collect();
+        let head = String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned();
+        assert_eq!(found.len(), 1, "{origin} {head:?}: {} captures\n{}", found.len(), self.listing());
+        assert_eq!(found[0]["origin"], origin, "{head:?}");
+        assert_eq!(found[0]["size"], text.len(), "{head:?}");
+        assert_eq!(found[0]["flags"]["incomplete"], false, "{head:?}");
+        found[0]
+    }
+
+    /// The captures of one process, in the order they were recorded.
+    pub fn of_process(&self, pid: u32) -> impl Iterator<Item = &Value> {
+        self.captures.iter().filter(move |c| c["id"]["pid"] == pid)
+    }
+
+    /// What was captured, in short, for the message of a test that failed.
+    pub fn listing(&self) -> String {
+        let mut out = String::new();
+        for capture in &self.captures {
+            let content = bytes(&capture["content"]);
+            let head = String::from_utf8_lossy(&content[..content.len().min(100)]).into_owned();
+            let _ = writeln!(
+                out,
+                "{} {} {} {} bytes {} {head:?}",
+                capture["id"]["pid"], capture["origin"], capture["path"], capture["size"], capture["flags"]
+            );
+        }
+        out + &self.log
     }
 
     /// Captures whose content is exactly this.

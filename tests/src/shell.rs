@@ -45,8 +45,9 @@ pub fn execute(file: &Path, args: &[&str]) -> anyhow::Result<u32> {
     run(path, args)
 }
 
-fn quiet(program: &str) -> Command {
+/// A command whose output goes nowhere and whose input is empty.
+pub fn quiet(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

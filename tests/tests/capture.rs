@@ -3,7 +3,7 @@
 use std::{fmt::Write, fs, path::Path, process::Command};
 
 use e2e::{
-    node::{Node, Outcome, bytes},
+    node::{Node, bytes},
     shell,
 };
 
@@ -31,24 +31,6 @@ fn script(tag: &str, lines: usize) -> String {
 
 fn with<'a>(shell: &'a [&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [shell, more].concat()
-}
-
-/// Exactly one capture holds this text, and it has this origin.
-#[track_caller]
-fn captured_once<'a>(outcome: &'a Outcome, text: &'a str, origin: &str) -> &'a serde_json::Value {
-    let found: Vec<_> = outcome.with_content(text.as_bytes()).collect();
-    assert_eq!(
-        found.len(),
-        1,
-        "{origin} {:?}: {} captures\n{}",
-        text.lines().next(),
-        found.len(),
-        outcome.log
-    );
-    assert_eq!(found[0]["origin"], origin);
-    assert_eq!(found[0]["size"], text.len());
-    assert_eq!(found[0]["flags"]["incomplete"], false);
-    found[0]
 }
 
 #[test]
@@ -86,7 +68,7 @@ fn every_form_is_captured_by_every_shell() {
     }
     let outcome = node.finish().unwrap();
     for (text, origin, pid, path) in &expected {
-        let capture = captured_once(&outcome, text, origin);
+        let capture = outcome.captured_once(text.as_bytes(), origin);
         assert_eq!(capture["id"]["pid"], *pid);
         match path {
             Some(path) => assert_eq!(bytes(&capture["path"]), path.to_str().unwrap().as_bytes()),
@@ -109,7 +91,7 @@ fn data_that_a_script_reads_is_not_in_its_content() {
     // In a shell that has its script as an argument, standard input is data.
     shell::pipe("/bin/bash", &["-c", "read -r x; echo $x # stdin-test"], b"secret line three\n").unwrap();
     let outcome = node.finish().unwrap();
-    captured_once(&outcome, &text, "file");
+    outcome.captured_once(text.as_bytes(), "file");
     for capture in &outcome.captures {
         assert!(!String::from_utf8_lossy(&bytes(&capture["content"])).contains("secret line"), "{capture}");
     }
@@ -161,7 +143,7 @@ fn a_long_argument_is_captured_whole() {
     let text = format!("echo {}", "x".repeat(128 * 1024 - 6));
     shell::run("/bin/bash", &["-c", &text]).unwrap();
     let outcome = node.finish().unwrap();
-    captured_once(&outcome, &text, "command");
+    outcome.captured_once(text.as_bytes(), "command");
 }
 
 #[test]
@@ -189,7 +171,7 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
     }
     let outcome = node.finish().unwrap();
     for (text, origin) in &expected {
-        captured_once(&outcome, text, origin);
+        outcome.captured_once(text.as_bytes(), origin);
     }
     for counter in [
         "lost_events",

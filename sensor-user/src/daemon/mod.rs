@@ -46,6 +46,8 @@ pub struct Config {
     pub tier: Option<Tier>,
     /// Ring buffer size in bytes.
     pub ring_bytes: u32,
+    /// Shell processes followed at once.
+    pub max_shells: u32,
     /// How much of scripts is kept.
     pub limits: Limits,
     /// Named threshold.
@@ -72,6 +74,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         object: config.assets.bpf_object.clone(),
         tier: config.tier,
         ring_bytes: config.ring_bytes,
+        max_shells: config.max_shells,
     };
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();

@@ -100,7 +100,7 @@ impl Telemetry {
         });
         info!(
             "totals: events={} undecodable={} shells={} scripts={} captures={} scored={} unscored={} failed={} \
-             orphans={} lost_events={} cut_bytes={} shells_lost={} shells_silent={} evaluated_again={} abandoned={} followed={shells} cache_hits={} \
+             orphans={} lost_events={} cut_bytes={} memory_cut_bytes={} shells_lost={} shells_silent={} evaluated_again={} abandoned={} followed={shells} cache_hits={} \
              cache_misses={} {} {}",
             self.events.get(),
             self.undecodable.get(),
@@ -113,6 +113,7 @@ impl Telemetry {
             assembler.orphans,
             assembler.lost_events,
             assembler.cut_bytes,
+            assembler.memory_cut_bytes,
             assembler.shells_lost,
             assembler.shells_silent,
             assembler.evaluated_again,

@@ -167,6 +167,9 @@ fn properties(
     if capture.flags.keystrokes {
         properties.insert("Script_From_Keystrokes", boolean(true));
     }
+    if capture.flags.maybe_data {
+        properties.insert("Script_Maybe_Data", boolean(true));
+    }
     if let Some(by) = &capture.evaluated_by {
         properties.insert("Script_Evaluated_By", string(&text(by)));
     }

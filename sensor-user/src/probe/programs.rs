@@ -69,6 +69,8 @@ pub struct Settings {
     pub tier: Option<Tier>,
     /// Size of the ring buffer, bytes; a power of two and a multiple of the page size.
     pub ring_bytes: u32,
+    /// Shell processes followed at once.
+    pub max_shells: u32,
 }
 
 /// The loaded programs. Dropping it detaches them.
@@ -93,6 +95,7 @@ impl Probe {
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .override_global("COOKIES", &cookies, true)
             .map_max_entries("EVENTS", settings.ring_bytes)
+            .map_max_entries("SHELLS", settings.max_shells)
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;

@@ -16,7 +16,7 @@ use super::{
     keystrokes,
 };
 use crate::probe::{
-    classify::Executable,
+    classify::{Executable, ShellKind},
     event::{Event, absolute_path},
 };
 
@@ -57,8 +57,10 @@ pub struct AssemblerCounts {
     pub orphans: u64,
     /// Events that the kernel half reports lost, by the processes' own accounts.
     pub lost_events: u64,
-    /// Script bytes not kept because of a limit.
+    /// Script bytes not kept because a script may have only so many.
     pub cut_bytes: u64,
+    /// Script bytes not kept because all scripts together may have only so many.
+    pub memory_cut_bytes: u64,
     /// Images forgotten because their end was not seen.
     pub abandoned: u64,
     /// Shells of which no script was captured because events were lost.
@@ -268,7 +270,9 @@ impl Assembler {
         };
         let kept = script.content.bytes().len() - before_kept;
         self.kept_bytes += kept;
-        self.counts.cut_bytes += (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
+        let cut = (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
+        let short = limit < self.limits.script_bytes;
+        *(if short { &mut self.counts.memory_cut_bytes } else { &mut self.counts.cut_bytes }) += cut;
         if header.flags & FLAG_CUT != 0 {
             script.lossy = true;
         }
@@ -476,6 +480,10 @@ fn capture_of(image: &Image, index: usize, limits: Limits, boot_unix_ns: u64) ->
         size: if script.keystrokes { text_bytes } else { content.seen_bytes() },
         flags: ScriptFlags {
             keystrokes: script.keystrokes,
+            maybe_data: script.origin == Origin::Sourced
+                && script.source != Source::Memory
+                && image.kind == Some(ShellKind::Bash)
+                && !image.tells(),
             truncated: content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
             mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),

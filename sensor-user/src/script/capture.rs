@@ -71,6 +71,8 @@ pub struct ScriptFlags {
     pub incomplete: bool,
     /// The script's stream also carries data that its commands read; the two cannot be told apart.
     pub mixed_with_data: bool,
+    /// Read as a sourced file is, by a shell that does not tell what it evaluates: it may be data, such as the history.
+    pub maybe_data: bool,
     /// Made from keystrokes, with editing keys applied: what the shell put in by itself (completion, history) is missing.
     pub keystrokes: bool,
 }

@@ -1,0 +1,44 @@
+//! Passes for a shell by the texts in its binary, and takes away what it has read while the kernel half is about to
+//! copy it: the one way to make a read that cannot be copied.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a shell's binary cannot do without.
+#[used]
+static MARKS: [&str; 4] = ["OPTIND", "PS4", "getopts", "PATH=/bin"];
+
+const PAGE: usize = 4096;
+
+fn main() {
+    let turns: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(2000);
+    // SAFETY: a fresh private mapping; its bytes are never looked at.
+    let buffer = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            PAGE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    assert_ne!(buffer, libc::MAP_FAILED, "no memory");
+    let address = buffer as usize;
+    let running = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while running.load(Ordering::Relaxed) {
+                // SAFETY: the range is the mapping above, and nobody relies on its content.
+                unsafe { libc::madvise(address as *mut libc::c_void, PAGE, libc::MADV_DONTNEED) };
+            }
+        });
+        for _ in 0..turns {
+            // SAFETY: the buffer is a page long; the position goes back so that there is always something to read.
+            unsafe {
+                libc::read(0, address as *mut libc::c_void, PAGE);
+                libc::lseek(0, 0, libc::SEEK_SET);
+            }
+        }
+        running.store(false, Ordering::Relaxed);
+    });
+}
