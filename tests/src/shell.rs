@@ -1,6 +1,7 @@
 //! Running shells in every way a test needs. Output goes nowhere.
 
 use std::{
+    ffi::OsStr,
     io::Write,
     path::Path,
     process::{Command, Stdio},
@@ -46,7 +47,7 @@ pub fn execute(file: &Path, args: &[&str]) -> anyhow::Result<u32> {
 }
 
 /// A command whose output goes nowhere and whose input is empty.
-pub fn quiet(program: &str) -> Command {
+pub fn quiet(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command

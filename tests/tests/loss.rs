@@ -1,0 +1,146 @@
+//! Nothing is lost silently: losses are made to happen, and every one is counted by its cause.
+
+use std::{fs::File, path::Path, process::Child, time::Instant};
+
+use e2e::{
+    node::{Node, Outcome, bytes},
+    shell::{self, quiet},
+};
+
+/// Scripts of the storm, and who runs them.
+const STORM: usize = 20_000;
+const RUNNERS: usize = 8;
+
+/// Runs short scripts from several processes at once; returns how many ended well.
+fn storm(scripts: usize) -> usize {
+    let runner = |who: usize| {
+        (0..scripts / RUNNERS)
+            .filter(|i| {
+                let text = format!(": storm {who} {i}");
+                quiet("/bin/dash").args(["-c", &text]).status().is_ok_and(|s| s.success())
+            })
+            .count()
+    };
+    // Processes, not threads: each starts shells of its own.
+    let mut children = Vec::new();
+    for who in 0..RUNNERS {
+        // SAFETY: the child only runs programs and ends; it shares nothing that another thread may hold.
+        match unsafe { nix::unistd::fork() }.unwrap() {
+            nix::unistd::ForkResult::Child => {
+                let done = runner(who) == scripts / RUNNERS;
+                std::process::exit(i32::from(!done));
+            }
+            nix::unistd::ForkResult::Parent { child } => children.push(child),
+        }
+    }
+    children
+        .into_iter()
+        .filter(|c| matches!(nix::sys::wait::waitpid(*c, None), Ok(nix::sys::wait::WaitStatus::Exited(_, 0))))
+        .count()
+        * (scripts / RUNNERS)
+}
+
+fn storm_captures(outcome: &Outcome) -> u64 {
+    outcome.captures.iter().filter(|c| bytes(&c["content"]).starts_with(b": storm ")).count() as u64
+}
+
+#[test]
+fn a_storm_with_the_reader_held_back_adds_up() {
+    let node = Node::start(&["--ring-mib", "1"]).unwrap();
+    let scripts: usize = std::env::var("SCRIPTWATCH_STORM").ok().and_then(|n| n.parse().ok()).unwrap_or(STORM);
+    node.sensor.signal(libc::SIGSTOP);
+    let run = storm(scripts) as u64;
+    node.sensor.signal(libc::SIGCONT);
+    assert_eq!(run, scripts as u64, "a runner failed");
+    let outcome = node.finish().unwrap();
+    let captured = storm_captures(&outcome);
+    let lost_whole = outcome.total("kernel_lost_execs");
+    let lost_text = outcome.total("shells_lost");
+    let unscored = outcome.total("unscored");
+    assert!(lost_whole > 0, "the reader was not held back: nothing was lost");
+    assert!(captured > 0, "everything was lost");
+    assert_eq!(captured + lost_whole + lost_text + unscored, run, "{}", outcome.log);
+    // Every capture is whole: what arrived of a script arrived unharmed.
+    assert!(outcome.captures.iter().all(|c| c["flags"]["truncated"] == false));
+}
+
+#[test]
+fn a_storm_that_is_read_loses_nothing() {
+    let node = Node::start(&[]).unwrap();
+    let run = storm(2000) as u64;
+    let outcome = node.finish().unwrap();
+    assert_eq!(storm_captures(&outcome), run, "{}", outcome.log);
+    for counter in ["kernel_ring_full", "kernel_lost_execs", "shells_lost", "unscored", "lost_events", "orphans"] {
+        assert_eq!(outcome.total(counter), 0, "{counter}");
+    }
+}
+
+fn waiting_shell(script: &Path) -> Child {
+    // `wait` on a child that reads a terminal-less standard input which stays open.
+    let mut child = quiet("/bin/dash").arg(script).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.as_mut();
+    child
+}
+
+#[test]
+fn more_shells_than_the_table_holds_are_counted() {
+    let node = Node::start(&["--max-shells", "4"]).unwrap();
+    let script = node.file("wait", b"read -r line\n").unwrap();
+    let mut shells: Vec<Child> = (0..12).map(|_| waiting_shell(&script)).collect();
+    // Its arguments are seen all the same.
+    shell::run("/bin/dash", &["-c", ": over the limit"]).unwrap();
+    for shell in &mut shells {
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+    }
+    let outcome = node.finish().unwrap();
+    assert!(outcome.total("kernel_shells_full") >= 8, "{}", outcome.log);
+    assert_eq!(outcome.with_content(b": over the limit").count(), 1, "{}", outcome.listing());
+    assert!(outcome.log.contains("the table of shells is full"), "{}", outcome.log);
+}
+
+#[test]
+fn memory_for_scripts_is_bounded_and_what_is_cut_is_counted() {
+    let node = Node::start(&["--total-bytes", "300000"]).unwrap();
+    let big = format!("{}read -r line\n", ": a line that only takes room, and plenty of it\n".repeat(4000));
+    let script = node.file("big", big.as_bytes()).unwrap();
+    let mut shells: Vec<Child> = (0..4).map(|_| waiting_shell(&script)).collect();
+    let start = Instant::now();
+    // All four have read their scripts when they wait for a line.
+    while !shells.iter().all(|c| waits_for_input(c.id())) {
+        assert!(start.elapsed().as_secs() < 20, "the shells do not come to wait");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    for shell in &mut shells {
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+    }
+    let outcome = node.finish().unwrap();
+    let kept: u64 = outcome
+        .captures
+        .iter()
+        .filter(|c| bytes(&c["path"]).ends_with(b"/big"))
+        .map(|c| bytes(&c["content"]).len() as u64)
+        .sum();
+    assert!(kept <= 300_000, "{kept} bytes kept");
+    assert_eq!(outcome.total("memory_cut_bytes"), 4 * big.len() as u64 - kept, "{}", outcome.log);
+    assert_eq!(outcome.total("cut_bytes"), 0);
+}
+
+fn waits_for_input(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/syscall"))
+        .is_ok_and(|line| line.split_whitespace().take(2).eq(["0", "0x0"]))
+}
+
+#[test]
+fn a_read_that_cannot_be_copied_is_counted() {
+    let node = Node::start(&[]).unwrap();
+    let text = node.file("text", ": read and taken away\n".repeat(300).as_bytes()).unwrap();
+    let fake = env!("CARGO_BIN_EXE_fake-shell");
+    let status = quiet(fake).arg("20000").stdin(File::open(&text).unwrap()).status().unwrap();
+    assert!(status.success());
+    let outcome = node.finish().unwrap();
+    assert!(outcome.total("kernel_short_read") > 0, "{}", outcome.log);
+    // The process's own account says the same.
+    assert!(outcome.total("lost_events") > 0, "{}", outcome.log);
+}
