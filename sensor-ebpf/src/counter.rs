@@ -21,6 +21,19 @@ pub const NO_TEXT: u32 = 8;
 /// How many counters there are.
 pub const COUNT: u32 = 9;
 
+/// What each counts, in index order.
+pub const HELP: [&str; COUNT as usize] = [
+    "Events lost because the ring buffer was full",
+    "Shells not followed because the table of shells was full",
+    "Byte-wise reads handed over singly because the table of lines was full",
+    "Bytes of one read, string or argument vector beyond what is handed over",
+    "Reads whose memory could not be copied",
+    "Executions of shells, and of programs not yet classified",
+    "Reads whose arguments could not be found",
+    "Executions whose event was lost",
+    "Evaluated strings whose memory could not be copied",
+];
+
 /// The counters' names as telemetry shows them, in index order.
 pub const NAMES: [&str; COUNT as usize] = [
     "ring_full",

@@ -54,6 +54,8 @@ pub struct Shell {
     pub class: u32,
     /// Inode of the file whose first bytes the shell looked at to see whether it is a script; 0 when none.
     pub sniffed_ino: u64,
+    /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
+    pub measured: u64,
 }
 
 // SAFETY: plain numbers without padding (derived `bytemuck::Pod` proves it).

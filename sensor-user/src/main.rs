@@ -2,13 +2,14 @@
 
 use std::{
     io::{BufWriter, IsTerminal, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use sensor::{
-    command::{features, replay, score},
+    command::{features, replay, score, status},
     daemon::{self, Assets, Config},
     identity::Node,
     probe::Tier,
@@ -34,6 +35,15 @@ enum Command {
     Score(Files),
     /// Judge recorded captures again.
     Replay(Files),
+    /// Ask a running sensor how it is; the exit code is 1 when it is not well.
+    Status {
+        /// Its --status-listen.
+        #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN)]
+        address: SocketAddr,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
     /// Write the features of scripts, for training.
     Features {
         /// JSON Lines files.
@@ -86,6 +96,9 @@ struct Run {
     /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Where `sensor status`, probes and Prometheus find it (/status, /healthz, /readyz, /metrics); `off` for nowhere.
+    #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN, value_parser = listen)]
+    status_listen: Listen,
     /// Write the capture tier to this file once everything is attached.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -128,6 +141,18 @@ fn probability(text: &str) -> Result<f32, String> {
     }
 }
 
+/// An address to listen at, or none.
+#[derive(Clone, Copy)]
+struct Listen(Option<SocketAddr>);
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if text == "off" {
+        return Ok(Listen(None));
+    }
+    let address = text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
+    Ok(Listen(Some(address)))
+}
+
 fn power_of_two(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(n) if n.is_power_of_two() && n <= 1024 => Ok(n),
@@ -135,6 +160,8 @@ fn power_of_two(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Where the sensor tells its state unless told otherwise.
+const STATUS_LISTEN: &str = "127.0.0.1:7601";
 /// Some input lines were bad and were skipped.
 const EXIT_BAD_LINES: u8 = 3;
 /// The machine lacks what the sensor needs.
@@ -194,6 +221,11 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
                 &mut out,
             )?
         }
+        Command::Status { address, format } => {
+            let healthy = status::run(address, format == Format::Json, &mut out)?;
+            out.flush()?;
+            return Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Features { files } => {
             features::run(&files, &mut out)?;
             0
@@ -230,6 +262,7 @@ fn config(run: Run) -> anyhow::Result<Config> {
         operating_point: run.scoring.operating_point,
         threshold: run.scoring.threshold,
         record: run.record,
+        status_listen: run.status_listen.0,
         ready_file: run.ready_file,
         node: Node::of_this_machine(run.node, &run.project, &run.source, &run.location)?,
     })

@@ -12,8 +12,10 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long things may take that take milliseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long things may take that take milliseconds; in an emulated machine they take seconds.
+fn patience() -> Duration {
+    Duration::from_secs(if scaled(2) == 2 { 20 } else { 180 })
+}
 
 /// Where the binaries are: `cargo xtask test` says so.
 ///
@@ -24,6 +26,12 @@ pub fn bin() -> PathBuf {
         || panic!("SCRIPTWATCH_BIN is not set: run these tests with `cargo xtask test`"),
         PathBuf::from,
     )
+}
+
+/// How much of a test's bulk to do: all of it, or a part where everything is slow (in an emulated machine).
+pub fn scaled(count: usize) -> usize {
+    let divisor = std::env::var("SCRIPTWATCH_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    (count / divisor).max(1)
 }
 
 /// A child that is told to end, and waited for, when dropped.
@@ -87,7 +95,7 @@ pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
 
 fn wait_for_file(path: &Path) -> anyhow::Result<String> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < patience() {
         if let Ok(text) = fs::read_to_string(path)
             && !text.is_empty()
         {
@@ -118,7 +126,8 @@ impl Node {
         let ready = dir.path().join("ready");
         let log = fs::File::create(dir.path().join("sensor.log"))?;
         let child = Command::new(bin().join("sensor"))
-            .args(["run", "--collector", &format!("http://127.0.0.1:{port}"), "--ready-file"])
+            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &format!("http://127.0.0.1:{port}")])
+            .arg("--ready-file")
             .arg(&ready)
             .arg("--record")
             .arg(dir.path().join("record.jsonl"))
@@ -159,9 +168,25 @@ impl Node {
             if enough(&findings) {
                 return Ok(findings);
             }
-            ensure!(start.elapsed() < PATIENCE, "not the findings waited for: {findings:#?}\n{}", self.log());
+            ensure!(start.elapsed() < patience(), "not the findings waited for: {findings:#?}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// A counter of the running sensor, as its status tells it.
+    pub fn reading(&self, name: &str) -> anyhow::Result<u64> {
+        let log = self.log();
+        let address = log
+            .split_once("status at http://")
+            .and_then(|(_, rest)| rest.split('/').next())
+            .context("the sensor told no address of its status")?
+            .to_owned();
+        let output = Command::new(bin().join("sensor"))
+            .args(["status", "--format", "json", "--address", &address])
+            .output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let status: Value = serde_json::from_slice(&output.stdout)?;
+        status["readings"][name].as_u64().with_context(|| format!("no reading {name}"))
     }
 
     /// The sensor's log so far.

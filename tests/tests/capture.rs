@@ -3,7 +3,7 @@
 use std::{fmt::Write, fs, path::Path, process::Command};
 
 use e2e::{
-    node::{Node, bytes},
+    node::{Node, bytes, scaled},
     shell,
 };
 
@@ -38,7 +38,7 @@ fn every_form_is_captured_by_every_shell() {
     let node = Node::start(&[]).unwrap();
     let mut expected = Vec::new();
     for (name, program, first) in SHELLS {
-        for lines in [1, 300] {
+        for lines in [1, scaled(300).max(60)] {
             let tag = |form: &str| format!("{name}-{form}-{lines}");
 
             let text = script(&tag("file"), lines);
@@ -150,7 +150,7 @@ fn a_long_argument_is_captured_whole() {
 fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
     let node = Node::start(&[]).unwrap();
     let mut expected = Vec::new();
-    for i in 0..1000 {
+    for i in 0..scaled(1000) {
         let text = script(&format!("serial-{i}"), i % 7);
         let file = node.file(&format!("serial-{i}"), text.as_bytes()).unwrap();
         let (_, program, first) = SHELLS[i % SHELLS.len()];
@@ -158,7 +158,7 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
         expected.push((text, "file"));
     }
     let mut children = Vec::new();
-    for i in 0..200 {
+    for i in 0..scaled(200) {
         let text = script(&format!("parallel-{i}"), 5);
         let (_, program, first) = SHELLS[i % SHELLS.len()];
         let mut command = Command::new(program);

@@ -3,7 +3,7 @@
 use std::{fs::File, path::Path, process::Child, time::Instant};
 
 use e2e::{
-    node::{Node, Outcome, bytes},
+    node::{Node, Outcome, bytes, scaled},
     shell::{self, quiet},
 };
 
@@ -47,7 +47,7 @@ fn storm_captures(outcome: &Outcome) -> u64 {
 #[test]
 fn a_storm_with_the_reader_held_back_adds_up() {
     let node = Node::start(&["--ring-mib", "1"]).unwrap();
-    let scripts: usize = std::env::var("SCRIPTWATCH_STORM").ok().and_then(|n| n.parse().ok()).unwrap_or(STORM);
+    let scripts = scaled(STORM);
     node.sensor.signal(libc::SIGSTOP);
     let run = storm(scripts) as u64;
     node.sensor.signal(libc::SIGCONT);
@@ -67,7 +67,7 @@ fn a_storm_with_the_reader_held_back_adds_up() {
 #[test]
 fn a_storm_that_is_read_loses_nothing() {
     let node = Node::start(&[]).unwrap();
-    let run = storm(2000) as u64;
+    let run = storm(scaled(8000)) as u64;
     let outcome = node.finish().unwrap();
     assert_eq!(storm_captures(&outcome), run, "{}", outcome.log);
     for counter in ["kernel_ring_full", "kernel_lost_execs", "shells_lost", "unscored", "lost_events", "orphans"] {

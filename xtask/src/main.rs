@@ -3,6 +3,8 @@
 mod bench;
 mod binaries;
 mod demo;
+mod fuzz;
+mod guest;
 mod layout;
 mod models;
 mod run;
@@ -10,6 +12,7 @@ mod services;
 mod setup;
 mod step;
 mod test;
+mod vm_test;
 
 use std::process::ExitCode;
 
@@ -43,6 +46,17 @@ enum Chore {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
+    /// The capture tests inside virtual machines, on other kernels and on both tiers.
+    VmTest {
+        /// 5.10, 6.1, 6.12 or all.
+        #[arg(long, default_value = "all", value_parser = ["5.10", "6.1", "6.12", "all"])]
+        kernel: String,
+        /// fexit, tracepoint or all.
+        #[arg(long, default_value = "all", value_parser = ["fexit", "tracepoint", "all"])]
+        tier: String,
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
     /// Judge recorded captures again: arguments as for `sensor replay`.
     #[command(disable_help_flag = true)]
     Replay {
@@ -59,10 +73,24 @@ enum Chore {
     },
     /// Train the model from a directory of JSON Lines files.
     Train(models::Train),
+    /// Fuzz what takes hostile bytes: event decoder, reassembler, features.
+    Fuzz {
+        /// Only this target.
+        target: Option<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Measure; without a name, everything.
     Bench {
-        /// latency, scoring, memory or overhead.
+        /// latency, scoring, memory, capture or ring.
         what: Vec<String>,
+        /// In a virtual machine with this kernel, instead of on this machine.
+        #[arg(long, value_parser = ["5.10", "6.1", "6.12"])]
+        kernel: Option<String>,
+        /// Capture tier of the sensor.
+        #[arg(long, value_parser = ["fexit", "tracepoint"])]
+        tier: Option<String>,
     },
 }
 
@@ -73,10 +101,19 @@ fn main() -> ExitCode {
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
         Chore::Test { filter } => test::run(filter.as_deref()),
+        Chore::VmTest { kernel, tier, filter } => {
+            let kernels = guest::KERNELS.into_iter().filter(|k| kernel == "all" || kernel == k.name);
+            let tiers = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t);
+            let plan = vm_test::Plan { kernels: kernels.collect(), tiers: tiers.collect(), filter };
+            vm_test::run(&plan).map(|()| ExitCode::SUCCESS)
+        }
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Train(train) => models::train(&train),
-        Chore::Bench { what } => bench::run(&what),
+        Chore::Fuzz { target, seconds } => {
+            fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
+        }
+        Chore::Bench { what, kernel, tier } => bench::run(&what, kernel.as_deref(), tier.as_deref()),
     };
     match done {
         Ok(code) => code,

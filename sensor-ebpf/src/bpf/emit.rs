@@ -78,11 +78,7 @@ fn sized<B: Copy + 'static, const N: usize>(
         return;
     };
     let record = entry.as_mut_ptr();
-    // The verifier wants to see the bound on the very register that is passed.
-    let mut len = len as u64;
-    if len > N as u64 {
-        len = N as u64;
-    }
+    let len = bounded(len as u64, N as u64);
     unsafe {
         (&raw mut (*record).header).write(header);
         (*record).header.len = len as u32;
@@ -97,6 +93,15 @@ fn sized<B: Copy + 'static, const N: usize>(
         }
     }
     entry.submit(0);
+}
+
+/// A length of at most `max`, by a comparison that the verifier sees on the very register that is passed: the value
+/// comes out of memory that the compiler may not look through, so it cannot take the comparison for needless, nor
+/// make a signed one of it, which 5.10 does not understand.
+#[inline(always)]
+pub(crate) fn bounded(len: u64, max: u64) -> u64 {
+    let len = unsafe { core::ptr::read_volatile(&raw const len) };
+    if len > max { max } else { len }
 }
 
 /// Sends a record without payload.

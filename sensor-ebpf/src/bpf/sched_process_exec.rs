@@ -48,7 +48,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     }
     count(counter::EXECS, 1);
     let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
-    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0 };
+    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0, measured: 0 };
     let followed = follow(tgid, &fresh);
     if !followed {
         warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);

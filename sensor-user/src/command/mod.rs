@@ -4,3 +4,4 @@ pub mod features;
 pub mod lines;
 pub mod replay;
 pub mod score;
+pub mod status;

@@ -17,7 +17,7 @@ use sensor_ebpf::{
 };
 use tracing::debug;
 
-use super::Telemetry;
+use super::{Telemetry, telemetry::Levels};
 use crate::{
     identity::{boot_unix_ns, now_boot_ns},
     probe::{
@@ -73,6 +73,14 @@ pub(super) fn prepare(reader: &mut Reader) -> Executables {
     Executables { known }
 }
 
+fn levels(assembler: &Assembler, reader: &mut Reader) -> Levels {
+    Levels {
+        shells: assembler.shells(),
+        probed: reader.control().probed(),
+        kept_bytes: assembler.kept_bytes(),
+    }
+}
+
 /// Reads events until `running` turns false.
 pub(super) fn run(
     mut reader: Reader,
@@ -105,7 +113,7 @@ pub(super) fn run(
         if last_tick.elapsed() >= TICK || stopping {
             last_tick = Instant::now();
             assembler.tick(if stopping { u64::MAX } else { now_boot_ns() }, &mut hand_over);
-            telemetry.set_assembler(assembler.counts(), assembler.shells());
+            telemetry.set_assembler(assembler.counts(), levels(&assembler, &mut reader));
         }
         if last_sweep.elapsed() >= SWEEP {
             last_sweep = Instant::now();
@@ -114,7 +122,7 @@ pub(super) fn run(
         if events == 0 {
             if stopping {
                 assembler.end(&mut hand_over);
-                telemetry.set_assembler(assembler.counts(), assembler.shells());
+                telemetry.set_assembler(assembler.counts(), levels(&assembler, &mut reader));
                 return;
             }
             reader.wait(TICK);

@@ -3,9 +3,11 @@
 mod assets;
 mod capture;
 mod scoring;
+mod status;
 mod telemetry;
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -24,6 +26,7 @@ use tokio::{
 use tracing::{error, info};
 
 pub use assets::Assets;
+pub use status::Status;
 pub use telemetry::Telemetry;
 
 use crate::{
@@ -56,6 +59,8 @@ pub struct Config {
     pub threshold: Option<f32>,
     /// Where captures are recorded.
     pub record: Option<PathBuf>,
+    /// Where the state is served over HTTP; nowhere when `None`.
+    pub status_listen: Option<SocketAddr>,
     /// Written once everything is attached.
     pub ready_file: Option<PathBuf>,
     /// The node.
@@ -78,8 +83,8 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     };
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();
-    let telemetry = Arc::new(Telemetry::new(probe.counters()?));
     let tier = probe.tier();
+    let telemetry = Arc::new(Telemetry::new(probe.counters()?, tier));
     let mut reader = probe.into_reader()?;
     let executables = capture::prepare(&mut reader);
 
@@ -109,6 +114,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
                 Sensor { node: config.node.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
             tokio::spawn(deliver(Endpoint { uri, sensor }, queue, stopping))
         });
+        if let Some(address) = config.status_listen {
+            tokio::spawn(status::serve(address, telemetry.clone(), config.node.name.clone()));
+        }
         let log = logger.map(|logger| tokio::spawn(forward_log(logger)));
         info!(%tier, node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {

@@ -1,15 +1,18 @@
-//! What the daemon counts.
+//! What the daemon counts, as one list that the log, `sensor status` and the metrics all show.
 
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use tracing::info;
 
 use crate::{
     delivery::QueueCounts,
-    probe::{Counters, KernelCounts},
+    probe::{Counters, Tier},
     script::AssemblerCounts,
 };
 
@@ -29,6 +32,30 @@ impl Count {
     }
 }
 
+/// What there is now, and may be less later.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Levels {
+    /// Shells followed.
+    pub(super) shells: usize,
+    /// Shell binaries with probes.
+    pub(super) probed: usize,
+    /// Bytes of scripts in the making.
+    pub(super) kept_bytes: usize,
+}
+
+/// A number with its name.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Lower-case words, joined by underscores.
+    pub name: String,
+    /// What it counts, a sentence without a full stop.
+    pub help: &'static str,
+    /// The number.
+    pub value: u64,
+    /// It only ever grows.
+    pub is_counter: bool,
+}
+
 /// Every counter of the daemon.
 pub struct Telemetry {
     /// Events read.
@@ -42,13 +69,20 @@ pub struct Telemetry {
     /// Captures the model failed on.
     pub failed: Count,
     cache: [AtomicU64; 2],
-    assembler: Mutex<(AssemblerCounts, usize)>,
+    assembler: Mutex<(AssemblerCounts, Levels)>,
     kernel: Counters,
     queue: OnceLock<Arc<QueueCounts>>,
+    tier: Tier,
+    started: Instant,
+    /// Milliseconds after `started` when the capture thread last came by.
+    capture_seen_ms: AtomicU64,
 }
 
+/// A capture thread that did not come by for this long hangs.
+const HUNG_MS: u64 = 10_000;
+
 impl Telemetry {
-    pub(super) fn new(kernel: Counters) -> Self {
+    pub(super) fn new(kernel: Counters, tier: Tier) -> Self {
         Self {
             events: Count::default(),
             undecodable: Count::default(),
@@ -59,6 +93,9 @@ impl Telemetry {
             assembler: Mutex::default(),
             kernel,
             queue: OnceLock::new(),
+            tier,
+            started: Instant::now(),
+            capture_seen_ms: AtomicU64::new(0),
         }
     }
 
@@ -71,57 +108,83 @@ impl Telemetry {
         self.cache[1].store(misses, Ordering::Relaxed);
     }
 
-    pub(super) fn set_assembler(&self, counts: AssemblerCounts, shells: usize) {
-        *self.assembler.lock().unwrap_or_else(PoisonError::into_inner) = (counts, shells);
+    /// The capture thread's account; it also shows that it is alive.
+    pub(super) fn set_assembler(&self, counts: AssemblerCounts, levels: Levels) {
+        *self.assembler.lock().unwrap_or_else(PoisonError::into_inner) = (counts, levels);
+        self.capture_seen_ms.store(self.uptime_ms(), Ordering::Relaxed);
     }
 
-    /// The kernel half's counters.
-    pub fn kernel(&self) -> KernelCounts {
-        self.kernel.read()
+    fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Does the capture thread still come by?
+    pub fn is_healthy(&self) -> bool {
+        self.uptime_ms().saturating_sub(self.capture_seen_ms.load(Ordering::Relaxed)) < HUNG_MS
+    }
+
+    /// The capture tier in use.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Every number, now.
+    pub fn readings(&self) -> Vec<Reading> {
+        let (script, levels) = *self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::with_capacity(48);
+        let mut put = |name: &str, help: &'static str, value: u64, is_counter: bool| {
+            all.push(Reading { name: name.to_owned(), help, value, is_counter });
+        };
+        put("uptime_seconds", "Seconds since the programs were attached", self.uptime_ms() / 1000, false);
+        put("followed", "Shells followed now", levels.shells as u64, false);
+        put("probed", "Shell binaries with probes now", levels.probed as u64, false);
+        put("kept_bytes", "Bytes of scripts in the making", levels.kept_bytes as u64, false);
+        for (name, help, value) in [
+            ("events", "Events read from the kernel", self.events.get()),
+            ("undecodable", "Records that could not be decoded", self.undecodable.get()),
+            ("shells", "Shells seen", script.shells),
+            ("scripts", "Distinct scripts", script.scripts),
+            ("captures", "Captures handed over; a growing script is handed over again", script.captures),
+            ("scored", "Captures judged", self.scored.get()),
+            ("unscored", "Captures dropped because scoring was behind", self.unscored.get()),
+            ("failed", "Captures the model failed on", self.failed.get()),
+            ("orphans", "Events of processes whose execution was not seen", script.orphans),
+            ("lost_events", "Events lost, by the processes' own accounts", script.lost_events),
+            ("cut_bytes", "Script bytes beyond the limit of one script", script.cut_bytes),
+            ("memory_cut_bytes", "Script bytes beyond the limit of all scripts together", script.memory_cut_bytes),
+            ("shells_lost", "Shells of which no script was captured because events were lost", script.shells_lost),
+            ("shells_silent", "Shells that had no script", script.shells_silent),
+            ("evaluated_again", "Evaluated strings that were handed over before", script.evaluated_again),
+            ("abandoned", "Processes forgotten because their end was not seen", script.abandoned),
+            ("cache_hits", "Verdicts found by hash", self.cache[0].load(Ordering::Relaxed)),
+            ("cache_misses", "Verdicts made anew", self.cache[1].load(Ordering::Relaxed)),
+        ] {
+            put(name, help, value, true);
+        }
+        for ((name, help), value) in sensor_ebpf::counter::NAMES
+            .iter()
+            .zip(sensor_ebpf::counter::HELP)
+            .zip(self.kernel.read())
+        {
+            put(&format!("kernel_{name}"), help, value, true);
+        }
+        if let Some(queue) = self.queue.get() {
+            for (name, help, value) in [
+                ("findings_made", "Findings made", &queue.made),
+                ("findings_stored", "Findings that the collector has stored", &queue.stored),
+                ("findings_rejected", "Findings that the collector refused for good", &queue.rejected),
+                ("findings_dropped", "Findings dropped because too many waited", &queue.dropped),
+            ] {
+                put(name, help, value.load(Ordering::Relaxed), true);
+            }
+        }
+        all
     }
 
     /// Writes all counters to the log, in one line that tests and people can read.
     pub fn log(&self) {
-        let (assembler, shells) = *self.assembler.lock().unwrap_or_else(PoisonError::into_inner);
-        let kernel: Vec<String> = sensor_ebpf::counter::NAMES
-            .iter()
-            .zip(self.kernel())
-            .map(|(name, n)| format!("kernel_{name}={n}"))
-            .collect();
-        let queue = self.queue.get().map(|q| {
-            let n = |a: &AtomicU64| a.load(Ordering::Relaxed);
-            format!(
-                "findings_made={} findings_stored={} findings_rejected={} findings_dropped={}",
-                n(&q.made),
-                n(&q.stored),
-                n(&q.rejected),
-                n(&q.dropped)
-            )
-        });
-        info!(
-            "totals: events={} undecodable={} shells={} scripts={} captures={} scored={} unscored={} failed={} \
-             orphans={} lost_events={} cut_bytes={} memory_cut_bytes={} shells_lost={} shells_silent={} evaluated_again={} abandoned={} followed={shells} cache_hits={} \
-             cache_misses={} {} {}",
-            self.events.get(),
-            self.undecodable.get(),
-            assembler.shells,
-            assembler.scripts,
-            assembler.captures,
-            self.scored.get(),
-            self.unscored.get(),
-            self.failed.get(),
-            assembler.orphans,
-            assembler.lost_events,
-            assembler.cut_bytes,
-            assembler.memory_cut_bytes,
-            assembler.shells_lost,
-            assembler.shells_silent,
-            assembler.evaluated_again,
-            assembler.abandoned,
-            self.cache[0].load(Ordering::Relaxed),
-            self.cache[1].load(Ordering::Relaxed),
-            kernel.join(" "),
-            queue.unwrap_or_default(),
-        );
+        let all: Vec<String> =
+            self.readings().iter().map(|r| format!("{}={}", r.name, r.value)).collect();
+        info!("totals: {}", all.join(" "));
     }
 }

@@ -15,7 +15,7 @@ use nix::{
     sys::resource::{RLIM_INFINITY, Resource, setrlimit},
 };
 use sensor_ebpf::map::{Exe, FileKey};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Counters, Reader, Tier, offsets,
@@ -92,6 +92,8 @@ impl Probe {
             std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
         let cookies = u32::from(have_cookies());
         let mut ebpf = EbpfLoader::new()
+            // No relocations by the kernel's types are in the object; parsing them takes a tenth of a second.
+            .btf(None)
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .override_global("COOKIES", &cookies, true)
             .map_max_entries("EVENTS", settings.ring_bytes)
@@ -107,6 +109,7 @@ impl Probe {
         // The kernel's types, parsed here and in aya, took a hundred megabytes for a moment.
         // SAFETY: malloc_trim has no preconditions.
         unsafe { libc::malloc_trim(0) };
+        log_size(&ebpf);
         info!(%tier, "capture attached");
         Ok(Self { ebpf, tier })
     }
@@ -216,6 +219,16 @@ fn attach_raw(ebpf: &mut Ebpf, name: &str) -> Result<(), ProbeError> {
     raw.load().map_err(|e| refused(&format!("program {name}"), &e))?;
     raw.attach(name).map_err(|e| refused(&format!("attachment to {name}"), &e))?;
     Ok(())
+}
+
+/// How much work the verifier had: it gives up at a million instructions.
+fn log_size(ebpf: &Ebpf) {
+    for (name, program) in ebpf.programs() {
+        let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
+        if let Some(instructions) = instructions {
+            debug!(name, instructions, "verified");
+        }
+    }
 }
 
 /// A tracepoint is attached by its number, which is read from tracefs.

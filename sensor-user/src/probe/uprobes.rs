@@ -40,9 +40,13 @@ impl Uprobes {
     /// Loads the programs for probes. Where the kernel refuses them capture goes on without: evaluated strings are
     /// then not seen.
     pub(super) fn new(mut ebpf: Ebpf) -> Self {
-        let loaded = [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(UProbe::load) {
-            Some(Ok(())) => true,
-            Some(Err(e)) => {
+        let loaded = [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
+            Some((Ok(()), program)) => {
+                let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
+                debug!(name, instructions, "verified");
+                true
+            }
+            Some((Err(e), _)) => {
                 warn!("evaluated strings and typed lines will not be seen: the kernel refused {name}: {e}");
                 false
             }

@@ -117,6 +117,11 @@ impl Assembler {
         self.counts
     }
 
+    /// Bytes of scripts in the making that are kept now.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
     /// Shells followed now.
     pub fn shells(&self) -> usize {
         self.images.len()
@@ -207,6 +212,11 @@ impl Assembler {
         self.strangers.remove(&header.tgid);
         let id = (header.tgid, header.exec_ns);
         self.counts.shells += 1;
+        if self.images.contains_key(&id) {
+            // Only a broken record names an image that is there.
+            self.processes.retain(|_, image| *image != id);
+            self.forget(id, hand_over);
+        }
         self.images.insert(id, Image::new(header, exec, executable));
         self.processes.insert(header.tgid, id);
     }
@@ -373,9 +383,14 @@ impl Assembler {
     fn release(&mut self, id: ImageId, hand_over: &mut impl FnMut(Output)) {
         let Some(image) = self.images.get_mut(&id) else { return };
         image.processes = image.processes.saturating_sub(1);
-        if image.processes > 0 {
-            return;
+        if image.processes == 0 {
+            self.forget(id, hand_over);
         }
+    }
+
+    /// Hands over what is new of an image, and forgets it.
+    fn forget(&mut self, id: ImageId, hand_over: &mut impl FnMut(Output)) {
+        let Some(image) = self.images.get_mut(&id) else { return };
         if !image.tells() {
             // Events were lost, the word on a candidate among them, perhaps.
             for script in image.scripts.iter_mut().filter(|s| s.candidate) {

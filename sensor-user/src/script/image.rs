@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use sensor_ebpf::{
     event::{Exec, Header, Read},
+    limit::{CHUNK_BYTES, CHUNKS_PER_ARGV},
     map::EXE_UNKNOWN,
 };
 
@@ -161,7 +162,9 @@ impl Image {
 
     /// Takes a piece of the argument vector in; true when the vector is whole and was parsed.
     pub(super) fn take_arguments(&mut self, at: u32, bytes: &[u8], total: u32, cut: bool) -> bool {
-        self.argument_bytes.write(u64::from(at), bytes, total as usize);
+        // The kernel half sends no more than this, whatever a record says.
+        let limit = (total as usize).min(CHUNK_BYTES * CHUNKS_PER_ARGV);
+        self.argument_bytes.write(u64::from(at), bytes, limit);
         self.arguments_cut |= cut;
         let whole = self.argument_bytes.is_complete(u64::from(total), usize::MAX);
         if self.invocation.is_some() || !(whole || cut) {

@@ -1,5 +1,5 @@
 //! Passes for a shell by the texts in its binary, and takes away what it has read while the kernel half is about to
-//! copy it: the one way to make a read that cannot be copied.
+//! copy it: the one way to make a read that cannot be copied. With `calm` it only reads, as fast as it can.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static MARKS: [&str; 4] = ["OPTIND", "PS4", "getopts", "PATH=/bin"];
 
 const PAGE: usize = 4096;
+/// Bytes of one read when nothing is taken away.
+const LINE: usize = 64;
 
 fn main() {
-    let turns: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(2000);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let calm = arguments.first().is_some_and(|a| a == "calm");
+    let turns: usize = arguments.last().and_then(|n| n.parse().ok()).unwrap_or(2000);
     // SAFETY: a fresh private mapping; its bytes are never looked at.
     let buffer = unsafe {
         libc::mmap(
@@ -27,16 +31,17 @@ fn main() {
     let running = AtomicBool::new(true);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while running.load(Ordering::Relaxed) {
+            while !calm && running.load(Ordering::Relaxed) {
                 // SAFETY: the range is the mapping above, and nobody relies on its content.
                 unsafe { libc::madvise(address as *mut libc::c_void, PAGE, libc::MADV_DONTNEED) };
             }
         });
         for _ in 0..turns {
-            // SAFETY: the buffer is a page long; the position goes back so that there is always something to read.
-            unsafe {
-                libc::read(0, address as *mut libc::c_void, PAGE);
-                libc::lseek(0, 0, libc::SEEK_SET);
+            // SAFETY: the buffer is a page long.
+            unsafe { libc::read(0, address as *mut libc::c_void, if calm { LINE } else { PAGE }) };
+            if !calm {
+                // SAFETY: no memory is touched. There is always something to read.
+                unsafe { libc::lseek(0, 0, libc::SEEK_SET) };
             }
         }
         running.store(false, Ordering::Relaxed);

@@ -114,8 +114,11 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
         .env_remove("RUSTFLAGS");
     step::run(&format!("building the BPF programs with {}", compiler.what), &mut build)?;
     fs::create_dir_all(release())?;
-    let from = built_in.join("bpfel-unknown-none/release/sensor-ebpf");
-    fs::copy(&from, &object).with_context(|| format!("{} → {}", from.display(), object.display()))?;
+    for (built, name) in [("floor", "floor.o"), ("sensor-ebpf", "sensor-ebpf.o")] {
+        let from = built_in.join("bpfel-unknown-none/release").join(built);
+        let to = release().join(name);
+        fs::copy(&from, &to).with_context(|| format!("{} → {}", from.display(), to.display()))?;
+    }
     Ok(object)
 }
 

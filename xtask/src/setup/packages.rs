@@ -50,6 +50,36 @@ const SHELLS: [(&str, &str); 4] = [
     ("/bin/bash-static", "bash-static"),
 ];
 
+/// Programs that virtual machines for tests need.
+const VMS: [(&str, &str); 6] = [
+    ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
+    ("/usr/bin/cpio", "cpio"),
+    ("/usr/bin/zstd", "zstd"),
+    ("/usr/bin/strip", "binutils"),
+    ("/usr/bin/rev", "bsdextrautils"),
+    ("/usr/bin/unshare", "util-linux"),
+];
+
+/// What the tests in virtual machines need.
+pub(crate) fn for_vms() -> anyhow::Result<()> {
+    for_tests()?;
+    let missing: Vec<&str> =
+        VMS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { install("virtual machines for tests", &missing) }
+}
+
+/// Programs that measurements are compared with, and need.
+const RIVALS: [(&str, &str); 3] =
+    [("/usr/bin/bpftrace", "bpftrace"), ("/usr/bin/strace", "strace"), ("/usr/bin/taskset", "util-linux")];
+
+/// What the measurements need.
+pub(crate) fn for_benches() -> anyhow::Result<()> {
+    for_tests()?;
+    let missing: Vec<&str> =
+        RIVALS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { install("what measurements are compared with", &missing) }
+}
+
 /// What the tests need.
 pub(crate) fn for_tests() -> anyhow::Result<()> {
     let missing: Vec<&str> =

@@ -179,3 +179,44 @@ fn a_stranger_is_neither_followed_nor_missed() {
     run.exit(BASH);
     assert_eq!(run.assembler.counts().orphans, 1, "now it is unknown");
 }
+
+#[test]
+fn an_hour_of_reused_process_ids_mixes_nothing_up() {
+    const IDS: u32 = 300;
+    const PER_SECOND: u64 = 50;
+    let mut run = Run::new();
+    let mut expected = Vec::new();
+    for turn in 0..3600 * PER_SECOND {
+        let pid = 1000 + (turn % u64::from(IDS)) as u32;
+        let exec_ns = EXEC_NS + turn * 1_000_000_000 / PER_SECOND;
+        run.now = exec_ns;
+        let header = |kind| Header { kind, tgid: pid, exec_ns, time_ns: exec_ns, ..Header::default() };
+        run.send(Event::Exec(header(KIND_EXEC), Box::new(bytemuck::Zeroable::zeroed())), Some(ShellKind::Posix));
+        let args = format!("sh\0-c\0: turn {turn}\0");
+        let chunk = Chunk { offset: 0, total: args.len() as u32 };
+        run.send(Event::Args(header(KIND_ARGS), chunk, args.as_bytes()), None);
+        expected.push((pid, exec_ns));
+        // The child of an earlier process of this number must not be taken for this one's.
+        if turn % 3 == 0 {
+            run.send(Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, reserved: 0 }), None);
+        }
+        // The end of one in ten is lost.
+        if turn % 10 != 0 {
+            run.send(Event::Exit(header(KIND_EXIT), Exit { how: EXIT_ENDED, status: 0 }), None);
+        }
+        // What a process left behind that was there before under this number belongs to no one now.
+        let late = Header { exec_ns: exec_ns - 1, ..header(KIND_READ) };
+        let read = Read { ino: 3, fd: 255, count: 80, size: 9, ..Read::default() };
+        run.send(Event::Read(late, read, b"not mine\n"), None);
+        assert!(run.assembler.shells() <= IDS as usize * 2, "{} shells at turn {turn}", run.assembler.shells());
+    }
+    assert_eq!(run.captures.len(), expected.len());
+    for (turn, (capture, (pid, exec_ns))) in run.captures.iter().zip(expected).enumerate() {
+        assert_eq!((capture.id.pid, capture.id.exec_ns), (pid, exec_ns));
+        assert_eq!(capture.content, format!(": turn {turn}").as_bytes());
+    }
+    let mut ended = 0;
+    run.assembler.end(&mut |output| ended += usize::from(matches!(output, Output::Finished(_))));
+    assert_eq!(run.finished.len() + ended, run.captures.len());
+    assert_eq!((run.assembler.kept_bytes(), run.assembler.shells()), (0, 0));
+}

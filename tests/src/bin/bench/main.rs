@@ -1,24 +1,32 @@
 //! `cargo xtask bench`: measurements on this machine. Figures of one run are compared with each other; the
 //! machine may be shared and noisy, so medians and 99th percentiles are given.
 
+mod capture;
 mod latency;
 mod memory;
-mod overhead;
+mod ring;
 mod scoring;
 mod statistics;
+mod watcher;
 
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 4] = [
+const ALL: [(&str, Measure); 5] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
-    ("overhead", overhead::run),
+    ("capture", capture::run),
+    ("ring", ring::run),
 ];
 
 fn main() -> anyhow::Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, which] = &wanted[..]
+        && mode == "--calls"
+    {
+        return capture::calls(which);
+    }
     if let Some(unknown) = wanted.iter().find(|w| !ALL.iter().any(|(name, _)| name == w)) {
         anyhow::bail!("no measurement named {unknown:?}: there are {}", ALL.map(|(name, _)| name).join(", "));
     }

@@ -1,0 +1,9 @@
+//! One record of the ring buffer, of any bytes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sensor::probe::event::Event;
+
+fuzz_target!(|record: &[u8]| {
+    let _ = Event::decode(record);
+});

@@ -1,0 +1,40 @@
+//! A sequence of records, each behind its length, fed to one reassembler.
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use sensor::{
+    probe::{
+        classify::{Executable, ShellKind},
+        event::Event,
+        functions::Functions,
+    },
+    script::{Assembler, Limits},
+};
+
+const LIMITS: Limits =
+    Limits { script_bytes: 4096, total_bytes: 64 * 1024, args_bytes: 256, scripts_per_shell: 8 };
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut assembler = Assembler::new(LIMITS, 0);
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(after.len());
+        let (record, next) = after.split_at(length);
+        rest = next;
+        if let Ok(event) = Event::decode(record) {
+            let classify = |header: &sensor_ebpf::event::Header, _: &_| {
+                let kind = [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)]
+                    [header.tgid as usize % 4];
+                let probed = header.tgid % 8 < 4;
+                Arc::new(Executable { kind, size: 1, sha256: None, functions: Functions::default(), probed })
+            };
+            assembler.take(event, classify, &mut |_| {});
+        }
+        assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
+    }
+    assembler.tick(u64::MAX, &mut |_| {});
+    assembler.end(&mut |_| {});
+    assert_eq!(assembler.kept_bytes(), 0);
+});

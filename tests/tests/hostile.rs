@@ -1,0 +1,81 @@
+//! Whatever bytes come out of the ring buffer: no panic, no growth without bound.
+
+use std::{cell::RefCell, sync::Arc};
+
+use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
+use sensor::{
+    probe::{
+        classify::{Executable, ShellKind},
+        event::Event,
+        functions::Functions,
+    },
+    script::{Assembler, Limits, Output},
+};
+use sensor_ebpf::event::{Exec, Header, KIND_EXEC, KIND_TEXT};
+
+/// Byte strings fed to the decoder and, where they decode, to the reassembler.
+const CASES: u32 = 1_000_000;
+const LIMITS: Limits =
+    Limits { script_bytes: 4096, total_bytes: 64 * 1024, args_bytes: 256, scripts_per_shell: 8 };
+
+/// A record whose kind, process and image are likely to fit others, so that most of them get far.
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    let body = vec(any::<u8>(), 0..300);
+    (0..KIND_TEXT + 3, any::<u16>(), 0u32..6, 0u64..3, 0u32..2, any::<u64>(), body).prop_map(
+        |(kind, flags, tgid, exec_ns, lost, time_ns, mut body)| {
+            // Small numbers make ids meet and positions lie near each other.
+            for byte in body.iter_mut().skip(1).take(60) {
+                *byte &= 3;
+            }
+            if kind == KIND_EXEC {
+                body.resize(size_of::<Exec>(), 0);
+            }
+            let header = Header { kind, flags: flags & 15, tgid, time_ns, exec_ns, cgroup: 0, lost, len: body.len() as u32 / 2 };
+            [bytemuck::bytes_of(&header), &body].concat()
+        },
+    )
+}
+
+fn executable(tgid: u32) -> Arc<Executable> {
+    let kind = [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)][tgid as usize % 4];
+    Arc::new(Executable { kind, size: 1, sha256: None, functions: Functions::default(), probed: tgid % 2 == 1 })
+}
+
+#[test]
+fn a_million_records_neither_panic_nor_pile_up() {
+    let assembler = RefCell::new(Assembler::new(LIMITS, 0));
+    let handed = RefCell::new(0u64);
+    let mut turns = 0u32;
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let count = |output: Output| {
+        if let Output::Capture(capture) = output {
+            assert!(capture.content.len() <= LIMITS.script_bytes);
+            *handed.borrow_mut() += 1;
+        }
+    };
+    let turn = RefCell::new(&mut turns);
+    runner
+        .run(&prop_oneof![1 => vec(any::<u8>(), 0..400), 9 => record()], |bytes| {
+            let mut assembler = assembler.borrow_mut();
+            let mut count = count;
+            if let Ok(event) = Event::decode(&bytes) {
+                assembler.take(event, |header, _| executable(header.tgid), &mut count);
+            }
+            let mut turn = turn.borrow_mut();
+            **turn += 1;
+            if (**turn).is_multiple_of(4096) {
+                assembler.tick(u64::MAX, &mut count);
+            }
+            prop_assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
+            prop_assert!(assembler.shells() <= 64);
+            Ok(())
+        })
+        .unwrap();
+    assembler.borrow_mut().end(&mut { count });
+    assert_eq!(assembler.borrow().kept_bytes(), 0, "bytes are still accounted for after the last shell's end");
+    assert!(*handed.borrow() > 10_000, "only {} captures: the records do not get far", handed.borrow());
+}

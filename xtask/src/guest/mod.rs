@@ -1,0 +1,195 @@
+//! A virtual machine with another kernel than this machine's, which runs commands from an archive and turns itself
+//! off. Plain emulation, so it works wherever qemu does.
+
+mod initramfs;
+mod kernel;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use crate::{
+    binaries,
+    layout::{cargo, release, root, target},
+    setup::packages,
+    step,
+};
+
+pub(crate) use initramfs::Tree;
+pub(crate) use kernel::{ALL as KERNELS, Series};
+
+/// Where the guest keeps sensor, collector and their files.
+const INSTALLED: &str = "/usr/lib/scriptwatch";
+/// A guest that is silent for this long has hung.
+const SILENCE: Duration = Duration::from_secs(240);
+/// Begins the guest's own lines.
+const MARK: &str = "@@guest";
+
+/// Everything a guest needs but its kernel.
+pub(crate) struct Guest {
+    archive: PathBuf,
+}
+
+/// A command of the guest, and the exit code it had.
+pub(crate) struct Ran {
+    /// Its label.
+    pub(crate) label: String,
+    /// Its exit code.
+    pub(crate) code: i32,
+}
+
+impl Guest {
+    /// Puts sensor, collector, shells and the given programs together. `commands` are labels and command lines.
+    pub(crate) fn prepare(
+        programs: &[(String, PathBuf)],
+        commands: &[(String, String)],
+        more: impl FnOnce(&mut Tree) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        packages::for_vms()?;
+        let bin = binaries::build()?;
+        let step = step::Step::begin("putting the guest's files together");
+        let dir = target().join("vm");
+        fs::create_dir_all(&dir)?;
+        let mut tree = Tree::new(dir.join("root"))?;
+        for name in ["sensor", "collector"] {
+            tree.put_stripped(&bin.join(name), &Path::new(INSTALLED).join(name))?;
+        }
+        for name in ["sensor-ebpf.o", "floor.o", "script.onnx", "libonnxruntime.so"] {
+            tree.put(&bin.join(name), &Path::new(INSTALLED).join(name))?;
+        }
+        for (name, path) in programs {
+            tree.put_stripped(path, &Path::new("/programs").join(name))?;
+        }
+        // Tests were compiled with this path.
+        let fake = release().join("fake-shell");
+        tree.put_stripped(&fake, &fake)?;
+        more(&mut tree)?;
+        tree.write("/init", &init(commands))?;
+        let archive = dir.join("guest.cpio.zst");
+        tree.archive(&archive)?;
+        step.done();
+        Ok(Self { archive })
+    }
+
+    /// Boots a kernel and shows what its commands print; returns how each ended.
+    pub(crate) fn run(&self, series: Series) -> anyhow::Result<Vec<Ran>> {
+        let image = kernel::image(series)?;
+        eprintln!("==> kernel {} ({})", series.name, image.file_name().unwrap_or_default().to_string_lossy());
+        let mut qemu = self.boot(&image)?;
+        let lines = lines_of(&mut qemu)?;
+        let mut ran = Vec::new();
+        loop {
+            match lines.recv_timeout(SILENCE) {
+                Ok(line) => {
+                    // The firmware leaves control sequences before the first of them.
+                    let Some((_, rest)) = line.split_once(MARK) else {
+                        eprintln!("    {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
+                        continue;
+                    };
+                    match rest.trim().split_once(' ') {
+                        Some(("begin", label)) => eprintln!("==> kernel {}: {label}", series.name),
+                        Some(("end", rest)) => {
+                            let (code, label) = rest.split_once(' ').unwrap_or((rest, ""));
+                            ran.push(Ran { label: label.to_owned(), code: code.parse().unwrap_or(-1) });
+                        }
+                        _ => {}
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    qemu.kill()?;
+                    qemu.wait()?;
+                    bail!("the guest with kernel {} said nothing for {SILENCE:?} and was ended", series.name);
+                }
+            }
+        }
+        qemu.wait()?;
+        Ok(ran)
+    }
+
+    fn boot(&self, image: &Path) -> anyhow::Result<Child> {
+        Command::new("qemu-system-x86_64")
+            .args(["-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "3072"])
+            .args(["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel"])
+            .arg(image)
+            .arg("-initrd")
+            .arg(&self.archive)
+            .args(["-append", "console=ttyS0 quiet panic=-1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .context("qemu-system-x86_64 cannot be started")
+    }
+}
+
+fn lines_of(qemu: &mut Child) -> anyhow::Result<mpsc::Receiver<String>> {
+    let output = qemu.stdout.take().context("qemu has no output")?;
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            if sender.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_err() {
+                break;
+            }
+            line.clear();
+        }
+    });
+    Ok(lines)
+}
+
+/// What the guest does: mounts, runs every command, says how each ended, and turns itself off.
+fn init(commands: &[(String, String)]) -> String {
+    let mut script = format!(
+        r"#!/bin/busybox sh
+b=/bin/busybox
+$b mount -t proc proc /proc
+$b mount -t sysfs sys /sys
+$b mount -t devtmpfs dev /dev
+$b mkdir -p /dev/pts /dev/shm
+$b mount -t devpts devpts /dev/pts
+$b mount -t tmpfs shm /dev/shm
+$b mount -t tmpfs tmp /tmp
+$b ifconfig lo 127.0.0.1 up
+$b hostname guest
+export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_SCALE=20
+"
+    );
+    for (label, command) in commands {
+        script += &format!("echo \"{MARK} begin {label}\"\n{command} 2>&1\necho \"{MARK} end $? {label}\"\n");
+    }
+    script + "$b poweroff -f\n"
+}
+
+/// Builds test files of the package `e2e` and returns name and path of each.
+pub(crate) fn test_binaries(names: &[&str]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let step = step::Step::begin("building the programs for the guest");
+    let output = Command::new(cargo())
+        .current_dir(root())
+        .args(["test", "--release", "-p", "e2e", "--no-run", "--message-format", "json", "--quiet"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the tests do not build");
+    let found: Vec<(String, PathBuf)> = output
+        .stdout
+        .split(|b| *b == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?;
+            let path = message["executable"].as_str()?;
+            (names.contains(&name) && message["target"]["kind"][0] == "test").then(|| (name.to_owned(), path.into()))
+        })
+        .collect();
+    ensure!(found.len() == names.len(), "cargo built {} of {} test files", found.len(), names.len());
+    step.done();
+    Ok(found)
+}
