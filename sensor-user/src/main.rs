@@ -149,7 +149,8 @@ fn listen(text: &str) -> Result<Listen, String> {
     if text == "off" {
         return Ok(Listen(None));
     }
-    let address = text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
+    let address =
+        text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
     Ok(Listen(Some(address)))
 }
 
@@ -254,11 +255,7 @@ fn config(run: Run) -> anyhow::Result<Config> {
         tier: run.tier,
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
-        limits: Limits {
-            script_bytes: run.script_bytes,
-            total_bytes: run.total_bytes,
-            ..Limits::default()
-        },
+        limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
         operating_point: run.scoring.operating_point,
         threshold: run.scoring.threshold,
         record: run.record,

@@ -126,7 +126,13 @@ impl Node {
         let ready = dir.path().join("ready");
         let log = fs::File::create(dir.path().join("sensor.log"))?;
         let child = Command::new(bin().join("sensor"))
-            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &format!("http://127.0.0.1:{port}")])
+            .args([
+                "run",
+                "--status-listen",
+                "127.0.0.1:0",
+                "--collector",
+                &format!("http://127.0.0.1:{port}"),
+            ])
             .arg("--ready-file")
             .arg(&ready)
             .arg("--record")
@@ -168,7 +174,11 @@ impl Node {
             if enough(&findings) {
                 return Ok(findings);
             }
-            ensure!(start.elapsed() < patience(), "not the findings waited for: {findings:#?}\n{}", self.log());
+            ensure!(
+                start.elapsed() < patience(),
+                "not the findings waited for: {findings:#?}\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -104,7 +104,11 @@ impl Terminal {
         // busybox asks the terminal for its width behind the prompt.
         while !shown.windows(PROMPT.len()).any(|w| w == PROMPT.as_bytes()) {
             let mut fds = [PollFd::new(self.side.as_fd(), PollFlags::POLLIN)];
-            let n = if poll(&mut fds, PollTimeout::from(PATIENCE))? > 0 { self.side.read(&mut buffer).unwrap_or(0) } else { 0 };
+            let n = if poll(&mut fds, PollTimeout::from(PATIENCE))? > 0 {
+                self.side.read(&mut buffer).unwrap_or(0)
+            } else {
+                0
+            };
             if n == 0 {
                 bail!("no prompt but {:?}", String::from_utf8_lossy(&shown));
             }

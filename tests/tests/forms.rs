@@ -82,8 +82,12 @@ fn streams_of_every_kind() {
         expected.push((text, "stdin"));
 
         let text = format!("# {name} through wrappers\n/bin/true\n");
-        shell::pipe("/usr/bin/env", &["-i", "/usr/bin/nice", "/usr/bin/setsid", "-w", program], text.as_bytes())
-            .unwrap();
+        shell::pipe(
+            "/usr/bin/env",
+            &["-i", "/usr/bin/nice", "/usr/bin/setsid", "-w", program],
+            text.as_bytes(),
+        )
+        .unwrap();
         expected.push((text, "stdin"));
     }
 
@@ -114,7 +118,8 @@ fn streams_of_every_kind() {
     expected.push((": a process substitution\n".to_owned(), "file"));
 
     // Several shells at once, the inner ones in pipes of the outer.
-    shell::run("/bin/bash", &["-c", "echo ': one of two' | bash & echo ': two of two' | dash & wait"]).unwrap();
+    shell::run("/bin/bash", &["-c", "echo ': one of two' | bash & echo ': two of two' | dash & wait"])
+        .unwrap();
     expected.push((": one of two\n".to_owned(), "stdin"));
     expected.push((": two of two\n".to_owned(), "stdin"));
 
@@ -139,7 +144,8 @@ fn what_was_read_counts_not_what_the_file_says_later() {
 
     // bash goes back to where it stands before it runs a program, so it reads on in what the program wrote.
     let first = "# rewritten\ncat \"$0.other\" > \"$0\"\n";
-    let (before, after) = (": as it was before the change\n", ": as it is after the change, and longer\n: end\n");
+    let (before, after) =
+        (": as it was before the change\n", ": as it is after the change, and longer\n: end\n");
     let file = node.file("rewritten", format!("{first}{before}").as_bytes()).unwrap();
     node.file("rewritten.other", format!("{first}{after}").as_bytes()).unwrap();
     shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
@@ -217,7 +223,10 @@ fn content_of_every_kind() {
     let binary: Vec<u8> = (0..60_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let archive = [&b"# self-extracting\nhead -c 1 \"$0\" >/dev/null\nexit 0\n"[..], &binary].concat();
     run("archive", "/bin/bash", &[], &archive);
-    let huge = format!("# ten MiB\n{}: end\n", "# a line of a very long script, of comments alone\n".repeat(210_000));
+    let huge = format!(
+        "# ten MiB\n{}: end\n",
+        "# a line of a very long script, of comments alone\n".repeat(210_000)
+    );
     run("huge", "/bin/bash", &[], huge.as_bytes());
 
     let outcome = node.finish().unwrap();
@@ -253,11 +262,9 @@ fn shells_by_every_name() {
             expected.push((text, pid, dir.join(name)));
         }
     };
-    for (original, name) in [
-        ("/bin/bash", "not-a-shell-at-all"),
-        ("/bin/dash", "python3"),
-        ("/bin/bash-static", "nginx"),
-    ] {
+    for (original, name) in
+        [("/bin/bash", "not-a-shell-at-all"), ("/bin/dash", "python3"), ("/bin/bash-static", "nginx")]
+    {
         fs::copy(original, node.path(name)).unwrap();
         run(name, &[]);
     }

@@ -30,15 +30,31 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
             if kind == KIND_EXEC {
                 body.resize(size_of::<Exec>(), 0);
             }
-            let header = Header { kind, flags: flags & 15, tgid, time_ns, exec_ns, cgroup: 0, lost, len: body.len() as u32 / 2 };
+            let header = Header {
+                kind,
+                flags: flags & 15,
+                tgid,
+                time_ns,
+                exec_ns,
+                cgroup: 0,
+                lost,
+                len: body.len() as u32 / 2,
+            };
             [bytemuck::bytes_of(&header), &body].concat()
         },
     )
 }
 
 fn executable(tgid: u32) -> Arc<Executable> {
-    let kind = [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)][tgid as usize % 4];
-    Arc::new(Executable { kind, size: 1, sha256: None, functions: Functions::default(), probed: tgid % 2 == 1 })
+    let kind =
+        [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)][tgid as usize % 4];
+    Arc::new(Executable {
+        kind,
+        size: 1,
+        sha256: None,
+        functions: Functions::default(),
+        probed: tgid % 2 == 1,
+    })
 }
 
 #[test]
@@ -76,6 +92,10 @@ fn a_million_records_neither_panic_nor_pile_up() {
         })
         .unwrap();
     assembler.borrow_mut().end(&mut { count });
-    assert_eq!(assembler.borrow().kept_bytes(), 0, "bytes are still accounted for after the last shell's end");
+    assert_eq!(
+        assembler.borrow().kept_bytes(),
+        0,
+        "bytes are still accounted for after the last shell's end"
+    );
     assert!(*handed.borrow() > 10_000, "only {} captures: the records do not get far", handed.borrow());
 }

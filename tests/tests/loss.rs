@@ -25,7 +25,7 @@ fn storm(scripts: usize) -> usize {
     let mut children = Vec::new();
     for who in 0..RUNNERS {
         // SAFETY: the child only runs programs and ends; it shares nothing that another thread may hold.
-        match unsafe { nix::unistd::fork() }.unwrap() {
+        match unsafe { nix::unistd::fork() }.expect("a fork") {
             nix::unistd::ForkResult::Child => {
                 let done = runner(who) == scripts / RUNNERS;
                 std::process::exit(i32::from(!done));
@@ -70,14 +70,17 @@ fn a_storm_that_is_read_loses_nothing() {
     let run = storm(scaled(8000)) as u64;
     let outcome = node.finish().unwrap();
     assert_eq!(storm_captures(&outcome), run, "{}", outcome.log);
-    for counter in ["kernel_ring_full", "kernel_lost_execs", "shells_lost", "unscored", "lost_events", "orphans"] {
+    for counter in
+        ["kernel_ring_full", "kernel_lost_execs", "shells_lost", "unscored", "lost_events", "orphans"]
+    {
         assert_eq!(outcome.total(counter), 0, "{counter}");
     }
 }
 
 fn waiting_shell(script: &Path) -> Child {
     // `wait` on a child that reads a terminal-less standard input which stays open.
-    let mut child = quiet("/bin/dash").arg(script).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        quiet("/bin/dash").arg(script).stdin(std::process::Stdio::piped()).spawn().expect("a shell");
     let _ = child.stdin.as_mut();
     child
 }

@@ -23,7 +23,8 @@ fn a_decoded_payload_is_a_finding_of_its_own() {
     let outer = format!("x={backwards}\neval \"$(echo $x | rev | base64 -d)\"\n");
     let file = node.file("outer.sh", outer.as_bytes()).unwrap();
     let pid = shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
-    let of = |f: &serde_json::Value| f["processes"][0]["script"]["sha256"] == sha256(ATTACK.as_bytes()).as_str();
+    let of =
+        |f: &serde_json::Value| f["processes"][0]["script"]["sha256"] == sha256(ATTACK.as_bytes()).as_str();
     let findings = node.wait_for(|f| f.iter().any(of)).unwrap();
     let finding = findings.iter().find(|f| of(f)).unwrap().clone();
     assert_eq!(finding["processes"][0]["script"]["contents"], ATTACK);
@@ -84,16 +85,20 @@ fn every_kind_of_evaluated_string_is_seen_once() {
     }
     outcome.captured_once(b"f; # child", "command");
     // What stands in the script already is not taken for another.
-    assert!(!outcome.captures.iter().any(|c| c["content"].as_str().is_some_and(|t| t.starts_with("echo substituted"))));
+    assert!(
+        !outcome
+            .captures
+            .iter()
+            .any(|c| c["content"].as_str().is_some_and(|t| t.starts_with("echo substituted")))
+    );
     assert_eq!(outcome.total("lost_events"), 0);
 }
 
 #[test]
 fn long_strings_are_whole_up_to_the_limit() {
     let node = Node::start(&[]).unwrap();
-    let text = format!(
-        "a=$(head -c 300000 /dev/zero | tr '\\0' x)\neval \": $a\"\nb=$(head -c 1500000 /dev/zero | tr '\\0' y)\neval \": $b\"\n"
-    );
+    let text = "a=$(head -c 300000 /dev/zero | tr '\\0' x)\neval \": $a\"\n\
+                b=$(head -c 1500000 /dev/zero | tr '\\0' y)\neval \": $b\"\n";
     let file = node.file("long", text.as_bytes()).unwrap();
     shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
     let outcome = node.finish().unwrap();
@@ -125,7 +130,10 @@ fn a_name_does_not_hide_a_script() {
     let node = Node::start(&[]).unwrap();
     let fifo = node.path("command substitution");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let text = format!("cd {}\necho 'echo hidden by a name' > command\\ substitution &\n. 'command substitution'\n", node.dir.path().display());
+    let text = format!(
+        "cd {}\necho 'echo hidden by a name' > command\\ substitution &\n. 'command substitution'\n",
+        node.dir.path().display()
+    );
     let file = node.file("main", text.as_bytes()).unwrap();
     shell::run("/bin/bash", &[file.to_str().unwrap()]).unwrap();
     let outcome = node.finish().unwrap();

@@ -26,7 +26,10 @@ fn lines_entered_at_bash_are_a_script() {
         assert_eq!(typed[0]["content"], "echo one\nfor i in 1 2; do :; done\nexit\n");
         assert_eq!(typed[0]["flags"]["keystrokes"], false);
         let of = |origin: &str, text: &str| {
-            outcome.of_process(pid).filter(|c| c["origin"] == origin && c["content"].as_str().unwrap().contains(text)).count()
+            outcome
+                .of_process(pid)
+                .filter(|c| c["origin"] == origin && c["content"].as_str().unwrap().contains(text))
+                .count()
         };
         assert_eq!(of("sourced", "# start-up file"), 1, "{}", outcome.listing());
         assert_eq!(of("eval", "echo prompting"), 1, "{}", outcome.listing());

@@ -35,7 +35,13 @@ pub(crate) fn run(only: Option<&str>, seconds: u32) -> anyhow::Result<()> {
             .arg(target().join("fuzz"))
             .arg(name)
             .arg(&corpus)
-            .args(["--", &format!("-max_total_time={seconds}"), "-max_len=65536", "-timeout=10", "-print_final_stats=1"])
+            .args([
+                "--",
+                &format!("-max_total_time={seconds}"),
+                "-max_len=65536",
+                "-timeout=10",
+                "-print_final_stats=1",
+            ])
             .env("RUSTC_BOOTSTRAP", "1");
         step::show(&format!("fuzzing {name} for {seconds} s"), &mut fuzz)?;
     }

@@ -110,9 +110,7 @@ fn main() -> ExitCode {
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Train(train) => models::train(&train),
-        Chore::Fuzz { target, seconds } => {
-            fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS)
-        }
+        Chore::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS),
         Chore::Bench { what, kernel, tier } => bench::run(&what, kernel.as_deref(), tier.as_deref()),
     };
     match done {

@@ -45,9 +45,20 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     for series in &plan.kernels {
         let start = Instant::now();
         let ran = guest.run(*series)?;
-        eprintln!("==> kernel {}: {} test files in {:.0} s", series.name, ran.len(), start.elapsed().as_secs_f64());
-        ensure!(ran.len() == commands.len(), "the guest with kernel {} ended before its tests did", series.name);
-        failed.extend(ran.into_iter().filter(|r| r.code != 0).map(|r| format!("{} on {}", r.label, series.name)));
+        eprintln!(
+            "==> kernel {}: {} test files in {:.0} s",
+            series.name,
+            ran.len(),
+            start.elapsed().as_secs_f64()
+        );
+        ensure!(
+            ran.len() == commands.len(),
+            "the guest with kernel {} ended before its tests did",
+            series.name
+        );
+        failed.extend(
+            ran.into_iter().filter(|r| r.code != 0).map(|r| format!("{} on {}", r.label, series.name)),
+        );
     }
     if !failed.is_empty() {
         bail!("tests failed in a guest: {}", failed.join("; "));

@@ -1,7 +1,9 @@
 //! The return of `char *readline(const char *prompt)` of bash: a line as it was entered, after editing, completion
 //! and recall from the history, which keystrokes do not show.
 
-use aya_ebpf::{EbpfContext, helpers::bpf_get_current_pid_tgid, macros::uretprobe, programs::RetProbeContext};
+use aya_ebpf::{
+    EbpfContext, helpers::bpf_get_current_pid_tgid, macros::uretprobe, programs::RetProbeContext,
+};
 use sensor_ebpf::{
     event::{TEXT_TYPED, Text},
     limit::TEXT_BY_BYTES,

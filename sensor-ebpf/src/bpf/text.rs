@@ -59,9 +59,8 @@ fn measure(shell: &mut Shell, from: u64) -> bool {
     unsafe { measured.write_volatile(0) };
     for _ in 0..CHUNKS_PER_READ {
         let at = unsafe { measured.read_volatile() };
-        let n = unsafe {
-            bpf_probe_read_user_str(scratch.cast(), CHUNK_BYTES as u32, (from + at) as *const _)
-        };
+        let n =
+            unsafe { bpf_probe_read_user_str(scratch.cast(), CHUNK_BYTES as u32, (from + at) as *const _) };
         if n <= 0 {
             return false;
         }

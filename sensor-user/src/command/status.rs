@@ -29,7 +29,12 @@ pub fn run(address: SocketAddr, json: bool, out: &mut dyn Write) -> anyhow::Resu
     writeln!(out, "{:24} {}", "version", plain(&status.version))?;
     writeln!(out, "{:24} {}", "node", plain(&status.node))?;
     writeln!(out, "{:24} {}", "capture tier", plain(&status.tier))?;
-    writeln!(out, "{:24} {}", "healthy", if status.healthy { "yes" } else { "no: the capture thread hangs" })?;
+    writeln!(
+        out,
+        "{:24} {}",
+        "healthy",
+        if status.healthy { "yes" } else { "no: the capture thread hangs" }
+    )?;
     for (name, value) in &status.readings {
         writeln!(out, "{:24} {value}", plain(name))?;
     }

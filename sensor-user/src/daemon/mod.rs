@@ -95,9 +95,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 
     let capture = {
         let (running, telemetry) = (running.clone(), telemetry.clone());
-        thread::Builder::new()
-            .name("capture".to_owned())
-            .spawn(move || capture::run(reader, executables, config.limits, &captures, &running, &telemetry))?
+        thread::Builder::new().name("capture".to_owned()).spawn(move || {
+            capture::run(reader, executables, config.limits, &captures, &running, &telemetry);
+        })?
     };
     let scoring = {
         let (node, telemetry) = (config.node.clone(), telemetry.clone());
@@ -120,8 +120,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         let log = logger.map(|logger| tokio::spawn(forward_log(logger)));
         info!(%tier, node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {
-            std::fs::write(path, format!("{tier}\n"))
-                .with_context(|| format!("{}", path.display()))?;
+            std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
         }
         wait_for_signal().await?;
         info!("stopping");

@@ -1,5 +1,5 @@
 //! The sensor's state over HTTP, on loopback unless told otherwise: `/status` for `sensor status`, `/healthz` and
-//! `/readyz` for probes, `/metrics` in the OpenMetrics format. No script text passes here.
+//! `/readyz` for probes, `/metrics` in the `OpenMetrics` format. No script text passes here.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 

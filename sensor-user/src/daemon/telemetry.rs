@@ -151,8 +151,16 @@ impl Telemetry {
             ("orphans", "Events of processes whose execution was not seen", script.orphans),
             ("lost_events", "Events lost, by the processes' own accounts", script.lost_events),
             ("cut_bytes", "Script bytes beyond the limit of one script", script.cut_bytes),
-            ("memory_cut_bytes", "Script bytes beyond the limit of all scripts together", script.memory_cut_bytes),
-            ("shells_lost", "Shells of which no script was captured because events were lost", script.shells_lost),
+            (
+                "memory_cut_bytes",
+                "Script bytes beyond the limit of all scripts together",
+                script.memory_cut_bytes,
+            ),
+            (
+                "shells_lost",
+                "Shells of which no script was captured because events were lost",
+                script.shells_lost,
+            ),
             ("shells_silent", "Shells that had no script", script.shells_silent),
             ("evaluated_again", "Evaluated strings that were handed over before", script.evaluated_again),
             ("abandoned", "Processes forgotten because their end was not seen", script.abandoned),
@@ -161,10 +169,8 @@ impl Telemetry {
         ] {
             put(name, help, value, true);
         }
-        for ((name, help), value) in sensor_ebpf::counter::NAMES
-            .iter()
-            .zip(sensor_ebpf::counter::HELP)
-            .zip(self.kernel.read())
+        for ((name, help), value) in
+            sensor_ebpf::counter::NAMES.iter().zip(sensor_ebpf::counter::HELP).zip(self.kernel.read())
         {
             put(&format!("kernel_{name}"), help, value, true);
         }
@@ -183,8 +189,7 @@ impl Telemetry {
 
     /// Writes all counters to the log, in one line that tests and people can read.
     pub fn log(&self) {
-        let all: Vec<String> =
-            self.readings().iter().map(|r| format!("{}={}", r.name, r.value)).collect();
+        let all: Vec<String> = self.readings().iter().map(|r| format!("{}={}", r.name, r.value)).collect();
         info!("totals: {}", all.join(" "));
     }
 }

@@ -40,18 +40,21 @@ impl Uprobes {
     /// Loads the programs for probes. Where the kernel refuses them capture goes on without: evaluated strings are
     /// then not seen.
     pub(super) fn new(mut ebpf: Ebpf) -> Self {
-        let loaded = [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
-            Some((Ok(()), program)) => {
-                let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
-                debug!(name, instructions, "verified");
-                true
-            }
-            Some((Err(e), _)) => {
-                warn!("evaluated strings and typed lines will not be seen: the kernel refused {name}: {e}");
-                false
-            }
-            None => false,
-        });
+        let loaded =
+            [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
+                Some((Ok(()), program)) => {
+                    let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
+                    debug!(name, instructions, "verified");
+                    true
+                }
+                Some((Err(e), _)) => {
+                    warn!(
+                        "evaluated strings and typed lines will not be seen: the kernel refused {name}: {e}"
+                    );
+                    false
+                }
+                None => false,
+            });
         Self { ebpf, loaded, attached: LruCache::new(PROBED_MAX), last: 0 }
     }
 
@@ -85,7 +88,13 @@ impl Uprobes {
         number
     }
 
-    fn attach_one(&mut self, name: &str, path: &str, at: u64, number: u32) -> Result<UProbeLink, ProgramError> {
+    fn attach_one(
+        &mut self,
+        name: &str,
+        path: &str,
+        at: u64,
+        number: u32,
+    ) -> Result<UProbeLink, ProgramError> {
         let location = UProbeAttachLocation::AbsoluteOffset(at);
         let cookie = have_cookies().then_some(u64::from(number));
         let program = program(&mut self.ebpf, name).ok_or(ProgramError::NotLoaded)?;

@@ -261,9 +261,7 @@ impl Assembler {
             }
             // bash looks at what it is given and refuses binaries.
             Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
-            Some(Place::New(origin)) => {
-                self.begin_script(id, origin, &header, read, hand_over)
-            }
+            Some(Place::New(origin)) => self.begin_script(id, origin, &header, read, hand_over),
         };
         let Some(script) = self.images.get_mut(&id).and_then(|image| image.scripts.get_mut(index)) else {
             return;

@@ -194,8 +194,10 @@ impl Image {
             // A descriptor of its own may read a script's file as data, but the bytes are the same.
             return Some(Place::Existing(index));
         }
-        let main_known =
-            self.scripts.iter().any(|s| matches!(s.origin, Origin::File | Origin::Stdin | Origin::Interactive));
+        let main_known = self
+            .scripts
+            .iter()
+            .any(|s| matches!(s.origin, Origin::File | Origin::Stdin | Origin::Interactive));
         let regular = read.pos >= 0;
         let mode = match &self.invocation {
             Some(invocation) => invocation.mode,

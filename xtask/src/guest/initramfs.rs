@@ -14,8 +14,33 @@ use crate::step;
 
 /// What tests and samples call.
 const PROGRAMS: [&str; 27] = [
-    "bash", "dash", "bash-static", "busybox", "cat", "true", "false", "echo", "sleep", "head", "tr", "rev", "base64", "env",
-    "nice", "setsid", "unshare", "chroot", "rm", "mv", "mkdir", "mkfifo", "mount", "ls", "sed", "grep", "wc",
+    "bash",
+    "dash",
+    "bash-static",
+    "busybox",
+    "cat",
+    "true",
+    "false",
+    "echo",
+    "sleep",
+    "head",
+    "tr",
+    "rev",
+    "base64",
+    "env",
+    "nice",
+    "setsid",
+    "unshare",
+    "chroot",
+    "rm",
+    "mv",
+    "mkdir",
+    "mkfifo",
+    "mount",
+    "ls",
+    "sed",
+    "grep",
+    "wc",
 ];
 
 /// A directory tree that becomes an archive.
@@ -31,7 +56,9 @@ impl Tree {
         if root.exists() {
             fs::remove_dir_all(&root)?;
         }
-        for dir in ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "proc", "sys", "dev", "tmp", "run", "root", "etc"] {
+        for dir in
+            ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "proc", "sys", "dev", "tmp", "run", "root", "etc"]
+        {
             fs::create_dir_all(root.join(dir))?;
         }
         for name in ["bin", "lib", "lib64", "sbin"] {
@@ -72,7 +99,8 @@ impl Tree {
     pub(super) fn put_stripped(&mut self, from: &Path, to: &Path) -> anyhow::Result<()> {
         self.put(from, to)?;
         let target = self.inside(to)?;
-        step::output(Command::new("strip").arg("--strip-debug").arg(&target)).context("strip failed: binutils is missing")?;
+        step::output(Command::new("strip").arg("--strip-debug").arg(&target))
+            .context("strip failed: binutils is missing")?;
         Ok(())
     }
 
@@ -100,7 +128,11 @@ impl Tree {
         }
         let mut pack = Command::new("sh");
         pack.current_dir(&self.root)
-            .args(["-c", "find . -print0 | cpio --null -o -H newc --quiet | zstd -q -3 -T0 -f -o \"$1\"", "sh"])
+            .args([
+                "-c",
+                "find . -print0 | cpio --null -o -H newc --quiet | zstd -q -3 -T0 -f -o \"$1\"",
+                "sh",
+            ])
             .arg(to)
             .stdin(Stdio::null());
         let status = pack.status().context("sh cannot be started")?;

@@ -2,6 +2,7 @@
 //! installed.
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -36,8 +37,8 @@ pub(crate) fn image(series: Series) -> anyhow::Result<PathBuf> {
     let apt = Apt::new(series, &dir.join("apt"))?;
     step::run("reading the lists of Debian's kernels", apt.command("apt-get").args(["update", "-q"]))?;
     let pattern = format!(r"^linux-image-{}\.[0-9.+a-z-]*-?cloud-amd64$", series.name.replace('.', r"\."));
-    let names = step::output(apt.command("apt-cache").args(["search", "--names-only", &pattern]))
-        .unwrap_or_default();
+    let names =
+        step::output(apt.command("apt-cache").args(["search", "--names-only", &pattern])).unwrap_or_default();
     let newest = names
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -49,7 +50,13 @@ pub(crate) fn image(series: Series) -> anyhow::Result<PathBuf> {
         &format!("downloading {newest} (about 30 MB)"),
         apt.command("apt-get").args(["download", newest]).current_dir(scratch.path()),
     )?;
-    let package = scratch.path().read_dir()?.flatten().map(|e| e.path()).next().context("apt-get downloaded nothing")?;
+    let package = scratch
+        .path()
+        .read_dir()?
+        .flatten()
+        .map(|e| e.path())
+        .next()
+        .context("apt-get downloaded nothing")?;
     let unpacked = scratch.path().join("unpacked");
     step::run("unpacking it", Command::new("dpkg-deb").arg("-x").arg(&package).arg(&unpacked))?;
     let Some(image) = find(&unpacked.join("boot")) else { bail!("{newest} holds no kernel image") };
@@ -82,14 +89,15 @@ impl Apt {
         fs::create_dir_all(lists.join("partial"))?;
         fs::create_dir_all(archives.join("archives/partial"))?;
         let mirror = mirror();
-        let sources: String = series
-            .suites
-            .iter()
-            .map(|suite| {
-                let host = if suite.ends_with("-security") { format!("{mirror}-security") } else { mirror.clone() };
-                format!("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {host} {suite} main\n")
-            })
-            .collect();
+        let mut sources = String::new();
+        for suite in series.suites {
+            let host =
+                if suite.ends_with("-security") { format!("{mirror}-security") } else { mirror.clone() };
+            let _ = writeln!(
+                sources,
+                "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {host} {suite} main"
+            );
+        }
         let list = dir.join("sources.list");
         fs::write(&list, sources)?;
         Ok(Self {
@@ -135,6 +143,9 @@ mod tests {
     #[test]
     fn the_newest_is_by_number() {
         assert!(numbers("linux-image-6.1.0-100-cloud-amd64") > numbers("linux-image-6.1.0-56-cloud-amd64"));
-        assert!(numbers("linux-image-6.12.117+deb12-cloud-amd64") > numbers("linux-image-6.12.12+deb12-cloud-amd64"));
+        assert!(
+            numbers("linux-image-6.12.117+deb12-cloud-amd64")
+                > numbers("linux-image-6.12.12+deb12-cloud-amd64")
+        );
     }
 }

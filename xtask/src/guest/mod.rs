@@ -5,6 +5,7 @@ mod initramfs;
 mod kernel;
 
 use std::{
+    fmt::Write,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -29,7 +30,7 @@ pub(crate) use kernel::{ALL as KERNELS, Series};
 /// Where the guest keeps sensor, collector and their files.
 const INSTALLED: &str = "/usr/lib/scriptwatch";
 /// A guest that is silent for this long has hung.
-const SILENCE: Duration = Duration::from_secs(240);
+const SILENCE: Duration = Duration::from_mins(4);
 /// Begins the guest's own lines.
 const MARK: &str = "@@guest";
 
@@ -91,7 +92,10 @@ impl Guest {
                 Ok(line) => {
                     // The firmware leaves control sequences before the first of them.
                     let Some((_, rest)) = line.split_once(MARK) else {
-                        eprintln!("    {}", line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
+                        eprintln!(
+                            "    {}",
+                            line.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
+                        );
                         continue;
                     };
                     match rest.trim().split_once(' ') {
@@ -165,7 +169,8 @@ export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_SCA
 "
     );
     for (label, command) in commands {
-        script += &format!("echo \"{MARK} begin {label}\"\n{command} 2>&1\necho \"{MARK} end $? {label}\"\n");
+        let _ =
+            writeln!(script, "echo \"{MARK} begin {label}\"\n{command} 2>&1\necho \"{MARK} end $? {label}\"");
     }
     script + "$b poweroff -f\n"
 }
@@ -186,7 +191,8 @@ pub(crate) fn test_binaries(names: &[&str]) -> anyhow::Result<Vec<(String, PathB
         .filter_map(|message| {
             let name = message["target"]["name"].as_str()?;
             let path = message["executable"].as_str()?;
-            (names.contains(&name) && message["target"]["kind"][0] == "test").then(|| (name.to_owned(), path.into()))
+            (names.contains(&name) && message["target"]["kind"][0] == "test")
+                .then(|| (name.to_owned(), path.into()))
         })
         .collect();
     ensure!(found.len() == names.len(), "cargo built {} of {} test files", found.len(), names.len());

@@ -43,8 +43,7 @@ impl Assembler {
             self.strings.insert(header.tgid, string);
             return;
         }
-        self.counts.cut_bytes +=
-            u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
+        self.counts.cut_bytes += u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
         if text.what == TEXT_TYPED {
             self.typed(id, header, &string, hand_over);
         } else {
@@ -64,7 +63,9 @@ impl Assembler {
         let before = script.content.bytes().len();
         let repeated = script.entered > 0
             && header.time_ns.saturating_sub(script.last_ns) < TWICE_NS
-            && script.content.bytes()[..script.entered].strip_suffix(b"\n").is_some_and(|b| b.ends_with(bytes));
+            && script.content.bytes()[..script.entered]
+                .strip_suffix(b"\n")
+                .is_some_and(|b| b.ends_with(bytes));
         if repeated {
             return;
         }

@@ -33,7 +33,13 @@ impl Run {
     }
 
     fn send(&mut self, event: Event<'_>, kind: Option<ShellKind>) {
-        let executable = Arc::new(Executable { kind, size: 1, sha256: None, functions: Default::default(), probed: false });
+        let executable = Arc::new(Executable {
+            kind,
+            size: 1,
+            sha256: None,
+            functions: Default::default(),
+            probed: false,
+        });
         let (captures, finished) = (&mut self.captures, &mut self.finished);
         self.assembler.take(event, |_, _| executable, &mut |output| match output {
             Output::Capture(capture) => captures.push(*capture),
@@ -191,14 +197,20 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
         let exec_ns = EXEC_NS + turn * 1_000_000_000 / PER_SECOND;
         run.now = exec_ns;
         let header = |kind| Header { kind, tgid: pid, exec_ns, time_ns: exec_ns, ..Header::default() };
-        run.send(Event::Exec(header(KIND_EXEC), Box::new(bytemuck::Zeroable::zeroed())), Some(ShellKind::Posix));
+        run.send(
+            Event::Exec(header(KIND_EXEC), Box::new(bytemuck::Zeroable::zeroed())),
+            Some(ShellKind::Posix),
+        );
         let args = format!("sh\0-c\0: turn {turn}\0");
         let chunk = Chunk { offset: 0, total: args.len() as u32 };
         run.send(Event::Args(header(KIND_ARGS), chunk, args.as_bytes()), None);
         expected.push((pid, exec_ns));
         // The child of an earlier process of this number must not be taken for this one's.
         if turn % 3 == 0 {
-            run.send(Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, reserved: 0 }), None);
+            run.send(
+                Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, reserved: 0 }),
+                None,
+            );
         }
         // The end of one in ten is lost.
         if turn % 10 != 0 {
@@ -208,7 +220,11 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
         let late = Header { exec_ns: exec_ns - 1, ..header(KIND_READ) };
         let read = Read { ino: 3, fd: 255, count: 80, size: 9, ..Read::default() };
         run.send(Event::Read(late, read, b"not mine\n"), None);
-        assert!(run.assembler.shells() <= IDS as usize * 2, "{} shells at turn {turn}", run.assembler.shells());
+        assert!(
+            run.assembler.shells() <= IDS as usize * 2,
+            "{} shells at turn {turn}",
+            run.assembler.shells()
+        );
     }
     assert_eq!(run.captures.len(), expected.len());
     for (turn, (capture, (pid, exec_ns))) in run.captures.iter().zip(expected).enumerate() {

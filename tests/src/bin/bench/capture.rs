@@ -28,11 +28,36 @@ const WORKLOADS: [Workload; 8] = [
     Workload { name: "read(2) of 1 byte, no shell", unit: "ns", run: |b| b.calls("read"), shell: false },
     Workload { name: "getppid, no shell", unit: "ns", run: |b| b.calls("getppid"), shell: false },
     Workload { name: "bash -c :", unit: "µs", run: |b| b.shell("bash", &["-c", ":"], None), shell: true },
-    Workload { name: "bash -c, 20 evals", unit: "µs", run: |b| b.shell("bash", &["-c", EVALS], None), shell: true },
-    Workload { name: "bash, 100-line file", unit: "µs", run: |b| b.shell("bash", &[&b.file], None), shell: true },
-    Workload { name: "dash, 100-line file", unit: "µs", run: |b| b.shell("dash", &[&b.file], None), shell: true },
-    Workload { name: "bash, 10 KiB on a pipe", unit: "µs", run: |b| b.shell("bash", &[], Some(&b.piped)), shell: true },
-    Workload { name: "dash, 10 KiB on a pipe", unit: "µs", run: |b| b.shell("dash", &[], Some(&b.piped)), shell: true },
+    Workload {
+        name: "bash -c, 20 evals",
+        unit: "µs",
+        run: |b| b.shell("bash", &["-c", EVALS], None),
+        shell: true,
+    },
+    Workload {
+        name: "bash, 100-line file",
+        unit: "µs",
+        run: |b| b.shell("bash", &[&b.file], None),
+        shell: true,
+    },
+    Workload {
+        name: "dash, 100-line file",
+        unit: "µs",
+        run: |b| b.shell("dash", &[&b.file], None),
+        shell: true,
+    },
+    Workload {
+        name: "bash, 10 KiB on a pipe",
+        unit: "µs",
+        run: |b| b.shell("bash", &[], Some(&b.piped)),
+        shell: true,
+    },
+    Workload {
+        name: "dash, 10 KiB on a pipe",
+        unit: "µs",
+        run: |b| b.shell("dash", &[], Some(&b.piped)),
+        shell: true,
+    },
 ];
 
 const EVALS: &str = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do eval \": $i\"; done";
