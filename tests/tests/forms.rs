@@ -23,7 +23,7 @@ use e2e::{
 use serde_json::Value;
 
 fn executable(path: &Path) {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode set");
 }
 
 fn path_of(capture: &Value) -> Vec<u8> {
@@ -166,8 +166,8 @@ fn memfd(text: &str) -> fs::File {
         assert!(fd >= 0);
         fs::File::from_raw_fd(fd)
     };
-    file.write_all(text.as_bytes()).unwrap();
-    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(text.as_bytes()).expect("room in memory");
+    file.seek(SeekFrom::Start(0)).expect("a position");
     file
 }
 
@@ -181,7 +181,7 @@ fn scripts_that_lie_nowhere() {
     }
     let by_exec = "#!/bin/bash\n: memfd executed\n/bin/true\n";
     let executed = memfd(by_exec);
-    quiet(&format!("/proc/self/fd/{}", executed.as_raw_fd())).status().unwrap();
+    quiet(format!("/proc/self/fd/{}", executed.as_raw_fd())).status().unwrap();
 
     let shared = "#!/bin/sh\n: in shared memory\n";
     let path = tempfile::Builder::new().tempfile_in("/dev/shm").unwrap().into_temp_path();
