@@ -37,7 +37,7 @@ impl Run {
             kind,
             size: 1,
             sha256: None,
-            functions: Default::default(),
+            functions: crate::probe::functions::Functions::default(),
             probed: false,
         });
         let (captures, finished) = (&mut self.captures, &mut self.finished);
