@@ -160,6 +160,7 @@ $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 $b mount -t devtmpfs dev /dev
 $b mkdir -p /dev/pts /dev/shm
+$b ln -s /proc/self/fd /dev/fd
 $b mount -t devpts devpts /dev/pts
 $b mount -t tmpfs shm /dev/shm
 $b mount -t tmpfs tmp /tmp
