@@ -8,12 +8,13 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use globset::{Glob, GlobMatcher};
 use sensor::{
-    command::{features, replay, score, status},
+    command::{features, filter::Filter, replay, score, status},
     daemon::{self, Assets, Config},
     identity::Node,
     probe::Tier,
-    script::Limits,
+    script::{Limits, Origin},
     verdict::{Judge, OperatingPoint},
 };
 use sensor_ebpf::limit::SHELLS_MAX;
@@ -34,7 +35,7 @@ enum Command {
     /// Score scripts from JSON Lines files (`.zst` too); each object has at least `content`.
     Score(Files),
     /// Judge recorded captures again.
-    Replay(Files),
+    Replay(Box<Replay>),
     /// Ask a running sensor how it is; the exit code is 1 when it is not well.
     Status {
         /// Its --status-listen.
@@ -128,6 +129,63 @@ struct Files {
     paths: Vec<PathBuf>,
 }
 
+#[derive(Args)]
+struct Replay {
+    #[command(flatten)]
+    files: Files,
+    /// Show malicious scripts, with the lines marked that carried the verdict.
+    #[arg(long)]
+    explain: bool,
+    /// Write a self-contained page, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Another model, to see what it would have said.
+    #[arg(long, value_name = "MODEL")]
+    diff: Option<PathBuf>,
+    /// Only captures on which the two models disagree.
+    #[arg(long, requires = "diff")]
+    flipped: bool,
+    /// Only these verdicts.
+    #[arg(long, value_enum)]
+    verdict: Option<VerdictName>,
+    /// Only scripts that came so; may be given more than once.
+    #[arg(long, value_enum)]
+    origin: Vec<Origin>,
+    /// Only from this score on.
+    #[arg(long, value_parser = probability)]
+    min_score: Option<f32>,
+    /// Only malicious scripts that show this ATT&CK technique, such as T1105 or T1053.
+    #[arg(long)]
+    technique: Option<String>,
+    /// Only scripts whose hash begins with these hex digits.
+    #[arg(long, value_parser = hex_prefix)]
+    sha256: Option<String>,
+    /// Only scripts on disk whose path fits this glob.
+    #[arg(long, value_parser = glob)]
+    path: Option<GlobMatcher>,
+    /// Only scripts that hold this text.
+    #[arg(long)]
+    contains: Option<String>,
+    /// Threads that judge [default: one a core].
+    #[arg(long, value_parser = value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum VerdictName {
+    Malicious,
+    Benign,
+}
+
+fn hex_prefix(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if fits { Ok(text.to_ascii_lowercase()) } else { Err("1 to 64 hex digits are expected".to_owned()) }
+}
+
+fn glob(text: &str) -> Result<GlobMatcher, String> {
+    Ok(Glob::new(text).map_err(|e| e.to_string())?.compile_matcher())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
@@ -210,18 +268,10 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Score(files) => {
-            score::run(&mut judge(&files.scoring)?, &files.paths, files.format == Format::Json, &mut out)?
+            let judges = several(None, || judge(&files.scoring))?;
+            score::run(judges, &files.paths, files.format == Format::Json, &mut out)?
         }
-        Command::Replay(files) => {
-            let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
-            replay::run(
-                &mut judge(&files.scoring)?,
-                &node,
-                &files.paths,
-                files.format == Format::Json,
-                &mut out,
-            )?
-        }
+        Command::Replay(args) => replay(*args, &mut out)?,
         Command::Status { address, format } => {
             let healthy = status::run(address, format == Format::Json, &mut out)?;
             out.flush()?;
@@ -246,6 +296,41 @@ fn assets(scoring: &Scoring, bpf_object: Option<PathBuf>) -> Assets {
 
 fn judge(scoring: &Scoring) -> anyhow::Result<Judge> {
     daemon::load_judge(&assets(scoring, None), scoring.operating_point, scoring.threshold)
+}
+
+/// One for each thread.
+fn several<T>(jobs: Option<u16>, mut make: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    (0..jobs.map_or_else(cores, usize::from)).map(|_| make()).collect()
+}
+
+fn replay(args: Replay, out: &mut dyn Write) -> anyhow::Result<usize> {
+    let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
+    let scoring = &args.files.scoring;
+    let workers = several(args.jobs, || {
+        let other = args.diff.as_ref().map(|model| {
+            let assets = Assets { model: model.clone(), ..assets(scoring, None) };
+            daemon::load_judge(&assets, scoring.operating_point, scoring.threshold)
+        });
+        Ok(replay::Judges { judge: judge(scoring)?, other: other.transpose()? })
+    })?;
+    let filter = Filter {
+        malicious: args.verdict.map(|v| v == VerdictName::Malicious),
+        flipped: args.flipped,
+        origins: args.origin,
+        min_score: args.min_score,
+        technique: args.technique,
+        sha256: args.sha256,
+        path: args.path,
+        contains: args.contains,
+    };
+    let show = replay::Show {
+        json: args.files.format == Format::Json,
+        explain: args.explain,
+        html: args.html,
+        colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    replay::run(workers, &node, &args.files.paths, &filter, &show, out)
 }
 
 fn config(run: Run) -> anyhow::Result<Config> {

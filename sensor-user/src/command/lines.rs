@@ -22,27 +22,7 @@ pub struct BadLine {
 }
 
 /// A line longer than this is not read: a script of 1 MiB takes less, however it is escaped.
-const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// Calls `each` with every object of the files; tells bad lines on stderr, skips them and returns how many there
-/// were.
-pub fn good<T: DeserializeOwned>(
-    files: &[PathBuf],
-    mut each: impl FnMut(T) -> anyhow::Result<()>,
-) -> anyhow::Result<usize> {
-    let mut bad = 0;
-    for file in files {
-        read(file, |item| match item {
-            Ok(item) => each(item),
-            Err(e) => {
-                eprintln!("{e}");
-                bad += 1;
-                Ok(())
-            }
-        })?;
-    }
-    Ok(bad)
-}
+pub(super) const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Calls `each` with every object of a file, or with why a line is none. Ends at the first error of `each`.
 pub fn read<T: DeserializeOwned>(

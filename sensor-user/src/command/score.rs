@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lines;
+use super::pool;
 use crate::verdict::Judge;
 
 /// What a line must have.
@@ -17,8 +17,8 @@ struct Script {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
-    id: &'a serde_json::Value,
+struct Line {
+    id: serde_json::Value,
     sha256: String,
     score: f32,
     malicious: bool,
@@ -26,31 +26,32 @@ struct Line<'a> {
 }
 
 /// Scores every script of `files` onto `out`; returns how many lines were bad. Bad lines are told on stderr.
-pub fn run(judge: &mut Judge, files: &[PathBuf], json: bool, out: &mut dyn Write) -> anyhow::Result<usize> {
+pub fn run(judges: Vec<Judge>, files: &[PathBuf], json: bool, out: &mut dyn Write) -> anyhow::Result<usize> {
     if !json {
         writeln!(out, "{:>6}  {:9}  {:64}  ID", "SCORE", "VERDICT", "SHA256")?;
     }
-    lines::good(files, |script| print(judge, &script, json, out))
+    pool::over_lines(files, judges, score, |line| print(&line, json, out))
 }
 
-fn print(judge: &mut Judge, script: &Script, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn score(judge: &mut Judge, script: Script) -> anyhow::Result<Line> {
     let verdict = judge.judge(&script.content)?;
     let sha256 = verdict.hash.to_string();
-    let by_hash = serde_json::Value::String(sha256.clone());
-    let id = script.id.as_ref().unwrap_or(&by_hash);
+    Ok(Line {
+        id: script.id.unwrap_or_else(|| sha256.clone().into()),
+        sha256,
+        score: verdict.score,
+        malicious: verdict.malicious,
+        techniques: verdict.technique_ids(),
+    })
+}
+
+fn print(line: &Line, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     if json {
-        let line = Line {
-            id,
-            sha256,
-            score: verdict.score,
-            malicious: verdict.malicious,
-            techniques: verdict.technique_ids(),
-        };
-        serde_json::to_writer(&mut *out, &line)?;
+        serde_json::to_writer(&mut *out, line)?;
         writeln!(out)?;
     } else {
-        let name = if verdict.malicious { "malicious" } else { "benign" };
-        writeln!(out, "{:6.4}  {name:9}  {sha256}  {id}", verdict.score)?;
+        let name = if line.malicious { "malicious" } else { "benign" };
+        writeln!(out, "{:6.4}  {name:9}  {}  {}", line.score, line.sha256, line.id)?;
     }
     Ok(())
 }

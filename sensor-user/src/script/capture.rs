@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::probe::classify::ShellKind;
 
 /// How a script came to its shell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A script file, by `#!` or as an argument.

@@ -1,8 +1,12 @@
 //! The ONNX model: a window's features in, probabilities out.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use ort::{
+    environment::Environment,
     memory::Allocator,
     session::{Session, builder::GraphOptimizationLevel},
     value::{Tensor, TensorElementType, ValueType},
@@ -74,6 +78,19 @@ pub enum ModelError {
     Run(String),
 }
 
+/// ONNX Runtime allows one environment a process; every session shares it.
+fn environment(library: &Path) -> Result<Environment, ModelError> {
+    static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = &*loaded {
+        return Ok(environment.clone());
+    }
+    let failed = |e: &dyn std::fmt::Display| ModelError::Runtime(library.to_owned(), e.to_string());
+    let builder = ort::init_from(library).map_err(|e| failed(&e))?;
+    let environment = builder.with_name("scriptwatch").build().map_err(|e| failed(&e))?;
+    Ok(loaded.insert(environment).clone())
+}
+
 /// A loaded model. Not shared between threads: each scoring thread has its own session.
 pub struct Model {
     session: Session,
@@ -81,16 +98,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads ONNX Runtime from `library` (once a process) and the model from `path`, and checks its signature.
+    /// Loads ONNX Runtime from `library` (the first time in a process) and the model from `path`, and checks its signature.
     pub fn load(library: &Path, path: &Path) -> Result<Self, ModelError> {
         if !library.exists() {
             return Err(ModelError::Runtime(library.to_owned(), "no such file".to_owned()));
         }
-        let environment = ort::init_from(library)
-            .map_err(|e| ModelError::Runtime(library.to_owned(), e.to_string()))?
-            .with_name("scriptwatch")
-            .build()
-            .map_err(|e| ModelError::Runtime(library.to_owned(), e.to_string()))?;
+        let environment = environment(library)?;
         let failed = |e: &dyn std::fmt::Display| ModelError::Load(path.to_owned(), e.to_string());
         let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
         let session = Session::builder(&environment)
