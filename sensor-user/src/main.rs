@@ -10,7 +10,12 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use globset::{Glob, GlobMatcher};
 use sensor::{
-    command::{features, filter::Filter, replay, score, status},
+    command::{
+        eval::{self, Contestant},
+        features,
+        filter::Filter,
+        replay, score, status,
+    },
     daemon::{self, Assets, Config},
     identity::Node,
     probe::Tier,
@@ -44,6 +49,14 @@ enum Command {
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
+    },
+    /// Measure a model on labelled scripts (`content`, `label`), and what another would have said.
+    Eval {
+        #[command(flatten)]
+        files: Files,
+        /// Another model, to be compared with.
+        #[arg(long, value_name = "MODEL")]
+        against: Option<PathBuf>,
     },
     /// Write the features of scripts, for training.
     Features {
@@ -276,6 +289,17 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
             let healthy = status::run(address, format == Format::Json, &mut out)?;
             out.flush()?;
             return Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Eval { files, against } => {
+            let contestant = |path: PathBuf| -> anyhow::Result<Contestant> {
+                let scoring = &files.scoring;
+                let assets = Assets { model: path.clone(), ..assets(scoring, None) };
+                let load = || daemon::load_judge(&assets, scoring.operating_point, scoring.threshold);
+                Ok(Contestant { path, judges: several(None, load)? })
+            };
+            let model = contestant(assets(&files.scoring, None).model)?;
+            let against = against.map(contestant).transpose()?;
+            eval::run(model, against, &files.paths, files.format == Format::Json, &mut out)?
         }
         Command::Features { files } => {
             features::run(&files, &mut out)?;

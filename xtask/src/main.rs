@@ -71,6 +71,13 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure a model on labelled scripts: arguments as for `sensor eval`.
+    #[command(disable_help_flag = true)]
+    Eval {
+        /// Arguments for `sensor eval`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Train the model from a directory of JSON Lines files.
     Train(models::Train),
     /// Fuzz what takes hostile bytes: event decoder, reassembler, features.
@@ -109,6 +116,7 @@ fn main() -> ExitCode {
         }
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),
+        Chore::Eval { args } => models::sensor("eval", &args),
         Chore::Train(train) => models::train(&train),
         Chore::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS),
         Chore::Bench { what, kernel, tier } => bench::run(&what, kernel.as_deref(), tier.as_deref()),

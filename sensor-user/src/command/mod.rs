@@ -1,5 +1,6 @@
 //! The subcommands that are not the daemon: each reads files and prints.
 
+pub mod eval;
 pub mod features;
 pub mod filter;
 pub mod lines;

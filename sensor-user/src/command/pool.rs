@@ -20,6 +20,9 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Batches that wait for a worker, and results that wait to be taken.
 const WAITING: usize = 2;
 
+/// What became of a line: the worker's result, a bad line, or a failure that ends everything.
+type Outcome<R> = anyhow::Result<Result<R, BadLine>>;
+
 struct Line {
     file: usize,
     number: usize,
@@ -44,7 +47,7 @@ where
     let mut bad = 0;
     thread::scope(|scope| {
         let mut inputs: Vec<Sender<Vec<Line>>> = Vec::new();
-        let mut outputs: Vec<Receiver<Vec<anyhow::Result<Result<R, BadLine>>>>> = Vec::new();
+        let mut outputs: Vec<Receiver<Vec<Outcome<R>>>> = Vec::new();
         for mut worker in workers {
             let (input, batches) = bounded::<Vec<Line>>(WAITING);
             let (results, output) = bounded(WAITING);
@@ -53,7 +56,8 @@ where
             let work = &work;
             scope.spawn(move || {
                 for batch in batches {
-                    let done = batch.into_iter().map(|line| one(files, line, |item| work(&mut worker, item)));
+                    let done =
+                        batch.into_iter().map(|line| one(files, &line, |item| work(&mut worker, item)));
                     if results.send(done.collect()).is_err() {
                         break;
                     }
@@ -81,9 +85,9 @@ where
 
 fn one<T: DeserializeOwned, R>(
     files: &[PathBuf],
-    line: Line,
+    line: &Line,
     work: impl FnOnce(T) -> anyhow::Result<R>,
-) -> anyhow::Result<Result<R, BadLine>> {
+) -> Outcome<R> {
     let bad = |why: String| BadLine { path: path_of(files, line.file), line: line.number, why };
     match &line.text {
         Ok(text) => match serde_json::from_slice(text) {
@@ -167,7 +171,7 @@ mod tests {
             writeln!(file, "{i}").unwrap();
         }
         let files = [file.path().to_owned()];
-        let work = |_: &mut (), item: u64| if item == 5000 { anyhow::bail!("no") } else { Ok(item) };
+        let work = |(): &mut (), item: u64| if item == 5000 { anyhow::bail!("no") } else { Ok(item) };
         let done = over_lines(&files, vec![(); 2], work, |_| Ok(()));
         assert_eq!(done.unwrap_err().to_string(), "no");
     }

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn marked_lines_are_shown_with_what_is_around_them() {
-        let text = (1..=200).map(|n| format!("line {n}\n")).collect::<String>();
+        let text = (1..=200).fold(String::new(), |text, n| text + &format!("line {n}\n"));
         let span = Span { start: 0, end: 0, first_line: 100, last_line: 101, weight: 0.9 };
         let lines = SourceText::new(text.as_bytes(), &[span]).lines();
         let numbers: Vec<usize> = lines.iter().map(|l| l.number).collect();
