@@ -189,14 +189,8 @@ impl Node {
         let address = log
             .split_once("status at http://")
             .and_then(|(_, rest)| rest.split('/').next())
-            .context("the sensor told no address of its status")?
-            .to_owned();
-        let output = Command::new(bin().join("sensor"))
-            .args(["status", "--format", "json", "--address", &address])
-            .output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let status: Value = serde_json::from_slice(&output.stdout)?;
-        status["readings"][name].as_u64().with_context(|| format!("no reading {name}"))
+            .context("the sensor told no address of its status")?;
+        reading(address, name)
     }
 
     /// The sensor's log so far.
@@ -225,6 +219,28 @@ pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// A counter of the sensor whose status is at this address.
+pub fn reading(address: &str, name: &str) -> anyhow::Result<u64> {
+    let output = Command::new(bin().join("sensor"))
+        .args(["status", "--format", "json", "--address", address])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: Value = serde_json::from_slice(&output.stdout)?;
+    status["readings"][name].as_u64().with_context(|| format!("no reading {name}"))
+}
+
+/// The child of a process that bears this name.
+pub fn child_of(parent: u32, name: &str) -> anyhow::Result<u32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .find(|pid: &u32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
+        })
+        .with_context(|| format!("{parent} has no child named {name}"))
 }
 
 /// SHA-256 as lower-case hex.

@@ -147,3 +147,47 @@ fn a_read_that_cannot_be_copied_is_counted() {
     // The process's own account says the same.
     assert!(outcome.total("lost_events") > 0, "{}", outcome.log);
 }
+
+#[test]
+fn a_sensor_whose_log_a_shell_reads_does_not_feed_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("log");
+    // A shell started before the sensor: not known to it, and reading all the time.
+    let command = format!(
+        "{} run --status-listen 127.0.0.1:0 --record {} 2>&1 | while read -r line; do echo \"$line\"; done > {}",
+        e2e::node::bin().join("sensor").display(),
+        dir.path().join("record.jsonl").display(),
+        log.display()
+    );
+    let mut shell = quiet("/bin/bash")
+        .args(["-c", &command])
+        .env("SCRIPTWATCH_LOG", "debug")
+        .env("NO_COLOR", "1")
+        .spawn()
+        .expect("a shell");
+    let text = || std::fs::read_to_string(&log).unwrap_or_default();
+    let start = Instant::now();
+    let address = loop {
+        if let Some((_, rest)) = text().split_once("status at http://") {
+            break rest.split('/').next().unwrap_or_default().to_owned();
+        }
+        assert!(start.elapsed().as_secs() < 200, "the sensor does not start: {}", text());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let reading = |name: &str| e2e::node::reading(&address, name).expect("a status");
+    // One more shell whose output nobody waits for, and then nothing: what is left is the sensor's own doing.
+    shell::run("/bin/bash", &["-c", ": something to log about"]).expect("a shell");
+    let before = reading("events");
+    let quiet_for = Instant::now();
+    while quiet_for.elapsed().as_secs() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let grown = reading("events") - before;
+    // Asking for the status runs no shell; a loop would make thousands.
+    assert!(grown < 200, "{grown} events with nothing going on");
+    let sensor: u32 = e2e::node::child_of(shell.id(), "sensor").expect("the sensor");
+    // SAFETY: kill has no memory effects, and the process was started by this test.
+    unsafe { libc::kill(sensor as i32, libc::SIGTERM) };
+    assert!(shell.wait().expect("the shell").success());
+    assert!(text().contains("totals:"), "{}", text());
+}
