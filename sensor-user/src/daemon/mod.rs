@@ -108,6 +108,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stopped = runtime.block_on(async {
+        // Before anyone is told that the sensor is up: whoever ends it then must find it prepared.
+        let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
         let (stop, stopping) = watch::channel(false);
         let delivery = config.collector.map(|uri| {
             let sensor =
@@ -122,7 +125,10 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
         }
-        wait_for_signal().await?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
         info!("stopping");
         running.store(false, Ordering::Relaxed);
         // The capture thread ends, its channel closes, the scoring thread ends, and with it the outbox.
@@ -149,16 +155,6 @@ pub fn load_judge(assets: &Assets, point: OperatingPoint, threshold: Option<f32>
     let model = Model::load(&assets.onnxruntime, &assets.model)?;
     let threshold = threshold.unwrap_or_else(|| model.threshold(point));
     Ok(Judge::new(model, Policy { threshold, technique_threshold: 0.5 }))
-}
-
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }
 
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
