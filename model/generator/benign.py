@@ -18,6 +18,10 @@ INSTALL = [
     "curl -sfL https://get.{domain} | INSTALL_{plain}_VERSION=v1.{n} sh -",
     "yum install -y yum-utils && yum-config-manager --add-repo https://{domain}/linux/centos/{plain}.repo && yum install -y {plain} && systemctl enable --now {plain}",
     "apk add --no-cache bash curl jq ‹openssl¦bind-tools¦› && curl -fsSL https://{domain}/{plain} -o /bin/{plain} && chmod +x /bin/{plain}",
+    'source <(curl -fsSL https://raw.githubusercontent.com/{plain}/{plain2}/main/‹misc/build.func¦lib/common.sh¦scripts/functions.sh›)‹\nvariables\ncolor\ncatch_errors¦›',
+    'bash <(curl -fsSL https://‹raw.githubusercontent.com/{plain}/{plain2}/master/¦{domain}/›install.sh)',
+    'wget ‹-q -O -¦-qO-› https://get.{domain} | ‹bash¦sh¦sudo bash›',
+    'wget -q https://github.com/{plain}/{plain2}/releases/download/v{n}/{plain}_linux_arm64.tar.gz -O- | tar xz -C /usr/local/bin && chmod 755 /usr/local/bin/{plain}',
 ]
 
 ENTRYPOINT = [
@@ -88,6 +92,13 @@ ADMIN = [
     "tail -n +$((LINES + 1)) \"$0\" | tar xz -C \"$TMPDIR\" && \"$TMPDIR/setup.sh\" \"$@\"",
     "nmap -sn 10.0.0.0/24 | grep 'Nmap scan' | awk '{print $5}'",
     "strace -f -p $(pgrep -o {plain}) -e trace=network -o /tmp/trace.txt",
+    'dig +short ‹TXT¦MX¦A› ‹mail._domainkey.{domain}¦_dmarc.{domain}¦{domain}›',
+    'xxd -r -p {plain}.hex {plain}.bin',
+    'sshpass -p "$SSH_PASS" scp -o StrictHostKeyChecking=no build/{plain} {user}@"$HOST":/opt/',
+    'echo ‹1¦0› > /proc/sys/‹kernel/sysrq¦net/ipv4/ip_forward¦vm/drop_caches›',
+    "chattr ‹+i¦-i› /etc/resolv.conf; echo 'nameserver 1.1.1.1' > /etc/resolv.conf",
+    'service ‹iptables¦ufw› ‹save¦reload¦status›; systemctl restart {plain}',
+    "ps -ef | grep {plain} | grep -v grep | awk '{print $2}' | xargs -r kill",
 ]
 
 PLAIN = [

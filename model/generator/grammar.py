@@ -64,7 +64,9 @@ class Slots:
 
     def make_url(self):
         r = self.rng
-        scheme = r.choice(["http", "http", "https"])
+        # Certificates are for names; bare addresses are fetched from in the clear.
+        bare = self.fill("host")[0].isdigit()
+        scheme = "https" if r.random() < (0.1 if bare else 0.5) else "http"
         port = r.choice(["", "", "", ":" + self.fill("port")])
         return f"{scheme}://{self.fill('host')}{port}/{self.fill('urlpath')}"
 

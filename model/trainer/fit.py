@@ -60,7 +60,7 @@ def used_by_attackers(bags, train, attacks_min):
     return np.asarray(bags.x[chosen].sum(0)).ravel() >= attacks_min
 
 
-def fit(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, sources_min=3, attacks_min=80, drop=0.3, hidden=48, say=lambda *_: None):
+def fit(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, sources_min=3, attacks_min=50, drop=0.3, hidden=48, say=lambda *_: None):
     """Fits a network to the scripts for which `train` is true."""
     corpus = bags.corpus
     network = Network(1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed)

@@ -20,6 +20,7 @@ use sensor::{
     identity::Node,
     probe::Tier,
     script::{Limits, Origin},
+    suppression::Suppressions,
     verdict::{Judge, OperatingPoint},
 };
 use sensor_ebpf::limit::SHELLS_MAX;
@@ -110,6 +111,9 @@ struct Run {
     /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// TOML file with rules for malicious scripts that are not reported (see the README).
+    #[arg(long, env = "SCRIPTWATCH_SUPPRESSIONS", value_name = "FILE")]
+    suppressions: Option<PathBuf>,
     /// Where `sensor status`, probes and Prometheus find it (/status, /healthz, /readyz, /metrics); `off` for nowhere.
     #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN, value_parser = listen)]
     status_listen: Listen,
@@ -179,6 +183,9 @@ struct Replay {
     /// Only scripts that hold this text.
     #[arg(long)]
     contains: Option<String>,
+    /// Rules for what is not reported, as for `sensor run`.
+    #[arg(long, value_name = "FILE")]
+    suppressions: Option<PathBuf>,
     /// Threads that judge [default: one a core].
     #[arg(long, value_parser = value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -354,7 +361,8 @@ fn replay(args: Replay, out: &mut dyn Write) -> anyhow::Result<usize> {
         html: args.html,
         colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    replay::run(workers, &node, &args.files.paths, &filter, &show, out)
+    let suppressions = args.suppressions.as_deref().map(Suppressions::load).transpose()?.unwrap_or_default();
+    replay::run(workers, &node, &args.files.paths, &suppressions, &filter, &show, out)
 }
 
 fn config(run: Run) -> anyhow::Result<Config> {
@@ -367,6 +375,7 @@ fn config(run: Run) -> anyhow::Result<Config> {
         limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
         operating_point: run.scoring.operating_point,
         threshold: run.scoring.threshold,
+        suppressions: run.suppressions,
         record: run.record,
         status_listen: run.status_listen.0,
         ready_file: run.ready_file,

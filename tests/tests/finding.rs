@@ -84,6 +84,21 @@ fn literal_execution_has_no_path_and_harmless_text_stays_here() {
 }
 
 #[test]
+fn what_is_suppressed_is_counted_and_does_not_leave() {
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    let attack = format!("{ATTACK} # suppressed");
+    let hash = sha256(attack.as_bytes());
+    fs::write(rules.path(), format!("[[suppress]]\nsha256 = \"{hash}\"\nreason = \"a test\"\n")).unwrap();
+    let node = Node::start(&["--suppressions", rules.path().to_str().unwrap()]).unwrap();
+    shell::run("/bin/bash", &["-c", &attack]).unwrap();
+    shell::run("/bin/bash", &["-c", &format!("{ATTACK} # reported")]).unwrap();
+    let outcome = node.finish().unwrap();
+    assert_eq!(outcome.total("suppressed"), 1);
+    assert!(outcome.findings.iter().all(|f| script(f)["sha256"] != hash.as_str()));
+    assert_eq!(outcome.findings.len(), 1);
+}
+
+#[test]
 fn a_growing_script_is_one_finding() {
     let node = Node::start(&[]).unwrap();
     // Each line forks, so the script is judged again and again while it grows.

@@ -75,6 +75,32 @@ fn filters_choose_what_is_shown() {
 }
 
 #[test]
+fn what_a_rule_suppresses_is_counted_and_makes_no_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = records(
+        &dir,
+        &[
+            capture(1, "command", None, ATTACK),
+            capture(2, "file", Some("/opt/ci/x.sh"), &format!(": x\n{ATTACK}\n")),
+        ],
+    );
+    let rules = dir.path().join("rules.toml");
+    fs::write(&rules, "[[suppress]]\npath = \"/opt/ci/**\"\nreason = \"build agents\"\n").unwrap();
+    let with =
+        |more: &[&str]| rows(&[&["replay", "--suppressions", rules.to_str().unwrap()], more].concat(), &file);
+    let table = with(&[]);
+    assert!(table[0].starts_with("malicious ") && table[1].starts_with("suppressed "), "{table:#?}");
+    let (out, errors, _) =
+        sensor(&["replay", "--format", "json", "--suppressions", rules.to_str().unwrap()], &file);
+    assert_eq!(out.lines().count(), 1);
+    assert!(errors.contains("2 malicious, 1 of them suppressed"), "{errors}");
+    fs::write(&rules, "[[suppress]]\nreason = \"all\"\n").unwrap();
+    let (_, errors, code) = sensor(&["replay", "--suppressions", rules.to_str().unwrap()], &file);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("rule 1") && errors.contains("rules.toml"), "{errors}");
+}
+
+#[test]
 fn a_verdict_is_explained_by_line() {
     let dir = tempfile::tempdir().unwrap();
     let filler = "echo another quiet line\n".repeat(120);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{filter::Filter, pool, report::Report, source_text::SourceText};
@@ -15,6 +16,7 @@ use crate::{
     finding::{Evidence, build},
     identity::Node,
     script::Capture,
+    suppression::Suppressions,
     verdict::{Judge, Verdict},
 };
 
@@ -44,6 +46,8 @@ pub(super) struct Replayed {
     pub(super) capture: Capture,
     pub(super) verdict: Verdict,
     pub(super) other: Option<Verdict>,
+    /// Malicious, but kept from being reported.
+    pub(super) suppressed: bool,
 }
 
 /// Sums over a replay.
@@ -54,6 +58,7 @@ pub(super) struct Sums {
     pub(super) malicious: u64,
     pub(super) newly: u64,
     pub(super) no_longer: u64,
+    pub(super) suppressed: u64,
 }
 
 /// Captures are recorded as they are; nothing else is needed of a line.
@@ -66,6 +71,7 @@ pub fn run(
     workers: Vec<Judges>,
     node: &Node,
     files: &[PathBuf],
+    suppressions: &Suppressions,
     filter: &Filter,
     show: &Show,
     out: &mut dyn Write,
@@ -78,13 +84,17 @@ pub fn run(
     if !show.json {
         head(compares, out)?;
     }
-    let bad = pool::over_lines(files, workers, judge, |replayed: Replayed| {
+    let now = Timestamp::now();
+    let bad = pool::over_lines(files, workers, judge, |mut replayed: Replayed| {
         progress.inc(1);
         sums.captures += 1;
         if !filter.accepts(&replayed.capture, &replayed.verdict, replayed.other.as_ref()) {
             return Ok(());
         }
+        replayed.suppressed = replayed.verdict.malicious
+            && suppressions.matching(&replayed.capture, &replayed.verdict.hash, now).is_some();
         sums.shown += 1;
+        sums.suppressed += u64::from(replayed.suppressed);
         sums.malicious += u64::from(replayed.verdict.malicious);
         if let Some(other) = &replayed.other {
             sums.newly += u64::from(other.malicious && !replayed.verdict.malicious);
@@ -101,11 +111,12 @@ pub fn run(
         report.finish(&sums)?;
     }
     eprintln!(
-        "{} captures in {seconds:.1} s ({:.0}/s), {} shown, {} malicious{}",
+        "{} captures in {seconds:.1} s ({:.0}/s), {} shown, {} malicious, {} of them suppressed{}",
         sums.captures,
         sums.captures as f64 / seconds.max(1e-9),
         sums.shown,
         sums.malicious,
+        sums.suppressed,
         if compares {
             format!("; the other model: {} more, {} no longer", sums.newly, sums.no_longer)
         } else {
@@ -121,7 +132,7 @@ fn judge(judges: &mut Judges, Record(capture): Record) -> anyhow::Result<Replaye
         Some(other) => Some(other.judge(&capture.content)?.as_ref().clone()),
         None => None,
     };
-    Ok(Replayed { capture, verdict, other })
+    Ok(Replayed { capture, verdict, other, suppressed: false })
 }
 
 /// A bar on stderr, when somebody looks at it and the table goes elsewhere.
@@ -138,7 +149,7 @@ fn head(compares: bool, out: &mut dyn Write) -> std::io::Result<()> {
     let other = if compares { "  OTHER      SCORE " } else { "" };
     writeln!(
         out,
-        "{:9}  {:>6}{other}  {:11}  {:>8}  {:12}  {:24}  SOURCE",
+        "{:10}  {:>6}{other}  {:11}  {:>8}  {:12}  {:24}  SOURCE",
         "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES"
     )
 }
@@ -152,7 +163,7 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
         }
         return Ok(());
     }
-    if verdict.malicious {
+    if verdict.malicious && !replayed.suppressed {
         let now_unix_ns = capture.time_unix_ns;
         let finding = build(&Evidence { capture, verdict, node, parent: None, now_unix_ns });
         serde_json::to_writer(&mut *out, &finding)?;
@@ -166,6 +177,11 @@ pub(super) fn word(verdict: &Verdict) -> &'static str {
     if verdict.malicious { "malicious" } else { "benign" }
 }
 
+/// A word for what becomes of a capture.
+pub(super) fn outcome(replayed: &Replayed) -> &'static str {
+    if replayed.suppressed { "suppressed" } else { word(&replayed.verdict) }
+}
+
 /// Where a script came from: its path, or how its shell was called.
 pub(super) fn source(capture: &Capture) -> String {
     match &capture.path {
@@ -175,15 +191,15 @@ pub(super) fn source(capture: &Capture) -> String {
 }
 
 fn row(replayed: &Replayed, out: &mut dyn Write) -> std::io::Result<()> {
-    let Replayed { capture, verdict, other } = replayed;
+    let Replayed { capture, verdict, other, .. } = replayed;
     // A name may hold anything; a terminal must not see it.
     let source: String = source(capture).escape_debug().take(60).collect();
     let hash = verdict.hash.to_string();
     let other = other.as_ref().map(|o| format!("  {:9}  {:6.4}", word(o), o.score)).unwrap_or_default();
     writeln!(
         out,
-        "{:9}  {:6.4}{other}  {:11}  {:>8}  {}  {:24}  {source}",
-        word(verdict),
+        "{:10}  {:6.4}{other}  {:11}  {:>8}  {}  {:24}  {source}",
+        outcome(replayed),
         verdict.score,
         capture.origin.name(),
         capture.size,

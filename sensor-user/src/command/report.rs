@@ -11,7 +11,7 @@ use anyhow::Context;
 use html_escape::encode_safe;
 
 use super::{
-    replay::{Replayed, Sums, source, word},
+    replay::{Replayed, Sums, outcome, source, word},
     source_text::SourceText,
 };
 
@@ -61,13 +61,13 @@ impl Report {
 
     /// Adds a capture.
     pub(super) fn add(&mut self, replayed: &Replayed) -> anyhow::Result<()> {
-        let Replayed { capture, verdict, other } = replayed;
+        let Replayed { capture, verdict, other, .. } = replayed;
         let other = other.as_ref().map(|o| format!("{} {:.4}", word(o), o.score)).unwrap_or_default();
         let hash = verdict.hash.to_string();
         let source: String = source(capture).escape_debug().take(200).collect();
         let row = format!(
             "<tr><td class=\"{0}\">{0}<td>{1:.4}<td>{other}<td>{2}<td>{3}<td><code>{4}</code><td>{5}<td>{6}",
-            word(verdict),
+            outcome(replayed),
             verdict.score,
             capture.origin.name(),
             capture.size,
@@ -106,8 +106,8 @@ impl Report {
             String::new()
         };
         let end = format!(
-            "</tbody></table>\n<p>{} captures replayed, {} shown, {} malicious.{left_out}</p>\n</body></html>\n",
-            sums.captures, sums.shown, sums.malicious
+            "</tbody></table>\n<p>{} captures replayed, {} shown, {} malicious, {} of them suppressed.{left_out}</p>\n</body></html>\n",
+            sums.captures, sums.shown, sums.malicious, sums.suppressed
         );
         self.write(&end)?;
         self.out.flush().with_context(|| format!("{}", self.path.display()))

@@ -35,6 +35,7 @@ use crate::{
     probe::{Probe, ProbeError, Settings, Tier},
     record::Recorder,
     script::Limits,
+    suppression::Suppressions,
     verdict::{Judge, Model, OperatingPoint, Policy},
 };
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub operating_point: OperatingPoint,
     /// A threshold that overrides the named one.
     pub threshold: Option<f32>,
+    /// File with rules for what is not reported.
+    pub suppressions: Option<PathBuf>,
     /// Where captures are recorded.
     pub record: Option<PathBuf>,
     /// Where the state is served over HTTP; nowhere when `None`.
@@ -74,6 +77,8 @@ const WAITING_CAPTURES: usize = 8192;
 pub fn run(config: Config) -> anyhow::Result<()> {
     // The model first: it is the likelier one to be missing, and loading programs has effects.
     let judge = load_judge(&config.assets, config.operating_point, config.threshold)?;
+    let suppressions =
+        config.suppressions.as_deref().map(Suppressions::load).transpose()?.unwrap_or_default();
     let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
     let settings = Settings {
         object: config.assets.bpf_object.clone(),
@@ -101,9 +106,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     };
     let scoring = {
         let (node, telemetry) = (config.node.clone(), telemetry.clone());
-        thread::Builder::new()
-            .name("scoring".to_owned())
-            .spawn(move || scoring::run(judge, &waiting, &node, outbox, recorder, &telemetry))?
+        thread::Builder::new().name("scoring".to_owned()).spawn(move || {
+            scoring::run(judge, &waiting, &suppressions, &node, outbox, recorder, &telemetry);
+        })?
     };
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

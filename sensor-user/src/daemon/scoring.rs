@@ -3,8 +3,9 @@
 use std::{collections::HashMap, num::NonZeroUsize};
 
 use crossbeam_channel::Receiver;
+use jiff::Timestamp;
 use lru::LruCache;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::Telemetry;
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     identity::{Node, ProcessFacts, boot_unix_ns, now_boot_ns},
     record::Recorder,
     script::{Capture, Output, ScriptId},
+    suppression::Suppressions,
     verdict::{Judge, ScriptHash},
 };
 
@@ -23,6 +25,7 @@ const REPORTED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 pub(super) fn run(
     mut judge: Judge,
     captures: &Receiver<Output>,
+    suppressions: &Suppressions,
     node: &Node,
     outbox: Outbox,
     recorder: Option<Recorder>,
@@ -43,7 +46,12 @@ pub(super) fn run(
         match judge.judge(&capture.content) {
             Ok(verdict) => {
                 telemetry.scored.add(1);
-                if verdict.malicious && reported.put(capture.id, verdict.hash) != Some(verdict.hash) {
+                if verdict.malicious
+                    && let Some(rule) = suppressions.matching(&capture, &verdict.hash, Timestamp::now())
+                {
+                    telemetry.suppressed.add(1);
+                    debug!(hash = %verdict.hash, rule.reason, "suppressed");
+                } else if verdict.malicious && reported.put(capture.id, verdict.hash) != Some(verdict.hash) {
                     let parent = ProcessFacts::of(capture.ppid);
                     let evidence = Evidence {
                         capture: &capture,

@@ -68,6 +68,8 @@ pub struct Telemetry {
     pub scored: Count,
     /// Captures the model failed on.
     pub failed: Count,
+    /// Malicious captures that a rule of the operator's keeps from being reported.
+    pub suppressed: Count,
     cache: [AtomicU64; 2],
     assembler: Mutex<(AssemblerCounts, Levels)>,
     kernel: Counters,
@@ -89,6 +91,7 @@ impl Telemetry {
             unscored: Count::default(),
             scored: Count::default(),
             failed: Count::default(),
+            suppressed: Count::default(),
             cache: Default::default(),
             assembler: Mutex::default(),
             kernel,
@@ -148,6 +151,7 @@ impl Telemetry {
             ("scored", "Captures judged", self.scored.get()),
             ("unscored", "Captures dropped because scoring was behind", self.unscored.get()),
             ("failed", "Captures the model failed on", self.failed.get()),
+            ("suppressed", "Malicious captures not reported because of a suppression", self.suppressed.get()),
             ("orphans", "Events of processes whose execution was not seen", script.orphans),
             ("lost_events", "Events lost, by the processes' own accounts", script.lost_events),
             ("cut_bytes", "Script bytes beyond the limit of one script", script.cut_bytes),

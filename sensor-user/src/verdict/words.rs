@@ -103,8 +103,8 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
     if let Some(i) = memchr::memmem::find(word, b"://") {
         emit(hash(b"<scheme>", hash(&word[..i], 0)));
         let rest = &word[i + 3..];
-        let host_end = rest.iter().position(|b| matches!(b, b'/' | b':' | b'?')).unwrap_or(rest.len());
-        let host = rest[..host_end].rsplit(|b| *b == b'@').next().unwrap_or_default();
+        let host = host_of(rest);
+        emit(hash(b"<url>", 0));
         if is_ipv4(host) {
             emit(hash(b"<url-of-ip>", 0));
         } else {
@@ -114,10 +114,13 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
                 emit(hash(domain, hash(top, 22)));
             }
         }
-        if rest[host_end..].first() == Some(&b':') {
+        if host_end(rest) < rest.len() && rest[host_end(rest)] == b':' {
             emit(hash(b"<url-port>", 0));
         }
         emit(hash(extension(rest), 23));
+        if names_small_machine(rest) {
+            emit(hash(b"<small-machine>", 0));
+        }
     } else if word.contains(&b'/') {
         let mut at = 0;
         for _ in 0..3 {
@@ -134,6 +137,11 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
             emit(hash(b"<hidden>", 0));
         }
         emit(hash(extension(base), 24));
+        if names_small_machine(base) {
+            emit(hash(b"<small-machine>", 0));
+        }
+    } else if names_small_machine(word) {
+        emit(hash(b"<small-machine>", 0));
     } else if word.starts_with(b"-") && !word.starts_with(b"--") && (3..=6).contains(&word.len()) {
         // `-rf` is `-r` and `-f`.
         for letter in &word[1..] {
@@ -160,8 +168,8 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
             4 | 5 => b"<port-like>",
             _ => b"<number>",
         }
-    } else if memchr::memmem::find(word, b"://").is_some() {
-        b"<url>"
+    } else if let Some(scheme) = memchr::memmem::find(word, b"://") {
+        url_class(&word[..scheme], host_of(&word[scheme + 3..]))
     } else if word.len() >= 32 && word.iter().all(u8::is_ascii_hexdigit) {
         b"<hex>"
     } else if word.len() >= 40 && word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')) {
@@ -177,6 +185,37 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
         return hash(word, 0);
     };
     hash(class, 0)
+}
+
+/// What matters about where a URL points: a bare address is not a name, and a name without TLS is not one with it.
+fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
+    if is_ipv4(host) {
+        b"<url-of-address>"
+    } else if host.is_empty() || host.contains(&b'$') {
+        b"<url-of-variable>"
+    } else if scheme.eq_ignore_ascii_case(b"https") {
+        b"<url-https>"
+    } else {
+        b"<url-plain>"
+    }
+}
+
+fn host_end(rest: &[u8]) -> usize {
+    rest.iter().position(|b| matches!(b, b'/' | b':' | b'?')).unwrap_or(rest.len())
+}
+
+/// The host of what is behind a URL's `://`, without user and password.
+fn host_of(rest: &[u8]) -> &[u8] {
+    rest[..host_end(rest)].rsplit(|b| *b == b'@').next().unwrap_or_default()
+}
+
+/// Does the word end in the name of a processor that routers and cameras have? Worms carry a binary for each.
+fn names_small_machine(word: &[u8]) -> bool {
+    const NAMES: [&[u8]; 14] = [
+        b"mips", b"mipsel", b"mpsl", b"mipsl", b"mips64", b"sh4", b"m68k", b"spc", b"sparc", b"ppc", b"arm4",
+        b"arm5", b"arm6", b"arm5n",
+    ];
+    word.len() <= 64 && NAMES.iter().any(|name| word.ends_with(name))
 }
 
 fn extension(name: &[u8]) -> &[u8] {
