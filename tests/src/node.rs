@@ -23,7 +23,7 @@ fn patience() -> Duration {
 /// When it does not.
 pub fn bin() -> PathBuf {
     std::env::var_os("SCRIPTWATCH_BIN").map_or_else(
-        || panic!("SCRIPTWATCH_BIN is not set: run these tests with `cargo xtask test`"),
+        || panic!("SCRIPTWATCH_BIN is not set: run this with `cargo xtask test` or `bench`"),
         PathBuf::from,
     )
 }

@@ -1,14 +1,26 @@
 //! Handing bytes of user memory to the ring buffer, in the smallest of four record sizes that holds them.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_user};
 use sensor_ebpf::{
     counter,
-    event::{FLAG_CUT, FLAG_MORE, Header, KIND_EXEC, Record},
+    event::{FLAG_CUT, FLAG_GATHERED, FLAG_MORE, Header, KIND_EXEC, KIND_PATH, KIND_TEXT, Record},
     limit::{CHUNK_BYTES, CHUNK_LARGE_BYTES, CHUNK_MEDIUM_BYTES, CHUNK_SMALL_BYTES},
     map::Shell,
 };
 
 use crate::maps::{EVENTS, count, header};
+
+/// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than the record does, so
+/// only records wake that a judgement may follow: the arguments, a block that was read, a fork, the end. The others
+/// are found by the reader's next look, 20 ms later at most.
+#[inline(always)]
+pub(crate) fn wakeup(header: &Header) -> u64 {
+    let waits = header.kind == KIND_EXEC
+        || header.kind == KIND_PATH
+        || header.kind == KIND_TEXT
+        || header.flags & (FLAG_MORE | FLAG_GATHERED) != 0;
+    if waits { u64::from(BPF_RB_NO_WAKEUP) } else { 0 }
+}
 
 /// Sends `total` bytes at the user address `from` as a train of at most `CHUNKS` records. `body` is given the
 /// offset of each record's payload. What is beyond is counted as cut, and the last record says so.
@@ -92,7 +104,7 @@ fn sized<B: Copy + 'static, const N: usize>(
             return;
         }
     }
-    entry.submit(0);
+    entry.submit(wakeup(&header));
 }
 
 /// A length of at most `max`, by a comparison that the verifier sees on the very register that is passed: the value
@@ -116,7 +128,7 @@ pub(crate) fn bare<B: Copy + 'static>(shell: &mut Shell, header: Header, body: B
         (&raw mut (*record).header).write(header);
         (&raw mut (*record).body).write(body);
     }
-    entry.submit(0);
+    entry.submit(wakeup(&header));
 }
 
 /// Accounts for an event that did not fit into the ring buffer.

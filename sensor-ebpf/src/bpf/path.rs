@@ -8,7 +8,7 @@ use sensor_ebpf::{
 };
 
 use crate::{
-    emit::lose,
+    emit::{lose, wakeup},
     kernel::{device, field, offset},
     maps::EVENTS,
 };
@@ -72,5 +72,5 @@ pub(crate) fn send(shell: &mut Shell, header: Header, purpose: u32, file: u64) {
         }
         dentry = parent;
     }
-    entry.submit(0);
+    entry.submit(wakeup(&header));
 }

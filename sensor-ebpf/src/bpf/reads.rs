@@ -13,6 +13,7 @@ use crate::{
     kernel::{device, field, file_of_fd, offset},
     maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
     path,
+    registers::Call,
 };
 
 const S_IFMT: u32 = 0o170_000;
@@ -26,7 +27,8 @@ const NO_POSITION: i64 = -1;
 
 /// A `read(2)` of a followed process that returned `ret` bytes.
 #[inline(always)]
-pub(crate) fn on_read(tgid: u32, fd: i32, buffer: u64, asked: u64, ret: i64) {
+pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
+    let Call { fd, buffer, count: asked, .. } = call;
     if ret < 0 || fd < 0 {
         return;
     }
@@ -181,7 +183,7 @@ fn hand_over(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) 
     const FIXED: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
     let bytes = emit::bounded(FIXED + u64::from(len), size_of::<Record<Read, LINE_BYTES>>() as u64);
     let record = unsafe { core::slice::from_raw_parts((&raw const *line).cast::<u8>(), bytes as usize) };
-    if EVENTS.output::<[u8]>(record, 0).is_ok() {
+    if EVENTS.output::<[u8]>(record, emit::wakeup(&header)).is_ok() {
     } else {
         emit::lose(shell, &header);
     }

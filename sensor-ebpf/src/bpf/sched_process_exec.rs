@@ -124,7 +124,7 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) 
         bpf_probe_read_kernel_str((&raw mut (*body).filename).cast(), bytes, filename as *const _);
         bpf_probe_read_kernel_str((&raw mut (*body).interp).cast(), bytes, interp as *const _);
     }
-    entry.submit(0);
+    entry.submit(emit::wakeup(&head));
 }
 
 /// Sends the argument vector from the new image's stack: what the program will really see, out of reach of

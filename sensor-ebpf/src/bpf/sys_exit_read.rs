@@ -21,17 +21,10 @@ pub fn sys_exit_read(ctx: TracePointContext) -> u32 {
         return 0;
     }
     let Ok(ret) = (unsafe { ctx.read_at::<i64>(RETURN_VALUE) }) else { return 0 };
-    let regs = registers::of_current_read();
-    if regs == 0 {
+    let Some(call) = registers::of_current_read() else {
         count(counter::NO_REGISTERS, 1);
         return 0;
-    }
-    on_read(
-        tgid,
-        registers::argument(regs, 0) as i32,
-        registers::argument(regs, 1),
-        registers::argument(regs, 2),
-        ret,
-    );
+    };
+    on_read(tgid, call, ret);
     0
 }

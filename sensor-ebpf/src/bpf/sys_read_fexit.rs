@@ -3,7 +3,7 @@
 
 use aya_ebpf::{EbpfContext, helpers::bpf_get_current_pid_tgid, macros::fexit, programs::FExitContext};
 
-use crate::{maps::is_followed, reads::on_read, registers::argument};
+use crate::{maps::is_followed, reads::on_read, registers};
 
 #[fexit]
 pub fn sys_read_fexit(ctx: FExitContext) -> u32 {
@@ -14,6 +14,6 @@ pub fn sys_read_fexit(ctx: FExitContext) -> u32 {
     // Arguments first, then the return value: one argument, the registers.
     let args = ctx.as_ptr() as *const u64;
     let (regs, ret) = unsafe { (*args, *args.add(1) as i64) };
-    on_read(tgid, argument(regs, 0) as i32, argument(regs, 1), argument(regs, 2), ret);
+    on_read(tgid, registers::of(regs), ret);
     0
 }

@@ -12,6 +12,8 @@ use crate::{
 
 /// Turns; each measures every workload under every watcher.
 const TURNS: usize = 5;
+/// Runs of a shell in a turn.
+const SAMPLES: usize = 60;
 /// Calls timed as one sample.
 const BATCH: u32 = 10_000;
 
@@ -83,7 +85,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         file: file.to_string_lossy().into_owned(),
         piped: ": a line that does nothing at all\n".repeat(300),
         prefix: Vec::new(),
-        samples: e2e::node::scaled(60).max(20),
+        samples: SAMPLES,
     };
     let kinds: Vec<WatcherKind> = WatcherKind::ALL.into_iter().filter(|k| k.is_available()).collect();
     for missing in WatcherKind::ALL.iter().filter(|k| !kinds.contains(k)) {
@@ -99,6 +101,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
                 t.clone_into(&mut tier);
             }
             bench.prefix = kind.prefix();
+            // A run under strace takes a second.
+            bench.samples = if *kind == WatcherKind::Strace { SAMPLES / 10 } else { SAMPLES };
             for (row, workload) in rows.iter_mut().zip(&WORKLOADS) {
                 if *kind != WatcherKind::Strace || workload.shell {
                     row.samples[column].extend((workload.run)(&bench)?);

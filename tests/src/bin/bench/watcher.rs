@@ -58,7 +58,7 @@ impl WatcherKind {
             Self::Nobody | Self::Sensor => true,
             Self::EmptyFexit => floor().is_ok(),
             Self::Bpftrace => on_path("bpftrace"),
-            Self::Strace => on_path("strace"),
+            Self::Strace => on_path("strace") && !is_emulated(),
         }
     }
 
@@ -66,6 +66,7 @@ impl WatcherKind {
     pub(crate) fn why_not(self) -> String {
         match self {
             Self::EmptyFexit => floor().err().map(|e| format!("{e:#}")).unwrap_or_default(),
+            Self::Strace if is_emulated() => "it would take hours in an emulated machine".to_owned(),
             _ => "it is not installed".to_owned(),
         }
     }
@@ -79,6 +80,11 @@ impl WatcherKind {
             _ => Vec::new(),
         }
     }
+}
+
+/// Everything is scaled down there.
+fn is_emulated() -> bool {
+    e2e::node::scaled(2) < 2
 }
 
 /// A watcher at work, until it is dropped.
