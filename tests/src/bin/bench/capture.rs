@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
-use e2e::shell::quiet;
+use e2e::{node::scaled, shell::quiet};
 
 use crate::{
     statistics::percentile,
@@ -85,7 +85,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         file: file.to_string_lossy().into_owned(),
         piped: ": a line that does nothing at all\n".repeat(300),
         prefix: Vec::new(),
-        samples: SAMPLES,
+        samples: 0,
     };
     let kinds: Vec<WatcherKind> = WatcherKind::ALL.into_iter().filter(|k| k.is_available()).collect();
     for missing in WatcherKind::ALL.iter().filter(|k| !kinds.contains(k)) {
@@ -102,7 +102,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             }
             bench.prefix = kind.prefix();
             // A run under strace takes a second.
-            bench.samples = if *kind == WatcherKind::Strace { SAMPLES / 10 } else { SAMPLES };
+            bench.samples = if *kind == WatcherKind::Strace { SAMPLES / 10 } else { scaled(SAMPLES).max(8) };
             for (row, workload) in rows.iter_mut().zip(&WORKLOADS) {
                 if *kind != WatcherKind::Strace || workload.shell {
                     row.samples[column].extend((workload.run)(&bench)?);
