@@ -70,6 +70,28 @@ pub(super) struct Script {
     pub(super) evaluated_by: Option<Vec<u8>>,
 }
 
+impl Script {
+    fn new(ordinal: u32, origin: Origin, source: Source, time_ns: u64) -> Self {
+        Self {
+            ordinal,
+            origin,
+            source,
+            path: None,
+            content: Content::default(),
+            first_ns: time_ns,
+            last_ns: time_ns,
+            handed_bytes: 0,
+            handed_ns: 0,
+            changed: false,
+            lossy: false,
+            keystrokes: false,
+            entered: 0,
+            candidate: false,
+            evaluated_by: None,
+        }
+    }
+}
+
 /// A shell from `execve` on, together with its subshells.
 #[derive(Debug)]
 pub(super) struct Image {

@@ -5,7 +5,10 @@ use sensor_ebpf::event::{
 };
 
 use super::*;
-use crate::{probe::classify::ShellKind, script::ScriptId};
+use crate::{
+    probe::classify::ShellKind,
+    script::{Capture, ScriptId},
+};
 
 const BASH: u32 = 100;
 const EXEC_NS: u64 = 5_000;
