@@ -50,7 +50,8 @@ Benign scripts flagged at `balanced`, by kind:
 {_table(f['balanced']['false_alarms_by_kind'])}
 
 **Limits.** Most public malicious scripts are honeypot droppers of one style, and the figures for other sources rest on few scripts. The model sees
-words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one. Text it cannot decode (encrypted, or
+words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one. A window is 96 words: one bad line among as many harmless
+words can be outweighed by them. Text it cannot decode (encrypted, or
 made from the environment) it cannot judge.
 
 **Retraining.** `cargo xtask train --corpus DIR` with JSON Lines files whose objects have `content`, `label` (malicious, dual_use, benign) and, for

@@ -5,7 +5,10 @@ use std::{hint::black_box, time::Instant};
 use e2e::node::bin;
 use sensor::{
     daemon::{Assets, load_judge},
-    verdict::{OperatingPoint, ScriptHash},
+    verdict::{
+        Model, OperatingPoint, ScriptHash,
+        features::{Extractor, FeatureSet},
+    },
 };
 
 use crate::statistics::show;
@@ -13,6 +16,7 @@ use crate::statistics::show;
 pub(crate) fn run() -> anyhow::Result<()> {
     let file = |name: &str| Some(bin().join(name));
     let assets = Assets::find(file("sensor-ebpf.o"), file("script.onnx"), file("libonnxruntime.so"));
+    let mut model = Model::load(&assets.onnxruntime, &assets.model)?;
     let mut judge = load_judge(&assets, OperatingPoint::Balanced, None)?;
     for (name, bytes, runs) in [("1 KiB", 1024, 20_000), ("4 KiB", 4096, 8_000), ("64 KiB", 65_536, 600)] {
         let scripts: Vec<Vec<u8>> = (0..200).map(|i| script(bytes, i)).collect();
@@ -32,8 +36,33 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "{name}: {per_second:.0} scripts/s, hash, features and inference {}",
             show(&mut samples, "µs")
         );
+        println!("{name}: inference alone {}", show(&mut inference(&mut model, &scripts, runs)?, "µs"));
     }
     Ok(())
+}
+
+/// Microseconds in the model for a script, all its windows.
+fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Result<Vec<f64>> {
+    let (mut extractor, mut set) = (Extractor::default(), FeatureSet::default());
+    let mut windows: Vec<Vec<Vec<i64>>> = Vec::new();
+    for text in scripts {
+        extractor.extract(text);
+        let of_one = (0..extractor.windows()).map(|window| {
+            let mut ids = Vec::new();
+            set.distinct(extractor.window(window), |_| true, &mut ids);
+            ids
+        });
+        windows.push(of_one.collect());
+    }
+    (0..runs)
+        .map(|i| {
+            let start = Instant::now();
+            for ids in &windows[i % windows.len()] {
+                black_box(model.run(ids)?);
+            }
+            Ok(start.elapsed().as_secs_f64() * 1e6)
+        })
+        .collect()
 }
 
 /// An administrator's script of this length, different for each `seed`.
