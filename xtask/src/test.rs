@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::{
     binaries,
-    guest::KERNELS,
+    guest::{self, KERNELS, Series},
     layout::{cargo, root},
     setup::packages,
     step,
@@ -44,9 +44,14 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<ExitCode> {
 /// The oldest kernel on the one tier, the commonest on the other; `cargo xtask vm-test` does all.
 const IN_GUESTS: [(&str, &str); 2] = [("5.10", "tracepoint"), ("6.1", "fexit")];
 
-/// The capture suite in virtual machines. Where qemu cannot be had this is said and skipped, but never in CI.
+/// The kernels of this name.
+fn wanted(name: &str) -> impl Iterator<Item = Series> {
+    KERNELS.into_iter().filter(move |k| k.name == name)
+}
+
+/// The capture suite in virtual machines. Where qemu or the kernels cannot be had this is said and skipped, but never in CI.
 fn on_other_kernels() -> anyhow::Result<()> {
-    if let Err(e) = packages::for_vms() {
+    if let Err(e) = guest::fetch(IN_GUESTS.iter().flat_map(|(kernel, _)| wanted(kernel))) {
         if std::env::var_os("CI").is_some() {
             return Err(e);
         }
@@ -54,8 +59,7 @@ fn on_other_kernels() -> anyhow::Result<()> {
         return Ok(());
     }
     for (kernel, tier) in IN_GUESTS {
-        let kernels = KERNELS.into_iter().filter(|k| k.name == kernel).collect();
-        vm_test::run(&Plan { kernels, tiers: vec![tier], filter: None })?;
+        vm_test::run(&Plan { kernels: wanted(kernel).collect(), tiers: vec![tier], filter: None })?;
     }
     Ok(())
 }

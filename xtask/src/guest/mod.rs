@@ -176,6 +176,12 @@ export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_SCA
     script + "$b poweroff -f\n"
 }
 
+/// Makes sure that qemu and these kernels are here.
+pub(crate) fn fetch(kernels: impl IntoIterator<Item = Series>) -> anyhow::Result<()> {
+    packages::for_vms()?;
+    kernels.into_iter().try_for_each(|series| kernel::image(series).map(|_| ()))
+}
+
 /// Builds test files of the package `e2e` and returns name and path of each.
 pub(crate) fn test_binaries(names: &[&str]) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let step = step::Step::begin("building the programs for the guest");
