@@ -302,7 +302,10 @@ fn a_shell_in_a_container_of_its_own() {
     fs::copy("/bin/bash-static", root.join("bin/bash")).unwrap();
     let mut expected = Vec::new();
     for (shell, round) in [("/bin/sh", 0), ("/bin/bash", 0), ("/bin/sh", 1), ("/bin/bash", 1)] {
-        let text = format!("# inside {shell} {round}\n(:)\n: end\n");
+        // Long enough to be looked at: the hash of the first run of an unknown shell is a race otherwise.
+        let text = format!(
+            "# inside {shell} {round}\n(:)\ni=0; while [ $i -lt 20000 ]; do i=$((i+1)); done\n: end\n"
+        );
         fs::write(root.join("opt/app/run.sh"), &text).unwrap();
         let status = quiet("/usr/bin/unshare")
             .args(["--mount", "--pid", "--fork", "chroot"])

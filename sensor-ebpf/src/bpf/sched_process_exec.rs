@@ -124,7 +124,8 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) 
         bpf_probe_read_kernel_str((&raw mut (*body).filename).cast(), bytes, filename as *const _);
         bpf_probe_read_kernel_str((&raw mut (*body).interp).cast(), bytes, interp as *const _);
     }
-    entry.submit(emit::wakeup(&head));
+    // An executable nobody knows has to be looked at while its process lives.
+    entry.submit(if shell.class == EXE_UNKNOWN { 0 } else { emit::wakeup(&head) });
 }
 
 /// Sends the argument vector from the new image's stack: what the program will really see, out of reach of
