@@ -1,25 +1,31 @@
 //! Handing bytes of user memory to the ring buffer, in the smallest of four record sizes that holds them.
 
-use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_probe_read_user};
+use aya_ebpf::{
+    bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    helpers::generated::bpf_probe_read_user,
+};
 use sensor_ebpf::{
     counter,
-    event::{FLAG_CUT, FLAG_GATHERED, FLAG_MORE, Header, KIND_EXEC, KIND_PATH, KIND_TEXT, Record},
+    event::{FLAG_CUT, FLAG_MORE, Header, KIND_EXEC, Record},
     limit::{CHUNK_BYTES, CHUNK_LARGE_BYTES, CHUNK_MEDIUM_BYTES, CHUNK_SMALL_BYTES},
     map::Shell,
 };
 
-use crate::maps::{EVENTS, count, header};
+use crate::maps::{AWAKE, EVENTS, count, header};
 
-/// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than the record does, so
-/// only records wake that a judgement may follow: the arguments, a block that was read, a fork, the end. The others
-/// are found by the reader's next look, 20 ms later at most.
+/// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than its records do, so
+/// the reader looks by itself while there is something going on; only an execution wakes one that has gone to sleep.
 #[inline(always)]
 pub(crate) fn wakeup(header: &Header) -> u64 {
-    let waits = header.kind == KIND_EXEC
-        || header.kind == KIND_PATH
-        || header.kind == KIND_TEXT
-        || header.flags & (FLAG_MORE | FLAG_GATHERED) != 0;
-    if waits { u64::from(BPF_RB_NO_WAKEUP) } else { 0 }
+    if header.kind == KIND_EXEC && !is_awake() { FORCED } else { u64::from(BPF_RB_NO_WAKEUP) }
+}
+
+/// Wakes the reader whatever it has taken so far.
+pub(crate) const FORCED: u64 = BPF_RB_FORCE_WAKEUP as u64;
+
+#[inline(always)]
+fn is_awake() -> bool {
+    AWAKE.get(0).is_some_and(|awake| unsafe { core::ptr::read_volatile(awake) } != 0)
 }
 
 /// Sends `total` bytes at the user address `from` as a train of at most `CHUNKS` records. `body` is given the

@@ -15,6 +15,10 @@ use sensor_ebpf::{
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(16 * 1024 * 1024, 0);
 
+/// 1 while userspace looks for records by itself every other millisecond.
+#[map]
+pub(crate) static AWAKE: Array<u32> = Array::with_max_entries(1, 0);
+
 /// Followed processes by thread group id.
 #[map]
 pub(crate) static SHELLS: HashMap<u32, Shell> = HashMap::with_max_entries(SHELLS_MAX, 0);

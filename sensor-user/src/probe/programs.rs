@@ -7,7 +7,7 @@ use std::{
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
-    maps::{HashMap, MapData, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
     programs::{FExit, ProgramError, RawTracePoint, TracePoint},
 };
 use nix::{
@@ -124,7 +124,9 @@ impl Probe {
         let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
         let classes: HashMap<MapData, FileKey, Exe> =
             HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
-        Ok(Reader::new(ring, classes, Uprobes::new(self.ebpf)))
+        let awake: Array<MapData, u32> =
+            Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
+        Ok(Reader::new(ring, awake, classes, Uprobes::new(self.ebpf)))
     }
 
     /// Takes the kernel's counters out. Works once.

@@ -1,8 +1,11 @@
 //! The ring buffer's reader, and what the kernel half is told of executables.
 
-use std::{os::fd::AsFd, time::Duration};
+use std::{
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
 
-use aya::maps::{HashMap, MapData, RingBuf};
+use aya::maps::{Array, HashMap, MapData, RingBuf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sensor_ebpf::map::{Exe, FileKey};
 
@@ -50,16 +53,26 @@ impl Control {
 /// Reads events one by one. Dropping it detaches the programs.
 pub struct Reader {
     ring: RingBuf<MapData>,
+    awake: Array<MapData, u32>,
+    is_awake: bool,
+    last_event: Instant,
     control: Control,
 }
+
+/// How often the reader looks for records by itself while there are some.
+const LOOK: Duration = Duration::from_millis(2);
+/// Without records for so long it goes to sleep, until an execution wakes it.
+const DROWSY: Duration = Duration::from_millis(100);
 
 impl Reader {
     pub(super) fn new(
         ring: RingBuf<MapData>,
+        awake: Array<MapData, u32>,
         classes: HashMap<MapData, FileKey, Exe>,
         uprobes: Uprobes,
     ) -> Self {
-        Self { ring, control: Control { classes, uprobes } }
+        let control = Control { classes, uprobes };
+        Self { ring, awake, is_awake: false, last_event: Instant::now(), control }
     }
 
     /// The way back to the kernel half.
@@ -67,8 +80,18 @@ impl Reader {
         &mut self.control
     }
 
-    /// Waits until there is something to read or the time is over.
-    pub fn wait(&self, timeout: Duration) {
+    /// Waits a moment for more, or until an execution when there was nothing for a while; `timeout` at most.
+    pub fn wait(&mut self, timeout: Duration) {
+        let awake = self.last_event.elapsed() < DROWSY;
+        if awake != self.is_awake {
+            // Where the map cannot be written, records wait for the next look.
+            self.is_awake = awake && self.awake.set(0, 1, 0).is_ok();
+            if !awake && self.awake.set(0, 0, 0).is_ok() {
+                // What came just before the kernel half knew is found now, not after a sleep.
+                return;
+            }
+        }
+        let timeout = if awake { timeout.min(LOOK) } else { timeout };
         let mut fds = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         // An interrupted wait is a short wait.
@@ -86,6 +109,9 @@ impl Reader {
             let Some(item) = self.ring.next() else { break };
             on_event(Event::decode(&item), &mut self.control);
             seen += 1;
+        }
+        if seen > 0 {
+            self.last_event = Instant::now();
         }
         seen
     }
