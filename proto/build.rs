@@ -4,14 +4,20 @@ use std::{error::Error, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 1] = ["scriptwatch/ingest/v1/ingest.proto"];
+const FILES: [&str; 3] = [
+    "scriptwatch/ingest/v1/ingest.proto",
+    "runtime/v1/cri.proto",
+    "containerd/services/events/v1/events.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let descriptors = protox::compile(FILES, ["proto"])?;
     let bytes = descriptors.encode_to_vec();
-    std::fs::write(out.join("descriptors.bin"), &bytes)?;
+    // Reflection tells what the collector serves, and no more.
+    let served = protox::compile(&FILES[..1], ["proto"])?;
+    std::fs::write(out.join("descriptors.bin"), served.encode_to_vec())?;
 
     tonic_prost_build::configure()
         .compile_well_known_types(true)

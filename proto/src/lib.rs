@@ -1,7 +1,7 @@
-//! The wire types: Security Command Center's finding (a subset with the public API's names and numbers) and
-//! the ingest service between sensor and collector.
+//! The wire types: Security Command Center's finding (a subset with the public API's names and numbers), the
+//! ingest service between sensor and collector, and what container runtimes are asked.
 //!
-//! Every message also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
+//! Every message of the first two also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
 //! names that SCC's JSON uses.
 
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
@@ -17,6 +17,20 @@ mod generated {
             }
         }
     }
+    pub mod runtime {
+        pub mod v1 {
+            tonic::include_proto!("runtime.v1");
+        }
+    }
+    pub mod containerd {
+        pub mod services {
+            pub mod events {
+                pub mod v1 {
+                    tonic::include_proto!("containerd.services.events.v1");
+                }
+            }
+        }
+    }
     pub mod scriptwatch {
         pub mod ingest {
             pub mod v1 {
@@ -27,8 +41,12 @@ mod generated {
     }
 }
 
+/// `containerd.services.events.v1`, the subset the sensor listens to.
+pub use generated::containerd::services::events::v1 as containerd;
 /// `google.cloud.securitycenter.v2`, the subset this product fills.
 pub use generated::google::cloud::securitycenter::v2 as scc;
+/// `runtime.v1`, the Container Runtime Interface, the subset that identifies containers.
+pub use generated::runtime::v1 as cri;
 /// `scriptwatch.ingest.v1`.
 pub use generated::scriptwatch::ingest::v1 as ingest;
 /// Well-known types as they appear in the messages.

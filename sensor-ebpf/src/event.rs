@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limit::{EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES, TEXT_BY_BYTES},
+    limit::{CGROUP_BYTES, EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES, TEXT_BY_BYTES},
     map::FileKey,
 };
 
@@ -22,6 +22,9 @@ pub const KIND_EXIT: u16 = 6;
 /// A string that a shell evaluates, or a line that was typed. Body: [`Text`], then bytes.
 pub const KIND_TEXT: u16 = 7;
 
+/// Where a cgroup is in its hierarchy. Body: [`Cgroup`], then names from the leaf to the root, each ended by NUL.
+pub const KIND_CGROUP: u16 = 8;
+
 /// The read was of single bytes, gathered in the kernel.
 pub const FLAG_GATHERED: u16 = 1;
 /// This record's payload is not the whole read or vector: more chunks follow.
@@ -31,7 +34,7 @@ pub const FLAG_CUT: u16 = 4;
 /// The process could not be put into the table of shells: its reads will not arrive.
 pub const FLAG_UNFOLLOWED: u16 = 8;
 
-/// What every record begins with. 40 bytes.
+/// What every record begins with. 32 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 pub struct Header {
@@ -45,8 +48,6 @@ pub struct Header {
     pub time_ns: u64,
     /// Boot time of the `execve` that started the image, ns; with `tgid` it names the image.
     pub exec_ns: u64,
-    /// Id of the cgroup v2 the process is in.
-    pub cgroup: u64,
     /// Events of this process that were lost since the last one that arrived.
     pub lost: u32,
     /// Bytes of payload behind the body.
@@ -59,6 +60,8 @@ pub struct Header {
 pub struct Exec {
     /// The executable: for a script, its interpreter.
     pub exe: FileKey,
+    /// [`Cgroup::id`] of the cgroup the process is in.
+    pub cgroup: u64,
     /// When the process was forked, boot time in ns.
     pub start_ns: u64,
     /// Parent's thread group id.
@@ -130,6 +133,18 @@ pub struct Path {
     pub purpose: u32,
 }
 
+/// Set in [`Cgroup::id`] when the cgroup is one of a version 1 hierarchy, whose ids are counted on their own.
+pub const CGROUP_V1: u64 = 1 << 63;
+
+/// Body of [`KIND_CGROUP`]. Sent with the first execution in a cgroup, and again when the kernel half has forgotten
+/// that it was. [`FLAG_CUT`] says that the root was not reached.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Cgroup {
+    /// Id of the cgroup's directory; never used again until the next boot. May carry [`CGROUP_V1`].
+    pub id: u64,
+}
+
 /// [`Text::what`]: a string given to bash's `parse_and_execute`.
 pub const TEXT_EVALUATED: u32 = 1;
 /// [`Text::what`]: a line that bash's `readline` returned.
@@ -190,3 +205,6 @@ pub struct Record<B, const N: usize> {
 
 /// A path record: room for one more component behind the bound that the verifier checks.
 pub type PathRecord = Record<Path, { PATH_BYTES + NAME_BYTES }>;
+
+/// A cgroup record, with room for one more name behind the bound that the verifier checks.
+pub type CgroupRecord = Record<Cgroup, { CGROUP_BYTES + NAME_BYTES }>;

@@ -20,6 +20,12 @@ pub const PATH_BYTES: usize = 4096;
 pub const NAME_BYTES: usize = 256;
 /// Directory levels and mount crossings walked for one path.
 pub const PATH_STEPS: usize = 64;
+/// Bytes of a cgroup record's names. A container's cgroup in Kubernetes takes about 200.
+pub const CGROUP_BYTES: usize = 1024;
+/// Levels of a cgroup hierarchy walked.
+pub const CGROUP_STEPS: usize = 24;
+/// Cgroups that the kernel half remembers to have announced.
+pub const CGROUPS_MAX: u32 = 4096;
 /// Bytes kept of the path given to `execve` and of the interpreter's.
 pub const EXEC_NAME_BYTES: usize = 256;
 /// Bytes kept of what an evaluated string is called.

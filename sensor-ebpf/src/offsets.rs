@@ -28,6 +28,24 @@ pub struct Offsets {
     pub task_thread_pid: u32,
     /// `task_struct.exit_code`
     pub task_exit_code: u32,
+    /// `task_struct.cgroups`
+    pub task_cgroups: u32,
+    /// `css_set.dfl_cgrp`
+    pub css_set_default: u32,
+    /// `css_set.subsys`, at the element of the controller that tells whether hierarchies of version 1 are in use
+    pub css_set_controller: u32,
+    /// `cgroup_subsys_state.cgroup`
+    pub css_cgroup: u32,
+    /// `cgroup.root`
+    pub cgroup_root: u32,
+    /// `cgroup.kn`
+    pub cgroup_kn: u32,
+    /// `kernfs_node.id`
+    pub kn_id: u32,
+    /// `kernfs_node.name`
+    pub kn_name: u32,
+    /// `kernfs_node.__parent` (`parent` before 6.15)
+    pub kn_parent: u32,
     /// `pid.level`
     pub pid_level: u32,
     /// `pid.numbers`

@@ -4,6 +4,7 @@
 //! (score) → [`suppression`] (the operator's exceptions) → [`identity`] (who ran it) → [`finding`] →
 //! [`delivery`]. ARCHITECTURE.md tells what each room may not know.
 
+mod cause;
 pub mod command;
 pub mod daemon;
 pub mod delivery;

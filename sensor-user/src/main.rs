@@ -1,14 +1,17 @@
 //! `sensor`: parses the command line and starts what it asks for.
 
+mod cli;
+mod config_file;
+
 use std::{
+    ffi::OsString,
     io::{BufWriter, IsTerminal, Write},
-    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use globset::{Glob, GlobMatcher};
+use cli::{Command, ConfigCommand, Format, Metadata, Replay, Run, RuntimeSocket, Scoring, VerdictName};
 use sensor::{
     command::{
         eval::{self, Contestant},
@@ -16,245 +19,35 @@ use sensor::{
         filter::Filter,
         replay, score, status,
     },
-    daemon::{self, Assets, Config},
-    identity::Node,
-    probe::Tier,
-    script::{Limits, Origin},
+    daemon::{self, Assets, Config, Reloadable, Sensitivity},
+    identity::{self, Cloud, Node},
+    script::Limits,
     suppression::Suppressions,
-    verdict::{Judge, OperatingPoint},
+    verdict::Judge,
 };
-use sensor_ebpf::limit::SHELLS_MAX;
 use tracing_subscriber::EnvFilter;
 
-/// Watches the shells of this node and reports malicious scripts.
-#[derive(Parser)]
-#[command(version, max_term_width = 110)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Watch this node until SIGINT or SIGTERM.
-    Run(Box<Run>),
-    /// Score scripts from JSON Lines files (`.zst` too); each object has at least `content`.
-    Score(Files),
-    /// Judge recorded captures again.
-    Replay(Box<Replay>),
-    /// Ask a running sensor how it is; the exit code is 1 when it is not well.
-    Status {
-        /// Its --status-listen.
-        #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN)]
-        address: SocketAddr,
-        /// How to print.
-        #[arg(long, value_enum, default_value = "table")]
-        format: Format,
-    },
-    /// Measure a model on labelled scripts (`content`, `label`), and what another would have said.
-    Eval {
-        #[command(flatten)]
-        files: Files,
-        /// Another model, to be compared with.
-        #[arg(long, value_name = "MODEL")]
-        against: Option<PathBuf>,
-    },
-    /// Write the features of scripts, for training.
-    Features {
-        /// JSON Lines files.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-}
-
-#[derive(Args)]
-struct Scoring {
-    /// ONNX model [default: script.onnx beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_MODEL")]
-    model: Option<PathBuf>,
-    /// ONNX Runtime's shared library [default: libonnxruntime.so beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_ONNXRUNTIME")]
-    onnxruntime: Option<PathBuf>,
-    /// Named threshold of the model.
-    #[arg(long, env = "SCRIPTWATCH_OPERATING_POINT", value_enum, default_value = "balanced")]
-    operating_point: OperatingPoint,
-    /// Score from which a script is malicious, instead of a named threshold.
-    #[arg(long, env = "SCRIPTWATCH_THRESHOLD", value_parser = probability)]
-    threshold: Option<f32>,
-}
-
-#[derive(Args)]
-struct Run {
-    #[command(flatten)]
-    scoring: Scoring,
-    /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_BPF_OBJECT")]
-    bpf_object: Option<PathBuf>,
-    /// Collector to deliver to, such as <http://127.0.0.1:7600>; without it findings are only counted.
-    #[arg(long, env = "SCRIPTWATCH_COLLECTOR")]
-    collector: Option<String>,
-    /// Capture tier: fexit or tracepoint [default: the best this kernel accepts].
-    #[arg(long, env = "SCRIPTWATCH_TIER")]
-    tier: Option<Tier>,
-    /// Size of the ring buffer in MiB, a power of two.
-    #[arg(long, env = "SCRIPTWATCH_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
-    ring_mib: u32,
-    /// Bytes kept of one script; the rest is counted.
-    #[arg(long, env = "SCRIPTWATCH_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
-    script_bytes: usize,
-    /// Bytes kept of all scripts in the making together.
-    #[arg(long, env = "SCRIPTWATCH_TOTAL_BYTES", default_value_t = Limits::default().total_bytes)]
-    total_bytes: usize,
-    /// Shell processes followed at once.
-    #[arg(long, env = "SCRIPTWATCH_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
-    max_shells: u32,
-    /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-    /// TOML file with rules for malicious scripts that are not reported (see the README).
-    #[arg(long, env = "SCRIPTWATCH_SUPPRESSIONS", value_name = "FILE")]
-    suppressions: Option<PathBuf>,
-    /// Where `sensor status`, probes and Prometheus find it (/status, /healthz, /readyz, /metrics); `off` for nowhere.
-    #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN, value_parser = listen)]
-    status_listen: Listen,
-    /// Write the capture tier to this file once everything is attached.
-    #[arg(long, value_name = "FILE")]
-    ready_file: Option<PathBuf>,
-    /// Name of this node [default: the host name].
-    #[arg(long, env = "SCRIPTWATCH_NODE")]
-    node: Option<String>,
-    /// Google Cloud project that findings are filed under.
-    #[arg(long, env = "SCRIPTWATCH_PROJECT", default_value = "-")]
-    project: String,
-    /// Security Command Center source.
-    #[arg(long, env = "SCRIPTWATCH_SOURCE", default_value = "scriptwatch")]
-    source: String,
-    /// Location of the findings.
-    #[arg(long, env = "SCRIPTWATCH_LOCATION", default_value = "global")]
-    location: String,
-}
-
-#[derive(Args)]
-struct Files {
-    #[command(flatten)]
-    scoring: Scoring,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    /// JSON Lines files.
-    #[arg(required = true, value_name = "FILES")]
-    paths: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-struct Replay {
-    #[command(flatten)]
-    files: Files,
-    /// Show malicious scripts, with the lines marked that carried the verdict.
-    #[arg(long)]
-    explain: bool,
-    /// Write a self-contained page, too.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
-    /// Another model, to see what it would have said.
-    #[arg(long, value_name = "MODEL")]
-    diff: Option<PathBuf>,
-    /// Only captures on which the two models disagree.
-    #[arg(long, requires = "diff")]
-    flipped: bool,
-    /// Only these verdicts.
-    #[arg(long, value_enum)]
-    verdict: Option<VerdictName>,
-    /// Only scripts that came so; may be given more than once.
-    #[arg(long, value_enum)]
-    origin: Vec<Origin>,
-    /// Only from this score on.
-    #[arg(long, value_parser = probability)]
-    min_score: Option<f32>,
-    /// Only malicious scripts that show this ATT&CK technique, such as T1105 or T1053.
-    #[arg(long)]
-    technique: Option<String>,
-    /// Only scripts whose hash begins with these hex digits.
-    #[arg(long, value_parser = hex_prefix)]
-    sha256: Option<String>,
-    /// Only scripts on disk whose path fits this glob.
-    #[arg(long, value_parser = glob)]
-    path: Option<GlobMatcher>,
-    /// Only scripts that hold this text.
-    #[arg(long)]
-    contains: Option<String>,
-    /// Rules for what is not reported, as for `sensor run`.
-    #[arg(long, value_name = "FILE")]
-    suppressions: Option<PathBuf>,
-    /// Threads that judge [default: one a core].
-    #[arg(long, value_parser = value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum VerdictName {
-    Malicious,
-    Benign,
-}
-
-fn hex_prefix(text: &str) -> Result<String, String> {
-    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if fits { Ok(text.to_ascii_lowercase()) } else { Err("1 to 64 hex digits are expected".to_owned()) }
-}
-
-fn glob(text: &str) -> Result<GlobMatcher, String> {
-    Ok(Glob::new(text).map_err(|e| e.to_string())?.compile_matcher())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
-fn probability(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err("a number from 0 to 1 is expected".to_owned()),
-    }
-}
-
-/// An address to listen at, or none.
-#[derive(Clone, Copy)]
-struct Listen(Option<SocketAddr>);
-
-fn listen(text: &str) -> Result<Listen, String> {
-    if text == "off" {
-        return Ok(Listen(None));
-    }
-    let address =
-        text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
-    Ok(Listen(Some(address)))
-}
-
-fn power_of_two(text: &str) -> Result<u32, String> {
-    match text.parse::<u32>() {
-        Ok(n) if n.is_power_of_two() && n <= 1024 => Ok(n),
-        _ => Err("a power of two up to 1024 is expected".to_owned()),
-    }
-}
-
-/// Where the sensor tells its state unless told otherwise.
-const STATUS_LISTEN: &str = "127.0.0.1:7601";
 /// Some input lines were bad and were skipped.
 const EXIT_BAD_LINES: u8 = 3;
 /// The machine lacks what the sensor needs.
 const EXIT_UNFIT: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match config_file::parse(&arguments) {
+        Ok(cli) => cli,
+        Err(e) => {
+            eprintln!("sensor: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
     let filter = EnvFilter::try_from_env("SCRIPTWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    match start(cli.command) {
+    match start(cli.command, arguments) {
         Ok(code) => code,
         Err(e) if daemon::is_unfit_machine(&e) => {
             eprintln!("sensor: {e}");
@@ -279,13 +72,28 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn start(command: Command) -> anyhow::Result<ExitCode> {
+fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let bad = match command {
         Command::Run(run) => {
             drop(out);
-            daemon::run(config(*run)?)?;
+            let reload = move || {
+                let Command::Run(run) = config_file::parse(&arguments)?.command else {
+                    anyhow::bail!("the command line is no longer `run`");
+                };
+                reloadable(&run)
+            };
+            daemon::run(config(*run)?, &reload)?;
             return Ok(ExitCode::SUCCESS);
+        }
+        Command::Config { command: ConfigCommand::Check(run) } => {
+            let file = config_file::path_of(&run);
+            config(*run)?;
+            match file {
+                Some(file) => writeln!(out, "{}: ok", file.display())?,
+                None => writeln!(out, "no configuration file; flags and environment are ok")?,
+            }
+            0
         }
         Command::Score(files) => {
             let judges = several(None, || judge(&files.scoring))?;
@@ -336,7 +144,7 @@ fn several<T>(jobs: Option<u16>, mut make: impl FnMut() -> anyhow::Result<T>) ->
 }
 
 fn replay(args: Replay, out: &mut dyn Write) -> anyhow::Result<usize> {
-    let node = Node::of_this_machine(None, "-", "scriptwatch", "global")?;
+    let node = Node::of_this_machine(None, "scriptwatch", "global", Cloud::default())?;
     let scoring = &args.files.scoring;
     let workers = several(args.jobs, || {
         let other = args.diff.as_ref().map(|model| {
@@ -353,6 +161,8 @@ fn replay(args: Replay, out: &mut dyn Write) -> anyhow::Result<usize> {
         technique: args.technique,
         sha256: args.sha256,
         path: args.path,
+        pod: args.pod,
+        image: args.image,
         contains: args.contains,
     };
     let show = replay::Show {
@@ -365,7 +175,31 @@ fn replay(args: Replay, out: &mut dyn Write) -> anyhow::Result<usize> {
     replay::run(workers, &node, &args.files.paths, &suppressions, &filter, &show, out)
 }
 
+/// What SIGHUP may change.
+fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
+    let suppressions = run.suppressions.as_deref().map(Suppressions::load).transpose()?.unwrap_or_default();
+    let sensitivity = Sensitivity { point: run.scoring.operating_point, threshold: run.scoring.threshold };
+    Ok(Reloadable { sensitivity, suppressions: Arc::new(suppressions) })
+}
+
 fn config(run: Run) -> anyhow::Result<Config> {
+    let reloadable = reloadable(&run)?;
+    let cloud = Cloud {
+        project_id: run.project,
+        project_number: run.project_number,
+        zone: run.zone,
+        instance_name: run.instance_name,
+        instance_id: run.instance_id,
+        cluster: run.cluster,
+        cluster_location: run.cluster_location,
+    };
+    let mut node = Node::of_this_machine(run.node, &run.source, &run.location, cloud)?;
+    let metadata = match run.gce_metadata {
+        Metadata::Auto => identity::is_on_google_cloud(),
+        Metadata::On => true,
+        Metadata::Off => false,
+    };
+    node.is_complete = !metadata;
     Ok(Config {
         assets: assets(&run.scoring, run.bpf_object),
         collector: run.collector,
@@ -373,12 +207,16 @@ fn config(run: Run) -> anyhow::Result<Config> {
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
         limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
-        operating_point: run.scoring.operating_point,
-        threshold: run.scoring.threshold,
-        suppressions: run.suppressions,
+        reloadable,
         record: run.record,
         status_listen: run.status_listen.0,
         ready_file: run.ready_file,
-        node: Node::of_this_machine(run.node, &run.project, &run.source, &run.location)?,
+        container_runtime: match run.container_runtime {
+            RuntimeSocket::Auto => identity::usual_socket(),
+            RuntimeSocket::Off => None,
+            RuntimeSocket::At(path) => Some(path),
+        },
+        identity_wait: run.identity_wait,
+        node,
     })
 }

@@ -9,7 +9,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::script::Capture;
+use serde::{Deserialize, Serialize};
+
+use crate::{identity::Container, script::Capture};
+
+/// A line of a record: a capture, and where it ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// What ran.
+    #[serde(flatten)]
+    pub capture: Capture,
+    /// The container, where it was known in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+}
 
 /// Why a record file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +74,9 @@ impl Recorder {
     }
 
     /// Appends one capture.
-    pub fn write(&mut self, capture: &Capture) -> Result<(), RecordError> {
+    pub fn write(&mut self, recorded: &Recorded) -> Result<(), RecordError> {
         let write = |out: &mut dyn Write| -> io::Result<()> {
-            serde_json::to_writer(&mut *out, capture)?;
+            serde_json::to_writer(&mut *out, recorded)?;
             out.write_all(b"\n")
         };
         match &mut self.sink {
@@ -176,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        identity::{ContainerId, Pod},
         probe::classify::ShellKind,
         script::{Interpreter, Origin, ScriptFlags, ScriptId},
     };
@@ -207,17 +221,32 @@ mod tests {
             start_ns: 6,
             time_unix_ns: 7,
         };
+        let container = Container {
+            id: ContainerId::new(&"ab".repeat(32)).unwrap(),
+            name: "app".to_owned(),
+            image_uri: "i:1".to_owned(),
+            image_id: "sha256:0".to_owned(),
+            labels: [("a".to_owned(), "b".to_owned())].into(),
+            created_unix_ns: Some(8),
+            sandbox: "s".to_owned(),
+            pod: Some(Pod { namespace: "shop".to_owned(), ..Pod::default() }),
+        };
+        let lines = [
+            Recorded { capture: capture.clone(), container: Some(container) },
+            Recorded { capture, container: None },
+        ];
         let dir = tempfile::tempdir().unwrap();
         for name in ["r.jsonl", "r.jsonl.zst"] {
             let path = dir.path().join(name);
             let mut recorder = Recorder::create(&path).unwrap();
-            recorder.write(&capture).unwrap();
-            recorder.write(&capture).unwrap();
+            for line in &lines {
+                recorder.write(line).unwrap();
+            }
             recorder.finish().unwrap();
             let mut text = String::new();
             open_lines(&path).unwrap().read_to_string(&mut text).unwrap();
-            let back: Vec<Capture> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            assert_eq!(back, [capture.clone(), capture.clone()]);
+            let back: Vec<Recorded> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!(back, lines);
             assert!(Recorder::create(&path).is_err(), "a record is never overwritten");
         }
     }

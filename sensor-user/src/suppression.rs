@@ -9,6 +9,11 @@
 //! path = "/opt/ci/**/*.sh"
 //! expires = 2027-01-31
 //! reason = "build agents"
+//!
+//! [[suppress]]
+//! namespace = "ci-*"
+//! image = "europe-docker.pkg.dev/acme/build/*"
+//! reason = "they install toolchains"
 //! ```
 //!
 //! A rule matches when all that it names does. A suppressed verdict is counted, and nothing leaves the node.
@@ -19,7 +24,7 @@ use globset::{Glob, GlobMatcher};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
-use crate::{script::Capture, verdict::ScriptHash};
+use crate::{identity::Container, script::Capture, verdict::ScriptHash};
 
 /// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,8 @@ struct FileForm {
 struct RuleForm {
     sha256: Option<String>,
     path: Option<String>,
+    image: Option<String>,
+    namespace: Option<String>,
     expires: Option<toml::value::Datetime>,
     reason: String,
 }
@@ -63,6 +70,8 @@ struct RuleForm {
 pub struct Rule {
     sha256: Option<ScriptHash>,
     path: Option<GlobMatcher>,
+    image: Option<GlobMatcher>,
+    namespace: Option<GlobMatcher>,
     /// The last day on which it holds, UTC.
     expires: Option<Date>,
     /// Why, in the operator's words.
@@ -91,28 +100,40 @@ impl Suppressions {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// The first rule in force that matches a script.
-    pub fn matching(&self, capture: &Capture, hash: &ScriptHash, now: Timestamp) -> Option<&Rule> {
+    /// The first rule in force that matches a script that ran in `container`. A rule that names an image or a
+    /// namespace matches nothing of which those are not known.
+    pub fn matching(
+        &self,
+        capture: &Capture,
+        hash: &ScriptHash,
+        container: Option<&Container>,
+        now: Timestamp,
+    ) -> Option<&Rule> {
         if self.rules.is_empty() {
             return None;
         }
+        let fits = |glob: &Option<GlobMatcher>, value: Option<&str>| {
+            glob.as_ref().is_none_or(|glob| value.is_some_and(|value| glob.is_match(value)))
+        };
+        let path = capture.path.as_ref().map(|path| String::from_utf8_lossy(path));
+        let namespace = container.and_then(|c| c.pod.as_ref()).map(|pod| pod.namespace.as_str());
+        let image = container.map(|c| c.image_uri.as_str()).filter(|image| !image.is_empty());
         let today = now.to_zoned_datetime(TimeZone::UTC).date();
         self.rules.iter().find(|rule| {
             rule.expires.is_none_or(|last| today <= last)
                 && rule.sha256.is_none_or(|wanted| wanted == *hash)
-                && rule.path.as_ref().is_none_or(|glob| {
-                    capture
-                        .path
-                        .as_ref()
-                        .is_some_and(|path| glob.is_match(String::from_utf8_lossy(path).as_ref()))
-                })
+                && fits(&rule.path, path.as_deref())
+                && fits(&rule.image, image)
+                && fits(&rule.namespace, namespace)
         })
     }
 }
 
 fn check(form: RuleForm) -> Result<Rule, String> {
-    if form.sha256.is_none() && form.path.is_none() {
-        return Err("it names neither sha256 nor path, so it would suppress everything".to_owned());
+    if form.sha256.is_none() && [&form.path, &form.image, &form.namespace].iter().all(|glob| glob.is_none()) {
+        return Err(
+            "it names none of sha256, path, image and namespace, so it would suppress everything".to_owned()
+        );
     }
     if form.reason.trim().is_empty() {
         return Err("its reason is empty: say why, for whoever reads this in a year".to_owned());
@@ -123,14 +144,13 @@ fn check(form: RuleForm) -> Result<Rule, String> {
             .map(|()| ScriptHash(hash))
             .map_err(|_| format!("sha256 = {text:?} is not 64 hex digits"))
     });
-    let path = form.path.map(|text| {
+    let glob = |key: &str, text: Option<String>| -> Result<Option<GlobMatcher>, String> {
+        let Some(text) = text else { return Ok(None) };
         // A star stays within a directory; two of them cross.
-        globset::GlobBuilder::new(&text)
-            .literal_separator(true)
-            .build()
-            .map(|glob: Glob| glob.compile_matcher())
-            .map_err(|e| format!("path = {text:?}: {}", e.kind()))
-    });
+        let built = globset::GlobBuilder::new(&text).literal_separator(true).build();
+        let built = built.map(|glob: Glob| glob.compile_matcher());
+        built.map(Some).map_err(|e| format!("{key} = {text:?}: {}", e.kind()))
+    };
     let expires = form.expires.map(|datetime| {
         let date = datetime.date.filter(|_| datetime.time.is_none());
         date.and_then(|d| Date::new(d.year as i16, d.month as i8, d.day as i8).ok())
@@ -138,7 +158,9 @@ fn check(form: RuleForm) -> Result<Rule, String> {
     });
     Ok(Rule {
         sha256: sha256.transpose()?,
-        path: path.transpose()?,
+        path: glob("path", form.path)?,
+        image: glob("image", form.image)?,
+        namespace: glob("namespace", form.namespace)?,
         expires: expires.transpose()?,
         reason: form.reason,
     })
@@ -146,8 +168,11 @@ fn check(form: RuleForm) -> Result<Rule, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
+        identity::{ContainerId, Pod},
         probe::classify::ShellKind,
         script::{Interpreter, Origin, ScriptFlags, ScriptId},
     };
@@ -191,20 +216,51 @@ mod tests {
         .unwrap();
         let on = |date: &str| -> Timestamp { format!("{date}T23:59:00Z").parse().unwrap() };
         let reason = |path: &str, hash: &ScriptHash, date: &str| {
-            rules.matching(&capture(Some(path)), hash, on(date)).map(|r| r.reason.clone())
+            rules.matching(&capture(Some(path)), hash, None, on(date)).map(|r| r.reason.clone())
         };
         let other = ScriptHash::of(b"y");
         assert_eq!(reason("/opt/a/run.sh", &other, "2027-01-31").as_deref(), Some("ours"));
         assert_eq!(reason("/opt/a/run.sh", &other, "2027-02-01"), None);
         assert_eq!(reason("/opt/a/b/run.sh", &other, "2027-01-01"), None, "a star stays in a directory");
         assert_eq!(reason("/elsewhere", &hash, "2040-01-01").as_deref(), Some("reviewed"));
-        assert!(rules.matching(&capture(None), &other, on("2026-12-01")).is_none());
+        assert!(rules.matching(&capture(None), &other, None, on("2026-12-01")).is_none());
+    }
+
+    #[test]
+    fn a_rule_about_images_and_namespaces_needs_to_know_them() {
+        let rules = load(
+            "[[suppress]]\nnamespace = \"ci-*\"\nimage = \"registry.example/build/*\"\nreason = \"toolchains\"\n",
+        )
+        .unwrap();
+        let matches = |namespace: &str, image: &str| {
+            let pod = Pod { namespace: namespace.to_owned(), ..Pod::default() };
+            let container = Container {
+                id: ContainerId::new(&"0".repeat(64)).unwrap(),
+                name: String::new(),
+                image_uri: image.to_owned(),
+                image_id: String::new(),
+                labels: BTreeMap::new(),
+                created_unix_ns: None,
+                sandbox: String::new(),
+                pod: Some(pod),
+            };
+            let (hash, now) = (ScriptHash::of(b"x"), Timestamp::UNIX_EPOCH);
+            rules.matching(&capture(None), &hash, Some(&container), now).is_some()
+        };
+        assert!(matches("ci-7", "registry.example/build/rust:1"));
+        assert!(!matches("shop", "registry.example/build/rust:1"));
+        assert!(!matches("ci-7", "registry.example/web:1"));
+        assert!(!matches("ci-7", ""));
+        assert!(
+            rules.matching(&capture(None), &ScriptHash::of(b"x"), None, Timestamp::UNIX_EPOCH).is_none(),
+            "nothing is known of it"
+        );
     }
 
     #[test]
     fn mistakes_are_named() {
         for (text, says) in [
-            ("[[suppress]]\nreason = \"x\"\n", "rule 1: it names neither"),
+            ("[[suppress]]\nreason = \"x\"\n", "rule 1: it names none of"),
             ("[[suppress]]\nsha256 = \"abc\"\nreason = \"x\"\n", "is not 64 hex digits"),
             ("[[suppress]]\npath = \"/a\"\nreason = \" \"\n", "reason is empty"),
             ("[[suppress]]\npath = \"/a[\"\nreason = \"x\"\n", "path = \"/a[\""),

@@ -1,6 +1,8 @@
 //! A sensor and a collector for end-to-end tests and measurements: started with their files in a directory of
 //! their own, ended when dropped.
 
+pub mod containerd;
+pub mod image;
 pub mod node;
 pub mod shell;
 pub mod terminal;

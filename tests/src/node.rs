@@ -138,7 +138,11 @@ impl Node {
             .arg("--record")
             .arg(dir.path().join("record.jsonl"))
             .args(args)
-            .env("SCRIPTWATCH_LOG", "info")
+            .env(
+                "SCRIPTWATCH_LOG",
+                std::env::var("SCRIPTWATCH_TEST_LOG").unwrap_or_else(|_| "info".to_owned()),
+            )
+            .env("SCRIPTWATCH_CONTAINER_RUNTIME", "off")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stderr(log)
@@ -191,6 +195,19 @@ impl Node {
             .and_then(|(_, rest)| rest.split('/').next())
             .context("the sensor told no address of its status")?;
         reading(address, name)
+    }
+
+    /// Waits until a counter of the running sensor has this value.
+    pub fn wait_for_reading(&self, name: &str, value: u64) -> anyhow::Result<()> {
+        let start = Instant::now();
+        loop {
+            let now = self.reading(name)?;
+            if now == value {
+                return Ok(());
+            }
+            ensure!(start.elapsed() < patience(), "{name} is {now} and not {value}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The sensor's log so far.

@@ -30,16 +30,8 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
             if kind == KIND_EXEC {
                 body.resize(size_of::<Exec>(), 0);
             }
-            let header = Header {
-                kind,
-                flags: flags & 15,
-                tgid,
-                time_ns,
-                exec_ns,
-                cgroup: 0,
-                lost,
-                len: body.len() as u32 / 2,
-            };
+            let header =
+                Header { kind, flags: flags & 15, tgid, time_ns, exec_ns, lost, len: body.len() as u32 / 2 };
             [bytemuck::bytes_of(&header), &body].concat()
         },
     )

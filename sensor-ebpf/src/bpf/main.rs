@@ -5,6 +5,7 @@
 #![allow(unused_unsafe, reason = "the offset macro is used inside and outside of unsafe blocks")]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "the verifier proves every access of these programs")]
 
+mod cgroup;
 mod emit;
 mod kernel;
 mod maps;

@@ -7,7 +7,7 @@ use aya_ebpf::{
 use sensor_ebpf::{
     counter,
     event::{Header, Read, Record},
-    limit::{CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
+    limit::{CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
     map::{Exe, FileKey, Shell},
 };
 
@@ -31,6 +31,10 @@ pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries
 /// What executables are, written by userspace.
 #[map]
 pub(crate) static EXES: LruHashMap<FileKey, Exe> = LruHashMap::with_max_entries(EXES_MAX, 0);
+
+/// Cgroups that userspace has been told the place of.
+#[map]
+pub(crate) static CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
 
 /// Bytes read one by one and not yet handed over, by thread group id.
 #[map]
@@ -104,7 +108,6 @@ pub(crate) fn header(kind: u16, tgid: u32, shell: &mut Shell) -> Header {
         tgid,
         time_ns: unsafe { aya_ebpf::helpers::bpf_ktime_get_boot_ns() },
         exec_ns: shell.exec_ns,
-        cgroup: unsafe { aya_ebpf::helpers::bpf_get_current_cgroup_id() },
         lost,
         len: 0,
     }

@@ -3,7 +3,7 @@
 use aya_ebpf::{
     EbpfContext,
     helpers::{
-        bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
         generated::bpf_probe_read_kernel_str,
     },
     macros::raw_tracepoint,
@@ -13,14 +13,15 @@ use aya_log_ebpf::warn;
 use sensor_ebpf::{
     counter,
     event::{
-        Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT,
-        KIND_PATH, PATH_EXE, Record,
+        Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_CGROUP, KIND_EXEC,
+        KIND_EXIT, KIND_PATH, PATH_EXE, Record,
     },
     limit::{CHUNKS_PER_ARGV, EXEC_NAME_BYTES},
     map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN, Shell},
 };
 
 use crate::{
+    cgroup::Place,
     emit,
     kernel::{field, file_key, offset},
     maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
@@ -58,7 +59,12 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         Some(shell) if followed => unsafe { &mut *shell },
         _ => &mut fresh,
     };
-    announce(shell, task, bprm, tgid, followed);
+    let cgroup = Place::of(task);
+    announce(shell, task, bprm, tgid, followed, cgroup.id());
+    if !cgroup.is_announced() {
+        let cgroup_header = header(KIND_CGROUP, tgid, shell);
+        cgroup.send(shell, cgroup_header);
+    }
     let path_header = header(KIND_PATH, tgid, shell);
     path::send(shell, path_header, PATH_EXE, file);
     arguments(shell, task, tgid);
@@ -81,7 +87,7 @@ fn leave(tgid: u32, replaced_by_other: bool) {
 
 /// Sends the exec record.
 #[inline(always)]
-fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) {
+fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool, cgroup: u64) {
     let ids = bpf_get_current_uid_gid();
     let lost = shell.lost;
     shell.lost = 0;
@@ -91,7 +97,6 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) 
         tgid,
         time_ns: shell.exec_ns,
         exec_ns: shell.exec_ns,
-        cgroup: unsafe { bpf_get_current_cgroup_id() },
         lost,
         len: 0,
     };
@@ -113,6 +118,7 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool) 
         (&raw mut (*record).header).write(head);
         let body = &raw mut (*record).body;
         (*body).exe = shell.exe;
+        (*body).cgroup = cgroup;
         (*body).start_ns = field(task, offset!(task_start_boottime));
         (*body).ppid = field(parent, offset!(task_tgid));
         (*body).uid = ids as u32;

@@ -2,10 +2,8 @@
 
 use globset::GlobMatcher;
 
-use crate::{
-    script::{Capture, Origin},
-    verdict::Verdict,
-};
+use super::replay::Replayed;
+use crate::script::Origin;
 
 /// What a capture must be; what is not given does not matter.
 #[derive(Clone, Debug, Default)]
@@ -24,13 +22,21 @@ pub struct Filter {
     pub sha256: Option<String>,
     /// With a path that fits this glob.
     pub path: Option<GlobMatcher>,
+    /// In a pod whose `namespace/name` fits this glob.
+    pub pod: Option<GlobMatcher>,
+    /// In a container whose image fits this glob.
+    pub image: Option<GlobMatcher>,
     /// Holding this text.
     pub contains: Option<String>,
 }
 
 impl Filter {
     /// Is it to be shown?
-    pub fn accepts(&self, capture: &Capture, verdict: &Verdict, other: Option<&Verdict>) -> bool {
+    pub(super) fn accepts(&self, replayed: &Replayed) -> bool {
+        let Replayed { capture, verdict, container, other, .. } = replayed;
+        let pod = container.as_ref().and_then(|c| c.pod.as_ref());
+        let pod = pod.map(|pod| format!("{}/{}", pod.namespace, pod.name));
+        let image = container.as_ref().map(|c| c.image_uri.as_str());
         let technique = |wanted: &String| {
             let below = |id: &&str| {
                 id.strip_prefix(wanted.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'))
@@ -38,7 +44,7 @@ impl Filter {
             verdict.technique_ids().iter().any(below)
         };
         self.malicious.is_none_or(|wanted| wanted == verdict.malicious)
-            && (!self.flipped || other.is_some_and(|o| o.malicious != verdict.malicious))
+            && (!self.flipped || other.as_ref().is_some_and(|o| o.malicious != verdict.malicious))
             && (self.origins.is_empty() || self.origins.contains(&capture.origin))
             && self.min_score.is_none_or(|least| verdict.score >= least)
             && self.technique.as_ref().is_none_or(technique)
@@ -49,6 +55,8 @@ impl Filter {
                     .as_ref()
                     .is_some_and(|path| glob.is_match(String::from_utf8_lossy(path).as_ref()))
             })
+            && self.pod.as_ref().is_none_or(|glob| pod.is_some_and(|pod| glob.is_match(pod)))
+            && self.image.as_ref().is_none_or(|glob| image.is_some_and(|image| glob.is_match(image)))
             && self
                 .contains
                 .as_ref()

@@ -4,17 +4,18 @@
 use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
+    sync::Arc,
     time::Instant,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::{filter::Filter, pool, report::Report, source_text::SourceText};
 use crate::{
     finding::{Evidence, build},
-    identity::Node,
+    identity::{Container, Identity, Node},
+    record::Recorded,
     script::Capture,
     suppression::Suppressions,
     verdict::{Judge, Verdict},
@@ -44,6 +45,7 @@ pub struct Judges {
 /// A capture with what was said of it.
 pub(super) struct Replayed {
     pub(super) capture: Capture,
+    pub(super) container: Option<Container>,
     pub(super) verdict: Verdict,
     pub(super) other: Option<Verdict>,
     /// Malicious, but kept from being reported.
@@ -60,11 +62,6 @@ pub(super) struct Sums {
     pub(super) no_longer: u64,
     pub(super) suppressed: u64,
 }
-
-/// Captures are recorded as they are; nothing else is needed of a line.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Record(Capture);
 
 /// Replays files onto `out`. Returns how many lines were bad.
 pub fn run(
@@ -88,11 +85,12 @@ pub fn run(
     let bad = pool::over_lines(files, workers, judge, |mut replayed: Replayed| {
         progress.inc(1);
         sums.captures += 1;
-        if !filter.accepts(&replayed.capture, &replayed.verdict, replayed.other.as_ref()) {
+        if !filter.accepts(&replayed) {
             return Ok(());
         }
-        replayed.suppressed = replayed.verdict.malicious
-            && suppressions.matching(&replayed.capture, &replayed.verdict.hash, now).is_some();
+        let Replayed { capture, verdict, container, .. } = &replayed;
+        replayed.suppressed = verdict.malicious
+            && suppressions.matching(capture, &verdict.hash, container.as_ref(), now).is_some();
         sums.shown += 1;
         sums.suppressed += u64::from(replayed.suppressed);
         sums.malicious += u64::from(replayed.verdict.malicious);
@@ -126,13 +124,14 @@ pub fn run(
     Ok(bad)
 }
 
-fn judge(judges: &mut Judges, Record(capture): Record) -> anyhow::Result<Replayed> {
+fn judge(judges: &mut Judges, recorded: Recorded) -> anyhow::Result<Replayed> {
+    let Recorded { capture, container } = recorded;
     let verdict = judges.judge.judge(&capture.content)?.as_ref().clone();
     let other = match &mut judges.other {
         Some(other) => Some(other.judge(&capture.content)?.as_ref().clone()),
         None => None,
     };
-    Ok(Replayed { capture, verdict, other, suppressed: false })
+    Ok(Replayed { capture, container, verdict, other, suppressed: false })
 }
 
 /// A bar on stderr, when somebody looks at it and the table goes elsewhere.
@@ -149,8 +148,8 @@ fn head(compares: bool, out: &mut dyn Write) -> std::io::Result<()> {
     let other = if compares { "  OTHER      SCORE " } else { "" };
     writeln!(
         out,
-        "{:10}  {:>6}{other}  {:11}  {:>8}  {:12}  {:24}  SOURCE",
-        "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES"
+        "{:10}  {:>6}{other}  {:11}  {:>8}  {:12}  {:24}  {:32}  SOURCE",
+        "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES", "POD"
     )
 }
 
@@ -165,7 +164,10 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
     }
     if verdict.malicious && !replayed.suppressed {
         let now_unix_ns = capture.time_unix_ns;
-        let finding = build(&Evidence { capture, verdict, node, parent: None, now_unix_ns });
+        let container = replayed.container.clone().map(Arc::new);
+        let identity = Identity { container, ..Identity::default() };
+        let (identity, ancestors) = (&identity, &[][..]);
+        let finding = build(&Evidence { capture, verdict, node, identity, ancestors, now_unix_ns });
         serde_json::to_writer(&mut *out, &finding)?;
         writeln!(out)?;
     }
@@ -182,6 +184,15 @@ pub(super) fn outcome(replayed: &Replayed) -> &'static str {
     if replayed.suppressed { "suppressed" } else { word(&replayed.verdict) }
 }
 
+/// The pod it ran in, as `namespace/name`, and its container; empty outside of pods.
+pub(super) fn pod(replayed: &Replayed) -> String {
+    let Some(container) = &replayed.container else { return String::new() };
+    match &container.pod {
+        Some(pod) => format!("{}/{} {}", pod.namespace, pod.name, container.name),
+        None => container.id.as_str()[..12].to_owned(),
+    }
+}
+
 /// Where a script came from: its path, or how its shell was called.
 pub(super) fn source(capture: &Capture) -> String {
     match &capture.path {
@@ -194,11 +205,12 @@ fn row(replayed: &Replayed, out: &mut dyn Write) -> std::io::Result<()> {
     let Replayed { capture, verdict, other, .. } = replayed;
     // A name may hold anything; a terminal must not see it.
     let source: String = source(capture).escape_debug().take(60).collect();
+    let pod: String = pod(replayed).escape_debug().take(60).collect();
     let hash = verdict.hash.to_string();
     let other = other.as_ref().map(|o| format!("  {:9}  {:6.4}", word(o), o.score)).unwrap_or_default();
     writeln!(
         out,
-        "{:10}  {:6.4}{other}  {:11}  {:>8}  {}  {:24}  {source}",
+        "{:10}  {:6.4}{other}  {:11}  {:>8}  {}  {:24}  {pod:32}  {source}",
         outcome(replayed),
         verdict.score,
         capture.origin.name(),

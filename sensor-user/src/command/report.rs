@@ -11,7 +11,7 @@ use anyhow::Context;
 use html_escape::encode_safe;
 
 use super::{
-    replay::{Replayed, Sums, outcome, source, word},
+    replay::{Replayed, Sums, outcome, pod, source, word},
     source_text::SourceText,
 };
 
@@ -43,7 +43,7 @@ summary { cursor: pointer } details { margin: .3em 0 }
  .some { background: #4a3b12 } .much { background: #5d211b } .malicious { color: #ff8a80 } }
 </style></head><body>
 <h1>Replay</h1>
-<table><thead><tr><th>Verdict<th>Score<th>Other<th>Origin<th>Bytes<th>SHA-256<th>Techniques<th>Source</tr></thead><tbody>
+<table><thead><tr><th>Verdict<th>Score<th>Other<th>Origin<th>Bytes<th>SHA-256<th>Techniques<th>Pod<th>Source</tr></thead><tbody>
 "#;
 
 impl Report {
@@ -65,14 +65,16 @@ impl Report {
         let other = other.as_ref().map(|o| format!("{} {:.4}", word(o), o.score)).unwrap_or_default();
         let hash = verdict.hash.to_string();
         let source: String = source(capture).escape_debug().take(200).collect();
+        let pod: String = pod(replayed).escape_debug().take(200).collect();
         let row = format!(
-            "<tr><td class=\"{0}\">{0}<td>{1:.4}<td>{other}<td>{2}<td>{3}<td><code>{4}</code><td>{5}<td>{6}",
+            "<tr><td class=\"{0}\">{0}<td>{1:.4}<td>{other}<td>{2}<td>{3}<td><code>{4}</code><td>{5}<td>{6}<td>{7}",
             outcome(replayed),
             verdict.score,
             capture.origin.name(),
             capture.size,
             &hash[..16],
             verdict.technique_ids().join(" "),
+            encode_safe(&pod),
             encode_safe(&source),
         );
         self.write(&row)?;

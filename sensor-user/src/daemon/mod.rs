@@ -2,6 +2,7 @@
 
 mod assets;
 mod capture;
+mod report;
 mod scoring;
 mod status;
 mod telemetry;
@@ -21,17 +22,22 @@ use anyhow::Context;
 use proto::ingest::Sensor;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 pub use assets::Assets;
+pub use scoring::Sensitivity;
 pub use status::Status;
 pub use telemetry::Telemetry;
 
+use capture::Capturer;
+use report::Reporter;
+use scoring::Scorer;
+
 use crate::{
     delivery::{Endpoint, Queue, deliver},
-    identity::Node,
+    identity::{self, Ancestry, Directory, Node},
     probe::{Probe, ProbeError, Settings, Tier},
     record::Recorder,
     script::Limits,
@@ -54,31 +60,42 @@ pub struct Config {
     pub max_shells: u32,
     /// How much of scripts is kept.
     pub limits: Limits,
-    /// Named threshold.
-    pub operating_point: OperatingPoint,
-    /// A threshold that overrides the named one.
-    pub threshold: Option<f32>,
-    /// File with rules for what is not reported.
-    pub suppressions: Option<PathBuf>,
+    /// What may change while it runs.
+    pub reloadable: Reloadable,
     /// Where captures are recorded.
     pub record: Option<PathBuf>,
     /// Where the state is served over HTTP; nowhere when `None`.
     pub status_listen: Option<SocketAddr>,
     /// Written once everything is attached.
     pub ready_file: Option<PathBuf>,
-    /// The node.
+    /// The container runtime's socket; nobody is asked when `None`.
+    pub container_runtime: Option<PathBuf>,
+    /// How long a finding waits for who ran its script.
+    pub identity_wait: Duration,
+    /// The node; when it is not complete, the metadata server is asked.
     pub node: Node,
 }
+
+/// What SIGHUP reads again.
+#[derive(Clone, Debug)]
+pub struct Reloadable {
+    /// From which score a script is malicious.
+    pub sensitivity: Sensitivity,
+    /// The operator's rules for what is not reported.
+    pub suppressions: Arc<Suppressions>,
+}
+
+/// Reads the configuration again.
+pub type Reload<'a> = &'a dyn Fn() -> anyhow::Result<Reloadable>;
 
 /// Captures that wait for scoring.
 const WAITING_CAPTURES: usize = 8192;
 
 /// Runs until SIGINT or SIGTERM.
-pub fn run(config: Config) -> anyhow::Result<()> {
+pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
     // The model first: it is the likelier one to be missing, and loading programs has effects.
-    let judge = load_judge(&config.assets, config.operating_point, config.threshold)?;
-    let suppressions =
-        config.suppressions.as_deref().map(Suppressions::load).transpose()?.unwrap_or_default();
+    let Sensitivity { point, threshold } = config.reloadable.sensitivity;
+    let judge = load_judge(&config.assets, point, threshold)?;
     let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
     let settings = Settings {
         object: config.assets.bpf_object.clone(),
@@ -91,24 +108,51 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let tier = probe.tier();
     let telemetry = Arc::new(Telemetry::new(probe.counters()?, tier));
     let mut reader = probe.into_reader()?;
-    let executables = capture::prepare(&mut reader);
+    let executables = capture::prepare(&mut reader, &telemetry);
 
     let running = Arc::new(AtomicBool::new(true));
     let (captures, waiting) = crossbeam_channel::bounded(WAITING_CAPTURES);
+    let (cases, to_report) = mpsc::channel(report::CASES);
+    let (ended, ends) = crossbeam_channel::bounded(WAITING_CAPTURES);
+    let (directory, questions) = Directory::new(config.container_runtime.is_some());
+    let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
+    let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
+    let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
     let (outbox, queue) = Queue::new();
     telemetry.follow(outbox.counts().clone());
 
     let capture = {
-        let (running, telemetry) = (running.clone(), telemetry.clone());
-        thread::Builder::new().name("capture".to_owned()).spawn(move || {
-            capture::run(reader, executables, config.limits, &captures, &running, &telemetry);
-        })?
+        let watch = Capturer {
+            reader,
+            executables,
+            limits: config.limits,
+            directory: directory.clone(),
+            ended: ends,
+            captures,
+            running: running.clone(),
+            telemetry: telemetry.clone(),
+        };
+        thread::Builder::new().name("capture".to_owned()).spawn(move || watch.run())?
     };
     let scoring = {
-        let (node, telemetry) = (config.node.clone(), telemetry.clone());
-        thread::Builder::new().name("scoring".to_owned()).spawn(move || {
-            scoring::run(judge, &waiting, &suppressions, &node, outbox, recorder, &telemetry);
-        })?
+        let scorer = Scorer {
+            judge,
+            sensitivity: follow_sensitivity,
+            directory: directory.clone(),
+            ancestry: Ancestry::default(),
+            cases,
+            recorder,
+            telemetry: telemetry.clone(),
+        };
+        thread::Builder::new().name("scoring".to_owned()).spawn(move || scorer.run(&waiting))?
+    };
+    let reporter = Reporter {
+        directory: directory.clone(),
+        node: follow_node,
+        suppressions: follow_suppressions,
+        outbox,
+        telemetry: telemetry.clone(),
+        patience: config.identity_wait,
     };
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -116,12 +160,24 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         // Before anyone is told that the sensor is up: whoever ends it then must find it prepared.
         let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
+        let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
         let (stop, stopping) = watch::channel(false);
         let delivery = config.collector.map(|uri| {
             let sensor =
                 Sensor { node: config.node.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
             tokio::spawn(deliver(Endpoint { uri, sensor }, queue, stopping))
         });
+        let reporting = tokio::spawn(reporter.run(to_report));
+        if let Some(socket) = config.container_runtime {
+            let on_end = Arc::new(move |id| {
+                // What does not fit stays probed until others need the room.
+                let _ = ended.try_send(id);
+            });
+            tokio::spawn(identity::follow(socket, directory.clone(), questions, on_end));
+        }
+        if !config.node.is_complete {
+            tokio::spawn(identity::complete(node.clone()));
+        }
         if let Some(address) = config.status_listen {
             tokio::spawn(status::serve(address, telemetry.clone(), config.node.name.clone()));
         }
@@ -130,18 +186,30 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
         }
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hangup.recv() => match reload() {
+                    Ok(fresh) => {
+                        info!("configuration read again");
+                        sensitivity.send_replace(fresh.sensitivity);
+                        suppressions.send_replace(fresh.suppressions);
+                    }
+                    Err(e) => warn!("the configuration stays as it was: {e:#}"),
+                },
+            }
         }
         info!("stopping");
         running.store(false, Ordering::Relaxed);
-        // The capture thread ends, its channel closes, the scoring thread ends, and with it the outbox.
+        // The capture thread ends, its channel closes, the scoring thread ends, and with it the reporter and the
+        // outbox.
         let (capture, scoring) =
             tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?;
         if capture.is_err() || scoring.is_err() {
             error!("a thread of the sensor had panicked: what it held is lost");
         }
+        reporting.await?;
         stop.send_replace(true);
         if let Some(delivery) = delivery {
             delivery.await?;

@@ -1,101 +1,138 @@
-//! The scoring thread: captures → verdicts → findings.
+//! The scoring thread: captures → verdicts, and a record of them where one is asked for.
 
-use std::{collections::HashMap, num::NonZeroUsize};
+use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 
 use crossbeam_channel::Receiver;
-use jiff::Timestamp;
 use lru::LruCache;
-use tracing::{debug, error, warn};
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
 
-use super::Telemetry;
+use super::{Telemetry, report::Case};
 use crate::{
-    delivery::Outbox,
-    finding::{Evidence, build},
-    identity::{Node, ProcessFacts, boot_unix_ns, now_boot_ns},
-    record::Recorder,
+    identity::{Ancestry, Directory, ProcessFacts, cut},
+    record::{Recorded, Recorder},
     script::{Capture, Output, ScriptId},
-    suppression::Suppressions,
-    verdict::{Judge, ScriptHash},
+    verdict::{Judge, OperatingPoint, ScriptHash},
 };
 
 /// Scripts whose findings are remembered, so that a script that was malicious once is not taken back when it grows.
 const REPORTED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
-/// Scores until the capture thread is gone.
-pub(super) fn run(
-    mut judge: Judge,
-    captures: &Receiver<Output>,
-    suppressions: &Suppressions,
-    node: &Node,
-    outbox: Outbox,
-    recorder: Option<Recorder>,
-    telemetry: &Telemetry,
-) {
-    let mut reported: LruCache<ScriptId, ScriptHash> = LruCache::new(REPORTED);
-    let mut recording = recorder.map(Recording::new);
-    for output in captures {
-        let capture = match output {
-            Output::Capture(capture) => capture,
-            Output::Finished(id) => {
-                if let Some(recording) = &mut recording {
-                    recording.finish(&id);
+/// From which score a script is malicious, as the operator says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sensitivity {
+    /// A named threshold of the model.
+    pub point: OperatingPoint,
+    /// A number instead.
+    pub threshold: Option<f32>,
+}
+
+/// What the scoring thread works with.
+pub(super) struct Scorer {
+    pub(super) judge: Judge,
+    pub(super) sensitivity: watch::Receiver<Sensitivity>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) ancestry: Ancestry,
+    pub(super) cases: mpsc::Sender<Case>,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) telemetry: Arc<Telemetry>,
+}
+
+impl Scorer {
+    /// Scores until the capture thread is gone.
+    pub(super) fn run(mut self, captures: &Receiver<Output>) {
+        let mut reported: LruCache<ScriptId, ScriptHash> = LruCache::new(REPORTED);
+        let mut recording = self.recorder.take().map(|r| Recording::new(r, self.directory.clone()));
+        for output in captures {
+            if self.sensitivity.has_changed().unwrap_or(false) {
+                let now = *self.sensitivity.borrow_and_update();
+                self.judge.set_threshold(now.point, now.threshold);
+                info!(threshold = self.judge.threshold(), "threshold set");
+            }
+            let capture = match output {
+                Output::Capture(capture) => capture,
+                Output::Finished(id) => {
+                    if let Some(recording) = &mut recording {
+                        recording.finish(&id);
+                    }
+                    continue;
                 }
-                continue;
+            };
+            self.remember(&capture);
+            self.judge_one(&capture, &mut reported);
+            if let Some(recording) = &mut recording {
+                recording.latest.insert(capture.id, capture);
+            }
+            let (hits, misses) = self.judge.hits_and_misses();
+            self.telemetry.set_cache(hits, misses);
+        }
+        if let Some(recording) = recording {
+            recording.end();
+        }
+    }
+
+    /// Keeps a shell in mind: it may be a parent of another whose script is reported.
+    fn remember(&mut self, capture: &Capture) {
+        if self.ancestry.remembers(capture.id.pid, capture.id.exec_ns) {
+            return;
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (args, cut) = cut(capture.args.iter().map(|arg| text(arg)));
+        let exe = capture.interpreter.path.clone();
+        let facts = ProcessFacts {
+            pid: capture.id.pid,
+            ppid: capture.ppid,
+            name: text(exe.rsplit(|b| *b == b'/').next().unwrap_or_default()),
+            exe,
+            args,
+            args_truncated: cut || capture.args_truncated,
+            uid: capture.uid,
+            start_ns: capture.start_ns,
+            exec_ns: Some(capture.id.exec_ns),
+        };
+        self.ancestry.remember(facts, self.directory.placement(capture.cgroup).as_deref());
+    }
+
+    fn judge_one(&mut self, capture: &Capture, reported: &mut LruCache<ScriptId, ScriptHash>) {
+        let verdict = match self.judge.judge(&capture.content) {
+            Ok(verdict) => verdict,
+            Err(e) => {
+                self.telemetry.failed.add(1);
+                error!("a script could not be scored: {e}");
+                return;
             }
         };
-        match judge.judge(&capture.content) {
-            Ok(verdict) => {
-                telemetry.scored.add(1);
-                if verdict.malicious
-                    && let Some(rule) = suppressions.matching(&capture, &verdict.hash, Timestamp::now())
-                {
-                    telemetry.suppressed.add(1);
-                    debug!(hash = %verdict.hash, rule.reason, "suppressed");
-                } else if verdict.malicious && reported.put(capture.id, verdict.hash) != Some(verdict.hash) {
-                    let parent = ProcessFacts::of(capture.ppid);
-                    let evidence = Evidence {
-                        capture: &capture,
-                        verdict: &verdict,
-                        node,
-                        parent: parent.as_ref(),
-                        now_unix_ns: boot_unix_ns() + now_boot_ns(),
-                    };
-                    outbox.put(build(&evidence));
-                }
-            }
-            Err(e) => {
-                telemetry.failed.add(1);
-                error!("a script could not be scored: {e}");
-            }
+        self.telemetry.scored.add(1);
+        if !verdict.malicious || reported.put(capture.id, verdict.hash) == Some(verdict.hash) {
+            return;
         }
-        if let Some(recording) = &mut recording {
-            recording.latest.insert(capture.id, capture);
+        let placement = self.directory.placement(capture.cgroup);
+        let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
+        let case = Case { capture: Box::new(capture.clone()), verdict, ancestors };
+        // The reporter waits for nobody, so this does not wait long.
+        if self.cases.blocking_send(case).is_err() {
+            error!("the reporter is gone: a finding is lost");
+            self.telemetry.failed.add(1);
         }
-        let (hits, misses) = judge.hits_and_misses();
-        telemetry.set_cache(hits, misses);
     }
-    if let Some(recording) = recording {
-        recording.end();
-    }
-    drop(outbox);
 }
 
 /// Captures on their way to a file: the last state of each script is written when nothing more will come.
 struct Recording {
     recorder: Recorder,
+    directory: Arc<Directory>,
     latest: HashMap<ScriptId, Box<Capture>>,
     failed: bool,
 }
 
 impl Recording {
-    fn new(recorder: Recorder) -> Self {
-        Self { recorder, latest: HashMap::new(), failed: false }
+    fn new(recorder: Recorder, directory: Arc<Directory>) -> Self {
+        Self { recorder, directory, latest: HashMap::new(), failed: false }
     }
 
     fn finish(&mut self, id: &ScriptId) {
         if let Some(capture) = self.latest.remove(id) {
-            let written = self.recorder.write(&capture);
-            self.note(written);
+            self.write(capture);
         }
     }
 
@@ -103,16 +140,17 @@ impl Recording {
         let mut left: Vec<_> = std::mem::take(&mut self.latest).into_values().collect();
         left.sort_by_key(|capture| capture.time_unix_ns);
         for capture in left {
-            let written = self.recorder.write(&capture);
-            self.note(written);
+            self.write(capture);
         }
         if let Err(e) = self.recorder.finish() {
             warn!("the record is not complete: {e}");
         }
     }
 
-    /// A disk that is full is told once, not for every script.
-    fn note(&mut self, written: Result<(), crate::record::RecordError>) {
+    fn write(&mut self, capture: Box<Capture>) {
+        let container = self.directory.identify(capture.cgroup).container.map(|c| (*c).clone());
+        let written = self.recorder.write(&Recorded { capture: *capture, container });
+        // A disk that is full is told once, not for every script.
         if let Err(e) = written
             && !self.failed
         {

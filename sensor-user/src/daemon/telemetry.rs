@@ -41,6 +41,8 @@ pub(super) struct Levels {
     pub(super) probed: usize,
     /// Bytes of scripts in the making.
     pub(super) kept_bytes: usize,
+    /// Containers remembered.
+    pub(super) containers: usize,
 }
 
 /// A number with its name.
@@ -70,6 +72,10 @@ pub struct Telemetry {
     pub failed: Count,
     /// Malicious captures that a rule of the operator's keeps from being reported.
     pub suppressed: Count,
+    /// Findings that went out before it was known who ran their script.
+    pub incomplete: Count,
+    /// Findings sent again because more became known.
+    pub completed: Count,
     cache: [AtomicU64; 2],
     assembler: Mutex<(AssemblerCounts, Levels)>,
     kernel: Counters,
@@ -92,6 +98,8 @@ impl Telemetry {
             scored: Count::default(),
             failed: Count::default(),
             suppressed: Count::default(),
+            incomplete: Count::default(),
+            completed: Count::default(),
             cache: Default::default(),
             assembler: Mutex::default(),
             kernel,
@@ -141,6 +149,12 @@ impl Telemetry {
         put("uptime_seconds", "Seconds since the programs were attached", self.uptime_ms() / 1000, false);
         put("followed", "Shells followed now", levels.shells as u64, false);
         put("probed", "Shell binaries with probes now", levels.probed as u64, false);
+        put(
+            "containers",
+            "Containers known, those that ended a while ago among them",
+            levels.containers as u64,
+            false,
+        );
         put("kept_bytes", "Bytes of scripts in the making", levels.kept_bytes as u64, false);
         for (name, help, value) in [
             ("events", "Events read from the kernel", self.events.get()),
@@ -152,6 +166,16 @@ impl Telemetry {
             ("unscored", "Captures dropped because scoring was behind", self.unscored.get()),
             ("failed", "Captures the model failed on", self.failed.get()),
             ("suppressed", "Malicious captures not reported because of a suppression", self.suppressed.get()),
+            (
+                "findings_incomplete",
+                "Findings sent before it was known who ran the script",
+                self.incomplete.get(),
+            ),
+            (
+                "findings_completed",
+                "Findings sent again when it became known who ran the script",
+                self.completed.get(),
+            ),
             ("orphans", "Events of processes whose execution was not seen", script.orphans),
             ("lost_events", "Events lost, by the processes' own accounts", script.lost_events),
             ("cut_bytes", "Script bytes beyond the limit of one script", script.cut_bytes),

@@ -13,6 +13,7 @@ use tonic::{codec::CompressionEncoding, transport::Channel};
 use tracing::{info, warn};
 
 use super::queue::Queue;
+use crate::cause::chain;
 
 /// Findings in one batch.
 const BATCH_MAX: usize = 64;
@@ -99,22 +100,12 @@ async fn connect(endpoint: &Endpoint) -> Result<IngestServiceClient<Channel>, St
         .tcp_nodelay(true)
         .connect()
         .await
-        .map_err(|e| describe(&e))?;
+        .map_err(|e| chain(&e))?;
     Ok(IngestServiceClient::new(channel)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES)
         .send_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Gzip))
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 /// One connection's life.
@@ -143,6 +134,7 @@ async fn session(
         Err(status) => return End::Broken(format!("stream refused: {}", status.message())),
     };
     info!("delivering to {}", endpoint.uri);
+    let mut ended = false;
     let mut stopping = { *stop.borrow() };
     let mut deadline = tokio::time::Instant::now() + DRAIN;
     loop {
@@ -150,8 +142,9 @@ async fn session(
             return End::Stopped;
         }
         tokio::select! {
-            finding = queue.receiver.recv(), if unacknowledged.len() < WINDOW && !queue.receiver.is_closed() => {
-                let Some(finding) = finding else { stopping = true; continue };
+            finding = queue.receiver.recv(), if unacknowledged.len() < WINDOW && !ended => {
+                // Closed and empty: the daemon stops.
+                let Some(finding) = finding else { ended = true; continue };
                 let findings = fill(finding, &mut queue.receiver);
                 let batch = Batch {
                     sequence: first + unacknowledged.len() as u64,

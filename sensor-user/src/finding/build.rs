@@ -12,9 +12,9 @@ use proto::{
     well_known::{ListValue, Timestamp, Value, value::Kind},
 };
 
-use super::{id::finding_id, indicator};
+use super::{id::finding_id, indicator, place::Place};
 use crate::{
-    identity::{Node, ProcessFacts},
+    identity::{Identity, Node, ProcessFacts},
     script::{Capture, Origin},
     verdict::{Verdict, technique::LABELS},
 };
@@ -32,15 +32,17 @@ pub struct Evidence<'a> {
     pub verdict: &'a Verdict,
     /// The machine.
     pub node: &'a Node,
-    /// The parent process, if it was still there.
-    pub parent: Option<&'a ProcessFacts>,
+    /// Where it ran, as far as known.
+    pub identity: &'a Identity,
+    /// The process's parents, its parent first, as far as they were still there.
+    pub ancestors: &'a [ProcessFacts],
     /// Unix time now, ns.
     pub now_unix_ns: u64,
 }
 
 /// Makes the finding.
 pub fn build(evidence: &Evidence<'_>) -> Finding {
-    let Evidence { capture, verdict, node, parent, now_unix_ns } = evidence;
+    let Evidence { capture, verdict, node, identity, ancestors, now_unix_ns } = evidence;
     let sha256 = verdict.hash.to_string();
     let script = script_file(capture, &sha256);
     let binary_path = text(&capture.interpreter.path);
@@ -65,19 +67,20 @@ pub fn build(evidence: &Evidence<'_>) -> Finding {
         ..Process::default()
     };
     let mut processes = vec![process];
-    processes.extend(parent.map(parent_process));
+    processes.extend(ancestors.iter().map(ancestor));
 
     let parent_name =
-        format!("projects/{}/sources/{}/locations/{}", node.project, node.source, node.location);
+        format!("projects/{}/sources/{}/locations/{}", node.project(), node.source, node.location);
+    let place = Place::of(identity, node);
     let virus_total = format!("https://www.virustotal.com/gui/file/{sha256}/detection");
     Finding {
         name: format!("{parent_name}/findings/{}", finding_id(&node.boot_id, &capture.id)),
         parent: parent_name,
-        resource_name: node.resource_name.clone(),
+        resource_name: node.resource_name(),
         state: State::Active.into(),
         category: CATEGORY.to_owned(),
         external_uri: virus_total.clone(),
-        source_properties: properties(evidence, &args, &binary_path, &virus_total),
+        source_properties: properties(evidence, &place, &args, &binary_path, &virus_total),
         event_time: Some(timestamp(capture.time_unix_ns)),
         create_time: Some(timestamp(*now_unix_ns)),
         severity: severity(verdict).into(),
@@ -86,8 +89,10 @@ pub fn build(evidence: &Evidence<'_>) -> Finding {
         mitre_attack: Some(mitre(verdict)),
         processes,
         parent_display_name: "scriptwatch".to_owned(),
-        description: describe(capture, verdict, node),
-        next_steps: next_steps(capture, node),
+        description: describe(capture, verdict, node, &place),
+        next_steps: next_steps(capture, node, &place),
+        containers: place.containers(),
+        kubernetes: Some(place.kubernetes()),
         module_name: "SCRIPTWATCH_MALICIOUS_SCRIPT_EXECUTED".to_owned(),
         ..Finding::default()
     }
@@ -106,7 +111,7 @@ fn script_file(capture: &Capture, sha256: &str) -> File {
     }
 }
 
-fn parent_process(parent: &ProcessFacts) -> Process {
+fn ancestor(parent: &ProcessFacts) -> Process {
     Process {
         name: parent.name.clone(),
         binary: Some(File { path: text(&parent.exe), ..File::default() }),
@@ -127,6 +132,7 @@ fn process_name(capture: &Capture) -> String {
 
 fn properties(
     evidence: &Evidence<'_>,
+    place: &Place<'_>,
     args: &[String],
     binary_path: &str,
     virus_total: &str,
@@ -150,7 +156,9 @@ fn properties(
         ("Verdict_Techniques", list(verdict.technique_ids().into_iter().map(string).collect())),
         ("Verdict_Spans", list(spans.collect())),
         ("VirusTotal_Link", string(virus_total)),
-        ("VM_Instance_Name", string(&node.name)),
+        ("VM_Instance_Name", string(node.instance())),
+        ("Node_Name", string(&node.name)),
+        ("User_Id", number(f64::from(capture.uid))),
         ("Pid", number(f64::from(capture.id.pid))),
         ("Container_Pid", number(f64::from(capture.ns_pid))),
         ("Parent_Pid", number(f64::from(capture.ppid))),
@@ -158,6 +166,7 @@ fn properties(
         ("Process_Arguments", list(args.iter().map(|arg| string(arg)).collect())),
         ("Process_Creation_Timestamp", string(&rfc3339(&created))),
     ]);
+    properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));
     if capture.flags.incomplete {
         properties.insert("Script_Incomplete", boolean(true));
     }
@@ -218,7 +227,7 @@ fn severity(verdict: &Verdict) -> Severity {
     if verdict.techniques.iter().any(|i| LABELS[*i].critical) { Severity::Critical } else { Severity::High }
 }
 
-fn describe(capture: &Capture, verdict: &Verdict, node: &Node) -> String {
+fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>) -> String {
     let how = match capture.origin {
         Origin::File => "from a file",
         Origin::Command => "given as an argument (-c)",
@@ -247,18 +256,23 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node) -> String {
         format!(" Lines that carried the verdict: {}.", lines.join(", "))
     };
     format!(
-        "{interpreter} executed a script {how} of {} bytes on {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
-        capture.size, node.name, verdict.score
+        "{interpreter} executed a script {how} of {} bytes {} on node {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
+        capture.size,
+        place.words(),
+        node.name,
+        verdict.score
     )
 }
 
-fn next_steps(capture: &Capture, node: &Node) -> String {
+fn next_steps(capture: &Capture, node: &Node, place: &Place<'_>) -> String {
     format!(
         "1. Read the script and the lines named in Verdict_Spans. 2. Look the hash up at VirusTotal. 3. On node {}, \
-         look at process {} and its parent {}: who started them, and is that expected? 4. If the script is not \
-         yours, isolate the workload, rotate the credentials it could read, and look for other findings with the \
-         same hash.",
-        node.name, capture.id.pid, capture.ppid
+         look at process {} and its parents, listed in this finding: who started them, and is that expected? 4. {} \
+         5. If the script is not yours, isolate the workload, rotate the credentials it could read, and look for \
+         other findings with the same hash.",
+        node.name,
+        capture.id.pid,
+        place.how_to_look(),
     )
 }
 
@@ -271,11 +285,11 @@ fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn timestamp(unix_ns: u64) -> Timestamp {
+pub(super) fn timestamp(unix_ns: u64) -> Timestamp {
     Timestamp { seconds: (unix_ns / 1_000_000_000) as i64, nanos: (unix_ns % 1_000_000_000) as i32 }
 }
 
-fn rfc3339(at: &Timestamp) -> String {
+pub(super) fn rfc3339(at: &Timestamp) -> String {
     // Protobuf's JSON mapping is RFC 3339.
     serde_json::to_value(at).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
@@ -284,12 +298,17 @@ fn rfc3339(at: &Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::{
+        identity::{Cloud, Container, ContainerId, Pod},
         probe::classify::ShellKind,
         script::{Interpreter, ScriptFlags, ScriptId},
         verdict::ScriptHash,
     };
 
     fn finding(change: impl FnOnce(&mut Capture)) -> Finding {
+        finding_in(&Identity::default(), change)
+    }
+
+    fn finding_in(identity: &Identity, change: impl FnOnce(&mut Capture)) -> Finding {
         let mut capture = Capture {
             id: ScriptId { pid: 10, exec_ns: 20, ordinal: 0 },
             origin: Origin::File,
@@ -326,12 +345,19 @@ mod tests {
         let node = Node {
             name: "n".to_owned(),
             boot_id: "b".to_owned(),
-            project: "p".to_owned(),
             source: "s".to_owned(),
             location: "global".to_owned(),
-            resource_name: "//r".to_owned(),
+            cloud: Cloud { project_id: "p".to_owned(), ..Cloud::default() },
+            is_complete: true,
         };
-        build(&Evidence { capture: &capture, verdict: &verdict, node: &node, parent: None, now_unix_ns: 5 })
+        build(&Evidence {
+            capture: &capture,
+            verdict: &verdict,
+            node: &node,
+            identity,
+            ancestors: &[],
+            now_unix_ns: 5,
+        })
     }
 
     fn script(finding: &Finding) -> File {
@@ -361,6 +387,41 @@ mod tests {
         let attack = finding.mitre_attack.unwrap();
         assert!(attack.additional_techniques.contains(&i32::from(Technique::EscapeToHost)));
         assert_eq!(attack.primary_techniques, [6, 7]);
+    }
+
+    #[test]
+    fn a_container_is_told_in_every_place_where_it_belongs() {
+        let pod = Pod {
+            namespace: "shop".to_owned(),
+            name: "web-0".to_owned(),
+            uid: "u".to_owned(),
+            labels: [("app".to_owned(), "web".to_owned())].into(),
+        };
+        let container = Container {
+            id: ContainerId::new(&"0".repeat(64)).unwrap(),
+            name: "app".to_owned(),
+            image_uri: "registry.example/web:1".to_owned(),
+            image_id: "sha256:1".to_owned(),
+            labels: BTreeMap::new(),
+            created_unix_ns: Some(1_700_000_000_000_000_000),
+            sandbox: "s".to_owned(),
+            pod: Some(pod),
+        };
+        let finding =
+            finding_in(&Identity { container: Some(container.into()), ..Identity::default() }, |_| {});
+        let pods = &finding.kubernetes.as_ref().unwrap().pods;
+        assert_eq!((pods[0].ns.as_str(), pods[0].name.as_str()), ("shop", "web-0"));
+        assert_eq!(pods[0].labels[0].value, "web");
+        assert_eq!(pods[0].containers, finding.containers);
+        assert_eq!(finding.containers[0].uri, "registry.example/web:1");
+        let property = |key: &str| match finding.source_properties[key].kind.as_ref() {
+            Some(Kind::StringValue(text)) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(property("Pod_Namespace"), "shop");
+        assert_eq!(property("Container_Image_Id"), "sha256:1");
+        assert_eq!(property("Container_Creation_Timestamp"), "2023-11-14T22:13:20+00:00");
+        assert!(finding.description.contains("pod shop/web-0"));
     }
 
     #[test]

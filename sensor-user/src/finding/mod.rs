@@ -5,6 +5,7 @@
 mod build;
 mod id;
 mod indicator;
+mod place;
 
 pub use build::{Evidence, build};
 pub use id::finding_id;

@@ -1,9 +1,22 @@
-//! Who ran it: the node, and processes as /proc shows them.
+//! Who ran it: the node, the container and pod, and processes as /proc shows them.
 //!
 //! Knows nothing of scripts or findings.
 
+mod ancestry;
+mod bundle;
+mod cgroup;
+mod container;
+mod directory;
+mod metadata;
 mod node;
 mod process;
+mod runtime;
 
-pub use node::{Node, boot_unix_ns, now_boot_ns};
-pub use process::ProcessFacts;
+pub use ancestry::Ancestry;
+pub use cgroup::{ContainerId, Placement};
+pub use container::{Container, Pod};
+pub use directory::{Directory, Identity, Knowledge};
+pub use metadata::{complete, is_on_google_cloud};
+pub use node::{Cloud, Node, boot_unix_ns, now_boot_ns};
+pub use process::{ProcessFacts, cut};
+pub use runtime::{OnEnd, follow, usual_socket};

@@ -21,27 +21,21 @@ pub struct ProcessFacts {
     pub args_truncated: bool,
     /// User id.
     pub uid: u32,
+    /// When it was forked, boot time in ns, rounded down to a clock tick.
+    pub start_ns: u64,
+    /// When it executed what it runs, boot time in ns; where that was seen.
+    pub exec_ns: Option<u64>,
 }
 
 /// Arguments of another process that are kept, bytes.
-const ARGS_BYTES: usize = 4096;
+const ARGS_BYTES: usize = 1024;
 
 impl ProcessFacts {
     /// Looks a process up; `None` when it is gone.
     pub fn of(pid: u32) -> Option<Self> {
         let process = Process::new(i32::try_from(pid).ok()?).ok()?;
         let stat = process.stat().ok()?;
-        let mut room = ARGS_BYTES;
-        let mut args_truncated = false;
-        let mut args = Vec::new();
-        for arg in process.cmdline().unwrap_or_default() {
-            if arg.len() > room {
-                args_truncated = true;
-                break;
-            }
-            room -= arg.len();
-            args.push(arg);
-        }
+        let (args, args_truncated) = cut(process.cmdline().unwrap_or_default());
         Some(Self {
             pid,
             ppid: u32::try_from(stat.ppid).unwrap_or(0),
@@ -50,6 +44,26 @@ impl ProcessFacts {
             args,
             args_truncated,
             uid: process.uid().unwrap_or(0),
+            start_ns: stat.starttime.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1)),
+            exec_ns: None,
         })
     }
+}
+
+/// As many of the arguments as may be kept, and whether that is not all.
+pub fn cut(args: impl IntoIterator<Item = String>) -> (Vec<String>, bool) {
+    let mut room = ARGS_BYTES;
+    let mut kept = Vec::new();
+    for mut arg in args {
+        if arg.len() > room {
+            // The beginning of what does not fit says more than nothing.
+            let end = (0..=room).rev().find(|at| arg.is_char_boundary(*at)).unwrap_or(0);
+            arg.truncate(end);
+            kept.push(arg);
+            return (kept, true);
+        }
+        room -= arg.len();
+        kept.push(arg);
+    }
+    (kept, false)
 }

@@ -3,8 +3,8 @@
 
 use bytemuck::Pod;
 use sensor_ebpf::event::{
-    Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_PATH, KIND_READ,
-    KIND_TEXT, Path, Read, Text,
+    Cgroup, Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_CGROUP, KIND_EXEC, KIND_EXIT, KIND_FORK,
+    KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
 };
 
 /// One event, borrowing its payload from the ring buffer.
@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Path(Header, Path, &'a [u8]),
     /// A piece of a string that a shell evaluates, or of a typed line.
     Text(Header, Text, &'a [u8]),
+    /// Where a cgroup is: names from the leaf to the root, each ended by NUL.
+    Cgroup(Header, Cgroup, &'a [u8]),
     /// A followed process forked.
     Fork(Header, Fork),
     /// A followed process ended or became another program.
@@ -60,6 +62,7 @@ impl<'a> Event<'a> {
             KIND_READ => Self::Read(header, take(record, body, kind)?, payload(size_of::<Read>())?),
             KIND_PATH => Self::Path(header, take(record, body, kind)?, payload(size_of::<Path>())?),
             KIND_TEXT => Self::Text(header, take(record, body, kind)?, payload(size_of::<Text>())?),
+            KIND_CGROUP => Self::Cgroup(header, take(record, body, kind)?, payload(size_of::<Cgroup>())?),
             KIND_FORK => Self::Fork(header, take(record, body, kind)?),
             KIND_EXIT => Self::Exit(header, take(record, body, kind)?),
             other => return Err(DecodeError::Kind(other)),
@@ -74,6 +77,7 @@ impl<'a> Event<'a> {
             | Self::Read(header, ..)
             | Self::Path(header, ..)
             | Self::Text(header, ..)
+            | Self::Cgroup(header, ..)
             | Self::Fork(header, _)
             | Self::Exit(header, _) => header,
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use btfparse::{Offset, Readable, TypeInformation, TypeVariant};
+use btfparse::{Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
 use sensor_ebpf::offsets::Offsets;
 
 use super::ProbeError;
@@ -71,6 +71,15 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         task_start_boottime: any("task_struct", &["start_boottime", "real_start_time"])?,
         task_thread_pid: one("task_struct", "thread_pid")?,
         task_exit_code: one("task_struct", "exit_code")?,
+        task_cgroups: one("task_struct", "cgroups")?,
+        css_set_default: one("css_set", "dfl_cgrp")?,
+        css_set_controller: one("css_set", "subsys")? + 8 * controller(types)?,
+        css_cgroup: one("cgroup_subsys_state", "cgroup")?,
+        cgroup_root: one("cgroup", "root")?,
+        cgroup_kn: one("cgroup", "kn")?,
+        kn_id: one("kernfs_node", "id")?,
+        kn_name: one("kernfs_node", "name")?,
+        kn_parent: any("kernfs_node", &["__parent", "parent"])?,
         pid_level: one("pid", "level")?,
         pid_numbers: one("pid", "numbers")?,
         upid_bytes: size("upid")?,
@@ -105,4 +114,23 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         inode_ctime_ns: any("inode", &["i_ctime_nsec", "__i_ctime.tv_nsec", "i_ctime.tv_nsec"])?,
         sb_dev: one("super_block", "s_dev")?,
     })
+}
+
+/// Index of a controller that is mounted wherever hierarchies of version 1 are. Which number each has depends on
+/// how the kernel was built.
+fn controller(types: &TypeInformation) -> Result<u32, ProbeError> {
+    let values = types.get().values().find_map(|ty| match ty {
+        TypeVariant::Enum(e) if e.name().as_deref() == Some("cgroup_subsys_id") => Some(e.named_value_list()),
+        _ => None,
+    });
+    let values = values.ok_or_else(|| ProbeError::NoField("enum cgroup_subsys_id".to_owned()))?;
+    ["pids_cgrp_id", "memory_cgrp_id", "cpu_cgrp_id"]
+        .iter()
+        .find_map(|name| {
+            values.iter().find(|v| v.name == *name).map(|v| match v.value {
+                Integer32Value::Signed(n) => n as u32,
+                Integer32Value::Unsigned(n) => n,
+            })
+        })
+        .ok_or_else(|| ProbeError::NoField("cgroup_subsys_id.pids_cgrp_id".to_owned()))
 }

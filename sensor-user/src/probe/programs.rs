@@ -17,6 +17,8 @@ use nix::{
 use sensor_ebpf::map::{Exe, FileKey};
 use tracing::{debug, info, warn};
 
+use crate::cause::chain;
+
 use super::{
     Counters, Reader, Tier, offsets,
     uprobes::{Uprobes, have_cookies},
@@ -156,14 +158,7 @@ impl Probe {
 }
 
 fn refused(what: &str, error: &dyn std::error::Error) -> ProbeError {
-    // The sources carry what the kernel said; the outermost alone says only which step failed.
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        why = format!("{why}: {inner}");
-        source = inner.source();
-    }
-    ProbeError::Refused { what: what.to_owned(), why }
+    ProbeError::Refused { what: what.to_owned(), why: chain(error) }
 }
 
 fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError> {

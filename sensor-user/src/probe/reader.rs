@@ -37,6 +37,18 @@ impl Control {
         self.tell(key, executable.class(), number);
     }
 
+    /// Forgets an executable whose last user is gone, so that nothing keeps its file in use.
+    pub fn forget(&mut self, key: &FileKey) {
+        self.uprobes.detach(key);
+        // Forgotten already where it was made room for others.
+        let _ = self.classes.remove(key);
+    }
+
+    /// Has it probes?
+    pub fn is_probed(&self, key: &FileKey) -> bool {
+        self.uprobes.is_attached(key)
+    }
+
     fn tell(&mut self, key: FileKey, class: u32, probe: u32) {
         // Failing to only means that it is asked about again.
         if let Err(e) = self.classes.insert(key, Exe { class, probe }, 0) {

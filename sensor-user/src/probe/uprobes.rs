@@ -88,6 +88,16 @@ impl Uprobes {
         number
     }
 
+    /// Takes the probes of a binary out.
+    pub(super) fn detach(&mut self, key: &FileKey) {
+        self.attached.pop(key);
+    }
+
+    /// Has a binary probes now?
+    pub(super) fn is_attached(&self, key: &FileKey) -> bool {
+        self.attached.contains(key)
+    }
+
     fn attach_one(
         &mut self,
         name: &str,

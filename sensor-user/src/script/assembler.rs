@@ -150,7 +150,8 @@ impl Assembler {
             }
         }
         match event {
-            Event::Exec(..) => {}
+            // Where a cgroup is says nothing of the script.
+            Event::Exec(..) | Event::Cgroup(..) => {}
             Event::Args(header, chunk, bytes) => {
                 let cut = header.flags & FLAG_CUT != 0;
                 if image.take_arguments(chunk.offset, bytes, chunk.total, cut) {

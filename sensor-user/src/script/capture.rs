@@ -117,7 +117,7 @@ pub struct Capture {
     pub uid: u32,
     /// Group id.
     pub gid: u32,
-    /// Id of the cgroup v2.
+    /// Id of the cgroup, as `sensor_ebpf::event::Cgroup` has it.
     pub cgroup: u64,
     /// When the process was forked, boot time in ns.
     pub start_ns: u64,

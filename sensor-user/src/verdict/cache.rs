@@ -35,6 +35,11 @@ impl VerdictCache {
         self.verdicts.put(hash, verdict);
     }
 
+    /// Forgets all verdicts.
+    pub fn clear(&mut self) {
+        self.verdicts.clear();
+    }
+
     /// Lookups that found something, and those that did not.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits, self.misses)

@@ -7,7 +7,7 @@ use super::{
     explain::{self, Span},
     features::{Extractor, FeatureSet},
     hash::ScriptHash,
-    model::{Model, ModelError},
+    model::{Model, ModelError, OperatingPoint},
     technique::LABELS,
 };
 
@@ -66,6 +66,18 @@ impl Judge {
             set: FeatureSet::default(),
             ids: Vec::new(),
         }
+    }
+
+    /// Judges from now on by another threshold: a named one of the model, or a number.
+    pub fn set_threshold(&mut self, point: OperatingPoint, threshold: Option<f32>) {
+        self.policy.threshold = threshold.unwrap_or_else(|| self.model.threshold(point));
+        // What is remembered was said by the old one.
+        self.cache.clear();
+    }
+
+    /// The score from which a script is malicious.
+    pub fn threshold(&self) -> f32 {
+        self.policy.threshold
     }
 
     /// Judges a script, or remembers what was said of it.

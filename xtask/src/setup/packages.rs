@@ -42,8 +42,10 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shells the end-to-end tests run, as programs and the packages that hold them.
-const SHELLS: [(&str, &str); 4] = [
+/// What the end-to-end tests run, as programs and the packages that hold them: shells and a container runtime.
+const TESTED: [(&str, &str); 6] = [
+    ("/usr/bin/containerd", "containerd"),
+    ("/usr/sbin/runc", "runc"),
     ("/bin/bash", "bash"),
     ("/bin/dash", "dash"),
     ("/bin/busybox", "busybox-static"),
@@ -83,6 +85,10 @@ pub(crate) fn for_benches() -> anyhow::Result<()> {
 /// What the tests need.
 pub(crate) fn for_tests() -> anyhow::Result<()> {
     let missing: Vec<&str> =
-        SHELLS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
-    if missing.is_empty() { Ok(()) } else { install("shells that the end-to-end tests run", &missing) }
+        TESTED.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        install("shells and the container runtime that the end-to-end tests run", &missing)
+    }
 }

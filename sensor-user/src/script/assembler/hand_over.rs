@@ -104,7 +104,7 @@ fn capture_of(image: &Image, index: usize, limits: Limits, boot_unix_ns: u64) ->
         ppid: image.exec.ppid,
         uid: image.exec.uid,
         gid: image.exec.gid,
-        cgroup: image.header.cgroup,
+        cgroup: image.exec.cgroup,
         start_ns: image.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
     }

@@ -1,0 +1,77 @@
+//! Who started a process: its parents, up to the first process of its container.
+
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use super::{
+    cgroup::{ContainerId, Placement},
+    process::ProcessFacts,
+};
+
+/// Parents told. A chain that is longer is cut at its top.
+const DEPTH: usize = 16;
+/// Shells remembered beyond their end: a script's parent is often a shell that lives no longer than the script.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
+
+/// A shell that was seen, and where.
+struct Seen {
+    facts: ProcessFacts,
+    container: Option<ContainerId>,
+}
+
+/// Shells seen lately, and /proc for all others.
+pub struct Ancestry {
+    seen: LruCache<u32, Seen>,
+}
+
+impl Default for Ancestry {
+    fn default() -> Self {
+        Self { seen: LruCache::new(REMEMBERED) }
+    }
+}
+
+impl Ancestry {
+    /// Remembers a shell.
+    pub fn remember(&mut self, facts: ProcessFacts, placement: Option<&Placement>) {
+        let container = placement.and_then(|p| p.container.clone());
+        self.seen.put(facts.pid, Seen { facts, container });
+    }
+
+    /// Is a shell remembered as it is now?
+    pub fn remembers(&self, pid: u32, exec_ns: u64) -> bool {
+        self.seen.peek(&pid).is_some_and(|seen| seen.facts.exec_ns == Some(exec_ns))
+    }
+
+    /// The parents of a process in the container that `placement` names, its parent first; outside of containers, up
+    /// to the first process of the machine. A parent that has ended and was no shell ends the list.
+    ///
+    /// `start_ns` is when the process was forked, boot time: who started later is not its parent, but has the number
+    /// of one that ended.
+    pub fn of(&mut self, parent: u32, start_ns: u64, placement: Option<&Placement>) -> Vec<ProcessFacts> {
+        let container = placement.and_then(|p| p.container.as_ref());
+        let mut found: Vec<ProcessFacts> = Vec::new();
+        let (mut pid, mut born) = (parent, start_ns);
+        while pid > 0 && found.len() < DEPTH {
+            let Some(facts) = self.look_up(pid, born, container) else { break };
+            (pid, born) = (facts.ppid, facts.start_ns);
+            found.push(facts);
+        }
+        found
+    }
+
+    fn look_up(&mut self, pid: u32, before_ns: u64, container: Option<&ContainerId>) -> Option<ProcessFacts> {
+        let seen = self.seen.get(&pid).filter(|seen| seen.facts.start_ns <= before_ns);
+        // What it ran when it was seen says more than what it became since.
+        if let Some(seen) = seen.filter(|seen| container.is_none() || seen.container.as_ref() == container) {
+            return Some(seen.facts.clone());
+        }
+        if container.is_some() {
+            let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+            if Placement::of_proc(&text).container.as_ref() != container {
+                return None;
+            }
+        }
+        ProcessFacts::of(pid).filter(|facts| facts.start_ns <= before_ns)
+    }
+}

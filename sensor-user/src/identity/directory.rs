@@ -1,0 +1,211 @@
+//! Who is in which cgroup: what is known, what is being asked, and who waits for it.
+//!
+//! The capture thread puts in where cgroups are; the runtime's client puts in containers; findings ask.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lru::LruCache;
+use tokio::sync::{broadcast, mpsc};
+
+use super::{
+    cgroup::{ContainerId, Placement},
+    container::{Container, Pod},
+};
+
+/// Cgroups remembered: more than the kernel half remembers to have told.
+const CGROUPS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+/// Containers remembered; those that ended stay until others need the room.
+const CONTAINERS: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
+/// Pods remembered by their UID.
+const PODS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+/// Questions that may wait for the runtime. One that does not fit is put again with the next execution.
+const QUESTIONS: usize = 4096;
+/// News that a slow listener may be behind.
+const NEWS: usize = 1024;
+
+/// How much is known of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Knowledge {
+    /// Its bundle was read.
+    Bundle,
+    /// Nobody knows more than what is there, and asking again is of no use for a while.
+    Final,
+    /// The runtime was asked.
+    Complete,
+}
+
+struct Entry {
+    container: Option<Arc<Container>>,
+    knowledge: Option<Knowledge>,
+    asked: Instant,
+}
+
+/// Who a process is.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Its container.
+    pub container: Option<Arc<Container>>,
+    /// Its pod, which may be known where the container is not.
+    pub pod: Option<Arc<Pod>>,
+    /// Path of its cgroup.
+    pub cgroup: Option<String>,
+    /// False when waiting may bring more.
+    pub is_complete: bool,
+}
+
+struct State {
+    cgroups: LruCache<u64, Arc<Placement>>,
+    containers: LruCache<ContainerId, Entry>,
+    pods: LruCache<String, Arc<Pod>>,
+}
+
+/// Shared by all who put in and ask.
+pub struct Directory {
+    state: Mutex<State>,
+    questions: mpsc::Sender<ContainerId>,
+    news: broadcast::Sender<ContainerId>,
+    /// Is there a runtime to ask?
+    has_runtime: bool,
+}
+
+/// A container that nobody knew is asked about again after this long.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Directory {
+    /// An empty directory and the questions that its runtime is to answer. Without a runtime nothing is waited for.
+    pub fn new(has_runtime: bool) -> (Arc<Self>, mpsc::Receiver<ContainerId>) {
+        let (questions, to_answer) = mpsc::channel(QUESTIONS);
+        let (news, _) = broadcast::channel(NEWS);
+        let state = State {
+            cgroups: LruCache::new(CGROUPS),
+            containers: LruCache::new(CONTAINERS),
+            pods: LruCache::new(PODS),
+        };
+        (Arc::new(Self { state: Mutex::new(state), questions, news, has_runtime }), to_answer)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A cgroup was met; its container is asked about at once, since it may be gone in a moment.
+    pub fn place(&self, cgroup: u64, placement: Placement) {
+        let container = placement.container.clone();
+        self.state().cgroups.put(cgroup, Arc::new(placement));
+        if let Some(id) = container {
+            self.ask(&id);
+        }
+    }
+
+    /// Asks about a container unless it is known or was just asked about.
+    pub fn ask(&self, id: &ContainerId) {
+        let now = Instant::now();
+        {
+            let mut state = self.state();
+            match state.containers.get_mut(id) {
+                Some(entry)
+                    if entry.knowledge == Some(Knowledge::Complete) || entry.asked + ASK_AGAIN > now =>
+                {
+                    return;
+                }
+                Some(entry) => entry.asked = now,
+                None => {
+                    state.containers.put(id.clone(), Entry { container: None, knowledge: None, asked: now });
+                }
+            }
+        }
+        if self.questions.try_send(id.clone()).is_err()
+            && let Some(entry) = self.state().containers.get_mut(id)
+        {
+            entry.asked = now.checked_sub(ASK_AGAIN).unwrap_or(now);
+        }
+    }
+
+    /// Is all known of a container that can be?
+    pub fn knows(&self, id: &ContainerId) -> bool {
+        self.state().containers.peek(id).is_some_and(|e| e.knowledge == Some(Knowledge::Complete))
+    }
+
+    /// A container is known, as well as `knowledge` says. Less never replaces more.
+    pub fn learn(&self, container: Container, knowledge: Knowledge) {
+        let id = container.id.clone();
+        {
+            let mut state = self.state();
+            if let Some(pod) = container.pod.as_ref().filter(|pod| !pod.uid.is_empty())
+                && (knowledge == Knowledge::Complete || !state.pods.contains(&pod.uid))
+            {
+                state.pods.put(pod.uid.clone(), Arc::new(pod.clone()));
+            }
+            let known = state.containers.peek(&id).and_then(|entry| entry.knowledge);
+            if known > Some(knowledge) {
+                return;
+            }
+            let entry = Entry {
+                container: Some(Arc::new(container)),
+                knowledge: Some(knowledge),
+                asked: Instant::now(),
+            };
+            state.containers.put(id.clone(), entry);
+        }
+        // Nobody listening is no failure.
+        let _ = self.news.send(id);
+    }
+
+    /// Nobody knows more of it: whoever waits need not.
+    pub fn give_up(&self, id: &ContainerId) {
+        {
+            let mut state = self.state();
+            let Some(entry) = state.containers.get_mut(id) else { return };
+            if entry.knowledge < Some(Knowledge::Final) {
+                entry.knowledge = Some(Knowledge::Final);
+            }
+        }
+        let _ = self.news.send(id.clone());
+    }
+
+    /// Learns a pod by itself.
+    pub fn learn_pod(&self, pod: Pod) {
+        if !pod.uid.is_empty() {
+            self.state().pods.put(pod.uid.clone(), Arc::new(pod));
+        }
+    }
+
+    /// Containers as they become known.
+    pub fn news(&self) -> broadcast::Receiver<ContainerId> {
+        self.news.subscribe()
+    }
+
+    /// Where a cgroup is.
+    pub fn placement(&self, cgroup: u64) -> Option<Arc<Placement>> {
+        self.state().cgroups.get(&cgroup).cloned()
+    }
+
+    /// Who is in a cgroup, as far as known now.
+    pub fn identify(&self, cgroup: u64) -> Identity {
+        let mut state = self.state();
+        let Some(placement) = state.cgroups.get(&cgroup).cloned() else {
+            // Its record was lost; the next execution there brings it again.
+            return Identity { is_complete: cgroup == 0, ..Identity::default() };
+        };
+        let path = Some(placement.path.clone());
+        let pod = placement.pod_uid.as_ref().and_then(|uid| state.pods.get(uid)).cloned();
+        let Some(id) = &placement.container else {
+            return Identity { container: None, pod, cgroup: path, is_complete: true };
+        };
+        let entry = state.containers.get(id);
+        let container = entry.as_ref().and_then(|entry| entry.container.clone());
+        let knowledge = entry.and_then(|entry| entry.knowledge);
+        let pod = container.as_ref().and_then(|c| c.pod.clone()).map(Arc::new).or(pod);
+        let is_complete = !self.has_runtime || knowledge >= Some(Knowledge::Final);
+        Identity { container, pod, cgroup: path, is_complete }
+    }
+
+    /// Containers remembered now.
+    pub fn containers(&self) -> usize {
+        self.state().containers.len()
+    }
+}
