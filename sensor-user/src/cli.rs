@@ -129,7 +129,7 @@ pub(crate) struct Run {
     /// How long a finding waits for container and pod before it goes out without; it is completed later.
     #[arg(long, env = "SCRIPTWATCH_IDENTITY_WAIT", default_value = "2s", value_name = "DURATION", value_parser = duration)]
     pub(crate) identity_wait: Duration,
-    /// Whether to ask Google Cloud's metadata server for what is not given here; GCE_METADATA_HOST moves it.
+    /// Whether to ask Google Cloud's metadata server for what is not given here; `GCE_METADATA_HOST` moves it.
     #[arg(long, env = "SCRIPTWATCH_GCE_METADATA", value_enum, default_value = "auto")]
     pub(crate) gce_metadata: Metadata,
     /// Google Cloud project (its id) that the node belongs to and findings are filed under.
@@ -298,7 +298,7 @@ fn runtime(text: &str) -> Result<RuntimeSocket, String> {
 /// Whether to ask the metadata server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Metadata {
-    /// On machines of Google Cloud, and where GCE_METADATA_HOST is set.
+    /// On machines of Google Cloud, and where `GCE_METADATA_HOST` is set.
     Auto,
     /// In any case.
     On,
@@ -310,5 +310,5 @@ fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration =
         text.parse().map_err(|_| "a duration such as 2s or 500ms is expected".to_owned())?;
     let span = Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())?;
-    if span <= Duration::from_secs(60) { Ok(span) } else { Err("at most 60s".to_owned()) }
+    if span <= Duration::from_mins(1) { Ok(span) } else { Err("at most 60s".to_owned()) }
 }

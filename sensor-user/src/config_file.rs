@@ -118,7 +118,6 @@ fn read(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 fn check(run: &clap::Command, arg: &Arg, value: &str) -> Result<(), String> {
     let flag = format!("--{}={value}", arg.get_long().unwrap_or_default());
     match run.clone().try_get_matches_from(["run".to_owned(), flag]) {
-        Ok(_) => Ok(()),
         Err(e) if matches!(e.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
             // "error: invalid value 'x' for '--key <KEY>': why", then how to get help.
             let text = e.to_string();
@@ -127,8 +126,8 @@ fn check(run: &clap::Command, arg: &Arg, value: &str) -> Result<(), String> {
             let text = lines.iter().filter(|l| !l.is_empty()).copied().collect::<Vec<_>>().join(" ");
             Err(text.trim_start_matches("error: ").to_owned())
         }
-        // The value is good; something else that the command needs is not there yet.
-        Err(_) => Ok(()),
+        // The value is good, whatever else the command may need.
+        _ => Ok(()),
     }
 }
 

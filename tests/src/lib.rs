@@ -3,6 +3,7 @@
 
 pub mod containerd;
 pub mod image;
+pub mod metadata;
 pub mod node;
 pub mod shell;
 pub mod terminal;

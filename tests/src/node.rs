@@ -121,6 +121,11 @@ pub struct Node {
 impl Node {
     /// Starts both; `args` are further arguments of `sensor run`.
     pub fn start(args: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(args, &[])
+    }
+
+    /// Starts both, the sensor with this environment besides.
+    pub fn start_with(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let (collector, port) = collector(dir.path(), 0)?;
         let ready = dir.path().join("ready");
@@ -144,6 +149,7 @@ impl Node {
             )
             .env("SCRIPTWATCH_CONTAINER_RUNTIME", "off")
             .env("NO_COLOR", "1")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()?;
@@ -195,6 +201,18 @@ impl Node {
             .and_then(|(_, rest)| rest.split('/').next())
             .context("the sensor told no address of its status")?;
         reading(address, name)
+    }
+
+    /// Sends SIGHUP and waits until the log says this about it.
+    pub fn reload(&mut self, says: &str) -> anyhow::Result<()> {
+        let before = self.log().matches(says).count();
+        self.sensor.signal(libc::SIGHUP);
+        let start = Instant::now();
+        while self.log().matches(says).count() == before {
+            ensure!(start.elapsed() < patience(), "{says:?} is not said\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Waits until a counter of the running sensor has this value.
