@@ -108,6 +108,9 @@ pub(crate) struct Run {
     /// Shell processes followed at once.
     #[arg(long, env = "SCRIPTWATCH_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_shells: u32,
+    /// Put probes into shells to see evaluated strings and typed lines; they need `CAP_SYS_ADMIN`.
+    #[arg(long, env = "SCRIPTWATCH_SHELL_PROBES", value_enum, default_value = "on")]
+    pub(crate) shell_probes: Switch,
     /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
@@ -293,6 +296,15 @@ fn runtime(text: &str) -> Result<RuntimeSocket, String> {
         path if path.starts_with('/') => Ok(RuntimeSocket::At(path.into())),
         _ => Err("the absolute path of a socket, `auto` or `off` is expected".to_owned()),
     }
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// Do it.
+    On,
+    /// Go without.
+    Off,
 }
 
 /// Whether to ask the metadata server.

@@ -11,7 +11,9 @@ use std::{
     sync::Arc,
 };
 
-use cli::{Command, ConfigCommand, Format, Metadata, Replay, Run, RuntimeSocket, Scoring, VerdictName};
+use cli::{
+    Command, ConfigCommand, Format, Metadata, Replay, Run, RuntimeSocket, Scoring, Switch, VerdictName,
+};
 use sensor::{
     command::{
         eval::{self, Contestant},
@@ -206,6 +208,7 @@ fn config(run: Run) -> anyhow::Result<Config> {
         tier: run.tier,
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
+        shell_probes: run.shell_probes == Switch::On,
         limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
         reloadable,
         record: run.record,

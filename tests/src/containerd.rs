@@ -63,10 +63,12 @@ pub struct Plan<'a> {
     pub writable: &'a [(&'a str, &'a str)],
     /// Capabilities instead of the usual set.
     pub capabilities: Option<&'a [&'a str]>,
-    /// Root file system read-only, no new privileges.
+    /// Root file system read-only, no new privileges, the runtime's seccomp profile.
     pub hardened: bool,
     /// In the host's PID namespace.
     pub host_pid: bool,
+    /// Runs as this user.
+    pub user: Option<i64>,
 }
 
 impl Containerd {
@@ -155,6 +157,15 @@ snapshotter = "native"
 
     /// A pod as a kubelet makes it.
     pub fn pod(&self, namespace: &str, name: &str) -> anyhow::Result<Pod> {
+        self.pod_in(namespace, name, cri::NamespaceMode::Container)
+    }
+
+    /// A pod with `hostPID: true`.
+    pub fn host_pid_pod(&self, namespace: &str, name: &str) -> anyhow::Result<Pod> {
+        self.pod_in(namespace, name, cri::NamespaceMode::Node)
+    }
+
+    fn pod_in(&self, namespace: &str, name: &str, pid: cri::NamespaceMode) -> anyhow::Result<Pod> {
         let uid = format!("{:08x}-0000-4000-8000-000000000000", crc(name));
         let labels = BTreeMap::from([
             ("io.kubernetes.pod.name".to_owned(), name.to_owned()),
@@ -164,6 +175,7 @@ snapshotter = "native"
         ]);
         let node = cri::NamespaceOption {
             network: cri::NamespaceMode::Node.into(),
+            pid: pid.into(),
             ..cri::NamespaceOption::default()
         };
         let config = cri::PodSandboxConfig {
@@ -213,8 +225,13 @@ snapshotter = "native"
                 pid: pid.into(),
                 ..cri::NamespaceOption::default()
             }),
+            run_as_user: plan.user.map(|value| cri::Int64Value { value }),
             readonly_rootfs: plan.hardened,
             no_new_privs: plan.hardened,
+            seccomp: plan.hardened.then_some(cri::SecurityProfile {
+                profile_type: cri::security_profile::ProfileType::RuntimeDefault.into(),
+                localhost_ref: String::new(),
+            }),
             ..cri::LinuxContainerSecurityContext::default()
         };
         let config = cri::ContainerConfig {
@@ -287,6 +304,13 @@ snapshotter = "native"
         let request = cri::ContainerStatusRequest { container_id: id.to_owned() };
         let response = self.runtime.block_on(self.client.clone().container_status(request))?;
         response.into_inner().status.context("no status")
+    }
+
+    /// Sends a container SIGTERM, and SIGKILL after some seconds.
+    pub fn stop_container(&self, id: &str) -> anyhow::Result<()> {
+        let request = cri::StopContainerRequest { container_id: id.to_owned(), timeout: 20 };
+        self.runtime.block_on(self.client.clone().stop_container(request))?;
+        Ok(())
     }
 
     /// Waits until a container has ended.

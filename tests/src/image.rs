@@ -12,11 +12,19 @@ use serde_json::json;
 
 use crate::node::sha256;
 
+/// A file of this machine in an image.
+struct File {
+    at: String,
+    from: PathBuf,
+    mode: u32,
+    owner: u64,
+}
+
 /// An image in the making.
 pub struct Image {
     /// Its name, such as `docker.io/local/shell:1`.
     pub name: String,
-    files: Vec<(String, PathBuf)>,
+    files: Vec<File>,
     links: Vec<(String, String)>,
     entrypoint: Vec<String>,
 }
@@ -30,14 +38,21 @@ impl Image {
     /// Adds a file of this machine.
     #[must_use]
     pub fn file(mut self, at: &str, from: &Path) -> Self {
-        self.files.push((at.trim_start_matches('/').to_owned(), from.to_owned()));
+        self.files.push(File { at: inside(at), from: from.to_owned(), mode: 0o755, owner: 0 });
+        self
+    }
+
+    /// Adds a file that only its owner may use.
+    #[must_use]
+    pub fn private(mut self, at: &str, from: &Path, owner: u64) -> Self {
+        self.files.push(File { at: inside(at), from: from.to_owned(), mode: 0o700, owner });
         self
     }
 
     /// Adds a symbolic link.
     #[must_use]
     pub fn link(mut self, at: &str, to: &str) -> Self {
-        self.links.push((at.trim_start_matches('/').to_owned(), to.to_owned()));
+        self.links.push((inside(at), to.to_owned()));
         self
     }
 
@@ -76,7 +91,7 @@ impl Image {
         for (name, bytes) in
             [(config_name.as_str(), &config), ("layer.tar", &layer), ("manifest.json", &manifest)]
         {
-            append(&mut tar, name, bytes, 0o644)?;
+            append(&mut tar, name, bytes)?;
         }
         tar.finish()?;
         Ok(())
@@ -86,7 +101,7 @@ impl Image {
         let mut tar = tar::Builder::new(Vec::new());
         let mut directories: BTreeSet<PathBuf> =
             ["tmp", "proc", "sys", "dev", "etc"].map(PathBuf::from).into();
-        for (at, _) in &self.files {
+        for File { at, .. } in &self.files {
             directories.extend(
                 Path::new(at).ancestors().skip(1).filter(|d| d.parent().is_some()).map(Path::to_owned),
             );
@@ -98,9 +113,13 @@ impl Image {
             header.set_size(0);
             tar.append_data(&mut header, directory, std::io::empty())?;
         }
-        for (at, from) in &self.files {
+        for File { at, from, mode, owner } in &self.files {
             let bytes = fs::read(from).with_context(|| format!("{}", from.display()))?;
-            append(&mut tar, at, &bytes, 0o755)?;
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(*mode);
+            header.set_uid(*owner);
+            tar.append_data(&mut header, at, bytes.as_slice())?;
         }
         for (at, to) in &self.links {
             let mut header = tar::Header::new_gnu();
@@ -112,17 +131,17 @@ impl Image {
     }
 }
 
-fn append(
-    tar: &mut tar::Builder<impl std::io::Write>,
-    name: &str,
-    bytes: &[u8],
-    mode: u32,
-) -> anyhow::Result<()> {
+fn append(tar: &mut tar::Builder<impl std::io::Write>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);
-    header.set_mode(mode);
+    header.set_mode(0o644);
     tar.append_data(&mut header, name, bytes)?;
     Ok(())
+}
+
+/// A path as it stands in a layer.
+fn inside(at: &str) -> String {
+    at.trim_start_matches('/').to_owned()
 }
 
 /// The shared libraries of a program, its loader among them.

@@ -6,7 +6,9 @@ mod demo;
 mod fuzz;
 mod guest;
 mod layout;
+mod manifests;
 mod models;
+mod package;
 mod run;
 mod services;
 mod setup;
@@ -80,6 +82,17 @@ enum Chore {
     },
     /// Train the model from a directory of JSON Lines files.
     Train(models::Train),
+    /// Write sensor and collector as a container image, an OCI layout in a tar under target/package.
+    Package {
+        /// Processor architecture.
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: package::Architecture,
+        /// Name of the image; without a tag it gets the version.
+        #[arg(long, default_value = package::NAME)]
+        name: String,
+    },
+    /// Make the plain manifests from the Helm chart.
+    Manifests,
     /// Fuzz what takes hostile bytes: event decoder, reassembler, features.
     Fuzz {
         /// Only this target.
@@ -118,6 +131,8 @@ fn main() -> ExitCode {
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Eval { args } => models::sensor("eval", &args),
         Chore::Train(train) => models::train(&train),
+        Chore::Package { arch, name } => package::run(arch, &name).map(|_| ExitCode::SUCCESS),
+        Chore::Manifests => manifests::write().map(|()| ExitCode::SUCCESS),
         Chore::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS),
         Chore::Bench { what, kernel, tier } => bench::run(&what, kernel.as_deref(), tier.as_deref()),
     };

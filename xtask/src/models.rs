@@ -3,18 +3,13 @@
 use std::{
     fs,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 
 use anyhow::{Context, bail};
 
-use crate::{
-    binaries,
-    layout::{cache, root},
-    setup::packages,
-    step,
-};
+use crate::{binaries, layout::root, setup::python};
 
 /// Arguments of `cargo xtask train`.
 #[derive(clap::Args)]
@@ -46,7 +41,7 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
         );
     }
     let bin = binaries::scoring()?;
-    let python = environment(&root().join("model/requirements.txt"))?;
+    let python = python::environment("trainer", &root().join("model/requirements.txt"), &[])?;
     let mut command = Command::new(python);
     command
         .current_dir(root())
@@ -62,27 +57,4 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
     }
     let status = command.status().context("python cannot be started")?;
     Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
-}
-
-/// A virtual environment with the pinned packages; its Python.
-fn environment(requirements: &Path) -> anyhow::Result<PathBuf> {
-    let wanted = fs::read_to_string(requirements).with_context(|| format!("{}", requirements.display()))?;
-    let dir = cache().join("trainer");
-    let stamp = dir.join("requirements.txt");
-    let python = dir.join("bin/python");
-    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && python.exists() {
-        return Ok(python);
-    }
-    if step::output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_none() {
-        packages::install("the trainer runs in a virtual environment", &["python3", "python3-venv"])?;
-    }
-    step::run(
-        "making a Python environment",
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir),
-    )?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements);
-    step::run("installing the trainer's packages", &mut install)?;
-    fs::write(stamp, wanted)?;
-    Ok(python)
 }

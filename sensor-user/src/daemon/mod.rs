@@ -58,6 +58,8 @@ pub struct Config {
     pub ring_bytes: u32,
     /// Shell processes followed at once.
     pub max_shells: u32,
+    /// Put probes into shells.
+    pub shell_probes: bool,
     /// How much of scripts is kept.
     pub limits: Limits,
     /// What may change while it runs.
@@ -102,6 +104,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         tier: config.tier,
         ring_bytes: config.ring_bytes,
         max_shells: config.max_shells,
+        shell_probes: config.shell_probes,
     };
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();

@@ -1,7 +1,12 @@
 //! Is an executable a shell? Decided by what the binary holds, never by its name alone: a renamed or copied
 //! bash is still bash, and a program called `sh` may be something else.
 
-use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use memchr::memmem;
 use sensor_ebpf::map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, FileKey};
@@ -111,11 +116,17 @@ pub fn usual_shells() -> Vec<(FileKey, Sight)> {
     USUAL
         .iter()
         .filter_map(|path| {
-            let file = File::open(path).ok()?;
+            let file = open_on_node(Path::new(path))?;
             let metadata = file.metadata().ok()?;
             Some((key_of(&metadata), of_file(file, metadata.size())))
         })
         .collect()
+}
+
+/// Opens a file of the node: the sensor's own container has others at the same paths.
+fn open_on_node(path: &Path) -> Option<File> {
+    let below = path.strip_prefix("/").ok()?;
+    File::open(Path::new("/proc/1/root").join(below)).or_else(|_| File::open(path)).ok()
 }
 
 /// The key as the kernel half forms it.
@@ -140,6 +151,9 @@ pub fn look_at(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Sight> {
         let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
         if let Ok(below) = path.strip_prefix("/") {
             candidates.push(PathBuf::from(format!("/proc/{tgid}/root")).join(below));
+        }
+        if let Ok(below) = path.strip_prefix("/") {
+            candidates.push(Path::new("/proc/1/root").join(below));
         }
         candidates.push(path);
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -9,6 +10,7 @@ use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
     programs::{FExit, ProgramError, RawTracePoint, TracePoint},
+    util::KernelVersion,
 };
 use nix::{
     mount::{MsFlags, mount},
@@ -30,6 +32,16 @@ pub enum ProbeError {
     /// A capability is missing.
     #[error("the sensor needs the capabilities {0}: run it as root, or grant them to its container")]
     Capabilities(String),
+    /// The capability for uprobes is missing.
+    #[error(
+        "the sensor needs the capabilities CAP_SYS_ADMIN: the kernel asks for it to put probes into shells; grant it, or do without evaluated strings and typed lines by --shell-probes off"
+    )]
+    ShellProbes,
+    /// Process ids would mean others than the kernel's.
+    #[error(
+        "the sensor is in a PID namespace of its own and cannot look at the node's processes: give its pod `hostPID: true` (Docker: --pid=host)"
+    )]
+    PidNamespace,
     /// The kernel does not publish its types.
     #[error(
         "this kernel publishes no BTF (/sys/kernel/btf/vmlinux is missing): use one built with CONFIG_DEBUG_INFO_BTF=y"
@@ -73,21 +85,26 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Shell processes followed at once.
     pub max_shells: u32,
+    /// Put probes into shells, to see what they evaluate.
+    pub shell_probes: bool,
 }
 
 /// The loaded programs. Dropping it detaches them.
 pub struct Probe {
     ebpf: Ebpf,
     tier: Tier,
+    shell_probes: bool,
 }
 
 impl Probe {
     /// Loads the programs and attaches them, with the best tier that this kernel accepts.
     pub fn start(settings: &Settings) -> Result<Self, ProbeError> {
-        check_capabilities()?;
+        check_capabilities(settings.shell_probes)?;
+        check_pid_namespace()?;
         // Kernels before 5.11 charge maps against this limit.
-        if let Err(e) = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY) {
-            info!("RLIMIT_MEMLOCK stays as it is: {e}");
+        let charged = KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(5, 11, 0));
+        if charged && setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).is_err() {
+            return Err(ProbeError::Capabilities("CAP_SYS_RESOURCE".to_owned()));
         }
         let offsets = offsets::of_running_kernel()?;
         let object =
@@ -113,7 +130,7 @@ impl Probe {
         unsafe { libc::malloc_trim(0) };
         log_size(&ebpf);
         info!(%tier, "capture attached");
-        Ok(Self { ebpf, tier })
+        Ok(Self { ebpf, tier, shell_probes: settings.shell_probes })
     }
 
     /// The tier in use.
@@ -128,7 +145,7 @@ impl Probe {
             HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
             Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
-        Ok(Reader::new(ring, awake, classes, Uprobes::new(self.ebpf)))
+        Ok(Reader::new(ring, awake, classes, Uprobes::new(self.ebpf, self.shell_probes)))
     }
 
     /// Takes the kernel's counters out. Works once.
@@ -242,12 +259,13 @@ fn mount_tracefs() -> Result<(), ProbeError> {
 
 /// Capability numbers of `linux/capability.h`.
 const CAP_SYS_ADMIN: u32 = 21;
+const CAP_DAC_READ_SEARCH: u32 = 2;
 const CAP_SYS_PTRACE: u32 = 19;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
 /// Says which capabilities are missing before the kernel answers with a bare EPERM.
-fn check_capabilities() -> Result<(), ProbeError> {
+fn check_capabilities(shell_probes: bool) -> Result<(), ProbeError> {
     let path = PathBuf::from("/proc/self/status");
     let status = std::fs::read_to_string(&path).map_err(|e| ProbeError::Io(path, e))?;
     let effective = status
@@ -258,17 +276,25 @@ fn check_capabilities() -> Result<(), ProbeError> {
     let has = |cap: u32| effective >> cap & 1 == 1;
     let mut missing = Vec::new();
     if !has(CAP_SYS_ADMIN) {
-        missing.extend(
-            [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
-                .iter()
-                .filter(|(c, _)| !has(*c))
-                .map(|(_, n)| *n),
-        );
+        missing.extend([(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]);
     }
-    if !has(CAP_SYS_PTRACE) {
-        missing.push("CAP_SYS_PTRACE");
+    missing.extend([(CAP_SYS_PTRACE, "CAP_SYS_PTRACE"), (CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH")]);
+    missing.retain(|(cap, _)| !has(*cap));
+    let missing: Vec<&str> = missing.iter().map(|(_, name)| *name).collect();
+    if missing.is_empty() && shell_probes && !has(CAP_SYS_ADMIN) {
+        return Err(ProbeError::ShellProbes);
     }
     if missing.is_empty() { Ok(()) } else { Err(ProbeError::Capabilities(missing.join(", "))) }
+}
+
+/// Inode of the first PID namespace (`PROC_PID_INIT_INO` of the kernel).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The kernel half tells process ids of the first namespace.
+fn check_pid_namespace() -> Result<(), ProbeError> {
+    let path = PathBuf::from("/proc/self/ns/pid");
+    let metadata = std::fs::metadata(&path).map_err(|e| ProbeError::Io(path, e))?;
+    if metadata.ino() == FIRST_PID_NAMESPACE { Ok(()) } else { Err(ProbeError::PidNamespace) }
 }
 
 impl From<EbpfError> for ProbeError {

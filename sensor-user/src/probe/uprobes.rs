@@ -15,6 +15,7 @@ use sensor_ebpf::map::FileKey;
 use tracing::{debug, warn};
 
 use super::functions::Functions;
+use crate::cause::chain;
 
 /// Binaries that are probed at once. Whoever copies shells about to fill this only loses the probes of his own.
 const PROBED_MAX: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
@@ -39,9 +40,9 @@ pub(super) struct Uprobes {
 impl Uprobes {
     /// Loads the programs for probes. Where the kernel refuses them capture goes on without: evaluated strings are
     /// then not seen.
-    pub(super) fn new(mut ebpf: Ebpf) -> Self {
-        let loaded =
-            [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
+    pub(super) fn new(mut ebpf: Ebpf, wanted: bool) -> Self {
+        let loaded = wanted
+            && [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
                 Some((Ok(()), program)) => {
                     let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
                     debug!(name, instructions, "verified");
@@ -77,7 +78,7 @@ impl Uprobes {
             let Some(offset) = offset else { continue };
             match self.attach_one(name, &path, offset, number) {
                 Ok(link) => links.push(link),
-                Err(e) => debug!("{name} is not probed in inode {}: {e}", key.ino),
+                Err(e) => debug!("{name} is not probed in inode {}: {}", key.ino, chain(&e)),
             }
         }
         if links.is_empty() {

@@ -4,6 +4,7 @@ pub(crate) mod ebpf;
 pub(crate) mod linker;
 pub(crate) mod onnxruntime;
 pub(crate) mod packages;
+pub(crate) mod python;
 
 /// Installs and builds all of it.
 pub(crate) fn everything() -> anyhow::Result<()> {

@@ -1,0 +1,34 @@
+{{- define "scriptwatch.labels" -}}
+app.kubernetes.io/name: scriptwatch
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "scriptwatch.selector" -}}
+app.kubernetes.io/name: scriptwatch
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "scriptwatch.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+{{- end }}
+
+{{- define "scriptwatch.capabilities" -}}
+{{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") .Values.sensor.shellProbes -}}
+{{- $minimum = concat $minimum (list "SYS_PTRACE" "DAC_READ_SEARCH") -}}
+{{- default $minimum .Values.sensor.capabilities | toYaml -}}
+{{- end }}
+
+{{- define "scriptwatch.collectorUrl" -}}
+{{- if .Values.collector.url -}}
+{{ .Values.collector.url }}
+{{- else if .Values.collector.enabled -}}
+http://{{ .Release.Name }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
+{{- end -}}
+{{- end }}

