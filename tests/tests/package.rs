@@ -32,8 +32,8 @@ fn manifests() -> BTreeMap<String, Value> {
             (
                 format!(
                     "{} {}",
-                    object["kind"].as_str().unwrap(),
-                    object["metadata"]["name"].as_str().unwrap()
+                    object["kind"].as_str().expect("a kind"),
+                    object["metadata"]["name"].as_str().expect("a name")
                 ),
                 object,
             )
@@ -76,7 +76,7 @@ impl Cluster {
         }
     }
 
-    /// The sensor's pod as the DaemonSet has it, with these capabilities; only what a cluster would fill in differs.
+    /// The sensor's pod as the `DaemonSet` has it, with these capabilities; only what a cluster would fill in differs.
     fn sensor(&self, name: &str, capabilities: &[&str]) -> (Pod, String) {
         let pod_spec = &self.daemon_set["spec"]["template"]["spec"];
         let container = &pod_spec["containers"][0];

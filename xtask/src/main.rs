@@ -103,7 +103,7 @@ enum Chore {
     },
     /// Measure; without a name, everything.
     Bench {
-        /// latency, scoring, memory, capture or ring.
+        /// latency, scoring, memory, capture, ring or identity.
         what: Vec<String>,
         /// In a virtual machine with this kernel, instead of on this machine.
         #[arg(long, value_parser = ["5.10", "6.1", "6.12"])]

@@ -87,7 +87,7 @@ impl Place {
             unsafe { filled.write_volatile(at + n as u32) };
             node = parent;
         }
-        entry.submit(wakeup(&header));
+        entry.submit(wakeup());
         let _ = CGROUPS.insert(self.id, 1, 0);
     }
 }

@@ -14,10 +14,10 @@ use sensor_ebpf::{
 use crate::maps::{AWAKE, EVENTS, count, header};
 
 /// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than its records do, so
-/// the reader looks by itself while there is something going on; only an execution wakes one that has gone to sleep.
+/// the reader looks by itself while there is something going on; only what comes after a pause wakes it.
 #[inline(always)]
-pub(crate) fn wakeup(header: &Header) -> u64 {
-    if header.kind == KIND_EXEC && !is_awake() { FORCED } else { u64::from(BPF_RB_NO_WAKEUP) }
+pub(crate) fn wakeup() -> u64 {
+    if is_awake() { u64::from(BPF_RB_NO_WAKEUP) } else { FORCED }
 }
 
 /// Wakes the reader whatever it has taken so far.
@@ -110,7 +110,7 @@ fn sized<B: Copy + 'static, const N: usize>(
             return;
         }
     }
-    entry.submit(wakeup(&header));
+    entry.submit(wakeup());
 }
 
 /// A length of at most `max`, by a comparison that the verifier sees on the very register that is passed: the value
@@ -134,7 +134,7 @@ pub(crate) fn bare<B: Copy + 'static>(shell: &mut Shell, header: Header, body: B
         (&raw mut (*record).header).write(header);
         (&raw mut (*record).body).write(body);
     }
-    entry.submit(wakeup(&header));
+    entry.submit(wakeup());
 }
 
 /// Accounts for an event that did not fit into the ring buffer.

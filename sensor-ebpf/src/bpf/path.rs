@@ -72,5 +72,5 @@ pub(crate) fn send(shell: &mut Shell, header: Header, purpose: u32, file: u64) {
         }
         dentry = parent;
     }
-    entry.submit(wakeup(&header));
+    entry.submit(wakeup());
 }

@@ -183,7 +183,7 @@ fn hand_over(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) 
     const FIXED: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
     let bytes = emit::bounded(FIXED + u64::from(len), size_of::<Record<Read, LINE_BYTES>>() as u64);
     let record = unsafe { core::slice::from_raw_parts((&raw const *line).cast::<u8>(), bytes as usize) };
-    if EVENTS.output::<[u8]>(record, emit::wakeup(&header)).is_ok() {
+    if EVENTS.output::<[u8]>(record, emit::wakeup()).is_ok() {
     } else {
         emit::lose(shell, &header);
     }

@@ -131,7 +131,7 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool, 
         bpf_probe_read_kernel_str((&raw mut (*body).interp).cast(), bytes, interp as *const _);
     }
     // An executable nobody knows has to be looked at while its process lives.
-    entry.submit(if shell.class == EXE_UNKNOWN { emit::FORCED } else { emit::wakeup(&head) });
+    entry.submit(if shell.class == EXE_UNKNOWN { emit::FORCED } else { emit::wakeup() });
 }
 
 /// Sends the argument vector from the new image's stack: what the program will really see, out of reach of

@@ -29,8 +29,10 @@ use crate::{
     script::{Assembler, AssemblerCounts, Limits, Output},
 };
 
-/// How often idle scripts are looked for, and at most how late a stop is noticed.
+/// How often idle scripts are looked for while there are any.
 const TICK: Duration = Duration::from_millis(20);
+/// How long the thread sleeps at most while nothing happens.
+const REST: Duration = Duration::from_secs(1);
 /// How often the table of processes is compared with /proc.
 const SWEEP: Duration = Duration::from_secs(30);
 /// Events taken in before the clock is looked at again.
@@ -144,6 +146,7 @@ impl Capturer {
             Err(TrySendError::Full(_)) => telemetry.unscored.add(1),
         };
         let (mut last_tick, mut last_sweep) = (Instant::now(), Instant::now());
+        let mut more_waits = false;
         loop {
             let stopping = !running.load(Ordering::Relaxed);
             let events = reader.drain(BATCH, |event, control| match event {
@@ -163,12 +166,13 @@ impl Capturer {
                 }
             });
             telemetry.events.add(events as u64);
+            more_waits |= events > 0;
             for id in ended.try_iter() {
                 executables.container_ended(&id, &directory, reader.control());
             }
             if last_tick.elapsed() >= TICK || stopping {
                 last_tick = Instant::now();
-                assembler.tick(if stopping { u64::MAX } else { now_boot_ns() }, &mut hand_over);
+                more_waits = assembler.tick(if stopping { u64::MAX } else { now_boot_ns() }, &mut hand_over);
                 telemetry.set_assembler(assembler.counts(), levels(&assembler, &mut reader, &directory));
             }
             if last_sweep.elapsed() >= SWEEP {
@@ -181,7 +185,7 @@ impl Capturer {
                     telemetry.set_assembler(assembler.counts(), levels(&assembler, &mut reader, &directory));
                     return;
                 }
-                reader.wait(TICK);
+                reader.wait(if more_waits { TICK } else { REST });
             }
         }
     }

@@ -111,6 +111,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
     let tier = probe.tier();
     let telemetry = Arc::new(Telemetry::new(probe.counters()?, tier));
     let mut reader = probe.into_reader()?;
+    let alarm = reader.alarm();
     let executables = capture::prepare(&mut reader, &telemetry);
 
     let running = Arc::new(AtomicBool::new(true));
@@ -205,6 +206,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         }
         info!("stopping");
         running.store(false, Ordering::Relaxed);
+        alarm.ring();
         // The capture thread ends, its channel closes, the scoring thread ends, and with it the reporter and the
         // outbox.
         let (capture, scoring) =
@@ -234,7 +236,7 @@ pub fn load_judge(assets: &Assets, point: OperatingPoint, threshold: Option<f32>
 }
 
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
-const LOG_PERIOD: Duration = Duration::from_millis(200);
+const LOG_PERIOD: Duration = Duration::from_secs(1);
 
 async fn forward_log(mut logger: aya_log::EbpfLogger<&'static dyn log::Log>) {
     loop {

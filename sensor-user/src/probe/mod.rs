@@ -14,5 +14,5 @@ mod uprobes;
 
 pub use counters::{Counters, KernelCounts};
 pub use programs::{Probe, ProbeError, Settings};
-pub use reader::{Control, Reader};
+pub use reader::{Alarm, Control, Reader};
 pub use tier::Tier;

@@ -145,7 +145,8 @@ impl Probe {
             HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
             Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
-        Ok(Reader::new(ring, awake, classes, Uprobes::new(self.ebpf, self.shell_probes)))
+        Reader::new(ring, awake, classes, Uprobes::new(self.ebpf, self.shell_probes))
+            .map_err(|e| refused("event descriptor", &e))
     }
 
     /// Takes the kernel's counters out. Works once.

@@ -1,12 +1,17 @@
 //! The ring buffer's reader, and what the kernel half is told of executables.
 
 use std::{
+    io,
     os::fd::AsFd,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use aya::maps::{Array, HashMap, MapData, RingBuf};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::eventfd::{EfdFlags, EventFd},
+};
 use sensor_ebpf::map::{Exe, FileKey};
 
 use super::{
@@ -69,6 +74,19 @@ pub struct Reader {
     is_awake: bool,
     last_event: Instant,
     control: Control,
+    alarm: Alarm,
+}
+
+/// Ends a reader's wait from another thread.
+#[derive(Clone)]
+pub struct Alarm(Arc<EventFd>);
+
+impl Alarm {
+    /// Ends the wait that is under way, or the next.
+    pub fn ring(&self) {
+        // The counter of an event descriptor does not overflow in the life of a machine.
+        let _ = self.0.write(1);
+    }
 }
 
 /// How often the reader looks for records by itself while there are some.
@@ -82,9 +100,15 @@ impl Reader {
         awake: Array<MapData, u32>,
         classes: HashMap<MapData, FileKey, Exe>,
         uprobes: Uprobes,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let control = Control { classes, uprobes };
-        Self { ring, awake, is_awake: false, last_event: Instant::now(), control }
+        let alarm = Alarm(Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?));
+        Ok(Self { ring, awake, is_awake: false, last_event: Instant::now(), control, alarm })
+    }
+
+    /// What ends a wait from another thread.
+    pub fn alarm(&self) -> Alarm {
+        self.alarm.clone()
     }
 
     /// The way back to the kernel half.
@@ -104,10 +128,14 @@ impl Reader {
             }
         }
         let timeout = if awake { timeout.min(LOOK) } else { timeout };
-        let mut fds = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [
+            PollFd::new(self.ring.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.alarm.0.as_fd(), PollFlags::POLLIN),
+        ];
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         // An interrupted wait is a short wait.
         let _ = poll(&mut fds, timeout);
+        let _ = self.alarm.0.read();
     }
 
     /// Hands every event that is there to `on_event`, at most `limit` of them; returns how many there were.

@@ -32,18 +32,23 @@ impl Assembler {
         }
     }
 
-    /// Hands over text that has waited long enough. To be called every few tens of milliseconds.
-    pub fn tick(&mut self, now_boot_ns: u64, hand_over: &mut impl FnMut(Output)) {
+    /// Hands over text that has waited long enough; true when more waits. To be called every few tens of milliseconds
+    /// while there are events, or more waits.
+    pub fn tick(&mut self, now_boot_ns: u64, hand_over: &mut impl FnMut(Output)) -> bool {
         let before = now_boot_ns.saturating_sub(IDLE_NS);
-        let due: Vec<ImageId> = self
-            .images
-            .iter()
-            .filter(|(_, image)| image.scripts.iter().any(|s| s.is_due() && s.last_ns < before))
-            .map(|(id, _)| *id)
-            .collect();
+        let mut more_waits = false;
+        let mut due: Vec<ImageId> = Vec::new();
+        for (id, image) in &self.images {
+            let mut waiting = image.scripts.iter().filter(|s| s.is_due()).peekable();
+            more_waits |= waiting.peek().is_some();
+            if waiting.any(|s| s.last_ns < before) {
+                due.push(*id);
+            }
+        }
         for id in due {
             self.hand_over_changed(id, before, hand_over);
         }
+        more_waits
     }
 
     /// Hands a script over as it stands.

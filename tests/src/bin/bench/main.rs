@@ -2,6 +2,7 @@
 //! machine may be shared and noisy, so medians and 99th percentiles are given.
 
 mod capture;
+mod identity;
 mod latency;
 mod memory;
 mod ring;
@@ -12,12 +13,13 @@ mod watcher;
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 5] = [
+const ALL: [(&str, Measure); 6] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
     ("capture", capture::run),
     ("ring", ring::run),
+    ("identity", identity::run),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -6,19 +6,21 @@ use e2e::{node::Node, shell};
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let node = Node::start(&[])?;
-    let resident = || -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", node.sensor.pid()))?;
-        let kib: f64 = status
-            .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:"))
-            .and_then(|v| v.trim().trim_end_matches(" kB").parse().ok())
-            .unwrap_or_default();
-        Ok(kib / 1024.0)
-    };
-    println!("idle: {:.1} MiB", resident()?);
+    println!("idle: {:.1} MiB", resident_mib(&node)?);
     for i in 0..10_000 {
         shell::run("/bin/dash", &["-c", &format!(": script number {i}; : {}", "word ".repeat(i % 50))])?;
     }
-    println!("after 10,000 different scripts: {:.1} MiB", resident()?);
+    println!("after 10,000 different scripts: {:.1} MiB", resident_mib(&node)?);
     Ok(())
+}
+
+/// Resident memory of a node's sensor.
+pub(crate) fn resident_mib(node: &Node) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", node.sensor.pid()))?;
+    let kib: f64 = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .and_then(|v| v.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default();
+    Ok(kib / 1024.0)
 }
