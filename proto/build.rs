@@ -4,8 +4,9 @@ use std::{error::Error, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "scriptwatch/ingest/v1/ingest.proto",
+    "google/cloud/securitycenter/v2/finding.proto",
     "runtime/v1/cri.proto",
     "containerd/services/events/v1/events.proto",
 ];
@@ -15,14 +16,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let descriptors = protox::compile(FILES, ["proto"])?;
     let bytes = descriptors.encode_to_vec();
-    // Reflection tells what the collector serves, and no more.
-    let served = protox::compile(&FILES[..1], ["proto"])?;
+    // Reflection tells what the collector takes, and no more.
+    let served = protox::compile(&FILES[..2], ["proto"])?;
     std::fs::write(out.join("descriptors.bin"), served.encode_to_vec())?;
 
     tonic_prost_build::configure()
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
         .btree_map(".")
+        .bytes(".scriptwatch.ingest.v1.Sealed")
         .compile_fds(descriptors)?;
     pbjson_build::Builder::new()
         .register_descriptors(&bytes)?

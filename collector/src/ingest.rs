@@ -3,15 +3,17 @@
 use std::pin::Pin;
 
 use proto::{
-    ingest::{Ack, Batch, Rejection, ingest_service_server::IngestService},
+    Damaged,
+    ingest::{Ack, Batch, Rejection, Sealed, ingest_service_server::IngestService},
     scc::Finding,
+    well_known::value::Kind,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
-use crate::writer::Job;
+use crate::{store::Incoming, tls::Peer, writer::Job};
 
 /// Acknowledgements on their way to one sensor; a sensor that does not read them is not read from either.
 const WINDOW: usize = 64;
@@ -38,12 +40,13 @@ impl IngestService for Ingest {
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
+        let claim = Claim { certified: Peer::of(&request) };
         let (acks, answers) = mpsc::channel(WINDOW);
         let (jobs, stop) = (self.jobs.clone(), self.stop.clone());
         let batches = request.into_inner();
         tokio::spawn(async move {
             info!(peer, "stream opened");
-            match take(batches, &jobs, &acks, stop).await {
+            match take(batches, claim, &jobs, &acks, stop).await {
                 Ok(()) => info!(peer, "stream ended"),
                 Err(status) => {
                     warn!(peer, "stream broken: {}", status.message());
@@ -64,6 +67,7 @@ struct Pending {
 
 async fn take(
     mut batches: Streaming<Batch>,
+    claim: Claim,
     jobs: &mpsc::Sender<Job>,
     acks: &mpsc::Sender<Result<Ack, Status>>,
     mut stop: watch::Receiver<bool>,
@@ -105,10 +109,19 @@ async fn take(
         }
         expected += 1;
         if let Some(sensor) = batch.sensor {
+            claim.check(&sensor.node)?;
             node = sensor.node;
         }
+        if node.is_empty() {
+            return Err(Status::invalid_argument(
+                "the first batch does not say whose it is: sensor.node is empty",
+            ));
+        }
         let mut rejections = Vec::new();
-        let findings = batch.findings.into_iter().filter(|f| is_acceptable(f, &mut rejections)).collect();
+        let mut findings = Vec::with_capacity(batch.findings.len());
+        for sealed in &batch.findings {
+            findings.extend(open(sealed, &node, &claim, &mut rejections)?);
+        }
         let (done, wait) = oneshot::channel();
         let job = Job { node: node.clone(), findings, done };
         if jobs.send(job).await.is_err() {
@@ -123,10 +136,63 @@ async fn take(
     Ok(())
 }
 
+/// Whose a stream may say it is.
+struct Claim {
+    /// Names in the client's certificate; `None` when it has none.
+    certified: Option<Peer>,
+}
+
+impl Claim {
+    /// A certificate is for one node, and nobody else's findings.
+    fn check(&self, node: &str) -> Result<(), Status> {
+        match &self.certified {
+            Some(peer) if !peer.is_for(node) => Err(Status::permission_denied(format!(
+                "the client's certificate is for {peer}, not for node {node:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A finding as it came, checked. What was damaged on its way is an error, since it was whole when it left; what can
+/// never be stored is rejected, and must not hold up those behind it.
+fn open(
+    sealed: &Sealed,
+    node: &str,
+    claim: &Claim,
+    rejections: &mut Vec<Rejection>,
+) -> Result<Option<Incoming>, Status> {
+    let finding = match sealed.open() {
+        Ok(finding) => finding,
+        Err(e @ Damaged::Checksum) => return Err(Status::data_loss(e.to_string())),
+        Err(e @ Damaged::Form(_)) => {
+            rejections.push(Rejection { name: String::new(), reason: e.to_string() });
+            return Ok(None);
+        }
+    };
+    if !is_acceptable(&finding, rejections) {
+        return Ok(None);
+    }
+    if claim.certified.is_some() && node_of(&finding).is_some_and(|named| named != node) {
+        let reason = format!("it is about another node than {node:?}, whose certificate this is");
+        rejections.push(Rejection { name: finding.name, reason });
+        return Ok(None);
+    }
+    Ok(Some(Incoming { finding, revision: sealed.revision }))
+}
+
+/// The node that a finding says it is about.
+fn node_of(finding: &Finding) -> Option<&str> {
+    match finding.source_properties.get("Node_Name")?.kind.as_ref()? {
+        Kind::StringValue(name) => Some(name),
+        _ => None,
+    }
+}
+
 /// Names longer than this are nobody's.
 const NAME_BYTES_MAX: usize = 512;
 
-/// A finding without a proper name can never be stored, and must not hold up those behind it.
+/// A finding without a proper name can never be stored.
 fn is_acceptable(finding: &Finding, rejections: &mut Vec<Rejection>) -> bool {
     let reason = match finding.name.rsplit_once("/findings/") {
         _ if finding.name.len() > NAME_BYTES_MAX => "its name is longer than 512 bytes",

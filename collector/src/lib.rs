@@ -2,6 +2,11 @@
 
 pub mod command;
 pub mod ingest;
+pub mod retention;
+mod schema;
+pub mod search;
+mod searchable;
 pub mod server;
 pub mod store;
+pub mod tls;
 mod writer;

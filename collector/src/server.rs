@@ -1,21 +1,18 @@
 //! The gRPC server: ingest, health and reflection on one port.
 
-use std::{
-    future::Future,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use proto::ingest::ingest_service_server::IngestServiceServer;
 use tokio::{net::TcpListener, sync::watch};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{codec::CompressionEncoding, transport::Server};
 use tracing::{info, warn};
 
 use crate::{
     ingest::Ingest,
+    retention::{Limits, Retention},
     store::{Store, StoreError},
+    tls::{self, Current, Files, TlsError},
     writer,
 };
 
@@ -40,25 +37,44 @@ pub enum ServerError {
     /// Something of the system.
     #[error("{0}")]
     System(#[from] std::io::Error),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Reflection could not be set up.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
+/// Streams that one connection may have; a sensor has one.
+const STREAMS_PER_CONNECTION: u32 = 16;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// The database.
+    pub store: PathBuf,
+    /// How much is kept.
+    pub retention: Limits,
+    /// Certificates; without them connections are not encrypted.
+    pub tls: Option<Files>,
+    /// The port is written there once it is open.
+    pub port_file: Option<PathBuf>,
+}
+
 /// Serves until `stop` resolves; what was taken in by then is stored before this returns.
-pub async fn serve(
-    listen: SocketAddr,
-    store: &Path,
-    port_file: Option<PathBuf>,
-    stop: impl Future<Output = ()> + Send,
-) -> Result<(), ServerError> {
-    let store = Store::open(store)?;
-    let (jobs, writer) = writer::start(store)?;
+pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+    let Options { listen, store, retention, tls, port_file } = options;
+    let tls = tls.map(Current::load).transpose()?;
+    let store = Store::open(&store)?;
+    let (jobs, writer) = writer::start(store, Retention::new(retention))?;
     let listener = TcpListener::bind(listen).await.map_err(|e| ServerError::Listen(listen, e))?;
     let address = listener.local_addr()?;
     if let Some(path) = port_file {
         std::fs::write(path, address.port().to_string())?;
     }
+    let is_encrypted = tls.is_some();
     let (stopped, stopping) = watch::channel(false);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<IngestServiceServer<Ingest>>().await;
@@ -71,19 +87,30 @@ pub async fn serve(
         .max_encoding_message_size(MESSAGE_BYTES)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
-    info!(%address, "collector listening");
+    info!(%address, tls = is_encrypted, "collector listening");
     let mut overdue = stopping.clone();
-    let serving = Server::builder()
+    let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
         .add_service(health_service)
         .add_service(reflection)
-        .add_service(ingest)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
-            stop.await;
-            info!("stopping");
-            stopped.send_replace(true);
-        });
+        .add_service(ingest);
+    let stop = async move {
+        stop.await;
+        info!("stopping");
+        stopped.send_replace(true);
+    };
+    let serving = async move {
+        match tls {
+            Some(current) => {
+                let incoming = ReceiverStream::new(tls::accept(listener, current));
+                router.serve_with_incoming_shutdown(incoming, stop).await
+            }
+            None => router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await,
+        }
+    };
     tokio::select! {
         served = serving => served?,
         () = async {

@@ -6,6 +6,12 @@ use prost::Message;
 use proto::scc::Finding;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use crate::{
+    schema::{self, VERSION},
+    search::{Cursor, Search},
+    searchable::Searchable,
+};
+
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -14,7 +20,7 @@ pub enum StoreError {
     Open(PathBuf, rusqlite::Error),
     /// It was written by a newer collector.
     #[error(
-        "the store {0} has schema version {1}, newer than this collector's {SCHEMA_VERSION}: upgrade the collector"
+        "the store {0} has schema version {1}, newer than this collector's {VERSION}: upgrade the collector"
     )]
     Newer(PathBuf, i64),
     /// `SQLite` failed.
@@ -25,23 +31,14 @@ pub enum StoreError {
     Damaged(#[from] prost::DecodeError),
 }
 
-/// Version of the schema below; kept in `PRAGMA user_version`.
-const SCHEMA_VERSION: i64 = 1;
-
-/// Columns beside the message are what listing shows and searches.
-const SCHEMA: &str = "
-CREATE TABLE finding (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    event_ns INTEGER NOT NULL,
-    stored_ns INTEGER NOT NULL,
-    node TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    message BLOB NOT NULL
-) STRICT;
-CREATE INDEX finding_event ON finding (event_ns);
-CREATE INDEX finding_sha256 ON finding (sha256);
-";
+/// A finding on its way in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The finding.
+    pub finding: Finding,
+    /// A stored finding of a higher one stays.
+    pub revision: u64,
+}
 
 /// A stored finding.
 #[derive(Clone, Debug)]
@@ -56,6 +53,13 @@ pub struct Stored {
     pub finding: Finding,
 }
 
+impl Stored {
+    /// Its place in a list that is newest first.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { event_ns: Searchable::of(&self.finding).event_ns, seq: self.seq }
+    }
+}
+
 /// The database. One writer and any number of readers, each with its own connection.
 pub struct Store {
     connection: Connection,
@@ -65,23 +69,14 @@ impl Store {
     /// Opens the database for writing; makes it when it is not there.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |e| StoreError::Open(path.to_owned(), e);
-        let connection = Connection::open(path).map_err(failed)?;
+        let mut connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         // An acknowledged finding must survive a power cut, so every commit reaches the disk.
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        let version: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-        match version {
-            0 => {
-                connection
-                    .execute_batch(&format!(
-                        "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-                    ))
-                    .map_err(failed)?;
-            }
-            SCHEMA_VERSION => {}
-            newer => return Err(StoreError::Newer(path.to_owned(), newer)),
+        let version = schema::migrate(&mut connection)?;
+        if version > VERSION {
+            return Err(StoreError::Newer(path.to_owned(), version));
         }
         Ok(Self { connection })
     }
@@ -96,7 +91,7 @@ impl Store {
     }
 
     /// Stores findings in one transaction. A finding of a known name replaces the stored one.
-    pub fn put(&mut self, node: &str, stored_ns: i64, findings: &[Finding]) -> Result<(), StoreError> {
+    pub fn put(&mut self, node: &str, stored_ns: i64, findings: &[Incoming]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         put_within(&transaction, node, stored_ns, findings)?;
         transaction.commit()?;
@@ -107,7 +102,7 @@ impl Store {
     pub fn put_all<'a>(
         &mut self,
         stored_ns: i64,
-        groups: impl Iterator<Item = (&'a str, &'a [Finding])>,
+        groups: impl Iterator<Item = (&'a str, &'a [Incoming])>,
     ) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         for (node, findings) in groups {
@@ -117,12 +112,49 @@ impl Store {
         Ok(())
     }
 
-    /// The newest findings, newest first.
-    pub fn newest(&self, limit: u32) -> Result<Vec<Stored>, StoreError> {
-        self.query(
-            "SELECT seq, stored_ns, node, message FROM finding ORDER BY event_ns DESC, seq DESC LIMIT ?1",
-            i64::from(limit),
-        )
+    /// Findings that fit, newest first.
+    pub fn search(&self, search: &Search, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let (condition, bound) = search.condition();
+        let sql = format!(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE {condition} ORDER BY event_ns DESC, seq DESC LIMIT {limit}"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows =
+            statement.query_map(rusqlite::params_from_iter(bound), raw)?.collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter().map(stored).collect()
+    }
+
+    /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes. Returns how
+    /// many findings are gone.
+    pub fn forget(&mut self, before_ns: Option<i64>, bytes: Option<u64>) -> Result<u64, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let mut gone = 0;
+        if let Some(before) = before_ns {
+            gone += transaction.execute("DELETE FROM finding WHERE stored_ns < ?1", [before])?;
+        }
+        if let Some(bytes) = bytes {
+            let there: i64 =
+                transaction
+                    .query_row("SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding", [], |r| r.get(0))?;
+            let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
+            if excess > 0 {
+                gone += transaction.execute(
+                    "DELETE FROM finding WHERE seq <= (SELECT MIN(seq) FROM (SELECT seq, SUM(LENGTH(message)) OVER (ORDER BY seq) AS up_to FROM finding) WHERE up_to >= ?1)",
+                    [excess],
+                )?;
+            }
+        }
+        transaction.commit()?;
+        Ok(gone as u64)
+    }
+
+    /// Copies the database to a file while others read and write it.
+    pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        let mut copy = Connection::open(to).map_err(|e| StoreError::Open(to.to_owned(), e))?;
+        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)?;
+        // A pause between steps lets writers in.
+        backup.run_to_completion(256, std::time::Duration::from_millis(5), None)?;
+        Ok(())
     }
 
     /// Findings stored or updated after `seq`, oldest first.
@@ -167,21 +199,31 @@ fn put_within(
     transaction: &rusqlite::Transaction<'_>,
     node: &str,
     stored_ns: i64,
-    findings: &[Finding],
+    findings: &[Incoming],
 ) -> Result<(), StoreError> {
-    // A replaced row gets a new sequence number, so that followers see the update. The delete and the insert
-    // are one statement to readers, since they are in one transaction.
+    // A replaced row gets a new sequence number, so that followers see the update. An old version of a finding that
+    // comes late, over a connection thought dead, replaces nothing.
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO finding (name, event_ns, stored_ns, node, sha256, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+         WHERE NOT EXISTS (SELECT 1 FROM finding WHERE name = ?1 AND revision > ?7)",
     )?;
-    for finding in findings {
-        let at = finding
-            .event_time
-            .as_ref()
-            .map_or(0, |t| t.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(t.nanos)));
-        let sha256 =
-            finding.processes.first().and_then(|p| p.script.as_ref()).map_or("", |s| s.sha256.as_str());
-        statement.execute(params![finding.name, at, stored_ns, node, sha256, finding.encode_to_vec()])?;
+    for Incoming { finding, revision } in findings {
+        let of = Searchable::of(finding);
+        let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
+        statement.execute(params![
+            finding.name,
+            of.event_ns,
+            stored_ns,
+            node,
+            of.sha256,
+            finding.encode_to_vec(),
+            revision,
+            of.namespace,
+            of.pod,
+            of.image,
+            of.techniques
+        ])?;
     }
     Ok(())
 }
@@ -200,8 +242,10 @@ fn stored((seq, stored_ns, node, message): Raw) -> Result<Stored, StoreError> {
 mod tests {
     use super::*;
 
-    fn finding(name: &str, description: &str) -> Finding {
-        Finding { name: name.to_owned(), description: description.to_owned(), ..Finding::default() }
+    fn finding(name: &str, description: &str) -> Incoming {
+        let finding =
+            Finding { name: name.to_owned(), description: description.to_owned(), ..Finding::default() };
+        Incoming { finding, revision: 1 }
     }
 
     #[test]
@@ -211,7 +255,9 @@ mod tests {
         let mut store = Store::open(&path).unwrap();
         store.put("n", 1, &[finding("a/findings/1", "old"), finding("a/findings/2", "x")]).unwrap();
         let seen = store.last_seq().unwrap();
-        store.put("n", 2, &[finding("a/findings/1", "new")]).unwrap();
+        store.put("n", 2, &[Incoming { revision: 2, ..finding("a/findings/1", "new") }]).unwrap();
+        // Late, over a connection thought dead.
+        store.put("n", 3, &[finding("a/findings/1", "old")]).unwrap();
         assert_eq!(store.count().unwrap(), 2);
         let reader = Store::open_for_reading(&path).unwrap();
         assert_eq!(reader.find("1").unwrap().unwrap().finding.description, "new");
@@ -219,6 +265,124 @@ mod tests {
         assert_eq!(news.len(), 1);
         assert_eq!(news[0].finding.name, "a/findings/1");
         assert!(reader.find("' OR 1=1 --").unwrap().is_none());
+    }
+
+    fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
+        let mut incoming = finding(&format!("a/findings/{id}"), "");
+        incoming.finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });
+        change(&mut incoming.finding);
+        incoming
+    }
+
+    fn property(finding: &mut Finding, key: &str, value: &str) {
+        use proto::well_known::{Value, value::Kind};
+        let value = Value { kind: Some(Kind::StringValue(value.to_owned())) };
+        finding.source_properties.insert(key.to_owned(), value);
+    }
+
+    fn ids(store: &Store, search: &Search) -> Vec<String> {
+        let found = store.search(search, 100).unwrap();
+        found.iter().map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_searched_by_is_found_and_hostile_words_find_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let all = [
+            at(1, 100, |f| {
+                property(f, "Pod_Name", "web-0");
+                property(f, "Pod_Namespace", "shop");
+                property(f, "Container_Image_Uri", "registry.example/web:1");
+            }),
+            at(2, 200, |f| {
+                property(f, "Pod_Name", "web-0");
+                property(f, "Pod_Namespace", "other");
+            }),
+            at(3, 300, |_| {}),
+        ];
+        store.put("n", 1, &all).unwrap();
+        let search = |change: fn(&mut Search)| {
+            let mut search = Search::default();
+            change(&mut search);
+            ids(&store, &search)
+        };
+        assert_eq!(search(|_| {}), ["3", "2", "1"]);
+        assert_eq!(search(|s| s.pod = Some("web-0".to_owned())), ["2", "1"]);
+        assert_eq!(search(|s| s.pod = Some("shop/web-0".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.image = Some("registry.example/".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.since_ns = Some(200_000_000_000)), ["3", "2"]);
+        assert_eq!(search(|s| s.until_ns = Some(200_000_000_000)), ["1"]);
+        assert_eq!(search(|s| s.node = Some("n' OR '1'='1".to_owned())), Vec::<String>::new());
+        assert_eq!(search(|s| s.pod = Some("%".to_owned())), Vec::<String>::new());
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gaps() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        // Some happened at the same time.
+        let all: Vec<Incoming> = (0..25).map(|id| at(id, i64::from(id / 3), |_| {})).collect();
+        store.put("n", 1, &all).unwrap();
+        let (mut seen, mut search) = (Vec::new(), Search::default());
+        loop {
+            let page = store.search(&search, 4).unwrap();
+            let Some(last) = page.last() else { break };
+            search.after = Some(last.cursor().to_string().parse().unwrap());
+            seen.extend(page.iter().map(|s| s.seq));
+        }
+        assert_eq!(seen.len(), 25);
+        assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+        assert!("x".parse::<Cursor>().is_err());
+    }
+
+    #[test]
+    fn retention_forgets_the_oldest() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        for id in 0..10 {
+            store
+                .put("n", i64::from(id), &[at(id, i64::from(id), |f| f.description = "x".repeat(100))])
+                .unwrap();
+        }
+        assert_eq!(store.forget(Some(3), None).unwrap(), 3);
+        assert_eq!(store.forget(None, Some(400)).unwrap(), 4);
+        assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
+        assert_eq!(store.forget(None, None).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_backup_is_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        store.put("n", 1, &[finding("a/findings/1", "x")]).unwrap();
+        let copy = dir.path().join("copy.db");
+        Store::open_for_reading(&dir.path().join("f.db")).unwrap().back_up(&copy).unwrap();
+        assert_eq!(Store::open(&copy).unwrap().count().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "CREATE TABLE finding (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+             event_ns INTEGER NOT NULL, stored_ns INTEGER NOT NULL, node TEXT NOT NULL, sha256 TEXT NOT NULL,
+             message BLOB NOT NULL) STRICT;
+             CREATE INDEX finding_event ON finding (event_ns); CREATE INDEX finding_sha256 ON finding (sha256);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        let message = at(7, 70, |f| property(f, "Pod_Name", "web-0")).finding.encode_to_vec();
+        old.execute("INSERT INTO finding VALUES (1, 'a/findings/7', 70000000000, 1, 'n', '', ?1)", [message])
+            .unwrap();
+        drop(old);
+        let mut store = Store::open(&path).unwrap();
+        let search = Search { pod: Some("web-0".to_owned()), ..Search::default() };
+        assert_eq!(ids(&store, &search), ["7"]);
+        store.put("n", 1, &[at(8, 80, |_| {})]).unwrap();
+        assert_eq!(store.count().unwrap(), 2);
     }
 
     #[test]

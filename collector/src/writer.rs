@@ -6,10 +6,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use proto::scc::Finding;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::store::{Store, StoreError};
+use crate::{
+    retention::Retention,
+    store::{Incoming, Store, StoreError},
+};
 
 /// Batches waiting; senders wait when it is full, and HTTP/2 flow control holds the sensors back.
 const WAITING: usize = 256;
@@ -19,12 +21,15 @@ const GROUP: usize = 64;
 /// A batch and whom to tell when it is stored.
 pub(crate) struct Job {
     pub(crate) node: String,
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<Incoming>,
     pub(crate) done: oneshot::Sender<Result<(), String>>,
 }
 
 /// Starts the writer. It ends when every sender is gone, after storing what was handed in.
-pub(crate) fn start(mut store: Store) -> std::io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
+pub(crate) fn start(
+    mut store: Store,
+    mut retention: Retention,
+) -> std::io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
     let (sender, mut jobs) = mpsc::channel::<Job>(WAITING);
     let handle = thread::Builder::new().name("writer".to_owned()).spawn(move || {
         while let Some(first) = jobs.blocking_recv() {
@@ -37,6 +42,7 @@ pub(crate) fn start(mut store: Store) -> std::io::Result<(mpsc::Sender<Job>, thr
             let stored =
                 store.put_all(now_ns(), group.iter().map(|job| (job.node.as_str(), &job.findings[..])));
             finish(&mut store, group, stored);
+            retention.apply_now_and_then(&mut store);
         }
     })?;
     Ok((sender, handle))

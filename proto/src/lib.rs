@@ -4,6 +4,8 @@
 //! Every message of the first two also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
 //! names that SCC's JSON uses.
 
+mod seal;
+
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
 mod generated {
     // The generated code names its neighbours by package, so the modules nest as packages do.
@@ -51,6 +53,7 @@ pub use generated::runtime::v1 as cri;
 pub use generated::scriptwatch::ingest::v1 as ingest;
 /// Well-known types as they appear in the messages.
 pub use pbjson_types as well_known;
+pub use seal::Damaged;
 
 /// The encoded `FileDescriptorSet`, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

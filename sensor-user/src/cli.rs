@@ -90,9 +90,34 @@ pub(crate) struct Run {
     /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
     #[arg(long, env = "SCRIPTWATCH_BPF_OBJECT")]
     pub(crate) bpf_object: Option<PathBuf>,
-    /// Collector to deliver to, such as <http://127.0.0.1:7600>; without it findings are only counted.
-    #[arg(long, env = "SCRIPTWATCH_COLLECTOR")]
-    pub(crate) collector: Option<String>,
+    /// Collectors to deliver to, such as <https://collector.example:7600>, separated by commas; the next is tried when
+    /// one fails. `http` is without encryption. Without any, findings are only counted and kept.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR", value_delimiter = ',', value_parser = collector)]
+    pub(crate) collector: Vec<String>,
+    /// PEM file with the authorities that issue collectors' certificates [default: the system's].
+    #[arg(long, env = "SCRIPTWATCH_TLS_CA", value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// PEM file with this sensor's certificate; renewed ones are used without a restart.
+    #[arg(long, env = "SCRIPTWATCH_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file with its key.
+    #[arg(long, env = "SCRIPTWATCH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Name that a collector's certificate must bear [default: the one in its address].
+    #[arg(long, env = "SCRIPTWATCH_TLS_SERVER_NAME", value_name = "NAME")]
+    pub(crate) tls_server_name: Option<String>,
+    /// How long a collector may take to acknowledge before another connection is made.
+    #[arg(long, env = "SCRIPTWATCH_ACK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) ack_timeout: Duration,
+    /// Directory where findings wait until a collector has them, `off` for memory only.
+    #[arg(long, env = "SCRIPTWATCH_SPOOL", default_value = "/var/lib/scriptwatch", value_name = "DIRECTORY")]
+    pub(crate) spool: PathBuf,
+    /// MiB of findings that may wait there; the oldest give way.
+    #[arg(long, env = "SCRIPTWATCH_SPOOL_MIB", default_value_t = 256, value_parser = value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) spool_mib: u64,
+    /// Hours of the sensor's running time that a finding may wait.
+    #[arg(long, env = "SCRIPTWATCH_SPOOL_HOURS", default_value_t = 168, value_parser = value_parser!(u64).range(1..=87_600))]
+    pub(crate) spool_hours: u64,
     /// Capture tier: fexit or tracepoint [default: the best this kernel accepts].
     #[arg(long, env = "SCRIPTWATCH_TIER")]
     pub(crate) tier: Option<Tier>,
@@ -295,6 +320,14 @@ fn runtime(text: &str) -> Result<RuntimeSocket, String> {
         "off" => Ok(RuntimeSocket::Off),
         path if path.starts_with('/') => Ok(RuntimeSocket::At(path.into())),
         _ => Err("the absolute path of a socket, `auto` or `off` is expected".to_owned()),
+    }
+}
+
+fn collector(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("an address such as https://collector.example:7600 is expected".to_owned()),
     }
 }
 

@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn mistakes_name_the_file_the_key_and_what_is_allowed() {
         for (file, says) in [
-            ("ring_mb = 32\n", "configuration FILE: ring_mb: unknown key; known are bpf_object, cluster"),
+            (
+                "ring_mb = 32\n",
+                "configuration FILE: ring_mb: unknown key; known are ack_timeout, bpf_object, cluster",
+            ),
             ("ring_mib = 33\n", "configuration FILE: ring_mib: invalid value '33'"),
             ("ring_mib = 33\n", "a power of two up to 1024 is expected"),
             ("operating_point = \"lax\"\n", "[possible values: strict, balanced, sensitive]"),

@@ -9,6 +9,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use cli::{
@@ -22,6 +23,7 @@ use sensor::{
         replay, score, status,
     },
     daemon::{self, Assets, Config, Reloadable, Sensitivity},
+    delivery::{Endpoints, SpoolLimits, Tls},
     identity::{self, Cloud, Node},
     script::Limits,
     suppression::Suppressions,
@@ -204,7 +206,20 @@ fn config(run: Run) -> anyhow::Result<Config> {
     node.is_complete = !metadata;
     Ok(Config {
         assets: assets(&run.scoring, run.bpf_object),
-        collector: run.collector,
+        collectors: Endpoints::new(
+            run.collector,
+            Tls {
+                authority: run.tls_ca,
+                identity: run.tls_cert.zip(run.tls_key),
+                server_name: run.tls_server_name,
+            },
+        ),
+        ack_timeout: run.ack_timeout,
+        spool: (run.spool.as_os_str() != "off").then_some(run.spool),
+        spool_limits: SpoolLimits {
+            bytes: run.spool_mib * 1024 * 1024,
+            age: Duration::from_secs(run.spool_hours * 3600),
+        },
         tier: run.tier,
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,

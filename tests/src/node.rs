@@ -81,7 +81,7 @@ pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
     let port_file = dir.join("port");
     let _ = fs::remove_file(&port_file);
     let child = Command::new(bin().join("collector"))
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store"])
+        .args(["serve", "--plaintext", "--listen", &format!("127.0.0.1:{port}"), "--store"])
         .arg(dir.join("findings.db"))
         .arg("--port-file")
         .arg(&port_file)
@@ -138,6 +138,8 @@ impl Node {
                 "--collector",
                 &format!("http://127.0.0.1:{port}"),
             ])
+            .arg("--spool")
+            .arg(dir.path().join("spool"))
             .arg("--ready-file")
             .arg(&ready)
             .arg("--record")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::node;
 use proto::{
-    ingest::{Batch, Sensor, ingest_service_client::IngestServiceClient},
+    ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::StreamExt;
@@ -18,6 +18,7 @@ fn finding(id: &str, description: &str) -> Finding {
 }
 
 fn batch(sequence: u64, findings: Vec<Finding>) -> Batch {
+    let findings = findings.iter().map(|finding| Sealed::of(finding, sequence)).collect();
     Batch { sequence, sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }), findings }
 }
 

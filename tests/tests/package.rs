@@ -104,12 +104,17 @@ impl Cluster {
         };
         let mounts: Vec<(String, String)> = list(&container["volumeMounts"])
             .iter()
+            .filter(|mount| mount["name"] != "spool")
             .map(|mount| {
                 assert_eq!(mount["readOnly"], true, "{mount}");
                 (host_path(mount["name"].as_str().expect("a name")), text(&mount["mountPath"]))
             })
             .collect();
         let mounts: Vec<(&str, &str)> = mounts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        // All that it may write: findings that wait.
+        let spool = self.dir.path().join(format!("{name}-spool"));
+        fs::create_dir(&spool).expect("a directory");
+        let writable = [(spool.to_str().expect("a path"), "/var/lib/scriptwatch")];
         let env: Vec<(String, String)> = list(&container["env"])
             .iter()
             .map(|entry| {
@@ -132,6 +137,7 @@ impl Cluster {
             command: &command,
             env: &env,
             mounts: &mounts,
+            writable: &writable,
             capabilities: Some(capabilities),
             hardened: security["readOnlyRootFilesystem"] == true
                 && security["allowPrivilegeEscalation"] == false,

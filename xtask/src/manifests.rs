@@ -98,6 +98,10 @@ impl Tools {
         for values in [
             json!({}),
             json!({ "podMonitor": { "enabled": true } }),
+            json!({
+                "collector": { "tls": { "secretName": "c", "clientCertificates": true } },
+                "sensor": { "tls": { "secretName": "s", "identity": true } },
+            }),
             json!({ "podMonitor": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" } }),
             json!({ "collector": { "enabled": false, "url": "https://collector.example:7600" } }),
             json!({ "collector": { "persistence": { "enabled": false } }, "networkPolicy": { "enabled": false } }),

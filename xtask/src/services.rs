@@ -123,7 +123,7 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
     let mut serve = Command::new(bin.join("collector"));
     serve
         .env("SCRIPTWATCH_LOG", &level)
-        .args(["serve", "--listen", "127.0.0.1:0", "--store"])
+        .args(["serve", "--plaintext", "--listen", "127.0.0.1:0", "--store"])
         .arg(&store)
         .arg("--port-file")
         .arg(&port_file);

@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 use crate::guest::{Guest, Series, test_binaries};
 
 /// The tests that run in a guest, by the names of their files.
-const SUITE: [&str; 5] = ["capture", "forms", "strings", "terminal", "loss"];
+const SUITE: [&str; 6] = ["capture", "forms", "strings", "terminal", "loss", "cgroup"];
 /// The tiers.
 pub(crate) const TIERS: [&str; 2] = ["fexit", "tracepoint"];
 

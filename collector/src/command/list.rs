@@ -8,11 +8,21 @@ use super::{
     Format,
     summary::{COLUMNS, Summary},
 };
-use crate::store::Store;
+use crate::{
+    search::Search,
+    store::{Store, Stored},
+};
 
-/// Prints the newest findings, newest first.
-pub fn run(store: &Store, limit: u32, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
-    let findings = store.newest(limit)?;
+/// Prints a page of the findings that fit, newest first. How to get the next goes to stderr.
+pub fn run(
+    store: &Store,
+    search: &Search,
+    limit: u32,
+    format: Format,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let findings = store.search(search, limit)?;
+    let next = findings.last().filter(|_| findings.len() == limit as usize).map(Stored::cursor);
     match format {
         Format::Json => {
             for stored in findings {
@@ -28,6 +38,10 @@ pub fn run(store: &Store, limit: u32, format: Format, out: &mut dyn Write) -> an
             }
             writeln!(out, "{}", table.trim_fmt())?;
         }
+    }
+    out.flush()?;
+    if let Some(next) = next {
+        eprintln!("more: --page {next}");
     }
     Ok(())
 }

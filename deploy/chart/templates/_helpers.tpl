@@ -29,6 +29,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.collector.url -}}
 {{ .Values.collector.url }}
 {{- else if .Values.collector.enabled -}}
-http://{{ .Release.Name }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
+{{ ternary "https" "http" (not (empty .Values.collector.tls.secretName)) }}://{{ .Release.Name }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
 {{- end -}}
 {{- end }}

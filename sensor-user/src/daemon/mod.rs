@@ -36,7 +36,7 @@ use report::Reporter;
 use scoring::Scorer;
 
 use crate::{
-    delivery::{Endpoint, Queue, deliver},
+    delivery::{Endpoints, Queue, Sender, Spool, SpoolLimits, deliver},
     identity::{self, Ancestry, Directory, Node},
     probe::{Probe, ProbeError, Settings, Tier},
     record::Recorder,
@@ -51,7 +51,13 @@ pub struct Config {
     /// Files it needs.
     pub assets: Assets,
     /// Where findings go; nowhere when `None`.
-    pub collector: Option<String>,
+    pub collectors: Option<Endpoints>,
+    /// How long a collector may take to acknowledge.
+    pub ack_timeout: Duration,
+    /// Directory where findings wait for it; in memory when `None`.
+    pub spool: Option<PathBuf>,
+    /// How much may wait there.
+    pub spool_limits: SpoolLimits,
     /// Only this capture tier.
     pub tier: Option<Tier>,
     /// Ring buffer size in bytes.
@@ -122,7 +128,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
-    let (outbox, queue) = Queue::new();
+    let (outbox, queue, writing) = Queue::new(Spool::open(config.spool.as_deref(), config.spool_limits))?;
     telemetry.follow(outbox.counts().clone());
 
     let capture = {
@@ -166,10 +172,11 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
         let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
         let (stop, stopping) = watch::channel(false);
-        let delivery = config.collector.map(|uri| {
+        let delivery = config.collectors.map(|endpoints| {
             let sensor =
                 Sensor { node: config.node.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
-            tokio::spawn(deliver(Endpoint { uri, sensor }, queue, stopping))
+            let sender = Sender { sensor, patience: config.ack_timeout };
+            tokio::spawn(deliver(endpoints, sender, queue, stopping))
         });
         let reporting = tokio::spawn(reporter.run(to_report));
         if let Some(socket) = config.container_runtime {
@@ -185,7 +192,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         if let Some(address) = config.status_listen {
             tokio::spawn(status::serve(address, telemetry.clone(), config.node.name.clone()));
         }
-        let log = logger.map(|logger| tokio::spawn(forward_log(logger)));
+        let log = logger.map(|logger| tokio::spawn(forward_log(logger, stop.subscribe())));
         info!(%tier, node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
@@ -215,12 +222,16 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
             error!("a thread of the sensor had panicked: what it held is lost");
         }
         reporting.await?;
+        // The outbox went with the reporter, and what was in it is written down.
+        if tokio::task::spawn_blocking(move || writing.join()).await?.is_err() {
+            error!("the thread of the spool had panicked: findings may be lost");
+        }
         stop.send_replace(true);
         if let Some(delivery) = delivery {
             delivery.await?;
         }
         if let Some(log) = log {
-            log.abort();
+            log.await?;
         }
         anyhow::Ok(())
     });
@@ -238,11 +249,14 @@ pub fn load_judge(assets: &Assets, point: OperatingPoint, threshold: Option<f32>
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
 
-async fn forward_log(mut logger: aya_log::EbpfLogger<&'static dyn log::Log>) {
-    loop {
+async fn forward_log(
+    mut logger: aya_log::EbpfLogger<&'static dyn log::Log>,
+    mut stop: watch::Receiver<bool>,
+) {
+    while tokio::time::timeout(LOG_PERIOD, stop.wait_for(|s| *s)).await.is_err() {
         logger.flush();
-        tokio::time::sleep(LOG_PERIOD).await;
     }
+    logger.flush();
 }
 
 /// Is this an error of the machine rather than of the daemon? Then the exit code is 2.

@@ -169,7 +169,7 @@ impl Reporter {
 
     fn send(&self, case: &Case, node: &Node, identity: &Identity) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.outbox.put(build(&Evidence {
+        self.outbox.put(&build(&Evidence {
             capture: &case.capture,
             verdict: &case.verdict,
             node,

@@ -11,7 +11,7 @@ use std::{
 use tracing::info;
 
 use crate::{
-    delivery::QueueCounts,
+    delivery::DeliveryCounts,
     probe::{Counters, Tier},
     script::AssemblerCounts,
 };
@@ -79,7 +79,7 @@ pub struct Telemetry {
     cache: [AtomicU64; 2],
     assembler: Mutex<(AssemblerCounts, Levels)>,
     kernel: Counters,
-    queue: OnceLock<Arc<QueueCounts>>,
+    queue: OnceLock<Arc<DeliveryCounts>>,
     tier: Tier,
     started: Instant,
     /// Milliseconds after `started` when the capture thread last came by.
@@ -110,7 +110,7 @@ impl Telemetry {
         }
     }
 
-    pub(super) fn follow(&self, queue: Arc<QueueCounts>) {
+    pub(super) fn follow(&self, queue: Arc<DeliveryCounts>) {
         let _ = self.queue.set(queue);
     }
 
@@ -203,13 +203,8 @@ impl Telemetry {
             put(&format!("kernel_{name}"), help, value, true);
         }
         if let Some(queue) = self.queue.get() {
-            for (name, help, value) in [
-                ("findings_made", "Findings made", &queue.made),
-                ("findings_stored", "Findings that the collector has stored", &queue.stored),
-                ("findings_rejected", "Findings that the collector refused for good", &queue.rejected),
-                ("findings_dropped", "Findings dropped because too many waited", &queue.dropped),
-            ] {
-                put(name, help, value.load(Ordering::Relaxed), true);
+            for (name, help, value, is_counter) in queue.readings() {
+                put(name, help, value, is_counter);
             }
         }
         all

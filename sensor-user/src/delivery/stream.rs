@@ -1,55 +1,65 @@
 //! The gRPC stream: batches with sequence numbers up, acknowledgements down, again after a reconnect.
 
-use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use proto::{
-    ingest::{Ack, Batch, Sensor, ingest_service_client::IngestServiceClient},
-    scc::Finding,
-};
+use proto::ingest::{Ack, Batch, Sensor, ingest_service_client::IngestServiceClient};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::{codec::CompressionEncoding, transport::Channel};
+use tonic::transport::Channel;
 use tracing::{info, warn};
 
-use super::queue::Queue;
+use super::{counts::DeliveryCounts, endpoint::Endpoints, outbox::Queue};
 use crate::cause::chain;
 
 /// Findings in one batch.
 const BATCH_MAX: usize = 64;
-/// Bytes of script in one batch; a finding larger than that travels alone.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of findings in one batch; a finding larger than that travels alone.
+const BATCH_BYTES: u64 = 1024 * 1024;
 /// Batches sent and not yet acknowledged.
 const WINDOW: usize = 64;
 /// How long a stop waits for what is on its way.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Largest message in either direction.
-const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// How often renewed certificates and late acknowledgements are looked for.
+const CHECK: Duration = Duration::from_secs(1);
+/// Longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Where to deliver, and as whom.
+/// Who delivers, and how patiently.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// The collector, such as `http://127.0.0.1:7600`.
-    pub uri: String,
+pub struct Sender {
     /// The sender.
     pub sensor: Sensor,
+    /// A batch that is not acknowledged for this long was sent into the void.
+    pub patience: Duration,
 }
 
 /// Why a stream ended.
 enum End {
     /// The connection is of no use any more.
     Broken(String),
+    /// It is to be made anew, for the certificates were renewed.
+    Renewed,
     /// Everything is delivered, or the time to do so is over.
     Stopped,
 }
 
-/// Delivers findings until `stop` turns true and what was made is stored, or the time for that is over.
-pub async fn deliver(endpoint: Endpoint, mut queue: Queue, mut stop: watch::Receiver<bool>) {
-    let mut unacknowledged: VecDeque<Vec<Finding>> = VecDeque::new();
+/// Delivers findings until `stop` turns true and what was made is stored, or the time for that is over; what is left
+/// then stays in the spool.
+pub async fn deliver(
+    mut endpoints: Endpoints,
+    sender: Sender,
+    queue: Queue,
+    mut stop: watch::Receiver<bool>,
+) {
     let delays = || {
         ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(30))
+            .with_max_delay(PAUSE_MAX)
             .with_jitter()
             .without_max_times()
             .build()
@@ -57,10 +67,22 @@ pub async fn deliver(endpoint: Endpoint, mut queue: Queue, mut stop: watch::Rece
     let mut backoff = delays();
     loop {
         let before = queue.counts.stored.load(Ordering::Relaxed);
-        let why = match connect(&endpoint).await {
+        let why = match endpoints.connect().await {
             Ok(client) => {
-                match session(client, &endpoint, &mut queue, &mut unacknowledged, &mut stop).await {
+                let session = Session {
+                    endpoints: &endpoints,
+                    sender: &sender,
+                    queue: &queue,
+                    in_flight: VecDeque::new(),
+                    sent: 0,
+                    sequence: 0,
+                };
+                match session.run(client, &mut stop).await {
                     End::Stopped => return,
+                    End::Renewed => {
+                        info!("certificates were renewed: connecting anew");
+                        continue;
+                    }
                     End::Broken(why) => why,
                 }
             }
@@ -69,15 +91,13 @@ pub async fn deliver(endpoint: Endpoint, mut queue: Queue, mut stop: watch::Rece
         if queue.counts.stored.load(Ordering::Relaxed) > before {
             backoff = delays();
         }
-        let delay = backoff.next().unwrap_or(Duration::from_secs(30));
-        warn!("collector {}: {why}; trying again in {delay:?}", endpoint.uri);
+        let delay = backoff.next().unwrap_or(PAUSE_MAX);
+        warn!("collector {}: {why}; trying again in {delay:?}", endpoints.uri());
+        endpoints.rotate();
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = stopped(&mut stop) => {
-                let left = unacknowledged.iter().map(Vec::len).sum::<usize>() + queue.receiver.len();
-                if left > 0 {
-                    warn!("{left} findings could not be delivered before the stop");
-                }
+                tell_rest(&queue);
                 return;
             }
         }
@@ -90,118 +110,135 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|s| *s).await;
 }
 
-async fn connect(endpoint: &Endpoint) -> Result<IngestServiceClient<Channel>, String> {
-    let channel = Channel::from_shared(endpoint.uri.clone())
-        .map_err(|e| format!("not a usable address: {e}"))?
-        .connect_timeout(Duration::from_secs(5))
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true)
-        .connect()
-        .await
-        .map_err(|e| chain(&e))?;
-    Ok(IngestServiceClient::new(channel)
-        .max_decoding_message_size(MESSAGE_BYTES)
-        .max_encoding_message_size(MESSAGE_BYTES)
-        .send_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Gzip))
+fn tell_rest(queue: &Queue) {
+    let left = queue.spool().len();
+    if left > 0 {
+        warn!("{left} findings are not delivered yet and stay in the spool");
+    }
+}
+
+/// A batch that was sent.
+struct InFlight {
+    /// Last of its findings in the spool.
+    up_to: u64,
+    findings: u64,
+    sent: Instant,
 }
 
 /// One connection's life.
-async fn session(
-    mut client: IngestServiceClient<Channel>,
-    endpoint: &Endpoint,
-    queue: &mut Queue,
-    unacknowledged: &mut VecDeque<Vec<Finding>>,
-    stop: &mut watch::Receiver<bool>,
-) -> End {
-    let (up, outgoing) = mpsc::channel::<Batch>(WINDOW + 1);
-    // Sequence number of the first unacknowledged batch on this stream.
-    let mut first: u64 = 1;
-    for (i, findings) in unacknowledged.iter().enumerate() {
-        let batch = Batch {
-            sequence: first + i as u64,
-            sensor: Some(endpoint.sensor.clone()),
-            findings: findings.clone(),
+struct Session<'a> {
+    endpoints: &'a Endpoints,
+    sender: &'a Sender,
+    queue: &'a Queue,
+    in_flight: VecDeque<InFlight>,
+    /// Sequence number in the spool of the last finding sent.
+    sent: u64,
+    /// Sequence number of the last batch sent.
+    sequence: u64,
+}
+
+impl Session<'_> {
+    async fn run(
+        mut self,
+        mut client: IngestServiceClient<Channel>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> End {
+        let (up, outgoing) = mpsc::channel::<Batch>(WINDOW + 1);
+        let opening = client.deliver(ReceiverStream::new(outgoing));
+        let mut down = match tokio::time::timeout(self.sender.patience, opening).await {
+            Ok(Ok(response)) => response.into_inner(),
+            Ok(Err(status)) => return End::Broken(format!("stream refused: {}", said(&status))),
+            Err(_) => return End::Broken("the stream is not opened in time".to_owned()),
         };
-        if up.try_send(batch).is_err() {
-            return End::Broken("the window is full".to_owned());
-        }
-    }
-    let mut down = match client.deliver(ReceiverStream::new(outgoing)).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return End::Broken(format!("stream refused: {}", status.message())),
-    };
-    info!("delivering to {}", endpoint.uri);
-    let mut ended = false;
-    let mut stopping = { *stop.borrow() };
-    let mut deadline = tokio::time::Instant::now() + DRAIN;
-    loop {
-        if stopping && unacknowledged.is_empty() && queue.receiver.is_empty() {
-            return End::Stopped;
-        }
-        tokio::select! {
-            finding = queue.receiver.recv(), if unacknowledged.len() < WINDOW && !ended => {
-                // Closed and empty: the daemon stops.
-                let Some(finding) = finding else { ended = true; continue };
-                let findings = fill(finding, &mut queue.receiver);
-                let batch = Batch {
-                    sequence: first + unacknowledged.len() as u64,
-                    sensor: Some(endpoint.sensor.clone()),
-                    findings: findings.clone(),
-                };
-                unacknowledged.push_back(findings);
+        info!("delivering to {}", self.endpoints.uri());
+        let certificates = self.endpoints.renewed();
+        let mut check = tokio::time::interval(CHECK);
+        let mut stopping = { *stop.borrow() };
+        let mut deadline = tokio::time::Instant::now() + DRAIN;
+        loop {
+            // Before the spool is looked at, so that nothing is missed between the look and the wait.
+            let news = self.queue.news.notified();
+            while self.in_flight.len() < WINDOW {
+                let Some(batch) = self.next() else { break };
                 if up.send(batch).await.is_err() {
                     return End::Broken("the stream was closed".to_owned());
                 }
             }
-            ack = down.next() => match ack {
-                Some(Ok(ack)) => acknowledge(&ack, &mut first, unacknowledged, queue),
-                Some(Err(status)) => return End::Broken(status.message().to_owned()),
-                None => return End::Broken("the collector ended the stream".to_owned()),
-            },
-            () = stopped(stop), if !stopping => {
-                stopping = true;
-                deadline = tokio::time::Instant::now() + DRAIN;
-            }
-            () = tokio::time::sleep_until(deadline), if stopping => {
-                let left = unacknowledged.iter().map(Vec::len).sum::<usize>() + queue.receiver.len();
-                if left > 0 {
-                    warn!("{left} findings were not acknowledged before the stop");
-                }
+            if stopping && self.in_flight.is_empty() && self.queue.spool().len() == 0 {
                 return End::Stopped;
+            }
+            tokio::select! {
+                () = news, if self.in_flight.len() < WINDOW => {}
+                ack = down.next() => match ack {
+                    Some(Ok(ack)) => if let Err(why) = self.acknowledge(&ack) {
+                        return End::Broken(why);
+                    },
+                    Some(Err(status)) => return End::Broken(said(&status)),
+                    None => return End::Broken("the collector ended the stream".to_owned()),
+                },
+                _ = check.tick() => {
+                    if self.in_flight.front().is_some_and(|batch| batch.sent.elapsed() > self.sender.patience) {
+                        return End::Broken(format!("nothing was acknowledged for {:?}", self.sender.patience));
+                    }
+                    if self.in_flight.is_empty() && self.endpoints.renewed() != certificates {
+                        return End::Renewed;
+                    }
+                }
+                () = stopped(stop), if !stopping => {
+                    stopping = true;
+                    deadline = tokio::time::Instant::now() + DRAIN;
+                }
+                () = tokio::time::sleep_until(deadline), if stopping => {
+                    tell_rest(self.queue);
+                    return End::Stopped;
+                }
             }
         }
     }
+
+    /// The next batch, of what is there already: nothing waits for more.
+    fn next(&mut self) -> Option<Batch> {
+        let entries = self.queue.spool().after(self.sent, BATCH_MAX, BATCH_BYTES);
+        let up_to = entries.last()?.sequence;
+        self.sequence += 1;
+        self.sent = up_to;
+        self.in_flight.push_back(InFlight { up_to, findings: entries.len() as u64, sent: Instant::now() });
+        Some(Batch {
+            sequence: self.sequence,
+            sensor: Some(self.sender.sensor.clone()),
+            findings: entries.into_iter().map(|entry| entry.sealed).collect(),
+        })
+    }
+
+    fn acknowledge(&mut self, ack: &Ack) -> Result<(), String> {
+        if ack.sequence > self.sequence {
+            return Err(format!("batch {} is acknowledged and was never sent", ack.sequence));
+        }
+        let first = self.sequence - self.in_flight.len() as u64 + 1;
+        let (mut done, mut up_to) = (0, 0);
+        for _ in first..=ack.sequence {
+            let Some(batch) = self.in_flight.pop_front() else { break };
+            done += batch.findings;
+            up_to = batch.up_to;
+        }
+        if done > 0 {
+            self.queue.spool().remove_up_to(up_to);
+        }
+        for rejection in &ack.rejections {
+            warn!(
+                name = rejection.name,
+                "the collector refused a finding: {}",
+                rejection.reason.escape_debug()
+            );
+        }
+        let rejected = ack.rejections.len() as u64;
+        DeliveryCounts::add(&self.queue.counts.rejected, rejected);
+        DeliveryCounts::add(&self.queue.counts.stored, done.saturating_sub(rejected));
+        Ok(())
+    }
 }
 
-/// A batch of what is there already: nothing waits for more.
-fn fill(first: Finding, receiver: &mut mpsc::Receiver<Finding>) -> Vec<Finding> {
-    let size = |f: &Finding| {
-        f.processes.iter().filter_map(|p| p.script.as_ref()).map(|s| s.contents.len()).sum::<usize>()
-    };
-    let mut bytes = size(&first);
-    let mut findings = vec![first];
-    while findings.len() < BATCH_MAX && bytes < BATCH_BYTES {
-        let Ok(finding) = receiver.try_recv() else { break };
-        bytes += size(&finding);
-        findings.push(finding);
-    }
-    findings
-}
-
-fn acknowledge(ack: &Ack, first: &mut u64, unacknowledged: &mut VecDeque<Vec<Finding>>, queue: &Queue) {
-    let mut done = 0;
-    while *first <= ack.sequence {
-        let Some(batch) = unacknowledged.pop_front() else { break };
-        done += batch.len() as u64;
-        *first += 1;
-    }
-    for rejection in &ack.rejections {
-        warn!(name = rejection.name, "the collector refused a finding: {}", rejection.reason);
-    }
-    let rejected = ack.rejections.len() as u64;
-    queue.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
-    queue.counts.stored.fetch_add(done.saturating_sub(rejected), Ordering::Relaxed);
+/// What a status says; its causes where it says nothing of its own.
+fn said(status: &tonic::Status) -> String {
+    if status.message().is_empty() { chain(status) } else { status.message().to_owned() }
 }

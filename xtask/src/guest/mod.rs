@@ -164,6 +164,7 @@ $b ln -s /proc/self/fd /dev/fd
 $b mount -t devpts devpts /dev/pts
 $b mount -t tmpfs shm /dev/shm
 $b mount -t tmpfs tmp /tmp
+$b mount -t cgroup2 cgroup2 /sys/fs/cgroup
 $b ifconfig lo 127.0.0.1 up
 $b hostname guest
 export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_SCALE=20
