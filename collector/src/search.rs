@@ -60,13 +60,9 @@ impl Search {
         let mut sql = "1".to_owned();
         let mut bound: Vec<Value> = Vec::new();
         let mut and = |term: &str, values: Vec<Value>| {
-            let mut term = term.to_owned();
-            for value in values {
-                bound.push(value);
-                term = term.replacen("?", &format!(":{}", bound.len()), 1);
-            }
+            bound.extend(values);
             // Writing into a string does not fail.
-            let _ = write!(sql, " AND {}", term.replace(':', "?"));
+            let _ = write!(sql, " AND {term}");
         };
         let text = |text: &str| Value::Text(text.to_owned());
         // A prefix as a range, so that an index serves it.

@@ -240,6 +240,8 @@ fn stored((seq, stored_ns, node, message): Raw) -> Result<Stored, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use proto::well_known::{ListValue, Value, value::Kind};
+
     use super::*;
 
     fn finding(name: &str, description: &str) -> Incoming {
@@ -275,7 +277,6 @@ mod tests {
     }
 
     fn property(finding: &mut Finding, key: &str, value: &str) {
-        use proto::well_known::{Value, value::Kind};
         let value = Value { kind: Some(Kind::StringValue(value.to_owned())) };
         finding.source_properties.insert(key.to_owned(), value);
     }
@@ -299,7 +300,11 @@ mod tests {
                 property(f, "Pod_Name", "web-0");
                 property(f, "Pod_Namespace", "other");
             }),
-            at(3, 300, |_| {}),
+            at(3, 300, |f| {
+                let id = Value { kind: Some(Kind::StringValue("T1053.003".to_owned())) };
+                let list = Value { kind: Some(Kind::ListValue(ListValue { values: vec![id] })) };
+                f.source_properties.insert("Verdict_Techniques".to_owned(), list);
+            }),
         ];
         store.put("n", 1, &all).unwrap();
         let search = |change: fn(&mut Search)| {
@@ -311,6 +316,8 @@ mod tests {
         assert_eq!(search(|s| s.pod = Some("web-0".to_owned())), ["2", "1"]);
         assert_eq!(search(|s| s.pod = Some("shop/web-0".to_owned())), ["1"]);
         assert_eq!(search(|s| s.image = Some("registry.example/".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.technique = Some("T1053".to_owned())), ["3"]);
+        assert_eq!(search(|s| s.technique = Some("T105".to_owned())), Vec::<String>::new());
         assert_eq!(search(|s| s.since_ns = Some(200_000_000_000)), ["3", "2"]);
         assert_eq!(search(|s| s.until_ns = Some(200_000_000_000)), ["1"]);
         assert_eq!(search(|s| s.node = Some("n' OR '1'='1".to_owned())), Vec::<String>::new());

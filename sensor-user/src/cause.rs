@@ -7,7 +7,11 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
-        text = format!("{text}: {inner}");
+        let inner_text = inner.to_string();
+        // Many say what their cause says.
+        if !text.ends_with(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
         source = inner.source();
     }
     text

@@ -1,9 +1,12 @@
 //! A sensor and a collector for end-to-end tests and measurements: started with their files in a directory of
 //! their own, ended when dropped.
 
+pub mod certificate;
 pub mod containerd;
 pub mod image;
+pub mod made;
 pub mod metadata;
 pub mod node;
+pub mod proxy;
 pub mod shell;
 pub mod terminal;

@@ -78,10 +78,27 @@ impl Drop for Daemon {
 
 /// Starts a collector; returns it and its port.
 pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
-    let port_file = dir.join("port");
+    collector_in(dir, "port", port)
+}
+
+/// Starts one of several collectors in a directory; each has another name for its port's file.
+pub fn collector_in(dir: &Path, port_file: &str, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    collector_with(dir, port_file, port, &["--plaintext"])
+}
+
+/// Starts a collector with these arguments of `collector serve` besides.
+pub fn collector_with(
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+) -> anyhow::Result<(Daemon, u16)> {
+    let port_file = dir.join(port_file);
     let _ = fs::remove_file(&port_file);
     let child = Command::new(bin().join("collector"))
-        .args(["serve", "--plaintext", "--listen", &format!("127.0.0.1:{port}"), "--store"])
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .args(args)
+        .arg("--store")
         .arg(dir.join("findings.db"))
         .arg("--port-file")
         .arg(&port_file)
@@ -116,6 +133,7 @@ pub struct Node {
     pub collector: Daemon,
     /// The capture tier.
     pub tier: String,
+    command: Command,
 }
 
 impl Node {
@@ -126,24 +144,23 @@ impl Node {
 
     /// Starts both, the sensor with this environment besides.
     pub fn start_with(args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_all(None, args, env)
+    }
+
+    /// Starts both, but the sensor delivers to other collectors.
+    pub fn start_to(collectors: &[&str], args: &[&str]) -> anyhow::Result<Self> {
+        Self::start_all(Some(&collectors.join(",")), args, &[])
+    }
+
+    fn start_all(collectors: Option<&str>, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let (collector, port) = collector(dir.path(), 0)?;
-        let ready = dir.path().join("ready");
-        let log = fs::File::create(dir.path().join("sensor.log"))?;
-        let child = Command::new(bin().join("sensor"))
-            .args([
-                "run",
-                "--status-listen",
-                "127.0.0.1:0",
-                "--collector",
-                &format!("http://127.0.0.1:{port}"),
-            ])
+        let collectors = collectors.map_or_else(|| format!("http://127.0.0.1:{port}"), str::to_owned);
+        let mut command = Command::new(bin().join("sensor"));
+        command
+            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &collectors])
             .arg("--spool")
             .arg(dir.path().join("spool"))
-            .arg("--ready-file")
-            .arg(&ready)
-            .arg("--record")
-            .arg(dir.path().join("record.jsonl"))
             .args(args)
             .env(
                 "SCRIPTWATCH_LOG",
@@ -151,14 +168,18 @@ impl Node {
             )
             .env("SCRIPTWATCH_CONTAINER_RUNTIME", "off")
             .env("NO_COLOR", "1")
-            .envs(env.iter().copied())
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        let sensor = Daemon { child };
-        let tier = wait_for_file(&ready)
-            .with_context(|| fs::read_to_string(dir.path().join("sensor.log")).unwrap_or_default())?;
-        Ok(Self { dir, sensor, collector, tier })
+            .envs(env.iter().copied());
+        let (sensor, tier) = start_sensor(&mut command, dir.path())?;
+        Ok(Self { dir, sensor, collector, tier, command })
+    }
+
+    /// Starts the sensor again after it ended, in the same way but for the record, which is begun anew.
+    pub fn restart_sensor(&mut self) -> anyhow::Result<()> {
+        let _ = fs::remove_file(self.path("record.jsonl"));
+        let _ = fs::remove_file(self.path("ready"));
+        let started = start_sensor(&mut self.command, self.dir.path())?;
+        (self.sensor, self.tier) = started;
+        Ok(())
     }
 
     /// A path in the node's directory.
@@ -217,6 +238,21 @@ impl Node {
         Ok(())
     }
 
+    /// Waits until the sensor's log says this.
+    pub fn wait_for_log(&self, says: &str) -> anyhow::Result<()> {
+        self.wait_until(|| self.log().contains(says)).with_context(|| format!("{says:?} is not said"))
+    }
+
+    /// Waits until something is so; an error tells the log.
+    pub fn wait_until(&self, is_so: impl Fn() -> bool) -> anyhow::Result<()> {
+        let start = Instant::now();
+        while !is_so() {
+            ensure!(start.elapsed() < patience(), "it does not come to it\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// Waits until a counter of the running sensor has this value.
     pub fn wait_for_reading(&self, name: &str, value: u64) -> anyhow::Result<()> {
         let start = Instant::now();
@@ -245,6 +281,26 @@ impl Node {
         self.collector.stop()?;
         Ok(Outcome { captures, findings, totals, log: self.log() })
     }
+}
+
+/// Starts a sensor that writes its log, its record and its tier into a directory; waits until it is ready.
+fn start_sensor(command: &mut Command, dir: &Path) -> anyhow::Result<(Daemon, String)> {
+    let ready = dir.join("ready");
+    let log = fs::File::create(dir.join("sensor.log"))?;
+    let child = Command::new(command.get_program())
+        .args(command.get_args())
+        .arg("--ready-file")
+        .arg(&ready)
+        .arg("--record")
+        .arg(dir.join("record.jsonl"))
+        .envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))))
+        .stdin(Stdio::null())
+        .stderr(log)
+        .spawn()?;
+    let sensor = Daemon { child };
+    let tier = wait_for_file(&ready)
+        .with_context(|| fs::read_to_string(dir.join("sensor.log")).unwrap_or_default())?;
+    Ok((sensor, tier))
 }
 
 /// Findings in a store.

@@ -17,7 +17,7 @@ fn finding(id: &str, description: &str) -> Finding {
     }
 }
 
-fn batch(sequence: u64, findings: Vec<Finding>) -> Batch {
+fn batch(sequence: u64, findings: &[Finding]) -> Batch {
     let findings = findings.iter().map(|finding| Sealed::of(finding, sequence)).collect();
     Batch { sequence, sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }), findings }
 }
@@ -28,8 +28,8 @@ async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
     let (mut daemon, port) = node::collector(dir.path(), 0).unwrap();
     let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
     let batches = vec![
-        batch(1, vec![finding("a", "old"), finding("b", "x"), finding("BAD", "never")]),
-        batch(2, vec![finding("a", "new")]),
+        batch(1, &[finding("a", "old"), finding("b", "x"), finding("BAD", "never")]),
+        batch(2, &[finding("a", "new")]),
     ];
     // The stream stays open: acknowledgements must not wait for its end.
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
@@ -59,7 +59,7 @@ async fn a_batch_out_of_order_ends_the_stream_with_a_reason() {
     let dir = tempfile::tempdir().unwrap();
     let (_daemon, port) = node::collector(dir.path(), 0).unwrap();
     let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
-    let batches = tokio_stream::iter(vec![batch(1, vec![]), batch(3, vec![])]);
+    let batches = tokio_stream::iter(vec![batch(1, &[]), batch(3, &[])]);
     let mut acks = client.deliver(batches).await.unwrap().into_inner();
     let mut end = None;
     while let Some(ack) = acks.next().await {
@@ -89,7 +89,7 @@ async fn health_is_served_and_a_stop_does_not_wait_for_open_streams() {
     assert_eq!(answer.status, i32::from(tonic_health::pb::health_check_response::ServingStatus::Serving));
 
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    sender.send(batch(1, vec![finding("a", "x")])).await.unwrap();
+    sender.send(batch(1, &[finding("a", "x")])).await.unwrap();
     let mut client = IngestServiceClient::new(channel);
     let mut acks =
         client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.unwrap().into_inner();

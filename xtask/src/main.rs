@@ -45,8 +45,11 @@ enum Chore {
     },
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
     Test {
-        /// Only tests whose name contains this.
+        /// Only tests whose name contains this; `chaos` is the long form of the tests that break things.
         filter: Option<String>,
+        /// With `chaos`: the seed of a run that is to be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// The capture tests inside virtual machines, on other kernels and on both tiers.
     VmTest {
@@ -120,7 +123,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf => setup::ebpf::build().map(|_| ExitCode::SUCCESS),
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
-        Chore::Test { filter } => test::run(filter.as_deref()),
+        Chore::Test { filter, seed } => test::run(filter.as_deref(), seed),
         Chore::VmTest { kernel, tier, filter } => {
             let kernels = guest::KERNELS.into_iter().filter(|k| kernel == "all" || kernel == k.name);
             let tiers = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t);

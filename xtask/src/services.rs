@@ -130,6 +130,9 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
     let mut collector = Service::start("collector", &mut serve)?;
     let port = collector.wait_for(&port_file)?;
     let mut run = Command::new(bin.join("sensor"));
+    if std::env::var_os("SCRIPTWATCH_SPOOL").is_none() {
+        run.env("SCRIPTWATCH_SPOOL", dir.join("spool"));
+    }
     run.env("SCRIPTWATCH_LOG", &level)
         .args(["run", "--collector", &format!("http://127.0.0.1:{port}"), "--ready-file"])
         .arg(&ready_file)

@@ -12,8 +12,36 @@ use crate::{
     vm_test::{self, Plan},
 };
 
-/// Runs all checks, or the tests whose name contains `filter`.
-pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<ExitCode> {
+/// The long form of the tests that break things: hundreds of kills, from a seed.
+fn chaos(seed: Option<u64>) -> anyhow::Result<ExitCode> {
+    packages::for_tests()?;
+    let bin = binaries::build()?;
+    let seed = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |t| t.as_secs()));
+    println!("seed {seed}: repeat this run with `cargo xtask test chaos --seed {seed}`");
+    let mut command = Command::new(cargo());
+    command.current_dir(root()).args([
+        "test",
+        "--release",
+        "-p",
+        "e2e",
+        "--test",
+        "chaos",
+        "--",
+        "--test-threads=1",
+    ]);
+    command
+        .env("SCRIPTWATCH_BIN", &bin)
+        .env("SCRIPTWATCH_CHAOS", "long")
+        .env("SCRIPTWATCH_SEED", seed.to_string());
+    step::show("the long form of the chaos tests", &mut command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs all checks, or the tests whose name contains `filter`; for `chaos` their long form.
+pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<ExitCode> {
+    if filter == Some("chaos") {
+        return chaos(seed);
+    }
     let cargo = |args: &[&str]| {
         let mut command = Command::new(cargo());
         command.current_dir(root()).args(args);

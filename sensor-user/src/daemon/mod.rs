@@ -128,7 +128,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
-    let (outbox, queue, writing) = Queue::new(Spool::open(config.spool.as_deref(), config.spool_limits))?;
+    let (outbox, queue, spooler) = Queue::new(Spool::open(config.spool.as_deref(), config.spool_limits))?;
     telemetry.follow(outbox.counts().clone());
 
     let capture = {
@@ -223,7 +223,7 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         }
         reporting.await?;
         // The outbox went with the reporter, and what was in it is written down.
-        if tokio::task::spawn_blocking(move || writing.join()).await?.is_err() {
+        if tokio::task::spawn_blocking(move || spooler.join()).await?.is_err() {
             error!("the thread of the spool had panicked: findings may be lost");
         }
         stop.send_replace(true);

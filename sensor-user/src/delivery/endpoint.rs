@@ -98,15 +98,19 @@ impl Tls {
 }
 
 /// What TLS says, with what to do about it.
-fn remedied(error: String) -> String {
+pub(super) fn remedied(error: String) -> String {
+    let plain = error.to_lowercase().replace(' ', "");
     let remedy = [
-        ("Expired", "the collector's certificate has expired, or a clock is wrong"),
-        ("NotValidForName", "the collector's certificate is for another name: connect by that name, or give --tls-server-name"),
-        ("UnknownIssuer", "nobody trusted issued the collector's certificate: give its authority with --tls-ca"),
-        ("CertificateRequired", "the collector asks for a certificate: give one with --tls-cert and --tls-key"),
+        ("certificateexpired", "the collector's certificate has expired, or a clock is wrong"),
+        (
+            "notvalidforname",
+            "the collector's certificate is for another name: connect by that name, or give --tls-server-name",
+        ),
+        ("unknownissuer", "nobody trusted issued the collector's certificate: give its authority with --tls-ca"),
+        ("certificaterequired", "the collector asks for a certificate: give one with --tls-cert and --tls-key"),
     ]
     .into_iter()
-    .find(|(sign, _)| error.contains(sign));
+    .find(|(sign, _)| plain.contains(sign));
     match remedy {
         Some((_, remedy)) => format!("{remedy} ({error})"),
         None => error,

@@ -13,7 +13,11 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
-use super::{counts::DeliveryCounts, endpoint::Endpoints, outbox::Queue};
+use super::{
+    counts::DeliveryCounts,
+    endpoint::{Endpoints, remedied},
+    outbox::Queue,
+};
 use crate::cause::chain;
 
 /// Findings in one batch.
@@ -238,7 +242,15 @@ impl Session<'_> {
     }
 }
 
-/// What a status says; its causes where it says nothing of its own.
+/// What a status says, with its causes.
 fn said(status: &tonic::Status) -> String {
-    if status.message().is_empty() { chain(status) } else { status.message().to_owned() }
+    let said = match status.message() {
+        "" => status.code().description().to_owned(),
+        message => message.to_owned(),
+    };
+    let said = match std::error::Error::source(status) {
+        Some(cause) => format!("{said}: {}", chain(cause)),
+        None => said,
+    };
+    remedied(said)
 }

@@ -43,9 +43,10 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
 }
 
 /// What the end-to-end tests run, as programs and the packages that hold them: shells and a container runtime.
-const TESTED: [(&str, &str); 6] = [
+const TESTED: [(&str, &str); 7] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
+    ("/usr/bin/faketime", "faketime"),
     ("/bin/bash", "bash"),
     ("/bin/dash", "dash"),
     ("/bin/busybox", "busybox-static"),

@@ -47,7 +47,10 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 
 /// The open file.
 pub(super) struct Disk {
+    path: PathBuf,
     connection: Connection,
+    /// Delivered up to here, but not deleted yet.
+    delivered: u64,
     len: u64,
     bytes: u64,
     last: u64,
@@ -94,17 +97,25 @@ impl Disk {
             ));
         }
         let clock_s: i64 = connection.query_row("SELECT seconds FROM clock", [], |row| row.get(0))?;
-        let mut disk =
-            Self { connection, len: 0, bytes: 0, last: 0, clock_s: clock_s as u64, opened: Instant::now() };
+        let mut disk = Self {
+            path: path.to_owned(),
+            connection,
+            delivered: 0,
+            len: 0,
+            bytes: 0,
+            last: 0,
+            clock_s: clock_s as u64,
+            opened: Instant::now(),
+        };
         disk.count()?;
         Ok(disk)
     }
 
     fn count(&mut self) -> rusqlite::Result<()> {
-        let sql =
-            "SELECT COUNT(*), COALESCE(SUM(LENGTH(message)), 0), COALESCE(MAX(sequence), 0) FROM finding";
+        let sql = "SELECT COUNT(*), COALESCE(SUM(LENGTH(message)), 0), COALESCE(MAX(sequence), 0) FROM finding WHERE sequence > ?1";
         let (len, bytes, last): (i64, i64, i64) =
-            self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            self.connection
+                .query_row(sql, [self.delivered as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         (self.len, self.bytes, self.last) = (len as u64, bytes as u64, (last as u64).max(self.last));
         Ok(())
     }
@@ -166,7 +177,8 @@ impl Disk {
             let mut statement = self.connection.prepare_cached(
                 "SELECT sequence, revision, crc32, message FROM finding WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
             )?;
-            let mut rows = statement.query(params![sequence as i64, count as i64])?;
+            let from = sequence.max(self.delivered);
+            let mut rows = statement.query(params![from as i64, count as i64])?;
             while let Some(row) = rows.next()? {
                 let entry = entry_of(row)?;
                 if !entry.sealed.is_whole() {
@@ -189,17 +201,43 @@ impl Disk {
         Ok((found, damaged.len() as u64))
     }
 
+    /// Everything up to a sequence number is delivered. On a disk that is full even deleting can fail; such findings are
+    /// not handed out again, and go with the file when the last of them is delivered.
     pub(super) fn remove_up_to(&mut self, sequence: u64) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        let (len, bytes): (i64, i64) = transaction
+        let (len, bytes): (i64, i64) = self
+            .connection
             .prepare_cached(
-                "SELECT COUNT(*), COALESCE(SUM(LENGTH(message)), 0) FROM finding WHERE sequence <= ?1",
+                "SELECT COUNT(*), COALESCE(SUM(LENGTH(message)), 0) FROM finding WHERE sequence > ?1 AND sequence <= ?2",
             )?
-            .query_row([sequence as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        transaction.prepare_cached("DELETE FROM finding WHERE sequence <= ?1")?.execute([sequence as i64])?;
-        transaction.commit()?;
+            .query_row([self.delivered as i64, sequence as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.len = self.len.saturating_sub(len as u64);
         self.bytes = self.bytes.saturating_sub(bytes as u64);
+        let deleted = self
+            .connection
+            .prepare_cached("DELETE FROM finding WHERE sequence <= ?1")?
+            .execute([sequence as i64]);
+        match deleted {
+            Ok(_) => {
+                self.delivered = 0;
+                Ok(())
+            }
+            Err(_) if self.len == 0 => self.begin_anew(),
+            Err(e) => {
+                self.delivered = sequence;
+                Err(e)
+            }
+        }
+    }
+
+    /// Makes the file anew, which needs no room on the disk.
+    fn begin_anew(&mut self) -> rusqlite::Result<()> {
+        // The old connection lets go of its files first.
+        self.connection = Connection::open_in_memory()?;
+        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(log_of(&self.path));
+        let fresh = Self::open_file(&self.path)?;
+        self.connection = fresh.connection;
+        self.delivered = 0;
         Ok(())
     }
 
