@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
     ensure!(writing.join().is_ok(), "the spool's thread panicked");
     let begun = Instant::now();
     while counts.waiting.load(Ordering::Relaxed) > 0 {
-        ensure!(begun.elapsed() < Duration::from_secs(120), "not delivered in two minutes");
+        ensure!(begun.elapsed() < Duration::from_mins(2), "not delivered in two minutes");
         std::thread::sleep(Duration::from_millis(5));
     }
     ensure!(counts.dropped.load(Ordering::Relaxed) == 0, "findings were dropped");
