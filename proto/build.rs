@@ -4,9 +4,10 @@ use std::{error::Error, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "scriptwatch/ingest/v1/ingest.proto",
     "google/cloud/securitycenter/v2/finding.proto",
+    "google/cloud/securitycenter/v2/securitycenter_service.proto",
     "runtime/v1/cri.proto",
     "containerd/services/events/v1/events.proto",
 ];

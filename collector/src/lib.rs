@@ -7,6 +7,7 @@ mod schema;
 pub mod search;
 mod searchable;
 pub mod server;
+pub mod sink;
 pub mod store;
 pub mod tls;
 mod writer;

@@ -14,6 +14,7 @@ use collector::{
     retention::Limits,
     search::{Cursor, Search},
     server::{Options, serve},
+    sink::{self, SccOptions},
     store::Store,
     tls::Files,
 };
@@ -70,6 +71,18 @@ enum Command {
         /// MiB of findings that are kept, the newest [default: all].
         #[arg(long, env = "SCRIPTWATCH_RETENTION_MIB", value_parser = value_parser!(u64).range(1..))]
         retention_mib: Option<u64>,
+        /// Append findings to this file as JSON Lines, for log agents; `-` for standard output.
+        #[arg(long, env = "SCRIPTWATCH_JSON_LINES", value_name = "FILE")]
+        json_lines: Option<PathBuf>,
+        /// Write findings to Security Command Center, as the service account of this machine.
+        #[arg(long, env = "SCRIPTWATCH_SCC")]
+        scc: bool,
+        /// Where that is.
+        #[arg(long, env = "SCRIPTWATCH_SCC_ENDPOINT", default_value = sink::SCC_ENDPOINT, value_name = "URL")]
+        scc_endpoint: String,
+        /// Calls of its API a minute, less than the project's quota.
+        #[arg(long, env = "SCRIPTWATCH_SCC_PER_MINUTE", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
+        scc_per_minute: u32,
         /// Write the port to this file once it is open.
         #[arg(long, value_name = "FILE")]
         port_file: Option<PathBuf>,
@@ -189,6 +202,10 @@ fn start(command: Command) -> anyhow::Result<()> {
             plaintext: _,
             retention_days,
             retention_mib,
+            json_lines,
+            scc,
+            scc_endpoint,
+            scc_per_minute,
             port_file,
         } => {
             drop(out);
@@ -201,7 +218,8 @@ fn start(command: Command) -> anyhow::Result<()> {
                 age: retention_days.map(|days| Duration::from_secs(days * 86_400)),
                 bytes: retention_mib.map(|mib| mib * 1024 * 1024),
             };
-            let options = Options { listen, store: store.store, retention, tls, port_file };
+            let scc = scc.then_some(SccOptions { endpoint: scc_endpoint, per_minute: scc_per_minute });
+            let options = Options { listen, store: store.store, retention, json_lines, scc, tls, port_file };
             let runtime = tokio::runtime::Runtime::new()?;
             return runtime.block_on(async {
                 let mut interrupt = signal(SignalKind::interrupt())?;

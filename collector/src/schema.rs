@@ -8,7 +8,7 @@ use crate::{searchable::Searchable, store::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 2] = [first, searchable];
+const STEPS: [Step; 3] = [first, searchable, sinks];
 
 /// The version that this collector writes.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
@@ -68,5 +68,13 @@ CREATE INDEX finding_newest ON finding (event_ns DESC, seq DESC);
         let of = Searchable::of(&prost::Message::decode(&message[..])?);
         update.execute(params![seq, of.namespace, of.pod, of.image, of.techniques])?;
     }
+    Ok(())
+}
+
+/// How far each sink has come.
+fn sinks(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "CREATE TABLE sink (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0) STRICT;",
+    )?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use proto::ingest::ingest_service_server::IngestServiceServer;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{codec::CompressionEncoding, transport::Server};
 use tracing::{info, warn};
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::{
     ingest::Ingest,
     retention::{Limits, Retention},
+    sink::{JsonLines, SccOptions, SecurityCommandCenter, follow},
     store::{Store, StoreError},
     tls::{self, Current, Files, TlsError},
     writer,
@@ -57,6 +58,10 @@ pub struct Options {
     pub store: PathBuf,
     /// How much is kept.
     pub retention: Limits,
+    /// Findings are appended to this file as JSON Lines; `-` is standard output.
+    pub json_lines: Option<PathBuf>,
+    /// Findings are written to Security Command Center.
+    pub scc: Option<SccOptions>,
     /// Certificates; without them connections are not encrypted.
     pub tls: Option<Files>,
     /// The port is written there once it is open.
@@ -65,10 +70,9 @@ pub struct Options {
 
 /// Serves until `stop` resolves; what was taken in by then is stored before this returns.
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
-    let Options { listen, store, retention, tls, port_file } = options;
+    let Options { listen, store, retention, json_lines, scc, tls, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
-    let store = Store::open(&store)?;
-    let (jobs, writer) = writer::start(store, Retention::new(retention))?;
+    let (jobs, writer) = writer::start(Store::open(&store)?, Retention::new(retention))?;
     let listener = TcpListener::bind(listen).await.map_err(|e| ServerError::Listen(listen, e))?;
     let address = listener.local_addr()?;
     if let Some(path) = port_file {
@@ -76,6 +80,13 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     }
     let is_encrypted = tls.is_some();
     let (stopped, stopping) = watch::channel(false);
+    let mut sinks = JoinSet::new();
+    if let Some(path) = json_lines {
+        sinks.spawn(follow(JsonLines::new(&path), store.clone(), stopping.clone()));
+    }
+    if let Some(options) = scc {
+        sinks.spawn(follow(SecurityCommandCenter::new(options), store.clone(), stopping.clone()));
+    }
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<IngestServiceServer<Ingest>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -122,6 +133,8 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
             return Ok(());
         }
     }
+    // Sinks go on from where they stopped when the collector comes again.
+    let _ = tokio::time::timeout(GRACE, sinks.join_all()).await;
     // The last sender went with the server; the writer stores what it has and ends.
     let _ = tokio::task::spawn_blocking(move || writer.join()).await;
     Ok(())

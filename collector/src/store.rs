@@ -165,6 +165,33 @@ impl Store {
         )
     }
 
+    /// The sequence number up to which a sink has written.
+    pub fn place_of(&self, sink: &str) -> Result<i64, StoreError> {
+        let place = self
+            .connection
+            .query_row("SELECT seq FROM sink WHERE name = ?1", [sink], |row| row.get(0))
+            .optional()?;
+        Ok(place.unwrap_or(0))
+    }
+
+    /// Notes up to where a sink has written.
+    pub fn note_place(&mut self, sink: &str, seq: i64) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT INTO sink (name, seq) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq",
+            params![sink, seq],
+        )?;
+        Ok(())
+    }
+
+    /// Counts a finding that a sink refused for good.
+    pub fn count_refusal(&mut self, sink: &str) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT INTO sink (name, seq, refused) VALUES (?1, 0, 1) ON CONFLICT (name) DO UPDATE SET refused = refused + 1",
+            [sink],
+        )?;
+        Ok(())
+    }
+
     /// The highest sequence number there is.
     pub fn last_seq(&self) -> Result<i64, StoreError> {
         Ok(self.connection.query_row("SELECT COALESCE(MAX(seq), 0) FROM finding", [], |row| row.get(0))?)

@@ -8,5 +8,6 @@ pub mod made;
 pub mod metadata;
 pub mod node;
 pub mod proxy;
+pub mod scc;
 pub mod shell;
 pub mod terminal;

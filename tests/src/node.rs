@@ -93,6 +93,17 @@ pub fn collector_with(
     port: u16,
     args: &[&str],
 ) -> anyhow::Result<(Daemon, u16)> {
+    collector_in_env(dir, port_file, port, args, &[])
+}
+
+/// Starts a collector with these arguments and this environment.
+pub fn collector_in_env(
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> anyhow::Result<(Daemon, u16)> {
     let port_file = dir.join(port_file);
     let _ = fs::remove_file(&port_file);
     let child = Command::new(bin().join("collector"))
@@ -103,6 +114,7 @@ pub fn collector_with(
         .arg("--port-file")
         .arg(&port_file)
         .env("SCRIPTWATCH_LOG", "warn")
+        .envs(env.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .spawn()?;
     let daemon = Daemon { child };

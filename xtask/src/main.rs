@@ -106,7 +106,7 @@ enum Chore {
     },
     /// Measure; without a name, everything.
     Bench {
-        /// latency, scoring, memory, capture, ring or identity.
+        /// latency, scoring, memory, capture, ring, identity or ingest.
         what: Vec<String>,
         /// In a virtual machine with this kernel, instead of on this machine.
         #[arg(long, value_parser = ["5.10", "6.1", "6.12"])]

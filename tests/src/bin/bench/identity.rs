@@ -102,7 +102,7 @@ fn idle(node: &Node, crowd: usize) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_secs(20));
     let seconds = (ticks()? - before) as f64 / 100.0;
     let share = seconds / start.elapsed().as_secs_f64() * 100.0;
-    let memory = crate::memory::resident_mib(node)?;
+    let memory = crate::memory::resident_mib(node.sensor.pid())?;
     println!("{crowd} containers, idle: {share:.2} % of a core, {memory:.1} MiB");
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod capture;
 mod identity;
+mod ingest;
 mod latency;
 mod memory;
 mod ring;
@@ -13,13 +14,14 @@ mod watcher;
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 6] = [
+const ALL: [(&str, Measure); 7] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
     ("capture", capture::run),
     ("ring", ring::run),
     ("identity", identity::run),
+    ("ingest", ingest::run),
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -28,6 +30,11 @@ fn main() -> anyhow::Result<()> {
         && mode == "--calls"
     {
         return capture::calls(which);
+    }
+    if let [mode, file] = &wanted[..]
+        && mode == "--echo"
+    {
+        return ingest::echo(file);
     }
     if let Some(unknown) = wanted.iter().find(|w| !ALL.iter().any(|(name, _)| name == w)) {
         anyhow::bail!("no measurement named {unknown:?}: there are {}", ALL.map(|(name, _)| name).join(", "));

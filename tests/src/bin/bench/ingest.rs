@@ -1,0 +1,310 @@
+//! How much a collector takes in, beside a server that does nothing with the same messages.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    pin::Pin,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use e2e::{made, node};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use proto::ingest::{
+    Ack, Batch, Sealed, Sensor,
+    ingest_service_client::IngestServiceClient,
+    ingest_service_server::{IngestService, IngestServiceServer},
+};
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming, codec::CompressionEncoding, transport::Endpoint};
+
+use crate::statistics::show;
+
+/// Findings in a batch, as the sensor sends them.
+const BATCH: u64 = 64;
+/// Batches on their way on one stream.
+const WINDOW: usize = 64;
+/// Findings sent for one figure.
+const FINDINGS: u64 = 100_000;
+/// Streams that are open and idle.
+const IDLE: usize = 5000;
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    // Both alternate, so that what else the machine does meets both.
+    for streams in [1, 100] {
+        let mut ceiling = Vec::new();
+        let mut stored = Vec::new();
+        let mut used = (0.0, 0.0);
+        for _ in 0..3 {
+            let echo = Echo::start()?;
+            ceiling.push(runtime.block_on(throughput(echo.address, streams))?);
+            drop(echo);
+            let dir = tempfile::tempdir()?;
+            let (collector, port) = node::collector(dir.path(), 0)?;
+            let before = cpu_seconds(collector.pid())?;
+            stored.push(runtime.block_on(throughput(SocketAddr::from(([127, 0, 0, 1], port)), streams))?);
+            used = (cpu_seconds(collector.pid())? - before, memory_mib(collector.pid())?);
+        }
+        let (ceiling, stored) = (median(&mut ceiling), median(&mut stored));
+        println!(
+            "{streams} streams: {stored:.0} findings/s stored in SQLite, {ceiling:.0}/s by a bare echo server: {:.2}; \
+             collector {:.0} µs of CPU a finding, {:.1} MiB",
+            stored / ceiling,
+            used.0 / FINDINGS as f64 * 1e6,
+            used.1
+        );
+        if streams == 1 {
+            runtime.block_on(latency(stored * 0.1))?;
+        }
+    }
+    runtime.block_on(idle())?;
+    recovery()
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn batch(sequence: u64, numbers: std::ops::Range<u64>, node: &str) -> Batch {
+    Batch {
+        sequence,
+        sensor: Some(Sensor { node: node.to_owned(), version: "0".to_owned() }),
+        findings: numbers.map(|number| Sealed::of(&made::finding(number), 1)).collect(),
+    }
+}
+
+async fn client(address: SocketAddr) -> anyhow::Result<IngestServiceClient<tonic::transport::Channel>> {
+    let channel = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
+    Ok(IngestServiceClient::new(channel)
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip))
+}
+
+/// Findings acknowledged a second.
+async fn throughput(address: SocketAddr, streams: u64) -> anyhow::Result<f64> {
+    // Made before the clock runs: a sensor's findings are encoded when they are spooled.
+    let share = FINDINGS / streams;
+    let mut prepared = Vec::new();
+    for stream in 0..streams {
+        let first = stream * share;
+        let batches: Vec<Batch> = (first..first + share)
+            .step_by(BATCH as usize)
+            .zip(1..)
+            .map(|(start, sequence)| {
+                batch(sequence, start..(start + BATCH).min(first + share), &format!("node-{stream}"))
+            })
+            .collect();
+        prepared.push((client(address).await?, batches));
+    }
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (mut client, batches) in prepared {
+        tasks.spawn(async move {
+            let last = batches.len() as u64;
+            let (sender, receiver) = mpsc::channel(WINDOW);
+            let feeding = tokio::spawn(async move {
+                for batch in batches {
+                    if sender.send(batch).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut acks = client.deliver(ReceiverStream::new(receiver)).await?.into_inner();
+            while let Some(ack) = acks.next().await {
+                if ack?.sequence == last {
+                    break;
+                }
+            }
+            feeding.abort();
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(FINDINGS as f64 / start.elapsed().as_secs_f64())
+}
+
+/// From one finding's sending to its acknowledgement, at a load.
+async fn latency(load: f64) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let (_collector, port) = node::collector(dir.path(), 0)?;
+    let (sender, receiver) = mpsc::channel(WINDOW);
+    let mut acks = client(SocketAddr::from(([127, 0, 0, 1], port)))
+        .await?
+        .deliver(ReceiverStream::new(receiver))
+        .await?
+        .into_inner();
+    let mut times = Vec::new();
+    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / load));
+    let mut sent = std::collections::VecDeque::new();
+    let mut sequence = 0;
+    while times.len() < 5000 {
+        tokio::select! {
+            _ = pace.tick(), if sequence < 5000 => {
+                sequence += 1;
+                sent.push_back(Instant::now());
+                sender.send(batch(sequence, sequence..sequence + 1, "node")).await?;
+            }
+            ack = acks.next() => {
+                let up_to = ack.context("the stream ended")??.sequence;
+                while times.len() < up_to as usize {
+                    let at = sent.pop_front().context("more acknowledgements than batches")?;
+                    times.push(at.elapsed().as_secs_f64() * 1e3);
+                }
+            }
+        }
+    }
+    println!("finding to stored at {load:.0} findings/s: {}", show(&mut times, "ms"));
+    Ok(())
+}
+
+/// Thousands of sensors that have nothing to say, each with a connection.
+async fn idle() -> anyhow::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    ensure!(most as usize > IDLE + 100, "only {most} files may be open");
+    let dir = tempfile::tempdir()?;
+    let (collector, port) = node::collector(dir.path(), 0)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let empty = memory_mib(collector.pid())?;
+    let mut held = Vec::new();
+    for _ in 0..IDLE {
+        let (sender, receiver) = mpsc::channel::<Batch>(1);
+        let acks = client(address).await?.deliver(ReceiverStream::new(receiver)).await?;
+        held.push((sender, acks));
+    }
+    let (before, full) = (cpu_seconds(collector.pid())?, memory_mib(collector.pid())?);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let share = (cpu_seconds(collector.pid())? - before) / 30.0 * 100.0;
+    println!(
+        "{IDLE} idle streams: {:.1} KiB each ({empty:.1} to {full:.1} MiB), {share:.2} % of a core",
+        (full - empty) * 1024.0 / IDLE as f64
+    );
+    let mut times = Vec::new();
+    for number in 0..200 {
+        let (sender, acks) = &mut held[number * 20];
+        let at = Instant::now();
+        sender.send(batch(1, number as u64..number as u64 + 1, "node")).await?;
+        acks.get_mut().next().await.context("the stream ended")??;
+        times.push(at.elapsed().as_secs_f64() * 1e3);
+    }
+    println!("among them, finding to stored: {}", show(&mut times, "ms"));
+    Ok(())
+}
+
+/// An hour without a collector is in the spool; how long until all of it is stored?
+fn recovery() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    // A port where nobody listens yet.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let feeder = std::env::current_exe()?.with_file_name("feeder");
+    let journal = dir.path().join("journal");
+    let mut feeding = Command::new(feeder)
+        .arg(dir.path().join("spool"))
+        .arg(&journal)
+        .args([&FINDINGS.to_string(), "0", &format!("http://127.0.0.1:{port}")])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let begun = Instant::now();
+    while !fs::read_to_string(&journal).unwrap_or_default().trim_end().ends_with(&FINDINGS.to_string()) {
+        ensure!(begun.elapsed() < Duration::from_mins(5), "the spool does not fill");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    println!("{FINDINGS} findings written to the spool in {:.1} s", begun.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let (_collector, _) = node::collector(dir.path(), port)?;
+    ensure!(feeding.wait()?.success(), "the feeder failed");
+    println!(
+        "and stored {:.1} s after the collector came back, backoff included",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(") ").context("a stat")?.1.split(' ').collect();
+    Ok((fields[11].parse::<u64>()? + fields[12].parse::<u64>()?) as f64 / 100.0)
+}
+
+fn memory_mib(pid: u32) -> anyhow::Result<f64> {
+    crate::memory::resident_mib(pid)
+}
+
+/// A server of the same service in a process of its own, that acknowledges and forgets.
+struct Echo {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Echo {
+    fn start() -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join("address");
+        let child =
+            Command::new(std::env::current_exe()?).arg("--echo").arg(&file).stdin(Stdio::null()).spawn()?;
+        let start = Instant::now();
+        loop {
+            if let Ok(address) = fs::read_to_string(&file).unwrap_or_default().parse() {
+                return Ok(Self { child, address });
+            }
+            ensure!(start.elapsed() < Duration::from_secs(10), "the echo server does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Default)]
+struct Bare(Arc<AtomicU64>);
+
+#[tonic::async_trait]
+impl IngestService for Bare {
+    type DeliverStream = Pin<Box<dyn Stream<Item = Result<Ack, Status>> + Send>>;
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<Batch>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let seen = self.0.clone();
+        let acks = request.into_inner().map(move |batch| {
+            let batch = batch?;
+            seen.fetch_add(batch.findings.len() as u64, Ordering::Relaxed);
+            Ok(Ack { sequence: batch.sequence, rejections: vec![] })
+        });
+        Ok(Response::new(Box::pin(acks)))
+    }
+}
+
+/// What `--echo` does: serves until it is killed.
+pub(crate) fn echo(file: &str) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        fs::write(file, listener.local_addr()?.to_string())?;
+        let service = IngestServiceServer::new(Bare::default())
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
+        tonic::transport::Server::builder()
+            .tcp_nodelay(true)
+            .add_service(service)
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener))
+            .await?;
+        Ok(())
+    })
+}
