@@ -178,7 +178,7 @@ fn open(
         rejections.push(Rejection { name: finding.name, reason });
         return Ok(None);
     }
-    Ok(Some(Incoming { finding, revision: sealed.revision }))
+    Ok(Some(Incoming::new(&finding, sealed.finding.clone(), sealed.revision)))
 }
 
 /// The node that a finding says it is about.

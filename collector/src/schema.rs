@@ -55,7 +55,7 @@ ALTER TABLE finding ADD COLUMN image TEXT NOT NULL DEFAULT '';
 ALTER TABLE finding ADD COLUMN techniques TEXT NOT NULL DEFAULT '';
 CREATE INDEX finding_pod ON finding (pod, namespace) WHERE pod != '';
 CREATE INDEX finding_image ON finding (image) WHERE image != '';
-CREATE INDEX finding_stored ON finding (stored_ns);
+DROP INDEX finding_event;
 CREATE INDEX finding_newest ON finding (event_ns DESC, seq DESC);
 ",
     )?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use prost::Message;
 use proto::scc::Finding;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -31,13 +32,21 @@ pub enum StoreError {
     Damaged(#[from] prost::DecodeError),
 }
 
-/// A finding on its way in.
+/// A finding on its way in: the bytes as they came, and what it is searched by.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// The finding.
-    pub finding: Finding,
+    name: String,
+    searchable: Searchable,
+    message: Bytes,
     /// A stored finding of a higher one stays.
-    pub revision: u64,
+    revision: u64,
+}
+
+impl Incoming {
+    /// A finding, and the bytes that it was decoded from.
+    pub fn new(finding: &Finding, message: Bytes, revision: u64) -> Self {
+        Self { name: finding.name.clone(), searchable: Searchable::of(finding), message, revision }
+    }
 }
 
 /// A stored finding.
@@ -74,6 +83,9 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         // An acknowledged finding must survive a power cut, so every commit reaches the disk.
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        // Names and hashes are spread all over their indexes; with these pages at hand they need no disk.
+        connection.pragma_update(None, "cache_size", -32 * 1024).map_err(failed)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 8000).map_err(failed)?;
         let version = schema::migrate(&mut connection)?;
         if version > VERSION {
             return Err(StoreError::Newer(path.to_owned(), version));
@@ -130,7 +142,15 @@ impl Store {
         let transaction = self.connection.transaction()?;
         let mut gone = 0;
         if let Some(before) = before_ns {
-            gone += transaction.execute("DELETE FROM finding WHERE stored_ns < ?1", [before])?;
+            // Numbers grow with time, so the first that is young enough ends it.
+            let first: Option<i64> = transaction
+                .query_row(
+                    "SELECT seq FROM finding WHERE stored_ns >= ?1 ORDER BY seq LIMIT 1",
+                    [before],
+                    |r| r.get(0),
+                )
+                .optional()?;
+            gone += transaction.execute("DELETE FROM finding WHERE seq < ?1", [first.unwrap_or(i64::MAX)])?;
         }
         if let Some(bytes) = bytes {
             let there: i64 =
@@ -228,24 +248,26 @@ fn put_within(
     stored_ns: i64,
     findings: &[Incoming],
 ) -> Result<(), StoreError> {
-    // A replaced row gets a new sequence number, so that followers see the update. An old version of a finding that
+    // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
     // comes late, over a connection thought dead, replaces nothing.
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-         WHERE NOT EXISTS (SELECT 1 FROM finding WHERE name = ?1 AND revision > ?7)",
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (name) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
+             stored_ns = excluded.stored_ns, node = excluded.node, sha256 = excluded.sha256, message = excluded.message,
+             revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
+             techniques = excluded.techniques
+         WHERE excluded.revision >= finding.revision",
     )?;
-    for Incoming { finding, revision } in findings {
-        let of = Searchable::of(finding);
-        let revision = i64::try_from(*revision).unwrap_or(i64::MAX);
+    for Incoming { name, searchable: of, message, revision } in findings {
         statement.execute(params![
-            finding.name,
+            name,
             of.event_ns,
             stored_ns,
             node,
             of.sha256,
-            finding.encode_to_vec(),
-            revision,
+            &message[..],
+            i64::try_from(*revision).unwrap_or(i64::MAX),
             of.namespace,
             of.pod,
             of.image,
@@ -272,9 +294,15 @@ mod tests {
     use super::*;
 
     fn finding(name: &str, description: &str) -> Incoming {
-        let finding =
-            Finding { name: name.to_owned(), description: description.to_owned(), ..Finding::default() };
-        Incoming { finding, revision: 1 }
+        incoming(&Finding {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            ..Finding::default()
+        })
+    }
+
+    fn incoming(finding: &Finding) -> Incoming {
+        Incoming::new(finding, finding.encode_to_vec().into(), 1)
     }
 
     #[test]
@@ -297,10 +325,10 @@ mod tests {
     }
 
     fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
-        let mut incoming = finding(&format!("a/findings/{id}"), "");
-        incoming.finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });
-        change(&mut incoming.finding);
-        incoming
+        let mut finding = Finding { name: format!("a/findings/{id}"), ..Finding::default() };
+        finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });
+        change(&mut finding);
+        incoming(&finding)
     }
 
     fn property(finding: &mut Finding, key: &str, value: &str) {
@@ -408,7 +436,7 @@ mod tests {
              PRAGMA user_version = 1;",
         )
         .unwrap();
-        let message = at(7, 70, |f| property(f, "Pod_Name", "web-0")).finding.encode_to_vec();
+        let message = at(7, 70, |f| property(f, "Pod_Name", "web-0")).message.to_vec();
         old.execute("INSERT INTO finding VALUES (1, 'a/findings/7', 70000000000, 1, 'n', '', ?1)", [message])
             .unwrap();
         drop(old);

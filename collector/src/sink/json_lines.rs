@@ -21,18 +21,14 @@ impl JsonLines {
     }
 
     fn append(&self, line: &[u8]) -> std::io::Result<()> {
-        match &self.path {
-            Some(path) => {
-                let mut file = File::options().create(true).append(true).open(path)?;
-                file.write_all(line)?;
-                file.sync_data()
-            }
-            None => {
-                let mut out = std::io::stdout().lock();
-                out.write_all(line)?;
-                out.flush()
-            }
+        if let Some(path) = &self.path {
+            let mut file = File::options().create(true).append(true).open(path)?;
+            file.write_all(line)?;
+            return file.sync_data();
         }
+        let mut out = std::io::stdout().lock();
+        out.write_all(line)?;
+        out.flush()
     }
 }
 

@@ -63,17 +63,16 @@ impl SecurityCommandCenter {
     /// A request with the token of the machine's service account.
     async fn request<T>(&mut self, message: T) -> Result<Request<T>, SinkError> {
         let fresh = self.token.as_ref().filter(|(_, until)| *until > Instant::now());
-        let token = match fresh {
-            Some((token, _)) => token.clone(),
-            None => {
-                let (token, lifetime) = tokio::task::spawn_blocking(token)
-                    .await
-                    .map_err(|e| SinkError::Later(e.to_string()))?
-                    .map_err(SinkError::Later)?;
-                let until = Instant::now() + lifetime.saturating_sub(RENEW);
-                self.token = Some((token.clone(), until));
-                token
-            }
+        let token = if let Some((token, _)) = fresh {
+            token.clone()
+        } else {
+            let (token, lifetime) = tokio::task::spawn_blocking(token)
+                .await
+                .map_err(|e| SinkError::Later(e.to_string()))?
+                .map_err(SinkError::Later)?;
+            let until = Instant::now() + lifetime.saturating_sub(RENEW);
+            self.token = Some((token.clone(), until));
+            token
         };
         let mut request = Request::new(message);
         request.metadata_mut().insert("authorization", token);
