@@ -101,6 +101,9 @@ const WAITING_CAPTURES: usize = 8192;
 
 /// Runs until SIGINT or SIGTERM.
 pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
+    // What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
+    // SAFETY: mallopt only sets a parameter of the allocator, and no thread was started yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
     // The model first: it is the likelier one to be missing, and loading programs has effects.
     let Sensitivity { point, threshold } = config.reloadable.sensitivity;
     let judge = load_judge(&config.assets, point, threshold)?;
@@ -192,6 +195,9 @@ pub fn run(config: Config, reload: Reload<'_>) -> anyhow::Result<()> {
         if let Some(address) = config.status_listen {
             tokio::spawn(status::serve(address, telemetry.clone(), config.node.name.clone()));
         }
+        // Setting up took memory that running does not.
+        // SAFETY: malloc_trim has no preconditions.
+        unsafe { libc::malloc_trim(0) };
         let log = logger.map(|logger| tokio::spawn(forward_log(logger, stop.subscribe())));
         info!(%tier, node = config.node.name, "ready");
         if let Some(path) = &config.ready_file {

@@ -12,7 +12,7 @@ use super::{
 /// Parents told. A chain that is longer is cut at its top.
 const DEPTH: usize = 16;
 /// Shells remembered beyond their end: a script's parent is often a shell that lives no longer than the script.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 /// A shell that was seen, and where.
 struct Seen {

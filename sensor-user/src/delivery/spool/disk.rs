@@ -88,6 +88,8 @@ impl Disk {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
+        // Read once, in order: there is nothing to remember.
+        connection.pragma_update(None, "cache_size", -256)?;
         connection.execute_batch(SCHEMA)?;
         let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if check != "ok" {
