@@ -62,6 +62,11 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<Exi
         cargo(&["test", "--workspace", "--exclude", "e2e", "--", name]).env("SCRIPTWATCH_BIN", &bin),
     )?;
     let image = package::run(package::Architecture::Amd64, package::NAME)?;
+    if filter.is_none() {
+        let first = std::fs::read(&image)?;
+        package::run(package::Architecture::Amd64, package::NAME)?;
+        anyhow::ensure!(std::fs::read(&image)? == first, "the image differs from one packaging to the next");
+    }
     // The sensor sees every shell of the machine, so one test at a time.
     step::show(
         "end-to-end tests",

@@ -80,16 +80,30 @@ impl Guest {
         Ok(Self { archive })
     }
 
-    /// Boots a kernel and shows what its commands print; returns how each ended.
+    /// Boots a kernel and shows what its commands print; returns how each ended. A guest that locks up, as emulated
+    /// processors now and then do when an interrupt between them is lost, shows where and is booted once more: what
+    /// locks up for a reason does it again.
     pub(crate) fn run(&self, series: Series) -> anyhow::Result<Vec<Ran>> {
+        let (ran, locked_up) = self.run_once(series)?;
+        if !locked_up {
+            return Ok(ran);
+        }
+        eprintln!("==> kernel {}: LOCKED UP, see above; once more from the beginning", series.name);
+        Ok(self.run_once(series)?.0)
+    }
+
+    /// How each command ended, and whether the kernel locked up.
+    fn run_once(&self, series: Series) -> anyhow::Result<(Vec<Ran>, bool)> {
         let image = kernel::image(series)?;
         eprintln!("==> kernel {} ({})", series.name, image.file_name().unwrap_or_default().to_string_lossy());
         let mut qemu = self.boot(&image)?;
         let lines = lines_of(&mut qemu)?;
         let mut ran = Vec::new();
+        let mut locked_up = false;
         loop {
             match lines.recv_timeout(SILENCE) {
                 Ok(line) => {
+                    locked_up |= line.contains("BUG: soft lockup");
                     // The firmware leaves control sequences before the first of them.
                     let Some((_, rest)) = line.split_once(MARK) else {
                         eprintln!(
@@ -116,7 +130,7 @@ impl Guest {
             }
         }
         qemu.wait()?;
-        Ok(ran)
+        Ok((ran, locked_up))
     }
 
     fn boot(&self, image: &Path) -> anyhow::Result<Child> {
@@ -126,7 +140,11 @@ impl Guest {
             .arg(image)
             .arg("-initrd")
             .arg(&self.archive)
-            .args(["-append", "console=ttyS0 quiet panic=-1"])
+            // A kernel that locks up says where and ends, instead of saying so for ever.
+            .args([
+                "-append",
+                "console=ttyS0 loglevel=5 softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
