@@ -26,6 +26,15 @@ pub fn finding(number: u64) -> Finding {
     }
 }
 
+/// A finding of an id that says something.
+pub fn saying(id: &str, description: &str) -> Finding {
+    Finding {
+        name: format!("projects/p/sources/s/locations/global/findings/{id}"),
+        description: description.to_owned(),
+        ..Finding::default()
+    }
+}
+
 /// The number of a stored finding, if it is one of these and nothing of it was altered.
 pub fn number_of(stored: &Finding) -> Option<u64> {
     let number = stored.name.rsplit_once("/findings/f")?.1.parse().ok()?;

@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
-use e2e::node;
+use e2e::{made::saying as finding, node};
 use proto::{
     ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::StreamExt;
-
-fn finding(id: &str, description: &str) -> Finding {
-    Finding {
-        name: format!("projects/p/sources/s/locations/global/findings/{id}"),
-        description: description.to_owned(),
-        ..Finding::default()
-    }
-}
 
 fn batch(sequence: u64, findings: &[Finding]) -> Batch {
     let findings = findings.iter().map(|finding| Sealed::of(finding, sequence)).collect();

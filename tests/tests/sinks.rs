@@ -9,6 +9,7 @@ use std::{
 };
 
 use e2e::{
+    made::saying as finding,
     metadata,
     node::{self, Daemon},
     scc::SecurityCommandCenter,
@@ -20,14 +21,6 @@ use proto::{
 use serde_json::Value;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::Code;
-
-fn finding(id: &str, description: &str) -> Finding {
-    Finding {
-        name: format!("projects/p/sources/s/locations/global/findings/{id}"),
-        description: description.to_owned(),
-        ..Finding::default()
-    }
-}
 
 /// Has findings stored.
 fn store(port: u16, revision: u64, findings: &[Finding]) {

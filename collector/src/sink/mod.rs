@@ -43,8 +43,20 @@ pub trait Sink: Send {
 pub async fn follow(mut sink: impl Sink, store: PathBuf, mut stop: watch::Receiver<bool>) {
     let name = sink.name();
     let mut pauses = Pauses::default();
+    // Opened once; anew after a failure, which may have been its.
+    let mut opened: Option<Store> = None;
     loop {
-        match pass(&mut sink, &store, &stop).await {
+        let passed = match opened.take().map_or_else(|| Store::open(&store), Ok) {
+            Ok(mut store) => {
+                let passed = pass(&mut sink, &mut store, &stop).await;
+                if passed.is_ok() {
+                    opened = Some(store);
+                }
+                passed
+            }
+            Err(e) => Err(e.to_string()),
+        };
+        match passed {
             Ok(()) => pauses = Pauses::default(),
             Err(why) => {
                 let pause = pauses.next();
@@ -69,14 +81,9 @@ async fn wait(pause: Duration, stop: &mut watch::Receiver<bool>) -> bool {
 }
 
 /// Writes what there is; an error is why that ended early.
-async fn pass(
-    sink: &mut impl Sink,
-    store: &std::path::Path,
-    stop: &watch::Receiver<bool>,
-) -> Result<(), String> {
+async fn pass(sink: &mut impl Sink, store: &mut Store, stop: &watch::Receiver<bool>) -> Result<(), String> {
     let name = sink.name();
     let said = |e: StoreError| e.to_string();
-    let mut store = Store::open(store).map_err(said)?;
     let mut place = store.place_of(&name).map_err(said)?;
     loop {
         let news = store.after(place).map_err(said)?;
