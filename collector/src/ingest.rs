@@ -1,6 +1,6 @@
 //! The ingest service: takes batches, has them stored, acknowledges.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use proto::{
     Damaged,
@@ -8,26 +8,45 @@ use proto::{
     scc::Finding,
     well_known::value::Kind,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, mpsc::error::SendTimeoutError, oneshot, watch};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
-use crate::{store::Incoming, tls::Peer, writer::Job};
+use crate::{
+    clients::{Client, Clients},
+    keeper::Job,
+    metrics::Metrics,
+    store::Incoming,
+    tls::Peer,
+};
 
 /// Acknowledgements on their way to one sensor; a sensor that does not read them is not read from either.
 const WINDOW: usize = 64;
 
+/// KiB of findings that are on their way to the store, of all streams together.
+const ROOM_KIB: u32 = 64 * 1024;
+/// A client that reads no acknowledgement for so long is cut off.
+const READS: Duration = Duration::from_mins(1);
+
 /// The service.
 pub struct Ingest {
     jobs: mpsc::Sender<Job>,
+    clients: Arc<Clients>,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 }
 
 impl Ingest {
     /// Streams end, with everything they took in acknowledged, when `stop` turns true.
-    pub(crate) fn new(jobs: mpsc::Sender<Job>, stop: watch::Receiver<bool>) -> Self {
-        Self { jobs, stop }
+    pub(crate) fn new(
+        jobs: mpsc::Sender<Job>,
+        clients: Arc<Clients>,
+        metrics: Arc<Metrics>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self { jobs, clients, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), metrics, stop }
     }
 }
 
@@ -41,18 +60,41 @@ impl IngestService for Ingest {
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
         let claim = Claim { certified: Peer::of(&request) };
+        // A certificate says who it is; without one all clients behind an address are one.
+        let client = claim.certified.as_ref().map_or_else(
+            || request.remote_addr().map_or_else(String::new, |address| address.ip().to_string()),
+            ToString::to_string,
+        );
+        let Some(client) = self.clients.enter(&client) else {
+            self.metrics.streams_refused.inc();
+            return Err(Status::resource_exhausted(format!(
+                "client {client} has {} streams, as many as it may: --client-streams of the collector says so",
+                self.clients.most()
+            )));
+        };
         let (acks, answers) = mpsc::channel(WINDOW);
-        let (jobs, stop) = (self.jobs.clone(), self.stop.clone());
-        let batches = request.into_inner();
+        let stream = Delivery {
+            batches: request.into_inner(),
+            claim,
+            client,
+            jobs: self.jobs.clone(),
+            room: self.room.clone(),
+            metrics: self.metrics.clone(),
+            acks: acks.clone(),
+        };
+        let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
         tokio::spawn(async move {
             info!(peer, "stream opened");
-            match take(batches, claim, &jobs, &acks, stop).await {
+            metrics.streams.inc();
+            match stream.take(stop).await {
                 Ok(()) => info!(peer, "stream ended"),
                 Err(status) => {
                     warn!(peer, "stream broken: {}", status.message());
-                    let _ = acks.send(Err(status)).await;
+                    // Whoever does not read will not read this either.
+                    let _ = acks.try_send(Err(status));
                 }
             }
+            metrics.streams.dec();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
     }
@@ -65,74 +107,110 @@ struct Pending {
     done: oneshot::Receiver<Result<(), String>>,
 }
 
-async fn take(
-    mut batches: Streaming<Batch>,
+/// One stream of a sensor.
+struct Delivery {
+    batches: Streaming<Batch>,
     claim: Claim,
-    jobs: &mpsc::Sender<Job>,
-    acks: &mpsc::Sender<Result<Ack, Status>>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), Status> {
-    // Batches go on to the writer while earlier ones are being stored; acknowledgements keep their order.
-    let (pending, mut stored) = mpsc::channel::<Pending>(WINDOW);
-    let answer = {
-        let acks = acks.clone();
-        tokio::spawn(async move {
-            while let Some(batch) = stored.recv().await {
-                let ack = match batch.done.await {
-                    Ok(Ok(())) => Ok(Ack { sequence: batch.sequence, rejections: batch.rejections }),
-                    Ok(Err(why)) => Err(Status::unavailable(format!("not stored: {why}"))),
-                    Err(_) => Err(Status::unavailable("the collector is stopping")),
-                };
-                let failed = ack.is_err();
-                if acks.send(ack).await.is_err() || failed {
-                    return;
-                }
+    client: Client,
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    acks: mpsc::Sender<Result<Ack, Status>>,
+}
+
+impl Delivery {
+    async fn take(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Status> {
+        // Batches go on to the store while earlier ones are being stored; acknowledgements keep their order.
+        let (pending, stored) = mpsc::channel::<Pending>(WINDOW);
+        let answer = tokio::spawn(acknowledge(stored, self.acks.clone()));
+        let mut node = String::new();
+        let mut expected = 1;
+        loop {
+            let batch = tokio::select! {
+                batch = self.batches.next() => match batch {
+                    Some(batch) => batch?,
+                    None => break,
+                },
+                // An error means that the server is gone.
+                _ = stop.wait_for(|s| *s) => break,
+                // Nothing more will be acknowledged.
+                () = pending.closed() => break,
+            };
+            if batch.sequence != expected {
+                return Err(Status::invalid_argument(format!(
+                    "batch {} came where {expected} was due",
+                    batch.sequence
+                )));
             }
-        })
-    };
-    let mut node = String::new();
-    let mut expected = 1;
-    loop {
-        let batch = tokio::select! {
-            batch = batches.next() => match batch {
-                Some(batch) => batch?,
-                None => break,
-            },
-            // An error means that the server is gone.
-            _ = stop.wait_for(|s| *s) => break,
+            expected += 1;
+            if let Some(sensor) = batch.sensor {
+                if !is_word(&sensor.node, NODE_BYTES_MAX) {
+                    return Err(Status::invalid_argument(
+                        "the batch does not say whose it is: sensor.node is a name of 1 to 253 printable ASCII characters",
+                    ));
+                }
+                self.claim.check(&sensor.node)?;
+                node = sensor.node;
+            }
+            if node.is_empty() {
+                return Err(Status::invalid_argument(
+                    "the first batch does not say whose it is: sensor.node is empty",
+                ));
+            }
+            let waited = self.client.keep_pace(batch.findings.len()).await;
+            self.metrics.held_back.inc_by(waited.as_secs_f64());
+            let bytes: usize = batch.findings.iter().map(|sealed| sealed.finding.len()).sum();
+            let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(ROOM_KIB);
+            // Nobody closes it.
+            let room = self.room.clone().acquire_many_owned(kib).await.ok();
+            let mut rejections = Vec::new();
+            let mut findings = Vec::with_capacity(batch.findings.len());
+            for sealed in &batch.findings {
+                let opened = open(sealed, &node, &self.claim, &mut rejections);
+                findings.extend(opened.inspect_err(|_| {
+                    self.metrics.damaged.inc();
+                })?);
+            }
+            self.metrics.batches.inc();
+            self.metrics.received.inc_by(batch.findings.len() as u64);
+            self.metrics.received_bytes.inc_by(bytes as u64);
+            self.metrics.rejected.inc_by(rejections.len() as u64);
+            let (done, wait) = oneshot::channel();
+            let job = Job { node: node.clone(), findings, done, _room: room };
+            if self.jobs.send(job).await.is_err() {
+                return Err(Status::unavailable("the collector is stopping"));
+            }
+            if pending.send(Pending { sequence: batch.sequence, rejections, done: wait }).await.is_err() {
+                break;
+            }
+        }
+        drop(pending);
+        answer.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Acknowledges batches in their order, each when it is stored. Ends at the first that is not, and when the client does not
+/// read.
+async fn acknowledge(
+    mut stored: mpsc::Receiver<Pending>,
+    acks: mpsc::Sender<Result<Ack, Status>>,
+) -> Result<(), Status> {
+    while let Some(batch) = stored.recv().await {
+        let ack = match batch.done.await {
+            Ok(Ok(())) => Ok(Ack { sequence: batch.sequence, rejections: batch.rejections }),
+            Ok(Err(why)) => return Err(Status::unavailable(format!("not stored: {why}"))),
+            Err(_) => return Err(Status::unavailable("the collector is stopping")),
         };
-        if batch.sequence != expected {
-            return Err(Status::invalid_argument(format!(
-                "batch {} came where {expected} was due",
-                batch.sequence
-            )));
-        }
-        expected += 1;
-        if let Some(sensor) = batch.sensor {
-            claim.check(&sensor.node)?;
-            node = sensor.node;
-        }
-        if node.is_empty() {
-            return Err(Status::invalid_argument(
-                "the first batch does not say whose it is: sensor.node is empty",
-            ));
-        }
-        let mut rejections = Vec::new();
-        let mut findings = Vec::with_capacity(batch.findings.len());
-        for sealed in &batch.findings {
-            findings.extend(open(sealed, &node, &claim, &mut rejections)?);
-        }
-        let (done, wait) = oneshot::channel();
-        let job = Job { node: node.clone(), findings, done };
-        if jobs.send(job).await.is_err() {
-            return Err(Status::unavailable("the collector is stopping"));
-        }
-        if pending.send(Pending { sequence: batch.sequence, rejections, done: wait }).await.is_err() {
-            break;
+        if let Err(e) = acks.send_timeout(ack, READS).await {
+            return match e {
+                SendTimeoutError::Timeout(_) => {
+                    Err(Status::deadline_exceeded("the client does not read its acknowledgements"))
+                }
+                // The stream is gone.
+                SendTimeoutError::Closed(_) => Ok(()),
+            };
         }
     }
-    drop(pending);
-    let _ = answer.await;
     Ok(())
 }
 
@@ -191,11 +269,18 @@ fn node_of(finding: &Finding) -> Option<&str> {
 
 /// Names longer than this are nobody's.
 const NAME_BYTES_MAX: usize = 512;
+/// Likewise of nodes: the longest DNS name.
+const NODE_BYTES_MAX: usize = 253;
+
+/// Is it a name that may stand in headers, subjects and logs?
+fn is_word(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
 
 /// A finding without a proper name can never be stored.
 fn is_acceptable(finding: &Finding, rejections: &mut Vec<Rejection>) -> bool {
     let reason = match finding.name.rsplit_once("/findings/") {
-        _ if finding.name.len() > NAME_BYTES_MAX => "its name is longer than 512 bytes",
+        _ if !is_word(&finding.name, NAME_BYTES_MAX) => "its name is not 1 to 512 printable ASCII characters",
         Some((_, id))
             if (1..=32).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) =>
@@ -225,6 +310,7 @@ mod tests {
         assert!(!ok("projects/p/sources/s/locations/l/findings/"));
         assert!(!ok("projects/p/findings/UPPER"));
         assert!(!ok(""));
-        assert_eq!(rejections.len(), 3);
+        assert!(!ok("projects/p\r\nX: y/findings/a"));
+        assert_eq!(rejections.len(), 4);
     }
 }

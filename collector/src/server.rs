@@ -1,20 +1,28 @@
-//! The gRPC server: ingest, health and reflection on one port.
+//! The collector's two services: taking findings in over gRPC, and indexing what other collectors took in.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use proto::ingest::ingest_service_server::IngestServiceServer;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{codec::CompressionEncoding, transport::Server};
+use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
 use crate::{
+    address::StoreAddress,
+    clients::{ClientLimits, Clients},
     ingest::Ingest,
-    retention::{Limits, Retention},
-    sink::{JsonLines, SccOptions, SecurityCommandCenter, follow},
-    store::{Store, StoreError},
+    jetstream::{self, Address, Index, JetStreamError},
+    metrics::Metrics,
+    outlets::{self, Outlets, Running},
+    status,
+    store::StoreError,
     tls::{self, Current, Files, TlsError},
-    writer,
 };
 
 /// Largest message in either direction: a script of 1 MiB and what is around it fits well.
@@ -32,6 +40,15 @@ pub enum ServerError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The stream cannot be used.
+    #[error(transparent)]
+    JetStream(#[from] JetStreamError),
+    /// An option wants a database, and there is none.
+    #[error("{0} wants a database: give it to the `collector index` that reads the stream")]
+    NoDatabase(&'static str),
+    /// A sink's options are wrong.
+    #[error("{0}")]
+    Sink(String),
     /// The transport failed.
     #[error("the server failed: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -54,14 +71,12 @@ const STREAMS_PER_CONNECTION: u32 = 16;
 pub struct Options {
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// The database.
-    pub store: PathBuf,
-    /// How much is kept.
-    pub retention: Limits,
-    /// Findings are appended to this file as JSON Lines; `-` is standard output.
-    pub json_lines: Option<PathBuf>,
-    /// Findings are written to Security Command Center.
-    pub scc: Option<SccOptions>,
+    /// Where findings are kept.
+    pub store: StoreAddress,
+    /// What goes out of it.
+    pub outlets: Outlets,
+    /// What one client may ask for.
+    pub clients: ClientLimits,
     /// Certificates; without them connections are not encrypted.
     pub tls: Option<Files>,
     /// The port is written there once it is open.
@@ -70,34 +85,45 @@ pub struct Options {
 
 /// Serves until `stop` resolves; what was taken in by then is stored before this returns.
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
-    let Options { listen, store, retention, json_lines, scc, tls, port_file } = options;
+    let Options { listen, store, outlets, clients, tls, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
-    let (jobs, writer) = writer::start(Store::open(&store)?, Retention::new(retention))?;
+    let metrics = Arc::new(Metrics::new());
+    let (stopped, stopping) = watch::channel(false);
+    let Running { keeper, sinks } = match store {
+        StoreAddress::File(path) => outlets::start(outlets, path, &metrics, &stopping).await?,
+        StoreAddress::JetStream(address) => {
+            if let Some(option) = outlets.needing_a_database().first() {
+                return Err(ServerError::NoDatabase(option));
+            }
+            let keeper = jetstream::start(&address, outlets.retention, metrics.clone()).await?;
+            if let Some(address) = outlets.status {
+                status::serve(address, metrics.clone(), stopping.clone()).await?;
+            }
+            Running { keeper, sinks: JoinSet::new() }
+        }
+    };
     let listener = TcpListener::bind(listen).await.map_err(|e| ServerError::Listen(listen, e))?;
     let address = listener.local_addr()?;
     if let Some(path) = port_file {
         std::fs::write(path, address.port().to_string())?;
     }
     let is_encrypted = tls.is_some();
-    let (stopped, stopping) = watch::channel(false);
-    let mut sinks = JoinSet::new();
-    if let Some(path) = json_lines {
-        sinks.spawn(follow(JsonLines::new(&path), store.clone(), stopping.clone()));
-    }
-    if let Some(options) = scc {
-        sinks.spawn(follow(SecurityCommandCenter::new(options), store.clone(), stopping.clone()));
-    }
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<IngestServiceServer<Ingest>>().await;
+    let telling = tell_health(health, &metrics, &stopping);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let ingest = IngestServiceServer::new(Ingest::new(jobs, stopping.clone()))
-        .max_decoding_message_size(MESSAGE_BYTES)
-        .max_encoding_message_size(MESSAGE_BYTES)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Gzip);
+    let ingest = IngestServiceServer::new(Ingest::new(
+        keeper.jobs,
+        Clients::new(clients),
+        metrics.clone(),
+        stopping.clone(),
+    ))
+    .max_decoding_message_size(MESSAGE_BYTES)
+    .max_encoding_message_size(MESSAGE_BYTES)
+    .accept_compressed(CompressionEncoding::Gzip)
+    .send_compressed(CompressionEncoding::Gzip);
     info!(%address, tls = is_encrypted, "collector listening");
     let mut overdue = stopping.clone();
     let router = Server::builder()
@@ -133,9 +159,70 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
             return Ok(());
         }
     }
+    telling.abort();
     // Sinks go on from where they stopped when the collector comes again.
     let _ = tokio::time::timeout(GRACE, sinks.join_all()).await;
-    // The last sender went with the server; the writer stores what it has and ends.
-    let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+    // The last sender went with the server; the keeper stores what it has and ends.
+    let _ = keeper.ended.await;
+    Ok(())
+}
+
+/// Tells gRPC's health service whether findings can be stored.
+fn tell_health(
+    health: HealthReporter,
+    metrics: &Arc<Metrics>,
+    stop: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let (mut ready, mut stop) = (metrics.ready(), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            let is_ready = *ready.borrow_and_update() && !*stop.borrow();
+            if is_ready {
+                health.set_serving::<IngestServiceServer<Ingest>>().await;
+            } else {
+                health.set_not_serving::<IngestServiceServer<Ingest>>().await;
+            }
+            tokio::select! {
+                changed = ready.changed() => if changed.is_err() { return },
+                changed = stop.changed() => if changed.is_err() { return },
+            }
+        }
+    })
+}
+
+/// How to index.
+#[derive(Clone, Debug)]
+pub struct IndexOptions {
+    /// The stream.
+    pub from: Address,
+    /// Name of the consumer, under which the server keeps the place.
+    pub consumer: String,
+    /// The database.
+    pub store: PathBuf,
+    /// What goes out of it.
+    pub outlets: Outlets,
+}
+
+/// Writes a stream into a database until `stop` resolves.
+pub async fn index(options: IndexOptions, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+    let IndexOptions { from, consumer, store, outlets } = options;
+    let metrics = Arc::new(Metrics::new());
+    let (stopped, stopping) = watch::channel(false);
+    let Running { keeper, sinks } = outlets::start(outlets, store, &metrics, &stopping).await?;
+    let indexing = jetstream::index(Index { address: from, consumer }, &keeper, &metrics, stopping.clone());
+    let stop = async move {
+        stop.await;
+        info!("stopping");
+        stopped.send_replace(true);
+        // The reader sees it and ends.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        done = indexing => done?,
+        () = stop => {}
+    }
+    let _ = tokio::time::timeout(GRACE, sinks.join_all()).await;
+    drop(keeper.jobs);
+    let _ = keeper.ended.await;
     Ok(())
 }

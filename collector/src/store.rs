@@ -47,6 +47,18 @@ impl Incoming {
     pub fn new(finding: &Finding, message: Bytes, revision: u64) -> Self {
         Self { name: finding.name.clone(), searchable: Searchable::of(finding), message, revision }
     }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn message(&self) -> &Bytes {
+        &self.message
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
 }
 
 /// A stored finding.
@@ -136,10 +148,16 @@ impl Store {
         rows.into_iter().map(stored).collect()
     }
 
-    /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes. Returns how
-    /// many findings are gone.
-    pub fn forget(&mut self, before_ns: Option<i64>, bytes: Option<u64>) -> Result<u64, StoreError> {
+    /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes, but nothing behind
+    /// the place of a sink. Returns how many findings are gone.
+    pub fn forget(
+        &mut self,
+        before_ns: Option<i64>,
+        bytes: Option<u64>,
+        place: Option<i64>,
+    ) -> Result<u64, StoreError> {
         let transaction = self.connection.transaction()?;
+        let place = place.unwrap_or(i64::MAX);
         let mut gone = 0;
         if let Some(before) = before_ns {
             // Numbers grow with time, so the first that is young enough ends it.
@@ -150,7 +168,10 @@ impl Store {
                     |r| r.get(0),
                 )
                 .optional()?;
-            gone += transaction.execute("DELETE FROM finding WHERE seq < ?1", [first.unwrap_or(i64::MAX)])?;
+            gone += transaction.execute(
+                "DELETE FROM finding WHERE seq < ?1 AND seq <= ?2",
+                [first.unwrap_or(i64::MAX), place],
+            )?;
         }
         if let Some(bytes) = bytes {
             let there: i64 =
@@ -159,13 +180,21 @@ impl Store {
             let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
             if excess > 0 {
                 gone += transaction.execute(
-                    "DELETE FROM finding WHERE seq <= (SELECT MIN(seq) FROM (SELECT seq, SUM(LENGTH(message)) OVER (ORDER BY seq) AS up_to FROM finding) WHERE up_to >= ?1)",
-                    [excess],
+                    "DELETE FROM finding WHERE seq <= ?2 AND seq <= (SELECT MIN(seq) FROM (SELECT seq, SUM(LENGTH(message)) OVER (ORDER BY seq) AS up_to FROM finding) WHERE up_to >= ?1)",
+                    [excess, place],
                 )?;
             }
         }
         transaction.commit()?;
         Ok(gone as u64)
+    }
+
+    /// Writes something that changes nothing.
+    pub(crate) fn try_out(&mut self) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Copies the database to a file while others read and write it.
@@ -183,6 +212,12 @@ impl Store {
             "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000",
             seq,
         )
+    }
+
+    /// How many findings were stored or updated after `seq`.
+    pub(crate) fn count_after(&self, seq: i64) -> Result<i64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT COUNT(*) FROM finding WHERE seq > ?1")?;
+        Ok(statement.query_row([seq], |row| row.get(0))?)
     }
 
     /// The sequence number up to which a sink has written.
@@ -219,14 +254,21 @@ impl Store {
 
     /// The finding of this name, or whose name ends in this id.
     pub fn find(&self, name_or_id: &str) -> Result<Option<Stored>, StoreError> {
-        let row = self
+        // Names are indexed, their ends are not.
+        let mut exact = self
             .connection
-            .query_row(
-                "SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1 OR substr(name, -length(?2)) = ?2 LIMIT 1",
-                params![name_or_id, format!("/{name_or_id}")],
-                raw,
-            )
-            .optional()?;
+            .prepare_cached("SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1")?;
+        let mut row = exact.query_row([name_or_id], raw).optional()?;
+        if row.is_none() && !name_or_id.contains('/') {
+            row = self
+                .connection
+                .query_row(
+                    "SELECT seq, stored_ns, node, message FROM finding WHERE substr(name, -length(?1)) = ?1 LIMIT 1",
+                    [format!("/{name_or_id}")],
+                    raw,
+                )
+                .optional()?;
+        }
         row.map(stored).transpose()
     }
 
@@ -407,10 +449,10 @@ mod tests {
                 .put("n", i64::from(id), &[at(id, i64::from(id), |f| f.description = "x".repeat(100))])
                 .unwrap();
         }
-        assert_eq!(store.forget(Some(3), None).unwrap(), 3);
-        assert_eq!(store.forget(None, Some(400)).unwrap(), 4);
+        assert_eq!(store.forget(Some(3), None, None).unwrap(), 3);
+        assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
         assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
-        assert_eq!(store.forget(None, None).unwrap(), 0);
+        assert_eq!(store.forget(None, None, None).unwrap(), 0);
     }
 
     #[test]

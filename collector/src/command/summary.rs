@@ -3,18 +3,18 @@
 use proto::{scc::Finding, well_known::value::Kind};
 
 /// The columns of a row.
-pub(super) struct Summary {
-    pub(super) time: String,
-    pub(super) severity: &'static str,
-    pub(super) score: String,
-    pub(super) node: String,
-    pub(super) origin: String,
-    pub(super) what: String,
-    pub(super) id: String,
+pub(crate) struct Summary {
+    pub(crate) time: String,
+    pub(crate) severity: &'static str,
+    pub(crate) score: String,
+    pub(crate) node: String,
+    pub(crate) origin: String,
+    pub(crate) what: String,
+    pub(crate) id: String,
 }
 
 /// Text from a finding as a terminal may show it: no control characters, no line breaks, cut at `max` characters.
-pub(super) fn plain(text: &str, max: usize) -> String {
+pub(crate) fn plain(text: &str, max: usize) -> String {
     let mut out: String = text.chars().take(max).flat_map(char::escape_debug).collect();
     out = out.replace("\\'", "'").replace("\\\"", "\"");
     if text.chars().nth(max).is_some() {
@@ -24,7 +24,7 @@ pub(super) fn plain(text: &str, max: usize) -> String {
 }
 
 impl Summary {
-    pub(super) fn of(finding: &Finding, node: &str) -> Self {
+    pub(crate) fn of(finding: &Finding, node: &str) -> Self {
         let process = finding.processes.first();
         let script = process.and_then(|p| p.script.as_ref());
         let property = |key: &str| finding.source_properties.get(key).and_then(|v| v.kind.as_ref());
@@ -55,7 +55,7 @@ impl Summary {
         }
     }
 
-    pub(super) fn cells(self) -> [String; 7] {
+    pub(crate) fn cells(self) -> [String; 7] {
         [self.time, self.severity.to_owned(), self.score, self.node, self.origin, self.what, self.id]
     }
 }
@@ -65,7 +65,7 @@ fn short_time(rfc3339: &str) -> String {
 }
 
 /// Names of the columns.
-pub(super) const COLUMNS: [&str; 7] = ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "ID"];
+pub(crate) const COLUMNS: [&str; 7] = ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "ID"];
 
 #[cfg(test)]
 mod tests {

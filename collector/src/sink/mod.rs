@@ -3,16 +3,21 @@
 
 mod json_lines;
 mod scc;
+mod webhook;
 
-use std::{future::Future, path::PathBuf, time::Duration};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 pub use json_lines::JsonLines;
 pub use scc::{ENDPOINT as SCC_ENDPOINT, Options as SccOptions, SecurityCommandCenter};
+pub use webhook::{Options as WebhookOptions, Webhook};
 
-use crate::store::{Store, StoreError, Stored};
+use crate::{
+    metrics::{Metrics, OfSink},
+    store::{Store, StoreError, Stored},
+};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -40,15 +45,21 @@ pub trait Sink: Send {
 }
 
 /// Gives a sink every finding that was stored since its place, until `stop` turns true.
-pub async fn follow(mut sink: impl Sink, store: PathBuf, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn follow(
+    mut sink: impl Sink,
+    store: PathBuf,
+    metrics: Arc<Metrics>,
+    mut stop: watch::Receiver<bool>,
+) {
     let name = sink.name();
+    let of = OfSink::named(&name);
     let mut pauses = Pauses::default();
     // Opened once; anew after a failure, which may have been its.
     let mut opened: Option<Store> = None;
     loop {
         let passed = match opened.take().map_or_else(|| Store::open(&store), Ok) {
             Ok(mut store) => {
-                let passed = pass(&mut sink, &mut store, &stop).await;
+                let passed = pass(&mut sink, &mut store, &metrics, &stop).await;
                 if passed.is_ok() {
                     opened = Some(store);
                 }
@@ -59,6 +70,7 @@ pub async fn follow(mut sink: impl Sink, store: PathBuf, mut stop: watch::Receiv
         match passed {
             Ok(()) => pauses = Pauses::default(),
             Err(why) => {
+                metrics.sink_failures.get_or_create(&of).inc();
                 let pause = pauses.next();
                 warn!("sink {name}: {why}; again in {pause:?}");
                 if wait(pause, &mut stop).await {
@@ -81,12 +93,19 @@ async fn wait(pause: Duration, stop: &mut watch::Receiver<bool>) -> bool {
 }
 
 /// Writes what there is; an error is why that ended early.
-async fn pass(sink: &mut impl Sink, store: &mut Store, stop: &watch::Receiver<bool>) -> Result<(), String> {
+async fn pass(
+    sink: &mut impl Sink,
+    store: &mut Store,
+    metrics: &Metrics,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), String> {
     let name = sink.name();
+    let of = OfSink::named(&name);
     let said = |e: StoreError| e.to_string();
     let mut place = store.place_of(&name).map_err(said)?;
     loop {
         let news = store.after(place).map_err(said)?;
+        metrics.sink_waiting.get_or_create(&of).set(store.count_after(place).map_err(said)?);
         if news.is_empty() {
             return Ok(());
         }
@@ -98,8 +117,11 @@ async fn pass(sink: &mut impl Sink, store: &mut Store, stop: &watch::Receiver<bo
                     break;
                 }
                 match sink.write(stored).await {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        metrics.sink_written.get_or_create(&of).inc();
+                    }
                     Err(SinkError::Never(why)) => {
+                        metrics.sink_refused.get_or_create(&of).inc();
                         store.count_refusal(&name).map_err(said)?;
                         warn!(name = stored.finding.name, "sink {name} refuses a finding for good: {why}");
                     }
