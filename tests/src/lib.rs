@@ -1,13 +1,17 @@
 //! A sensor and a collector for end-to-end tests and measurements: started with their files in a directory of
 //! their own, ended when dropped.
 
+pub mod browser;
 pub mod certificate;
+pub mod client;
 pub mod containerd;
 pub mod image;
 pub mod made;
 pub mod metadata;
+pub mod nats;
 pub mod node;
 pub mod proxy;
 pub mod scc;
 pub mod shell;
 pub mod terminal;
+pub mod webhook;

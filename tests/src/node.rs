@@ -104,13 +104,30 @@ pub fn collector_in_env(
     args: &[&str],
     env: &[(&str, String)],
 ) -> anyhow::Result<(Daemon, u16)> {
+    let store = dir.join("findings.db");
+    serve(dir, port_file, port, store.as_os_str(), args, env)
+}
+
+/// Starts a collector that keeps findings in a stream, by its address.
+pub fn collector_into(stream: &str, dir: &Path, port_file: &str, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    serve(dir, port_file, port, stream.as_ref(), &["--plaintext"], &[])
+}
+
+fn serve(
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    store: &std::ffi::OsStr,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> anyhow::Result<(Daemon, u16)> {
     let port_file = dir.join(port_file);
     let _ = fs::remove_file(&port_file);
     let child = Command::new(bin().join("collector"))
         .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
         .args(args)
         .arg("--store")
-        .arg(dir.join("findings.db"))
+        .arg(store)
         .arg("--port-file")
         .arg(&port_file)
         .env("SCRIPTWATCH_LOG", "warn")
@@ -120,6 +137,71 @@ pub fn collector_in_env(
     let daemon = Daemon { child };
     let port = wait_for_file(&port_file)?.parse()?;
     Ok((daemon, port))
+}
+
+/// Starts to write a stream into the directory's database.
+pub fn index(stream: &str, dir: &Path) -> anyhow::Result<Daemon> {
+    let child = Command::new(bin().join("collector"))
+        .args(["index", "--from", stream, "--store"])
+        .arg(dir.join("findings.db"))
+        .env("SCRIPTWATCH_LOG", "warn")
+        .stdin(Stdio::null())
+        .spawn()?;
+    Ok(Daemon { child })
+}
+
+/// What a collector that does not start says, by its arguments.
+pub fn refusal(args: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(bin().join("collector"))
+        .args(args)
+        .env("SCRIPTWATCH_LOG", "error")
+        .stdin(Stdio::null())
+        .output()?;
+    ensure!(!output.status.success(), "{args:?} is taken");
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A port that nobody listens on.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// What is answered over plain HTTP, head and body.
+///
+/// # Panics
+/// When there is no answer.
+pub fn http(address: &str, path: &str) -> String {
+    http_as(address, address, path)
+}
+
+/// Likewise, asked for by this name of the host.
+///
+/// # Panics
+/// When there is no answer.
+pub fn http_as(address: &str, host: &str, path: &str) -> String {
+    use std::io::{Read, Write};
+    let mut answer = String::new();
+    let mut socket = std::net::TcpStream::connect(address).expect("a connection");
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+    socket.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+/// Waits until something is so.
+///
+/// # Panics
+/// When it does not come to it.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < patience(), "it does not come to it: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn wait_for_file(path: &Path) -> anyhow::Result<String> {

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write,
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -14,7 +14,9 @@ use std::{
 
 use collector::{search::Search, store::Store};
 use e2e::{
-    made, node,
+    made,
+    nats::Nats,
+    node,
     proxy::{Proxy, Random, Weather},
 };
 use proto::ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient};
@@ -220,7 +222,7 @@ fn a_sensors_disk_that_is_full_or_read_only_costs_nothing() {
     for is_full in [true, false] {
         let dir = tempfile::tempdir().expect("a directory");
         // A port where nobody listens yet: findings pile up.
-        let port = free_port();
+        let port = node::free_port();
         let mut feeder = Feeder {
             dir: tempfile::tempdir().expect("a directory"),
             child: None,
@@ -269,10 +271,6 @@ fn a_collector_whose_disk_is_full_stores_when_there_is_room_again() {
     all_are_stored(&disk.0, scale.findings);
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
-}
-
 #[test]
 fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
     let scale = scale();
@@ -290,13 +288,15 @@ fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
             let _ = stream.write_all(&garbage);
         }
     }
+    // Another client than the sensor.
+    let elsewhere = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
+        .expect("an address")
+        .local_address(Some(IpAddr::from([127, 0, 0, 2])));
     // Streams that stay open, and one that sends and never reads.
     let held = runtime.block_on(async {
         let mut held = Vec::new();
         for connection in 0..100 {
-            let endpoint =
-                tonic::transport::Endpoint::from_shared(format!("http://{address}")).expect("an address");
-            let channel = endpoint.connect().await.expect("a connection");
+            let channel = elsewhere.connect().await.expect("a connection");
             for stream in 0..10 {
                 let (sender, receiver) = tokio::sync::mpsc::channel(1024);
                 let mut client = IngestServiceClient::new(channel.clone());
@@ -317,6 +317,12 @@ fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
         held
     });
     assert_eq!(held.len(), 1000);
+    // As many as it may have; the sensor may have as many.
+    let one_more = runtime.block_on(async {
+        let mut client = IngestServiceClient::new(elsewhere.connect().await.expect("a connection"));
+        client.deliver(tokio_stream::empty::<Batch>()).await.expect_err("a refusal")
+    });
+    assert_eq!(one_more.code(), tonic::Code::ResourceExhausted);
     let mut feeder = Feeder::start(format!("http://{address}"), scale);
     feeder.wait();
     all_are_stored(dir.path(), scale.findings);
@@ -386,5 +392,48 @@ fn two_sensors_with_one_identity() {
     for feeder in &mut both {
         feeder.wait();
     }
+    all_are_stored(dir.path(), findings);
+}
+
+#[test]
+fn a_stream_and_its_collectors_that_are_killed_again_and_again() {
+    let scale = scale();
+    let Scale { seed, findings, faults } = scale;
+    let mut random = Random::new(seed);
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nats = Nats::start(dir.path()).expect("a server");
+    let start = |stream: &str, port| {
+        node::collector_into(stream, dir.path(), &format!("port-{port}"), port).expect("a collector")
+    };
+    let (first, a) = start(&nats.stream(), 0);
+    let (second, b) = start(&nats.stream(), 0);
+    let mut collectors = [first, second];
+    let mut index = node::index(&nats.stream(), dir.path()).expect("an index");
+    let mut feeder = Feeder::start(format!("http://127.0.0.1:{a},http://127.0.0.1:{b}"), scale);
+    for fault in 0..faults as usize {
+        pause(&mut random, 60);
+        match fault % 4 {
+            0 | 2 => {
+                nats.kill().expect("a kill");
+                pause(&mut random, 60);
+                nats.restart().expect("a server");
+            }
+            1 => {
+                let which = fault / 4 % 2;
+                collectors[which].kill().expect("a kill");
+                collectors[which] = start(&nats.stream(), [a, b][which]).0;
+            }
+            _ => {
+                index.kill().expect("a kill");
+                index = node::index(&nats.stream(), dir.path()).expect("an index");
+            }
+        }
+    }
+    feeder.wait();
+    node::wait_until("all are indexed", || {
+        Store::open_for_reading(&dir.path().join("findings.db"))
+            .and_then(|store| store.count())
+            .is_ok_and(|count| count == findings)
+    });
     all_are_stored(dir.path(), findings);
 }

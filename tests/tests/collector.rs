@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use e2e::{made::saying as finding, node};
+use e2e::{client, made::saying as finding, node};
 use proto::{
-    ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient},
+    ingest::{Batch, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::StreamExt;
 
 fn batch(sequence: u64, findings: &[Finding]) -> Batch {
-    let findings = findings.iter().map(|finding| Sealed::of(finding, sequence)).collect();
-    Batch { sequence, sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }), findings }
+    client::batch(sequence, sequence, findings)
 }
 
 #[tokio::test]
@@ -114,4 +113,64 @@ async fn reflection_names_the_services() {
     let names: Vec<&str> = list.service.iter().map(|s| s.name.as_str()).collect();
     assert!(names.contains(&"scriptwatch.ingest.v1.IngestService"), "{names:?}");
     assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_client_has_so_many_streams_and_findings_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--plaintext", "--client-streams", "2", "--client-findings-per-second", "50"];
+    let (_daemon, port) = node::collector_with(dir.path(), "port", 0, &args).unwrap();
+    let open = || async move {
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
+        let acks = client.deliver(tokio_stream::wrappers::ReceiverStream::new(receiver)).await;
+        acks.map(|acks| (sender, acks.into_inner()))
+    };
+    let (first, mut acks) = open().await.unwrap();
+    let second = open().await.unwrap();
+    let refused = open().await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+    assert!(refused.message().contains("--client-streams"), "{}", refused.message());
+    drop(second);
+    let begun = std::time::Instant::now();
+    while open().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a stream that ended is not given back");
+    }
+    // Fifty at once, then fifty a second.
+    let many: Vec<_> = (0..100).map(|n| finding(&format!("f{n}"), "x")).collect();
+    let begun = std::time::Instant::now();
+    first.send(batch(1, &many)).await.unwrap();
+    acks.next().await.unwrap().unwrap();
+    assert!(begun.elapsed() > Duration::from_millis(800), "{:?}", begun.elapsed());
+    assert_eq!(node::findings(dir.path()).unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn what_happened_is_counted_and_says_nothing_of_scripts() {
+    let dir = tempfile::tempdir().unwrap();
+    let status = format!("127.0.0.1:{}", node::free_port());
+    let lines = dir.path().join("lines");
+    let args = ["--plaintext", "--status-listen", &status, "--json-lines", lines.to_str().unwrap()];
+    let (_daemon, port) = node::collector_with(dir.path(), "port", 0, &args).unwrap();
+    let sent = batch(1, &[finding("a", "hidden words"), finding("b", "x"), finding("BAD", "never")]);
+    client::deliver(port, sent).await.unwrap();
+    let mut damaged = batch(1, &[finding("c", "x")]);
+    damaged.findings[0].crc32 += 1;
+    client::deliver(port, damaged).await.unwrap_err();
+    let get = |path: &str| node::http(&status, path);
+    assert!(get("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(get("/readyz").starts_with("HTTP/1.1 200"));
+    node::wait_until("the sink's count", || get("/metrics").contains("sink_findings_written_total{sink="));
+    let metrics = get("/metrics");
+    for line in [
+        "scriptwatch_collector_findings_received_total 3",
+        "scriptwatch_collector_findings_rejected_total 1",
+        "scriptwatch_collector_findings_stored_total 2",
+        "scriptwatch_collector_findings_damaged_total 1",
+        "scriptwatch_collector_store_seconds_count 1",
+        "# EOF",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    assert!(!metrics.contains("hidden words"));
 }

@@ -1,50 +1,19 @@
 //! Where findings go on to from the collector: JSON Lines, and Security Command Center's public service.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::SocketAddr,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use e2e::{
+    certificate::Authority,
+    client::store,
     made::saying as finding,
     metadata,
-    node::{self, Daemon},
+    node::{self, Daemon, wait_until},
     scc::SecurityCommandCenter,
+    webhook::Receiver,
 };
-use proto::{
-    ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient},
-    scc::Finding,
-};
+use proto::scc::Finding;
 use serde_json::Value;
-use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::Code;
-
-/// Has findings stored.
-fn store(port: u16, revision: u64, findings: &[Finding]) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut client =
-            IngestServiceClient::connect(format!("http://{address}")).await.expect("a connection");
-        let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let sensor = Some(Sensor { node: "n".to_owned(), version: String::new() });
-        let findings = findings.iter().map(|finding| Sealed::of(finding, revision)).collect();
-        sender.send(Batch { sequence: 1, sensor, findings }).await.expect("a stream");
-        let mut acks = client.deliver(ReceiverStream::new(receiver)).await.expect("a stream").into_inner();
-        acks.next().await.expect("an answer").expect("an acknowledgement");
-    });
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come to it: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -144,4 +113,82 @@ fn the_quota_is_kept_to() {
     wait_until("all of them", || descriptions(&scc).len() == 8);
     let took = start.elapsed().as_secs_f64();
     assert!(took > 1.0, "eight calls in {took:.2} s at five a second");
+}
+
+#[test]
+fn a_webhook_gets_every_finding_signed_and_again_until_it_takes_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let authority = Authority::new("hooks").expect("an authority");
+    let ca = authority.write(dir.path(), "ca.crt").expect("a file");
+    let files = authority.issue(dir.path(), "hook", "localhost", 1).expect("a certificate");
+    let receiver = Receiver::start(&files).expect("a receiver");
+    receiver.state().answers = [503, 429, 204, 422].into();
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let secret_file = dir.path().join("secret");
+    fs::write(&secret_file, secret).expect("a file");
+    let url = format!("https://localhost:{}/hook", receiver.address.port());
+    let as_text = |path: &Path| path.to_str().expect("a path").to_owned();
+    let args = [
+        "--plaintext",
+        "--webhook",
+        &url,
+        "--webhook-secret",
+        &as_text(&secret_file),
+        "--webhook-ca",
+        &as_text(&ca),
+    ];
+    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    store(port, 1, &[finding("a", "one"), finding("b", "refused for good"), finding("c", "three")]);
+    wait_until("the last", || receiver.state().posts.len() == 5);
+    let posts = receiver.state().posts.clone();
+    let bodies: Vec<Value> = posts.iter().map(|p| serde_json::from_slice(&p.body).expect("JSON")).collect();
+    let said: Vec<_> = bodies.iter().map(|b| b["description"].as_str().expect("a text")).collect();
+    assert_eq!(said, ["one", "one", "one", "refused for good", "three"]);
+    let checker = standardwebhooks::Webhook::new(secret).expect("a secret");
+    let headers = |post: &e2e::webhook::Post| -> http::HeaderMap {
+        let parsed = post.headers.iter().map(|(name, value)| {
+            let name: http::HeaderName = name.parse().expect("a name");
+            (name, value.parse().expect("a value"))
+        });
+        parsed.collect()
+    };
+    for post in &posts {
+        checker.verify(&post.body, &headers(post)).expect("the signature fits");
+        checker.verify(b"{}", &headers(post)).expect_err("a signature of something else");
+    }
+    // What was sent again has the same id, so that the receiver can tell.
+    let ids: Vec<_> = posts.iter().map(|post| headers(post)["webhook-id"].clone()).collect();
+    assert!(ids[0] == ids[1] && ids[1] == ids[2] && ids[2] != ids[3]);
+}
+
+#[test]
+fn a_webhook_that_proves_nothing_gets_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let files = Authority::new("other")
+        .and_then(|a| a.issue(dir.path(), "hook", "localhost", 1))
+        .expect("a certificate");
+    let trusted = Authority::new("hooks").and_then(|a| a.write(dir.path(), "ca.crt")).expect("a file");
+    let receiver = Receiver::start(&files).expect("a receiver");
+    let secret_file = dir.path().join("secret");
+    fs::write(&secret_file, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").expect("a file");
+    let url = format!("https://localhost:{}/hook", receiver.address.port());
+    let status = format!("127.0.0.1:{}", node::free_port());
+    let as_text = |path: &Path| path.to_str().expect("a path").to_owned();
+    let args = [
+        "--plaintext",
+        "--webhook",
+        &url,
+        "--webhook-secret",
+        &as_text(&secret_file),
+        "--webhook-ca",
+        &as_text(&trusted),
+        "--status-listen",
+        &status,
+    ];
+    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    store(port, 1, &[finding("a", "one")]);
+    wait_until("two attempts", || {
+        node::http(&status, "/metrics").contains("sink_failures_total{sink=\"webhook https://localhost")
+    });
+    assert!(receiver.state().posts.is_empty());
 }

@@ -42,11 +42,15 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the end-to-end tests run, as programs and the packages that hold them: shells and a container runtime.
-const TESTED: [(&str, &str); 7] = [
+/// What the end-to-end tests run, as programs and the packages that hold them: shells, a container runtime, a message
+/// server, a browser.
+const TESTED: [(&str, &str); 10] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/bin/faketime", "faketime"),
+    ("/usr/sbin/nats-server", "nats-server"),
+    ("/usr/bin/chromium", "chromium"),
+    ("/usr/bin/chromedriver", "chromium-driver"),
     ("/bin/bash", "bash"),
     ("/bin/dash", "dash"),
     ("/bin/busybox", "busybox-static"),
@@ -90,6 +94,6 @@ pub(crate) fn for_tests() -> anyhow::Result<()> {
     if missing.is_empty() {
         Ok(())
     } else {
-        install("shells and the container runtime that the end-to-end tests run", &missing)
+        install("shells, container runtime, message server and browser of the end-to-end tests", &missing)
     }
 }

@@ -1,0 +1,142 @@
+//! Findings in a stream that many collectors share, in a real NATS server.
+
+use std::{path::Path, time::Duration};
+
+use async_nats::jetstream::{self, consumer::pull};
+use collector::{search::Search, store::Store};
+use e2e::{
+    client::{self, store},
+    made::saying as finding,
+    nats::Nats,
+    node::{self, wait_until},
+};
+use serde_json::Value;
+use tokio_stream::StreamExt;
+
+/// What the database holds: ids and descriptions.
+fn stored(dir: &Path) -> Vec<(String, String)> {
+    let Ok(store) = Store::open_for_reading(&dir.join("findings.db")) else { return Vec::new() };
+    let Ok(found) = store.search(&Search::default(), 100) else { return Vec::new() };
+    let mut all: Vec<_> = found
+        .into_iter()
+        .map(|s| (s.finding.name.rsplit('/').next().unwrap_or_default().to_owned(), s.finding.description))
+        .collect();
+    all.sort();
+    all
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn collectors_share_a_stream_and_a_database_is_made_of_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let (mut first, a) = node::collector_into(&nats.stream(), dir.path(), "a", 0).expect("a collector");
+    let (_second, b) = node::collector_into(&nats.stream(), dir.path(), "b", 0).expect("a collector");
+    store(a, 1, &[finding("a", "old"), finding("b", "x")]);
+    // Killed right after the acknowledgement; its sensor sends again, elsewhere.
+    first.kill().expect("a kill");
+    store(b, 1, &[finding("a", "old"), finding("b", "x")]);
+    store(b, 2, &[finding("a", "new")]);
+    let mut index = node::index(&nats.stream(), dir.path()).expect("an index");
+    wait_until("both", || stored(dir.path()) == pairs(&[("a", "new"), ("b", "x")]));
+    index.stop().expect("a stop");
+    // It goes on from there; what comes late and is older replaces nothing.
+    store(b, 1, &[finding("c", "y")]);
+    let _index = node::index(&nats.stream(), dir.path()).expect("an index");
+    wait_until("the third", || stored(dir.path()) == pairs(&[("a", "new"), ("b", "x"), ("c", "y")]));
+}
+
+#[tokio::test]
+async fn any_client_can_read_the_stream_and_each_version_is_one_message() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let (_collector, port) =
+        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+    for revision in [1, 1, 2] {
+        let batch = client::batch(1, revision, &[finding("a", "\u{1b}[2J\n")]);
+        client::deliver(port, batch).await.expect("an acknowledgement");
+    }
+    let client = async_nats::connect(nats.url()).await.expect("a client");
+    let mut stream = jetstream::new(client).get_stream("findings").await.expect("the stream");
+    assert_eq!(stream.info().await.expect("its state").state.messages, 2);
+    let consumer = stream.create_consumer(pull::Config::default()).await.expect("a consumer");
+    let mut messages = consumer.fetch().max_messages(10).messages().await.expect("messages");
+    let message = messages.next().await.expect("a message").expect("a message");
+    let json: Value = serde_json::from_slice(&message.payload).expect("JSON");
+    assert_eq!(message.subject.as_str(), "findings.findings.n");
+    assert_eq!(json["description"], "\u{1b}[2J\n");
+    assert_eq!(json["name"], "projects/p/sources/s/locations/global/findings/a");
+}
+
+#[tokio::test]
+async fn a_script_of_a_megabyte_of_the_worst_characters_passes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let (_collector, port) =
+        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+    let text = "\u{1}".repeat(1024 * 1024);
+    let batch = client::batch(1, 1, &[finding("a", &text)]);
+    client::deliver(port, batch).await.expect("an acknowledgement");
+    let _index = node::index(&nats.stream(), dir.path()).expect("an index");
+    tokio::task::spawn_blocking(move || {
+        wait_until("it", || stored(dir.path()) == pairs(&[("a", text.as_str())]));
+    })
+    .await
+    .expect("it is stored");
+}
+
+#[tokio::test]
+async fn without_its_server_nothing_is_acknowledged_and_the_collector_says_that_it_is_not_ready() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nats = Nats::start(dir.path()).expect("a server");
+    let (_collector, port) =
+        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+    nats.kill().expect("a kill");
+    let batch = client::batch(1, 1, &[finding("a", "x")]);
+    let sent = tokio::time::timeout(Duration::from_secs(30), client::deliver(port, batch.clone())).await;
+    let status = sent.expect("an answer in time").expect_err("a refusal");
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
+    let channel = endpoint.connect().await.expect("a connection");
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+    let asked =
+        tonic_health::pb::HealthCheckRequest { service: "scriptwatch.ingest.v1.IngestService".to_owned() };
+    let answer = health.check(asked).await.expect("an answer").into_inner();
+    assert_eq!(answer.status, i32::from(tonic_health::pb::health_check_response::ServingStatus::NotServing));
+    nats.restart().expect("a server");
+    let begun = std::time::Instant::now();
+    while client::deliver(port, batch.clone()).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not come back");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let refusal = |store: &str, more: &[&str]| {
+        let mut args = vec!["serve", "--plaintext", "--listen", "127.0.0.1:0", "--store", store];
+        args.extend(more);
+        node::refusal(&args).expect("a refusal")
+    };
+    let nowhere = refusal(&format!("jetstream://127.0.0.1:{}", node::free_port()), &[]);
+    assert!(nowhere.contains("is a nats-server there"), "{nowhere}");
+    let plain = Nats::configured(dir.path(), "max_payload: 8MB").expect("a server");
+    assert!(refusal(&plain.stream(), &[]).contains("nats-server -js"));
+    drop(plain);
+    let small = Nats::configured(dir.path(), "jetstream: { store_dir: \"DIR/s\" }").expect("a server");
+    assert!(refusal(&small.stream(), &[]).contains("max_payload: 8MB"));
+    let locked =
+        "max_payload: 8MB\njetstream: { store_dir: \"DIR/l\" }\nauthorization: { user: u, password: p }";
+    drop(small);
+    let locked = Nats::configured(dir.path(), locked).expect("a server");
+    assert!(refusal(&locked.stream(), &[]).contains("login"));
+    let with_login = locked.stream().replace("//", "//u:p@");
+    let page = refusal(&with_login, &["--web-listen", "127.0.0.1:0"]);
+    assert!(page.contains("--web-listen") && page.contains("collector index"), "{page}");
+    let list = node::refusal(&["list", "--store", "jetstream://nats:4222"]).expect("a refusal");
+    assert!(list.contains("collector index"), "{list}");
+}
