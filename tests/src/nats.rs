@@ -34,6 +34,11 @@ impl Nats {
         Ok(Self { child: spawn(&path, port)?, config: path, port })
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The address of its stream, for `--store`.
     pub fn stream(&self) -> String {
         format!("jetstream://127.0.0.1:{}/findings", self.port)

@@ -108,9 +108,17 @@ pub fn collector_in_env(
     serve(dir, port_file, port, store.as_os_str(), args, env)
 }
 
-/// Starts a collector that keeps findings in a stream, by its address.
-pub fn collector_into(stream: &str, dir: &Path, port_file: &str, port: u16) -> anyhow::Result<(Daemon, u16)> {
-    serve(dir, port_file, port, stream.as_ref(), &["--plaintext"], &[])
+/// Starts a collector that keeps findings in a stream, by its address, with these arguments besides.
+pub fn collector_into(
+    stream: &str,
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+) -> anyhow::Result<(Daemon, u16)> {
+    let mut all = vec!["--plaintext"];
+    all.extend(args);
+    serve(dir, port_file, port, stream.as_ref(), &all, &[])
 }
 
 fn serve(

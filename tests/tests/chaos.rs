@@ -403,7 +403,7 @@ fn a_stream_and_its_collectors_that_are_killed_again_and_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut nats = Nats::start(dir.path()).expect("a server");
     let start = |stream: &str, port| {
-        node::collector_into(stream, dir.path(), &format!("port-{port}"), port).expect("a collector")
+        node::collector_into(stream, dir.path(), &format!("port-{port}"), port, &[]).expect("a collector")
     };
     let (first, a) = start(&nats.stream(), 0);
     let (second, b) = start(&nats.stream(), 0);

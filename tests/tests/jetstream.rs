@@ -33,8 +33,8 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 fn collectors_share_a_stream_and_a_database_is_made_of_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
-    let (mut first, a) = node::collector_into(&nats.stream(), dir.path(), "a", 0).expect("a collector");
-    let (_second, b) = node::collector_into(&nats.stream(), dir.path(), "b", 0).expect("a collector");
+    let (mut first, a) = node::collector_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector");
+    let (_second, b) = node::collector_into(&nats.stream(), dir.path(), "b", 0, &[]).expect("a collector");
     store(a, 1, &[finding("a", "old"), finding("b", "x")]);
     // Killed right after the acknowledgement; its sensor sends again, elsewhere.
     first.kill().expect("a kill");
@@ -54,7 +54,7 @@ async fn any_client_can_read_the_stream_and_each_version_is_one_message() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     for revision in [1, 1, 2] {
         let batch = client::batch(1, revision, &[finding("a", "\u{1b}[2J\n")]);
         client::deliver(port, batch).await.expect("an acknowledgement");
@@ -76,7 +76,7 @@ async fn a_script_of_a_megabyte_of_the_worst_characters_passes() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     let text = "\u{1}".repeat(1024 * 1024);
     let batch = client::batch(1, 1, &[finding("a", &text)]);
     client::deliver(port, batch).await.expect("an acknowledgement");
@@ -93,7 +93,7 @@ async fn without_its_server_nothing_is_acknowledged_and_the_collector_says_that_
     let dir = tempfile::tempdir().expect("a directory");
     let mut nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0).expect("a collector");
+        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     nats.kill().expect("a kill");
     let batch = client::batch(1, 1, &[finding("a", "x")]);
     let sent = tokio::time::timeout(Duration::from_secs(30), client::deliver(port, batch.clone())).await;

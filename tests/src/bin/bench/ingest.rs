@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    path::Path,
     pin::Pin,
     process::{Child, Command, Stdio},
     sync::{
@@ -13,7 +14,11 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use e2e::{made, node};
+use e2e::{
+    made,
+    nats::Nats,
+    node::{self, Daemon},
+};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proto::ingest::{
     Ack, Batch, Sealed, Sensor,
@@ -37,35 +42,88 @@ const IDLE: usize = 5000;
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
-    // Both alternate, so that what else the machine does meets both.
+    // All alternate, so that what else the machine does meets each.
     for streams in [1, 100] {
         let mut ceiling = Vec::new();
-        let mut stored = Vec::new();
-        let mut used = (0.0, 0.0);
+        let mut stores = [Measured::of("SQLite"), Measured::of("JetStream")];
         for _ in 0..3 {
             let echo = Echo::start()?;
             ceiling.push(runtime.block_on(throughput(echo.address, streams))?);
             drop(echo);
-            let dir = tempfile::tempdir()?;
-            let (collector, port) = node::collector(dir.path(), 0)?;
-            let before = cpu_seconds(collector.pid())?;
-            stored.push(runtime.block_on(throughput(SocketAddr::from(([127, 0, 0, 1], port)), streams))?);
-            used = (cpu_seconds(collector.pid())? - before, memory_mib(collector.pid())?);
+            for store in &mut stores {
+                let dir = tempfile::tempdir()?;
+                let nats = if store.name == "JetStream" { Some(Nats::start(dir.path())?) } else { None };
+                let (collector, port) = match &nats {
+                    None => collector(dir.path(), 0)?,
+                    Some(nats) => node::collector_into(&nats.stream(), dir.path(), "port", 0, &UNLIMITED)?,
+                };
+                store.measure(&runtime, streams, &collector, port, nats.as_ref())?;
+            }
         }
-        let (ceiling, stored) = (median(&mut ceiling), median(&mut stored));
-        println!(
-            "{streams} streams: {stored:.0} findings/s stored in SQLite, {ceiling:.0}/s by a bare echo server: {:.2}; \
-             collector {:.0} µs of CPU a finding, {:.1} MiB",
-            stored / ceiling,
-            used.0 / FINDINGS as f64 * 1e6,
-            used.1
-        );
+        let ceiling = median(&mut ceiling);
+        println!("{streams} streams: {ceiling:.0} findings/s by a bare echo server");
+        for store in &mut stores {
+            store.show(ceiling);
+        }
         if streams == 1 {
-            runtime.block_on(latency(stored * 0.1))?;
+            runtime.block_on(latency(median(&mut stores[0].rates) * 0.1))?;
         }
     }
     runtime.block_on(idle())?;
     recovery()
+}
+
+/// A client of the measurements sends as fast as it can, over as many streams as are measured.
+const UNLIMITED: [&str; 4] = ["--client-streams", "100000", "--client-findings-per-second", "0"];
+
+fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    let mut args = vec!["--plaintext"];
+    args.extend(UNLIMITED);
+    node::collector_with(dir, "port", port, &args)
+}
+
+/// What was measured with a store.
+struct Measured {
+    name: &'static str,
+    /// Findings a second.
+    rates: Vec<f64>,
+    /// Seconds of CPU, MiB, and seconds of the message server's CPU, in the last round.
+    used: (f64, f64, f64),
+}
+
+impl Measured {
+    fn of(name: &'static str) -> Self {
+        Self { name, rates: Vec::new(), used: Default::default() }
+    }
+
+    fn measure(
+        &mut self,
+        runtime: &tokio::runtime::Runtime,
+        streams: u64,
+        collector: &Daemon,
+        port: u16,
+        nats: Option<&Nats>,
+    ) -> anyhow::Result<()> {
+        let of_nats = || nats.map_or(Ok(0.0), |nats| cpu_seconds(nats.pid()));
+        let before = (cpu_seconds(collector.pid())?, of_nats()?);
+        self.rates.push(runtime.block_on(throughput(SocketAddr::from(([127, 0, 0, 1], port)), streams))?);
+        let cpu = cpu_seconds(collector.pid())? - before.0;
+        self.used = (cpu, memory_mib(collector.pid())?, of_nats()? - before.1);
+        Ok(())
+    }
+
+    fn show(&mut self, ceiling: f64) {
+        let rate = median(&mut self.rates);
+        let a_finding = |seconds: f64| seconds / FINDINGS as f64 * 1e6;
+        println!(
+            "  {rate:.0}/s stored in {}: {:.2} of that; collector {:.0} µs of CPU a finding, {:.1} MiB; message server {:.0} µs",
+            self.name,
+            rate / ceiling,
+            a_finding(self.used.0),
+            self.used.1,
+            a_finding(self.used.2)
+        );
+    }
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -136,7 +194,7 @@ async fn throughput(address: SocketAddr, streams: u64) -> anyhow::Result<f64> {
 /// From one finding's sending to its acknowledgement, at a load.
 async fn latency(load: f64) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let (_collector, port) = node::collector(dir.path(), 0)?;
+    let (_collector, port) = collector(dir.path(), 0)?;
     let (sender, receiver) = mpsc::channel(WINDOW);
     let mut acks = client(SocketAddr::from(([127, 0, 0, 1], port)))
         .await?
@@ -173,7 +231,7 @@ async fn idle() -> anyhow::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     ensure!(most as usize > IDLE + 100, "only {most} files may be open");
     let dir = tempfile::tempdir()?;
-    let (collector, port) = node::collector(dir.path(), 0)?;
+    let (collector, port) = collector(dir.path(), 0)?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let empty = memory_mib(collector.pid())?;
     let mut held = Vec::new();
@@ -222,7 +280,7 @@ fn recovery() -> anyhow::Result<()> {
     }
     println!("{FINDINGS} findings written to the spool in {:.1} s", begun.elapsed().as_secs_f64());
     let start = Instant::now();
-    let (_collector, _) = node::collector(dir.path(), port)?;
+    let (_collector, _) = collector(dir.path(), port)?;
     ensure!(feeding.wait()?.success(), "the feeder failed");
     println!(
         "and stored {:.1} s after the collector came back, backoff included",
