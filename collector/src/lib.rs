@@ -1,6 +1,7 @@
 //! The collector as a library: ingest, store, and what the command line shows.
 
 pub mod address;
+mod checkpoint;
 pub mod cli;
 pub mod clients;
 pub mod command;

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    checkpoint,
     keeper::Keeper,
     metrics::Metrics,
     retention::{Limits, Retention},
@@ -62,6 +63,7 @@ pub(crate) async fn start(
 ) -> Result<Running, ServerError> {
     let Outlets { retention, json_lines, scc, webhook, web, status } = outlets;
     let store = Store::open(&path)?;
+    checkpoint::start(&path, stop.clone())?;
     let mut following =
         Following { path: path.clone(), metrics, stop, names: Vec::new(), tasks: JoinSet::new() };
     if let Some(file) = json_lines {

@@ -97,7 +97,8 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         // Names and hashes are spread all over their indexes; with these pages at hand they need no disk.
         connection.pragma_update(None, "cache_size", -32 * 1024).map_err(failed)?;
-        connection.pragma_update(None, "wal_autocheckpoint", 8000).map_err(failed)?;
+        // The log is brought in by `checkpoint`, beside the writer; should it lag, the writer helps at 128 MiB.
+        connection.pragma_update(None, "wal_autocheckpoint", 32_000).map_err(failed)?;
         let version = schema::migrate(&mut connection)?;
         if version > VERSION {
             return Err(StoreError::Newer(path.to_owned(), version));
