@@ -104,6 +104,17 @@ impl Tools {
             }),
             json!({ "podMonitor": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" } }),
             json!({ "collector": { "enabled": false, "url": "https://collector.example:7600" } }),
+            json!({
+                "collector": {
+                    "jetstream": { "url": "jetstream://nats:4222/findings?replicas=3", "replicas": 3 },
+                    "tls": { "secretName": "c" },
+                    "extraEnv": [{ "name": "SCRIPTWATCH_JSON_LINES", "value": "-" }],
+                    "extraVolumes": [{ "name": "x", "emptyDir": {} }],
+                    "extraVolumeMounts": [{ "name": "x", "mountPath": "/x" }],
+                },
+                "networkPolicy": { "collectorEgress": [{ "ports": [{ "port": 4222 }] }] },
+                "podMonitor": { "enabled": true },
+            }),
             json!({ "collector": { "persistence": { "enabled": false } }, "networkPolicy": { "enabled": false } }),
             json!({ "image": { "repository": "r.example/s", "digest": format!("sha256:{}", "0".repeat(64)) } }),
             json!({ "sensor": { "shellProbes": false } }),
@@ -117,6 +128,7 @@ impl Tools {
             (json!({ "sensro": {} }), "sensro"),
             (json!({ "sensor": { "capabilities": ["CAP_BPF"] } }), "/sensor/capabilities"),
             (json!({ "collector": { "url": "collector:7600" } }), "/collector/url"),
+            (json!({ "collector": { "jetstream": { "url": "nats://n:4222" } } }), "/collector/jetstream/url"),
             (json!({ "image": { "digest": "sha256:0" } }), "/image/digest"),
         ] {
             match self.render(&values)? {
