@@ -9,7 +9,8 @@ import numpy as np
 
 from generator import scripts
 
-from . import card, corpus, export, fit, labels, measure
+from . import card, corpus, export, fit, measure, report
+from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
 ATTACKS, TWINS, TROJANS = 6000, 5000, 600
@@ -40,20 +41,22 @@ def read(directory, sensor):
     return everything
 
 
-def cross_validate(bags):
-    """Scores of every script by a model that saw none of its source. Generated scripts are always trained on."""
-    sources = np.array(bags.corpus.source)
-    generated = np.char.startswith(sources, "generator")
-    names = sorted(set(sources[~generated]))
+def cross_validate(bags, groups, what, each=lambda network, held: None):
+    """Scores of every script by a model that saw none of its group. Generated scripts are always trained on. `each` gets
+    every model and what was held out from it."""
+    groups = np.array(groups)
+    generated = np.char.startswith(np.array(bags.corpus.source), "generator")
+    names = sorted(set(groups[~generated]))
     np.random.default_rng(SEED).shuffle(names)
-    # The large malicious source is a part of its own; the rest is dealt out.
     part_of = {name: i % FOLDS for i, name in enumerate(names)}
-    scores = np.full(len(sources), np.nan)
-    for part in range(FOLDS):
-        held = ~generated & np.array([part_of.get(s) == part for s in sources])
-        say(f"leave-sources-out {part + 1} of {FOLDS}: {held.sum()} scripts held out")
+    part = np.array([part_of.get(group, -1) for group in groups])
+    scores = np.full(len(groups), np.nan)
+    for number in range(FOLDS):
+        held = ~generated & (part == number)
+        say(f"leave-{what}-out {number + 1} of {FOLDS}: {held.sum()} scripts held out")
         network = fit.fit(bags, ~held)
         scores[held] = bags.scores(network)[0][held]
+        each(network, held)
     return scores
 
 
@@ -62,6 +65,7 @@ def main():
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--sensor", required=True, help="the sensor's binary, which computes the features")
+    parser.add_argument("--report", required=True, type=pathlib.Path, help="the page; it quotes scripts of the corpus")
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
@@ -69,8 +73,18 @@ def main():
     say(f"{len(everything)} scripts, {sum(map(len, everything.windows))} windows")
     bags = fit.Bags(everything)
 
-    scores = cross_validate(bags)
-    figures = measure.figures(bags, scores)
+    hidden = {}
+
+    def hide(network, held):
+        for name, found in hidden_scripts.scores(bags, held, network, arguments.sensor, SEED).items():
+            hidden[name] = np.concatenate([hidden.get(name, np.zeros(0)), found])
+
+    scores = cross_validate(bags, everything.source, "sources", hide)
+    by_cluster = cross_validate(bags, everything.cluster, "clusters")
+    figures = measure.figures(bags, scores, by_cluster, hidden)
+    arguments.report.parent.mkdir(parents=True, exist_ok=True)
+    arguments.report.write_text(report.text(bags, scores, by_cluster, figures), encoding="utf-8")
+    say(f"wrote {arguments.report}")
     old = out / "metrics.json"
     if old.exists() and not arguments.force:
         before = json.loads(old.read_text())["headline"]

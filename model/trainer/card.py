@@ -43,6 +43,25 @@ Malicious scripts found at `balanced`, by source:
 | --- | --- |
 {_table(f['balanced']['malicious_by_source'])}
 
+Malicious scripts found at `balanced`, by what they do (weak labels; a script counts for each):
+
+| technique | found |
+| --- | --- |
+{_table(f['balanced']['malicious_by_technique'])}
+
+| tactic | found |
+| --- | --- |
+{_table(f['balanced']['malicious_by_tactic'])}
+
+With clusters of near-duplicates held out instead of sources, so that other scripts of the same author are known: {_share(f['clusters'])}.
+
+**Hidden scripts.** Each transform of the generator on up to 150 malicious scripts of each part, sources unseen, at `balanced`; `plain` are the same scripts as
+they are. The transforms themselves are known: the generator uses them for a third of its attacks.
+
+| transform | found |
+| --- | --- |
+{_table(f['hidden'])}
+
 Benign scripts flagged at `balanced`, by kind:
 
 | kind | flagged |

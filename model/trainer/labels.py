@@ -26,6 +26,25 @@ PATTERNS = [
     ("T1041", rb"(curl|wget)[^\n]*(-F|--data|-d @|-T|--upload|--post-file|-X POST)|nc [^\n]*<|transfer\.sh|api\.telegram|discord(app)?\.com/api/webhooks|file\.io|pastebin"),
 ]
 IDS = [name for name, _ in PATTERNS]
+# The tactic that each is shown under, as in `LABELS`; the test compares these, too.
+TACTICS = {
+    "T1105": "COMMAND_AND_CONTROL",
+    "T1071": "COMMAND_AND_CONTROL",
+    "T1496": "IMPACT",
+    "T1489": "IMPACT",
+    "T1611": "PRIVILEGE_ESCALATION",
+    "T1552": "CREDENTIAL_ACCESS",
+    "T1053.003": "PERSISTENCE",
+    "T1098.004": "PERSISTENCE",
+    "T1543": "PERSISTENCE",
+    "T1574.006": "DEFENSE_EVASION",
+    "T1070": "DEFENSE_EVASION",
+    "T1562": "DEFENSE_EVASION",
+    "T1027": "DEFENSE_EVASION",
+    "T1485": "IMPACT",
+    "T1021": "LATERAL_MOVEMENT",
+    "T1041": "EXFILTRATION",
+}
 COMPILED = [re.compile(pattern, re.I) for _, pattern in PATTERNS]
 
 

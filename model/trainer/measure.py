@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import labels
 from .network import sigmoid
 
 __all__ = ["figures", "sigmoid"]
@@ -36,8 +37,14 @@ def share(mask, hit):
     return {"found": found, "of": total, "share": round(found / max(total, 1), 4), "interval95": interval(found, total)}
 
 
-def figures(bags, scores):
-    """Recall at each operating point, by source; false alarms by kind."""
+def of_tactic(tactic):
+    """Columns of the techniques of a tactic."""
+    return [n for n, id in enumerate(labels.IDS) if labels.TACTICS[id] == tactic]
+
+
+def figures(bags, scores, by_cluster, hidden):
+    """Recall at each operating point, by source, technique and tactic; false alarms by kind and source; recall on scripts
+    of clusters never seen, and when scripts are hidden. `hidden` has scores of the same scripts for each transform."""
     corpus = bags.corpus
     source, kind, label = np.array(corpus.source), np.array(corpus.kind), np.array(corpus.label)
     held = ~np.isnan(scores)
@@ -53,7 +60,21 @@ def figures(bags, scores):
             "dual_use": share(held & (label == "dual_use"), hit),
             "false_alarms": share(benign, hit),
             "malicious_by_source": {s: share(malicious & (source == s), hit) for s in sorted(set(source[malicious]))},
+            "malicious_by_technique": {
+                id: share(malicious & (bags.techniques[:, n] > 0), hit) for n, id in enumerate(labels.IDS)
+            },
+            "malicious_by_tactic": {
+                tactic: share(malicious & (bags.techniques[:, of_tactic(tactic)].max(axis=1) > 0), hit)
+                for tactic in sorted(set(labels.TACTICS.values()))
+            },
+            # Only those that have some.
+            "false_alarms_by_source": {s: share(benign & (source == s), hit) for s in sorted(set(source[benign & hit]))},
             "false_alarms_by_kind": {k: share(benign & (kind == k), hit) for k in sorted(set(kind[benign]))},
         }
+    # A threshold of its own: these scores are of other models.
+    logit = threshold(by_cluster[benign], source[benign], RATES["balanced"])
+    out["clusters"] = share(malicious, np.nan_to_num(by_cluster, nan=-1e9) > logit)
+    all_of = lambda found: np.ones(len(found), bool)
+    out["hidden"] = {name: share(all_of(found), found > logits["balanced"]) for name, found in hidden.items()}
     out["headline"] = out["balanced"]["malicious"]["share"]
     return out

@@ -17,9 +17,12 @@ pub(crate) struct Train {
     /// Directory with JSON Lines files (`.jsonl`, `.jsonl.zst`) of scripts with `content` and `label`.
     #[arg(long)]
     corpus: PathBuf,
-    /// Where the model, its card and its report are written.
+    /// Where the model and its card are written.
     #[arg(long, default_value = "model")]
     out: PathBuf,
+    /// Where the report is written, a page for a browser. It quotes scripts of the corpus: it is not to be published.
+    #[arg(long, default_value = "target/training.html")]
+    report: PathBuf,
     /// Overwrite a model that measured better.
     #[arg(long)]
     force: bool,
@@ -50,6 +53,8 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
         .arg(fs::canonicalize(&train.corpus)?)
         .arg("--out")
         .arg(&train.out)
+        .arg("--report")
+        .arg(&train.report)
         .arg("--sensor")
         .arg(bin.join("sensor"));
     if train.force {

@@ -116,5 +116,9 @@ mod tests {
             trainer.lines().filter_map(|line| line.trim().strip_prefix("(\"T")?.split('"').next()).collect();
         let ours: Vec<&str> = LABELS.iter().map(|label| &label.id[1..]).collect();
         assert_eq!(ids, ours);
+        for label in &LABELS {
+            let line = format!("\"{}\": \"{}\",", label.id, label.tactic.as_str_name());
+            assert!(trainer.contains(&line), "{line} is missing");
+        }
     }
 }
