@@ -29,6 +29,8 @@ pub(crate) use kernel::{ALL as KERNELS, Series};
 
 /// Where the guest keeps sensor, collector and their files.
 const INSTALLED: &str = "/usr/lib/scriptwatch";
+/// Where the tests' own shell is: the path that they were compiled with may lie below what is mounted there.
+const FAKE_SHELL: &str = "/programs/fake-shell";
 /// A guest that locks up is booted so often.
 const BOOTS: u32 = 3;
 /// A guest that is silent for this long has hung.
@@ -71,9 +73,7 @@ impl Guest {
         for (name, path) in programs {
             tree.put_stripped(path, &Path::new("/programs").join(name))?;
         }
-        // Tests were compiled with this path.
-        let fake = release().join("fake-shell");
-        tree.put_stripped(&fake, &fake)?;
+        tree.put_stripped(&release().join("fake-shell"), Path::new(FAKE_SHELL))?;
         more(&mut tree)?;
         tree.write("/init", &init(commands))?;
         let archive = dir.join("guest.cpio.zst");
@@ -192,7 +192,7 @@ $b mount -t tmpfs tmp /tmp
 $b mount -t cgroup2 cgroup2 /sys/fs/cgroup
 $b ifconfig lo 127.0.0.1 up
 $b hostname guest
-export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_SCALE=20
+export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_FAKE_SHELL={FAKE_SHELL} SCRIPTWATCH_SCALE=20
 "
     );
     for (label, command) in commands {
