@@ -101,7 +101,8 @@ impl Metrics {
         let sink_written = one!("sink_findings_written", "Findings that a sink took");
         let sink_refused = one!("sink_findings_refused", "Findings that a sink will never take");
         let sink_failures = one!("sink_failures", "Attempts of a sink that failed and are made again");
-        let sink_waiting = one!("sink_findings_waiting", "Changes in the store that a sink has not seen");
+        let sink_waiting =
+            one!("sink_findings_waiting", "Changes in the store that a sink has not seen, at most");
         Self {
             registry,
             streams,

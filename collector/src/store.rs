@@ -215,12 +215,6 @@ impl Store {
         )
     }
 
-    /// How many findings were stored or updated after `seq`.
-    pub(crate) fn count_after(&self, seq: i64) -> Result<i64, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT COUNT(*) FROM finding WHERE seq > ?1")?;
-        Ok(statement.query_row([seq], |row| row.get(0))?)
-    }
-
     /// The sequence number up to which a sink has written.
     pub fn place_of(&self, sink: &str) -> Result<i64, StoreError> {
         let place = self

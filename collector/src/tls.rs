@@ -98,7 +98,7 @@ fn open(path: &Path) -> Result<BufReader<std::fs::File>, TlsError> {
     std::fs::File::open(path).map(BufReader::new).map_err(|e| TlsError::Read(path.to_owned(), e))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = rustls_pemfile::certs(&mut open(path)?).collect();
     let found = found.map_err(|e| TlsError::Read(path.to_owned(), e))?;
     if found.is_empty() { Err(TlsError::NoCertificate(path.to_owned())) } else { Ok(found) }

@@ -140,3 +140,29 @@ fn what_cannot_work_is_refused_with_the_remedy() {
     let list = node::refusal(&["list", "--store", "jetstream://nats:4222"]).expect("a refusal");
     assert!(list.contains("collector index"), "{list}");
 }
+
+#[tokio::test]
+async fn what_an_operator_set_on_the_stream_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let days = |n: u64| Duration::from_hours(24 * n);
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a client"));
+    let config = jetstream::stream::Config {
+        name: "findings".to_owned(),
+        subjects: vec!["findings.findings.>".to_owned()],
+        max_age: days(7),
+        max_bytes: 1 << 30,
+        ..Default::default()
+    };
+    context.create_stream(config).await.expect("a stream");
+    let limits = || async {
+        let mut stream = context.get_stream("findings").await.expect("the stream");
+        let config = &stream.info().await.expect("its state").config;
+        (config.max_age, config.max_bytes)
+    };
+    drop(node::collector_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector"));
+    assert_eq!(limits().await, (days(7), 1 << 30));
+    let more = ["--retention-days", "30"];
+    drop(node::collector_into(&nats.stream(), dir.path(), "b", 0, &more).expect("a collector"));
+    assert_eq!(limits().await, (days(30), 1 << 30));
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use e2e::{
-    certificate::Authority,
+    certificate::{Authority, Files},
     client::store,
     made::saying as finding,
     metadata,
@@ -115,36 +115,38 @@ fn the_quota_is_kept_to() {
     assert!(took > 1.0, "eight calls in {took:.2} s at five a second");
 }
 
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A collector that posts to a receiver of this certificate and trusts this authority.
+fn hook(dir: &Path, files: &Files, trusted: &Path, more: &[&str]) -> (Daemon, u16, Receiver) {
+    let receiver = Receiver::start(files).expect("a receiver");
+    let secret = dir.join("secret");
+    fs::write(&secret, SECRET).expect("a file");
+    let url = format!("https://localhost:{}/hook", receiver.address.port());
+    let text = |path: &Path| path.to_str().expect("a path").to_owned();
+    let (secret, trusted) = (text(&secret), text(trusted));
+    let mut args =
+        vec!["--plaintext", "--webhook", &url, "--webhook-secret", &secret, "--webhook-ca", &trusted];
+    args.extend(more);
+    let (collector, port) = node::collector_with(dir, "port", 0, &args).expect("a collector");
+    (collector, port, receiver)
+}
+
 #[test]
 fn a_webhook_gets_every_finding_signed_and_again_until_it_takes_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let authority = Authority::new("hooks").expect("an authority");
     let ca = authority.write(dir.path(), "ca.crt").expect("a file");
     let files = authority.issue(dir.path(), "hook", "localhost", 1).expect("a certificate");
-    let receiver = Receiver::start(&files).expect("a receiver");
+    let (_collector, port, receiver) = hook(dir.path(), &files, &ca, &[]);
     receiver.state().answers = [503, 429, 204, 422].into();
-    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    let secret_file = dir.path().join("secret");
-    fs::write(&secret_file, secret).expect("a file");
-    let url = format!("https://localhost:{}/hook", receiver.address.port());
-    let as_text = |path: &Path| path.to_str().expect("a path").to_owned();
-    let args = [
-        "--plaintext",
-        "--webhook",
-        &url,
-        "--webhook-secret",
-        &as_text(&secret_file),
-        "--webhook-ca",
-        &as_text(&ca),
-    ];
-    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
     store(port, 1, &[finding("a", "one"), finding("b", "refused for good"), finding("c", "three")]);
     wait_until("the last", || receiver.state().posts.len() == 5);
     let posts = receiver.state().posts.clone();
     let bodies: Vec<Value> = posts.iter().map(|p| serde_json::from_slice(&p.body).expect("JSON")).collect();
     let said: Vec<_> = bodies.iter().map(|b| b["description"].as_str().expect("a text")).collect();
     assert_eq!(said, ["one", "one", "one", "refused for good", "three"]);
-    let checker = standardwebhooks::Webhook::new(secret).expect("a secret");
+    let checker = standardwebhooks::Webhook::new(SECRET).expect("a secret");
     let headers = |post: &e2e::webhook::Post| -> http::HeaderMap {
         let parsed = post.headers.iter().map(|(name, value)| {
             let name: http::HeaderName = name.parse().expect("a name");
@@ -168,26 +170,10 @@ fn a_webhook_that_proves_nothing_gets_nothing() {
         .and_then(|a| a.issue(dir.path(), "hook", "localhost", 1))
         .expect("a certificate");
     let trusted = Authority::new("hooks").and_then(|a| a.write(dir.path(), "ca.crt")).expect("a file");
-    let receiver = Receiver::start(&files).expect("a receiver");
-    let secret_file = dir.path().join("secret");
-    fs::write(&secret_file, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").expect("a file");
-    let url = format!("https://localhost:{}/hook", receiver.address.port());
     let status = format!("127.0.0.1:{}", node::free_port());
-    let as_text = |path: &Path| path.to_str().expect("a path").to_owned();
-    let args = [
-        "--plaintext",
-        "--webhook",
-        &url,
-        "--webhook-secret",
-        &as_text(&secret_file),
-        "--webhook-ca",
-        &as_text(&trusted),
-        "--status-listen",
-        &status,
-    ];
-    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    let (_collector, port, receiver) = hook(dir.path(), &files, &trusted, &["--status-listen", &status]);
     store(port, 1, &[finding("a", "one")]);
-    wait_until("two attempts", || {
+    wait_until("an attempt", || {
         node::http(&status, "/metrics").contains("sink_failures_total{sink=\"webhook https://localhost")
     });
     assert!(receiver.state().posts.is_empty());

@@ -17,8 +17,8 @@ pub struct Address {
     pub(crate) port: u16,
     /// Name of the stream; its subjects begin with it.
     pub(crate) stream: String,
-    /// Servers that keep each finding.
-    pub(crate) replicas: usize,
+    /// Servers that keep each finding; as the stream has it when not given.
+    pub(crate) replicas: Option<usize>,
     /// User and password.
     pub(crate) login: Option<(String, String)>,
     /// File with a JWT and a key, as `nsc` writes it.
@@ -59,7 +59,7 @@ impl FromStr for Address {
             host,
             port: url.port().unwrap_or(PORT),
             stream: stream.to_owned(),
-            replicas: 1,
+            replicas: None,
             login,
             credentials: None,
             is_encrypted: false,
@@ -68,11 +68,12 @@ impl FromStr for Address {
         for (key, value) in url.query_pairs() {
             match &*key {
                 "replicas" => {
-                    address.replicas = value
+                    let replicas = value
                         .parse()
                         .ok()
                         .filter(|n| (1..=5).contains(n))
                         .ok_or_else(|| format!("replicas={value}: 1 to 5 are possible"))?;
+                    address.replicas = Some(replicas);
                 }
                 "credentials" => address.credentials = Some(value.into_owned().into()),
                 "tls" => {
@@ -101,11 +102,11 @@ mod tests {
     #[test]
     fn what_is_not_given_has_a_default_and_what_makes_no_sense_is_named() {
         let address: Address = "jetstream://nats".parse().expect("an address");
-        assert_eq!((address.port, address.stream.as_str(), address.replicas), (4222, "scriptwatch", 1));
+        assert_eq!((address.port, address.stream.as_str(), address.replicas), (4222, "scriptwatch", None));
         let address: Address =
             "jetstream://u%40x:p+w@n.example:4223/f-1?replicas=3&tls=true".parse().expect("an address");
         assert_eq!(address.login, Some(("u@x".to_owned(), "p+w".to_owned())));
-        assert_eq!((address.port, address.stream.as_str(), address.replicas), (4223, "f-1", 3));
+        assert_eq!((address.port, address.stream.as_str(), address.replicas), (4223, "f-1", Some(3)));
         assert!(address.is_encrypted);
         assert!(!format!("{address:?}").contains("p+w"));
         for (text, said) in [

@@ -50,9 +50,9 @@ pub(crate) struct Connection {
     pub(crate) is_up: watch::Receiver<bool>,
 }
 
-/// Connects, and makes the stream where there is none. Limits are those of the stream, set when it is made and changed
-/// when they are given.
-pub(crate) async fn connect(address: &Address, limits: Option<Limits>) -> Result<Connection, JetStreamError> {
+/// Connects, and makes the stream where there is none. Of a stream that is there only those limits are changed that were
+/// given: the others may be its operator's.
+pub(crate) async fn connect(address: &Address, limits: Limits) -> Result<Connection, JetStreamError> {
     let (up, is_up) = watch::channel(true);
     let up = Arc::new(up);
     let mut options = ConnectOptions::new().name("scriptwatch collector").event_callback(move |event| {
@@ -101,22 +101,18 @@ pub(crate) async fn connect(address: &Address, limits: Option<Limits>) -> Result
         .backpressure_on_inflight(true)
         .build(client.clone());
     let failed = |e: &dyn std::fmt::Display| JetStreamError::Stream(address.clone(), e.to_string());
-    let mut stream = context
-        .get_or_create_stream(config(address, limits.unwrap_or_default()))
-        .await
-        .map_err(|e| failed(&e))?;
-    if let Some(limits) = limits {
-        let mut as_it_is = stream.info().await.map_err(|e| failed(&e))?.config.clone();
-        let wanted = config(address, limits);
-        if (as_it_is.max_age, as_it_is.max_bytes, as_it_is.num_replicas)
-            != (wanted.max_age, wanted.max_bytes, wanted.num_replicas)
-        {
-            info!("the stream's limits change");
-            as_it_is.max_age = wanted.max_age;
-            as_it_is.max_bytes = wanted.max_bytes;
-            as_it_is.num_replicas = wanted.num_replicas;
-            context.update_stream(as_it_is).await.map_err(|e| failed(&e))?;
-        }
+    let mut stream = context.get_or_create_stream(config(address, limits)).await.map_err(|e| failed(&e))?;
+    let as_it_is = stream.info().await.map_err(|e| failed(&e))?.config.clone();
+    let made = config(address, limits);
+    let wanted = stream::Config {
+        max_age: limits.age.map_or(as_it_is.max_age, |_| made.max_age),
+        max_bytes: limits.bytes.map_or(as_it_is.max_bytes, |_| made.max_bytes),
+        num_replicas: address.replicas.unwrap_or(as_it_is.num_replicas),
+        ..as_it_is.clone()
+    };
+    if wanted != as_it_is {
+        info!("the stream's limits change");
+        context.update_stream(wanted).await.map_err(|e| failed(&e))?;
     }
     Ok(Connection { client, context, stream, is_up })
 }
@@ -129,7 +125,7 @@ fn config(address: &Address, limits: Limits) -> stream::Config {
         storage: stream::StorageType::File,
         retention: stream::RetentionPolicy::Limits,
         discard: stream::DiscardPolicy::Old,
-        num_replicas: address.replicas,
+        num_replicas: address.replicas.unwrap_or(1),
         duplicate_window: limits.age.map_or(DUPLICATES, |age| age.min(DUPLICATES)),
         max_age: limits.age.unwrap_or_default(),
         max_bytes: limits.bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),

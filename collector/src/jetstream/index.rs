@@ -14,6 +14,7 @@ use super::{Address, JetStreamError, connection::connect, message};
 use crate::{
     keeper::{Job, Keeper},
     metrics::Metrics,
+    retention::Limits,
     store::Incoming,
 };
 
@@ -41,7 +42,7 @@ pub(crate) async fn index(
     metrics: &Arc<Metrics>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), JetStreamError> {
-    let connection = connect(&of.address, None).await?;
+    let connection = connect(&of.address, Limits::default()).await?;
     let config = pull::Config {
         durable_name: Some(of.consumer.clone()),
         ack_policy: AckPolicy::Explicit,

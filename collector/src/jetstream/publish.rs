@@ -30,7 +30,7 @@ pub(crate) async fn start(
     limits: Limits,
     metrics: Arc<Metrics>,
 ) -> Result<Keeper, JetStreamError> {
-    let connection = connect(address, Some(limits)).await?;
+    let connection = connect(address, limits).await?;
     let mut is_up = connection.is_up.clone();
     let told = metrics.clone();
     tokio::spawn(async move {

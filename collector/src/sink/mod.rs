@@ -105,7 +105,7 @@ async fn pass(
     let mut place = store.place_of(&name).map_err(said)?;
     loop {
         let news = store.after(place).map_err(said)?;
-        metrics.sink_waiting.get_or_create(&of).set(store.count_after(place).map_err(said)?);
+        metrics.sink_waiting.get_or_create(&of).set((store.last_seq().map_err(said)? - place).max(0));
         if news.is_empty() {
             return Ok(());
         }

@@ -10,11 +10,11 @@ use std::{
 use standardwebhooks::Webhook as Signer;
 use ureq::{
     Agent,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    tls::{Certificate, RootCerts, TlsConfig},
 };
 
 use super::{Sink, SinkError};
-use crate::store::Stored;
+use crate::{store::Stored, tls};
 
 /// A call that takes longer is made again.
 const CALL: Duration = Duration::from_secs(15);
@@ -65,20 +65,9 @@ impl Webhook {
         let roots = match &options.authorities {
             None => RootCerts::PlatformVerifier,
             Some(path) => {
-                let said = |e: &dyn std::fmt::Display| format!("--webhook-ca {}: {e}", path.display());
-                let pem = std::fs::read(path).map_err(|e| said(&e))?;
-                let found: Vec<Certificate<'static>> = parse_pem(&pem)
-                    .filter_map(|item| match item {
-                        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                        Ok(_) => None,
-                        Err(e) => Some(Err(e)),
-                    })
-                    .collect::<Result<_, _>>()
-                    .map_err(|e| said(&e))?;
-                if found.is_empty() {
-                    return Err(said(&"no certificate in PEM"));
-                }
-                RootCerts::Specific(Arc::new(found))
+                let found = tls::certificates(path).map_err(|e| format!("--webhook-ca: {e}"))?;
+                let owned = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+                RootCerts::Specific(Arc::new(owned))
             }
         };
         let agent = Agent::config_builder()

@@ -29,9 +29,8 @@ const PAGE: u32 = 100;
 const POLL: Duration = Duration::from_millis(500);
 
 /// What is looked for; empty is anything.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[derive(Default)]
 pub(super) struct Wanted {
     sha256: String,
     pod: String,

@@ -9,6 +9,7 @@ let pages = 1;
 let selected = null;
 let open = null;
 let known = null;
+let round = 0;
 
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
@@ -72,6 +73,9 @@ function row(finding) {
 
 // Reads as many pages as are shown.
 async function list() {
+  // What was asked for first may come last.
+  round += 1;
+  const mine = round;
   try {
     const rows = [];
     let page = null;
@@ -81,6 +85,7 @@ async function list() {
       page = found.next;
       if (!page) break;
     }
+    if (mine !== round) return;
     next = page;
     const made = rows.map(row);
     if (known) for (const one of made) if (!known.has(one.dataset.name)) one.classList.add("new");
@@ -140,6 +145,7 @@ async function show(name) {
   for (const one of byId("rows").children) one.setAttribute("aria-selected", String(one.dataset.name === name));
   try {
     const { node, finding } = await ask(`/api/finding?${new URLSearchParams({ name })}`);
+    if (name !== selected) return;
     open = finding;
     const properties = finding.sourceProperties || {};
     const process = (finding.processes || [])[0] || {};
