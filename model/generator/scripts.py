@@ -84,15 +84,17 @@ def twin(rng, number):
 
 
 def trojan(rng, host, number):
-    """An attack of a line or two within somebody's harmless script."""
+    """An attack of a line or two within somebody's harmless script. `host` is an object with its text as `content`, and
+    perhaps its `source` and `cluster`, which the trojan keeps as `host_source` and `host_cluster`."""
     family = rng.choice(["loader", "reverse_shell", "credentials", "persistence", "exfil", "escape", "miner", "c2"])
     recipe = [(idioms, min(low, 1), 1 if low else 0) for idioms, low, high in attacks.FAMILIES[family]]
     payload = "\n".join(body(recipe, Slots(rng)))
     if rng.random() < 0.25:
         payload = obfuscate.apply(payload, rng, ["base64", "quotes", "variables", "hex"])
-    lines = host.split("\n")
+    lines = host["content"].split("\n")
     at = rng.choice([0, len(lines), rng.randrange(len(lines) + 1)])
-    return _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number)
+    item = _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number)
+    return item | {f"host_{key}": host[key] for key in ("source", "cluster") if key in host}
 
 
 def generate(seed, attacks_wanted, twins_wanted, hosts=(), trojans_wanted=0):

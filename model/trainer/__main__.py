@@ -13,7 +13,7 @@ from . import card, corpus, export, fit, measure, report
 from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
-ATTACKS, TWINS, TROJANS = 6000, 5000, 600
+ATTACKS, TWINS, TROJANS = 14000, 11000, 1400
 SEED = 1
 # Leave-sources-out parts.
 FOLDS = 4
@@ -32,7 +32,11 @@ def read(directory, sensor):
     for path in paths:
         say(f"reading {path.name}")
         everything.extend(corpus.load(path, sensor))
-    hosts = [t.decode("utf-8", "replace") for t, l in zip(everything.texts, everything.label) if l == "benign" and 200 < len(t) < 8000]
+    hosts = [
+        {"content": text.decode("utf-8", "replace"), "source": source, "cluster": cluster}
+        for text, label, source, cluster in zip(everything.texts, everything.label, everything.source, everything.cluster)
+        if label == "benign" and 200 < len(text) < 8000
+    ]
     say("writing scripts of families that the corpus lacks")
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "generated.jsonl"
@@ -41,20 +45,22 @@ def read(directory, sensor):
     return everything
 
 
-def cross_validate(bags, groups, what, each=lambda network, held: None):
-    """Scores of every script by a model that saw none of its group. Generated scripts are always trained on. `each` gets
-    every model and what was held out from it."""
+def cross_validate(bags, groups, hosts, what, each=lambda network, held: None):
+    """Scores of every script by a model that saw none of its group. Generated scripts are always trained on, but for
+    trojans in scripts of that group (`hosts` are the groups of what they hide in): their harmless text would be known
+    as an attacker's only. `each` gets every model and what was held out from it."""
     groups = np.array(groups)
     generated = np.char.startswith(np.array(bags.corpus.source), "generator")
     names = sorted(set(groups[~generated]))
     np.random.default_rng(SEED).shuffle(names)
     part_of = {name: i % FOLDS for i, name in enumerate(names)}
     part = np.array([part_of.get(group, -1) for group in groups])
+    host_part = np.array([part_of.get(host, -1) for host in hosts])
     scores = np.full(len(groups), np.nan)
     for number in range(FOLDS):
         held = ~generated & (part == number)
         say(f"leave-{what}-out {number + 1} of {FOLDS}: {held.sum()} scripts held out")
-        network = fit.fit(bags, ~held)
+        network = fit.fit(bags, ~held & (host_part != number))
         scores[held] = bags.scores(network)[0][held]
         each(network, held)
     return scores
@@ -70,7 +76,7 @@ def main():
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
     everything = read(arguments.corpus, arguments.sensor)
-    say(f"{len(everything)} scripts, {sum(map(len, everything.windows))} windows")
+    say(f"{len(everything)} scripts, {sum(map(len, everything.windows))} windows, {sum(map(len, everything.passages))} passages")
     bags = fit.Bags(everything)
 
     hidden = {}
@@ -79,8 +85,8 @@ def main():
         for name, found in hidden_scripts.scores(bags, held, network, arguments.sensor, SEED).items():
             hidden[name] = np.concatenate([hidden.get(name, np.zeros(0)), found])
 
-    scores = cross_validate(bags, everything.source, "sources", hide)
-    by_cluster = cross_validate(bags, everything.cluster, "clusters")
+    scores = cross_validate(bags, everything.source, everything.host_source, "sources", hide)
+    by_cluster = cross_validate(bags, everything.cluster, everything.host_cluster, "clusters")
     figures = measure.figures(bags, scores, by_cluster, hidden)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report.text(bags, scores, by_cluster, figures), encoding="utf-8")
@@ -100,7 +106,9 @@ def main():
     scale, bias = 1.0, -figures["logits"]["balanced"]
     points = {name: float(1 / (1 + np.exp(-(scale * logit + bias)))) for name, logit in figures["logits"].items()}
     out.mkdir(parents=True, exist_ok=True)
-    export.to_onnx(network, out / "script.onnx", bias, scale, {f"threshold.{name}": f"{p:.6f}" for name, p in points.items()})
+    metadata = {f"threshold.{name}": f"{p:.6f}" for name, p in points.items()}
+    metadata["passage.penalty"] = f"{scale * fit.PASSAGE_PENALTY:.6f}"
+    export.to_onnx(network, out / "script.onnx", bias, scale, metadata)
     figures["thresholds"] = points
     write_vectors(out, network, scale, bias, arguments.sensor)
     old.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")

@@ -18,20 +18,23 @@ def text(f):
     )
     return f"""# The script model
 
-**What it does.** Takes the hashed features of a window of a shell script (up to 96 words) and gives a probability that the
-script is malicious, and one for each of 16 MITRE ATT&CK techniques. A script's score is its worst window's.
+**What it does.** Takes the hashed features of a part of a shell script and gives a probability that the script is malicious, and one
+for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words) and, of the four worst windows, passages (two lines in a
+row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
 
-**How it is built.** 262,144 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see
-`sensor-user/src/verdict/features.rs`), an embedding of 8 values and a linear weight each, summed and divided by the square root of the
-features known, a hidden layer of 48, 17 outputs. Input `features` int64[n], output `probabilities` float32[17]; thresholds are in the
-ONNX file's metadata.
+**How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see
+`sensor-user/src/verdict/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
+linear weight, summed and divided by the square root of the features known; a hidden layer of 48; 17 outputs. The logits are the mean of
+three such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the features from
+ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.
 
 **Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from
 public sources (not part of this repository), and {f['generated']} scripts written by `model/generator` (attacks of families that the
 public ones lack, their harmless twins, and trojans). Technique labels are weak: patterns over the text (`trainer/labels.py`).
 
 **How it was measured.** Leave-sources-out in four parts: every script is scored by a model that has seen no script of its source. A
-source's benign scripts count as at most 100, so that one author's style does not decide.
+source's benign scripts count as at most 100, so that one author's style does not decide. Of the generator's scripts all are trained on,
+but for trojans in a script that is held out.
 
 | operating point | threshold | malicious scripts found, unseen sources | benign scripts flagged, unseen sources (unweighted) |
 | --- | --- | --- | --- |
@@ -56,7 +59,8 @@ Malicious scripts found at `balanced`, by what they do (weak labels; a script co
 With clusters of near-duplicates held out instead of sources, so that other scripts of the same author are known: {_share(f['clusters'])}.
 
 **Hidden scripts.** Each transform of the generator on up to 150 malicious scripts of each part, sources unseen, at `balanced`; `plain` are the same scripts as
-they are. The transforms themselves are known: the generator uses them for a third of its attacks.
+they are, and `tail` puts each behind the last line of a harmless script of 4 to 64 KiB. The transforms themselves are known: the
+generator uses them for a third of its attacks.
 
 | transform | found |
 | --- | --- |
@@ -69,8 +73,8 @@ Benign scripts flagged at `balanced`, by kind:
 {_table(f['balanced']['false_alarms_by_kind'])}
 
 **Limits.** Most public malicious scripts are honeypot droppers of one style, and the figures for other sources rest on few scripts. The model sees
-words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one. A window is 96 words: one bad line among as many harmless
-words can be outweighed by them. Text it cannot decode (encrypted, or
+words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one, and a single step that
+administrators take as well (`useradd`, `history -c`, `ufw disable`) is not called malicious. Text it cannot decode (encrypted, or
 made from the environment) it cannot judge.
 
 **Retraining.** `cargo xtask train --corpus DIR` with JSON Lines files whose objects have `content`, `label` (malicious, dual_use, benign) and, for

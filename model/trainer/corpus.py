@@ -17,7 +17,8 @@ import zstandard
 
 @dataclass
 class Corpus:
-    """Scripts with what is known of each; features are a list of windows, each an array of feature ids."""
+    """Scripts with what is known of each. `windows` and `passages` are lists of arrays of feature ids, `places` has for each
+    window its first passage and how many it has."""
 
     texts: list = field(default_factory=list)
     label: list = field(default_factory=list)
@@ -26,7 +27,12 @@ class Corpus:
     kind: list = field(default_factory=list)
     hard: list = field(default_factory=list)
     techniques: list = field(default_factory=list)
+    # Of a trojan, the source and the cluster of the harmless script that it hides in.
+    host_source: list = field(default_factory=list)
+    host_cluster: list = field(default_factory=list)
     windows: list = field(default_factory=list)
+    passages: list = field(default_factory=list)
+    places: list = field(default_factory=list)
 
     def extend(self, other):
         for name in self.__dataclass_fields__:
@@ -57,18 +63,26 @@ def text_of(content):
 
 
 def read_features(stream):
-    """Yields, for each script of a `sensor features` stream, its list of windows."""
+    """Yields, for each script of a `sensor features` stream, its windows, its passages and its places."""
     data = np.frombuffer(stream, dtype="<u4")
     at = 0
-    while at < len(data):
+
+    def sets():
+        nonlocal at
         count = int(data[at])
         at += 1
-        windows = []
+        found = []
         for _ in range(count):
             size = int(data[at])
-            windows.append(data[at + 1 : at + 1 + size])
+            found.append(data[at + 1 : at + 1 + size])
             at += 1 + size
-        yield windows
+        return found
+
+    while at < len(data):
+        windows, passages = sets(), sets()
+        places = data[at : at + 2 * len(windows)].reshape(-1, 2)
+        at += places.size
+        yield windows, passages, places
 
 
 def load(path, sensor):
@@ -83,8 +97,13 @@ def load(path, sensor):
         corpus.kind.append(item.get("kind") or item.get("family") or "")
         corpus.hard.append(bool(item.get("hard")))
         corpus.techniques.append(item.get("techniques"))
+        corpus.host_source.append(item.get("host_source"))
+        corpus.host_cluster.append(item.get("host_cluster"))
     done = subprocess.run([sensor, "features", str(path)], stdout=subprocess.PIPE, check=True)
-    corpus.windows = list(read_features(done.stdout))
+    for windows, passages, places in read_features(done.stdout):
+        corpus.windows.append(windows)
+        corpus.passages.append(passages)
+        corpus.places.append(places)
     if len(corpus.windows) != len(corpus):
         raise SystemExit(f"{path}: {len(corpus)} scripts but {len(corpus.windows)} sets of features")
     return corpus

@@ -1,21 +1,36 @@
-"""Fitting: scripts are bags of windows; a malicious script needs one bad window, a benign one must have none."""
+"""Fitting: scripts are bags of windows and passages; a malicious script needs one bad part, a benign one must have none."""
 
+import multiprocessing
+import os
 from collections import Counter
 
 import numpy as np
-import scipy.sparse as sparse
 
 from . import labels
-from .network import BUCKETS, Network, known_only, matrix
+from .network import Network, known_only, matrix
+
+# By how much (in logits) a passage counts less than a window: there are ten times as many to be wrong about. A higher
+# one finds fewer lines hidden in harmless scripts, a lower one raises more false alarms.
+PASSAGE_PENALTY = 1.0
+# Networks whose mean is the model: what one learnt by chance the others did not.
+NETWORKS = 3
+# The sensor looks at the passages of so many windows, the worst ones.
+WORST_WINDOWS = 4
+
+_shared = None
 
 
 class Bags:
-    """All windows of a corpus as one matrix, and which rows belong to which script."""
+    """All windows of a corpus, and behind them all passages, as one matrix, and which rows belong to which script."""
 
     def __init__(self, corpus):
         self.corpus = corpus
         self.rows = np.cumsum([0] + [len(w) for w in corpus.windows])
-        self.x = matrix([w for windows in corpus.windows for w in windows])
+        self.passages = self.rows[-1] + np.cumsum([0] + [len(p) for p in corpus.passages])
+        # For each window, its first passage within the script, and one past its last.
+        self.places = np.concatenate(corpus.places)
+        self.places[:, 1] += self.places[:, 0]
+        self.x = matrix([part for parts in (corpus.windows, corpus.passages) for script in parts for part in script])
         self.malicious = np.array([l == "malicious" for l in corpus.label])
         self.dual = np.array([l == "dual_use" for l in corpus.label])
         self.techniques = np.stack(
@@ -23,10 +38,20 @@ class Bags:
         ) * (self.malicious | self.dual)[:, None]
 
     def scores(self, network, x=None):
-        """The highest logit over each script's windows, and the row that has it."""
-        logits = network.logits(known_only(self.x, network.known) if x is None else x)[:, 0]
-        best = np.array([self.rows[i] + np.argmax(logits[self.rows[i] : self.rows[i + 1]]) for i in range(len(self.corpus))])
-        return logits[best], best
+        """Of each script the logit as the sensor computes it, the row of its worst window, and that of its worst passage (-1
+        where it has none)."""
+        logits = network.logits(known_only(self.x, network) if x is None else x)[:, 0]
+        score = np.empty(len(self.corpus), np.float32)
+        window, passage = np.empty(len(self.corpus), int), np.full(len(self.corpus), -1)
+        for i in range(len(self.corpus)):
+            first, last = self.rows[i : i + 2]
+            worst = first + np.argsort(-logits[first:last], kind="stable")[:WORST_WINDOWS]
+            window[i], score[i] = worst[0], logits[worst[0]]
+            if self.passages[i] < self.passages[i + 1]:
+                near = self.passages[i] + np.unique(np.concatenate([np.arange(*self.places[w]) for w in worst]))
+                passage[i] = near[np.argmax(logits[near])]
+                score[i] = max(score[i], logits[passage[i]] - PASSAGE_PENALTY)
+        return score, window, passage
 
 
 def weights(corpus, bags):
@@ -41,47 +66,62 @@ def weights(corpus, bags):
     return w
 
 
-def common_features(bags, train, sources_min):
-    """Which features occur in scripts of at least so many sources: what only one author writes teaches nothing."""
-    names = sorted(set(bags.corpus.source))
-    number = {name: i for i, name in enumerate(names)}
-    rows = np.repeat([number[s] for s in bags.corpus.source], np.diff(bags.rows))
-    chosen = np.repeat(train, np.diff(bags.rows))
-    x = bags.x[chosen]
-    by_source = sparse.csr_matrix((np.ones(len(x.indices), np.float32), (np.repeat(rows[chosen], np.diff(x.indptr)), x.indices)), shape=(len(names), BUCKETS))
-    by_source.data[:] = 1
-    return np.asarray(by_source.sum(0)).ravel() >= sources_min
-
-
 def used_by_attackers(bags, train, attacks_min):
-    """Which features occur in so many malicious scripts. What only harmless scripts say is left out: a style that was never
-    seen must not look bad for want of what is usual."""
-    chosen = np.repeat(train & (bags.malicious | bags.dual), np.diff(bags.rows))
+    """Which features occur in so many windows of malicious scripts. What only harmless scripts say is left out: a style that
+    was never seen must not look bad for want of what is usual."""
+    chosen = np.flatnonzero(np.repeat(train & (bags.malicious | bags.dual), np.diff(bags.rows)))
     return np.asarray(bags.x[chosen].sum(0)).ravel() >= attacks_min
 
 
-def fit(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, sources_min=3, attacks_min=50, drop=0.3, hidden=48, say=lambda *_: None):
-    """Fits a network to the scripts for which `train` is true."""
+def parts_to_learn(bags, script, worst, epoch, rng):
+    """The rows of a script that an epoch learns from."""
+    window, passage = worst[1][script], worst[2][script]
+    first, last = bags.rows[script : script + 2]
+    # From when on a script's worst parts are known well enough.
+    known = epoch >= 2
+    close = [passage] if known and passage >= 0 else []
+    if not (bags.malicious[script] or bags.dual[script]):
+        return [*{window, *rng.integers(first, last, size=min(3, last - first))}, *close]
+    if known:
+        return [window, *close]
+    # Where the malice of a trojan is cannot be guessed.
+    return [] if bags.corpus.host_source[script] else range(first, min(last, first + 4))
+
+
+def fit(bags, train, say=lambda *_: None):
+    """Fits networks that differ by chance only to the scripts for which `train` is true, and gives their mean."""
+    global _shared
+    # Forked processes see the scripts without a copy.
+    _shared = bags, train
+    with multiprocessing.get_context("fork").Pool(min(NETWORKS, os.cpu_count() or 1)) as pool:
+        networks = []
+        for network, said in pool.imap(_fit_shared, range(1, NETWORKS + 1)):
+            networks.append(network)
+            say(f"network {len(networks)}/{NETWORKS}: {said}")
+    _shared = None
+    return Network.mean(networks)
+
+
+def _fit_shared(seed):
+    said = []
+    return fit_one(*_shared, seed=seed, say=said.append), said[-1]
+
+
+def fit_one(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, say=lambda *_: None):
+    """Fits one network."""
     corpus = bags.corpus
-    network = Network(1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed)
-    network.learn_only(common_features(bags, train, sources_min) & used_by_attackers(bags, train, attacks_min))
-    all_rows = known_only(bags.x, network.known)
+    network = Network(used_by_attackers(bags, train, attacks_min), 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed)
+    all_rows = known_only(bags.x, network)
     rng = np.random.default_rng(seed)
     weight = weights(corpus, bags)
     chosen = np.flatnonzero(train & (weight + bags.dual > 0))
     for epoch in range(epochs):
-        logits, best = bags.scores(network, all_rows)
+        worst = bags.scores(network, all_rows)
         rows, owner = [], []
         for i in chosen:
-            first, last = bags.rows[i], bags.rows[i + 1]
-            if bags.malicious[i] or bags.dual[i]:
-                # Nothing is known at first of where the malice is.
-                pick = [best[i]] if epoch >= 2 else range(first, min(last, first + 4))
-            else:
-                pick = {best[i], *rng.integers(first, last, size=min(3, last - first))}
-            for row in pick:
-                rows.append(row)
-                owner.append(i)
+            parts = parts_to_learn(bags, i, worst, epoch, rng)
+            rows.extend(parts)
+            owner.extend([i] * len(parts))
         rows, owner = np.array(rows), np.array(owner)
         order = rng.permutation(len(rows))
         now = rate * (1 - epoch / epochs) ** 0.9
@@ -96,5 +136,5 @@ def fit(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8,
             # Features are left out at random, so that no single one carries a script.
             x.data *= (rng.random(len(x.data)) >= drop).astype(np.float32) / (1 - drop)
             network.train(x, target, w.astype(np.float32), now, decay)
-        say(f"epoch {epoch + 1}/{epochs}: {len(rows)} windows")
+        say(f"epoch {epoch + 1}/{epochs}: {len(rows)} parts")
     return network

@@ -1,5 +1,5 @@
 """How much of what a model finds it still finds when the same script is hidden: each transform of the generator on
-malicious scripts of sources that the model has not seen."""
+malicious scripts of sources that the model has not seen, and each as the last lines of somebody's harmless script."""
 
 import pathlib
 import random
@@ -14,6 +14,8 @@ from . import corpus, fit
 # Scripts of a part that are transformed, and their longest; long ones would take minutes and add nothing.
 SCRIPTS_MAX = 150
 BYTES_MAX = 4096
+# How long the harmless scripts are.
+HOST_BYTES = range(4096, 65536)
 
 
 def samples(bags, held, seed):
@@ -35,13 +37,20 @@ def scores(bags, held, network, sensor, seed):
     if not chosen:
         return {}
     plain = [bags.corpus.texts[i].decode("utf-8") for i in chosen]
-    items, names = [], ["plain", *obfuscate.ALL]
+    hosts = [
+        text.decode("utf-8", "replace").rstrip("\n")
+        for text, label, there in zip(bags.corpus.texts, bags.corpus.label, held)
+        if there and label == "benign" and len(text) in HOST_BYTES
+    ]
+    transforms = {"plain": lambda text, rng: text, **obfuscate.ALL}
+    if hosts:
+        transforms["tail"] = lambda text, rng: f"{rng.choice(hosts)}\n{text}"
+    items, names = [], list(transforms)
     for name in names:
         for number, text in zip(chosen, plain):
             # One source of chance for each script and transform: adding one changes no other.
             rng = random.Random(f"{seed} {name} {number}")
-            hidden = text if name == "plain" else obfuscate.ALL[name](text, rng)
-            items.append({"content": hidden, "label": "malicious", "source": name})
+            items.append({"content": transforms[name](text, rng), "label": "malicious", "source": name})
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "hidden.jsonl"
         scripts.write(path, items)

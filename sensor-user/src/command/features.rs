@@ -1,14 +1,18 @@
 //! `sensor features`: the features of scripts, for the trainer.
 //!
-//! Output, little-endian: for each script u32 number of windows, then for each window u32 number of distinct
-//! features and that many u32 feature ids. Scripts come in the order of the lines.
+//! Output, all of it little-endian u32. For each script: the number of windows, and each window; the number of
+//! passages, and each passage; for each window, the first of its passages and how many they are. A window or a passage is
+//! the number of its distinct features and their ids. Scripts come in the order of the lines.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
 use super::lines;
-use crate::verdict::features::{Extractor, FeatureSet};
+use crate::verdict::features::{Extractor, Feature, FeatureSet};
 
 #[derive(Deserialize)]
 struct Script {
@@ -24,13 +28,25 @@ pub fn run(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
     for file in files {
         lines::read::<Script>(file, |script| {
             extractor.extract(&script?.content);
-            out.write_all(&(extractor.windows() as u32).to_le_bytes())?;
+            let mut number = |n: usize| out.write_all(&(n as u32).to_le_bytes());
+            let mut set_of = |features: &[Feature], number: &mut dyn FnMut(usize) -> io::Result<()>| {
+                ids.clear();
+                set.distinct(features, |_| true, &mut ids);
+                number(ids.len())?;
+                ids.iter().try_for_each(|id| number(*id as usize))
+            };
+            number(extractor.windows())?;
             for window in 0..extractor.windows() {
-                set.distinct(extractor.window(window), |_| true, &mut ids);
-                out.write_all(&(ids.len() as u32).to_le_bytes())?;
-                for id in &ids {
-                    out.write_all(&(*id as u32).to_le_bytes())?;
-                }
+                set_of(extractor.window(window), &mut number)?;
+            }
+            number(extractor.passages())?;
+            for passage in 0..extractor.passages() {
+                set_of(extractor.passage(passage), &mut number)?;
+            }
+            for window in 0..extractor.windows() {
+                let passages = extractor.passages_of(window);
+                number(passages.start)?;
+                number(passages.len())?;
             }
             Ok(())
         })?;

@@ -126,9 +126,9 @@ pub fn run(
 
 fn judge(judges: &mut Judges, recorded: Recorded) -> anyhow::Result<Replayed> {
     let Recorded { capture, container } = recorded;
-    let verdict = judges.judge.judge(&capture.content)?.as_ref().clone();
+    let verdict = judges.judge.judge(&capture.content)?;
     let other = match &mut judges.other {
-        Some(other) => Some(other.judge(&capture.content)?.as_ref().clone()),
+        Some(other) => Some(other.judge(&capture.content)?),
         None => None,
     };
     Ok(Replayed { capture, container, verdict, other, suppressed: false })

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::pool;
-use crate::verdict::Judge;
+use crate::verdict::{Judge, Span};
 
 /// What a line must have.
 #[derive(Deserialize)]
@@ -23,6 +23,8 @@ struct Line {
     score: f32,
     malicious: bool,
     techniques: Vec<&'static str>,
+    /// What carried the verdict; only of malicious scripts.
+    spans: Vec<Span>,
 }
 
 /// Scores every script of `files` onto `out`; returns how many lines were bad. Bad lines are told on stderr.
@@ -42,6 +44,7 @@ fn score(judge: &mut Judge, script: Script) -> anyhow::Result<Line> {
         score: verdict.score,
         malicious: verdict.malicious,
         techniques: verdict.technique_ids(),
+        spans: verdict.spans,
     })
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Case {
     /// What ran.
     pub(super) capture: Box<Capture>,
     /// What was found about it.
-    pub(super) verdict: Arc<Verdict>,
+    pub(super) verdict: Verdict,
     /// Its process's parents, as they were then.
     pub(super) ancestors: Vec<ProcessFacts>,
 }

@@ -1,6 +1,6 @@
 //! Verdicts by content: a liveness probe that runs ten thousand times is scored once.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
@@ -8,7 +8,7 @@ use super::{hash::ScriptHash, judge::Verdict};
 
 /// Remembers the latest verdicts.
 pub struct VerdictCache {
-    verdicts: LruCache<ScriptHash, Arc<Verdict>>,
+    verdicts: LruCache<ScriptHash, Verdict>,
     hits: u64,
     misses: u64,
 }
@@ -20,7 +20,7 @@ impl VerdictCache {
     }
 
     /// The verdict on a content, if it is remembered.
-    pub fn get(&mut self, hash: &ScriptHash) -> Option<Arc<Verdict>> {
+    pub fn get(&mut self, hash: &ScriptHash) -> Option<Verdict> {
         let found = self.verdicts.get(hash).cloned();
         if found.is_some() {
             self.hits += 1;
@@ -30,8 +30,8 @@ impl VerdictCache {
         found
     }
 
-    /// Remembers a verdict.
-    pub fn put(&mut self, hash: ScriptHash, verdict: Arc<Verdict>) {
+    /// Remembers a verdict; a full cache allocates nothing for it.
+    pub fn put(&mut self, hash: ScriptHash, verdict: Verdict) {
         self.verdicts.put(hash, verdict);
     }
 

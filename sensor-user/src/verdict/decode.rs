@@ -21,26 +21,65 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Calls `found(start, end, decoded)` for each run of `text` that decodes to something readable.
-pub(super) fn layers(text: &[u8], mut found: impl FnMut(usize, usize, Vec<u8>)) {
-    let mut start = 0;
-    while start < text.len() {
-        if !is_base64(text[start]) {
-            start += 1;
-            continue;
-        }
-        let mut end = start;
-        while end < text.len() && (is_base64(text[end]) || wraps(text, start, end)) {
-            end += 1;
-        }
-        let run = &text[start..end];
-        if run.len() >= BASE64_MIN {
-            let compact: Vec<u8> = run.iter().copied().filter(|b| *b != b'\n').collect();
-            if let Some(layer) = hex_text(&compact).or_else(|| base64_text(&compact)) {
-                found(start, end, layer);
+/// Buffers that are kept from text to text.
+#[derive(Default)]
+pub(super) struct Decoder {
+    compact: Vec<u8>,
+    decoded: Vec<u8>,
+    inflated: Vec<u8>,
+}
+
+impl Decoder {
+    /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable.
+    pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8])) {
+        let mut start = 0;
+        while start < text.len() {
+            if !is_base64(text[start]) {
+                start += 1;
+                continue;
             }
+            let mut end = start;
+            while end < text.len() && (is_base64(text[end]) || wraps(text, start, end)) {
+                end += 1;
+            }
+            let run = &text[start..end];
+            if run.len() >= BASE64_MIN {
+                self.compact.clear();
+                self.compact.extend(run.iter().filter(|b| **b != b'\n'));
+                if self.hex() && self.is_readable() || self.base64() && self.is_readable() {
+                    found(start, if self.inflated.is_empty() { &self.decoded } else { &self.inflated });
+                }
+            }
+            start = end.max(start + 1);
         }
-        start = end.max(start + 1);
+    }
+
+    fn base64(&mut self) -> bool {
+        let run = self.compact.strip_suffix(b"=").unwrap_or(&self.compact);
+        let run = run.strip_suffix(b"=").unwrap_or(run);
+        self.decoded.clear();
+        LENIENT.decode_vec(run, &mut self.decoded).is_ok()
+    }
+
+    fn hex(&mut self) -> bool {
+        let run = &self.compact;
+        if run.len() < HEX_MIN || !run.len().is_multiple_of(2) || !run.iter().all(u8::is_ascii_hexdigit) {
+            return false;
+        }
+        self.decoded.resize(run.len() / 2, 0);
+        hex::decode_to_slice(run, &mut self.decoded).is_ok()
+    }
+
+    /// Is what was decoded text, or the gzip form of text? That goes into `inflated`.
+    fn is_readable(&mut self) -> bool {
+        self.inflated.clear();
+        if self.decoded.starts_with(&[0x1f, 0x8b]) {
+            let stream = flate2::read::GzDecoder::new(&self.decoded[..]);
+            // A torn stream still gives its beginning.
+            let _ = stream.take(INFLATED_MAX as u64).read_to_end(&mut self.inflated);
+            return is_text(&self.inflated);
+        }
+        is_text(&self.decoded)
     }
 }
 
@@ -55,30 +94,6 @@ fn is_base64(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')
 }
 
-fn base64_text(run: &[u8]) -> Option<Vec<u8>> {
-    let decoded =
-        LENIENT.decode(run.strip_suffix(b"=").map_or(run, |r| r.strip_suffix(b"=").unwrap_or(r))).ok()?;
-    readable(decoded)
-}
-
-fn hex_text(run: &[u8]) -> Option<Vec<u8>> {
-    if run.len() < HEX_MIN || !run.len().is_multiple_of(2) || !run.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    readable(hex::decode(run).ok()?)
-}
-
-/// The bytes if they are text, or what they are the gzip form of.
-fn readable(bytes: Vec<u8>) -> Option<Vec<u8>> {
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut text = Vec::new();
-        // A torn stream still gives its beginning.
-        let _ = flate2::read::GzDecoder::new(&bytes[..]).take(INFLATED_MAX as u64).read_to_end(&mut text);
-        return is_text(&text).then_some(text);
-    }
-    is_text(&bytes).then_some(bytes)
-}
-
 /// Nearly all printable, and with a separator somewhere: a decoded identifier is no script.
 fn is_text(bytes: &[u8]) -> bool {
     let printable = bytes.iter().filter(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')).count();
@@ -88,25 +103,23 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// ROT13 of the letters.
-pub(super) fn rot13(text: &[u8]) -> Vec<u8> {
-    text.iter()
-        .map(|b| match b {
-            b'a'..=b'z' => (b - b'a' + 13) % 26 + b'a',
-            b'A'..=b'Z' => (b - b'A' + 13) % 26 + b'A',
-            other => *other,
-        })
-        .collect()
+pub(super) fn rot13(text: &[u8]) -> impl Iterator<Item = u8> {
+    text.iter().map(|b| match b {
+        b'a'..=b'z' => (b - b'a' + 13) % 26 + b'a',
+        b'A'..=b'Z' => (b - b'A' + 13) % 26 + b'A',
+        other => *other,
+    })
 }
 
-/// The quoted strings of `text`, each reversed.
-pub(super) fn reversed_strings(text: &[u8], mut found: impl FnMut(usize, usize, Vec<u8>)) {
+/// Calls `found(start, string)` for the quoted strings of `text`, which may be reversed commands.
+pub(super) fn quoted_strings<'a>(text: &'a [u8], mut found: impl FnMut(usize, &'a [u8])) {
     for quote in [b'\'', b'"'] {
         let mut rest = 0;
         while let Some(open) = memchr::memchr(quote, &text[rest..]).map(|i| rest + i + 1) {
             let Some(close) = memchr::memchr(quote, &text[open..]).map(|i| open + i) else { break };
             let inner = &text[open..close];
             if inner.len() >= 12 && inner.len() <= 64 * 1024 {
-                found(open, close, inner.iter().rev().copied().collect());
+                found(open, inner);
             }
             rest = close + 1;
         }
@@ -121,7 +134,7 @@ mod tests {
 
     fn all(text: &[u8]) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
-        layers(text, |_, _, layer| out.push(layer));
+        Decoder::default().layers(text, |_, layer| out.push(layer.to_vec()));
         out
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    features::{Extractor, FeatureSet},
+    features::{Feature, FeatureSet},
     model::{Model, ModelError},
 };
 
@@ -29,15 +29,13 @@ const SPANS: usize = 5;
 /// A span that carries less is not named.
 const WEIGHT_MIN: f32 = 0.05;
 
-/// Names the parts of `script` that carried the score of window `window`.
+/// Names the parts of `script` that carried the score of these features of it.
 pub(super) fn spans(
     model: &mut Model,
-    extractor: &Extractor,
+    features: &[Feature],
     set: &mut FeatureSet,
     script: &[u8],
-    window: usize,
 ) -> Result<Vec<Span>, ModelError> {
-    let features = extractor.window(window);
     let mut lines: Vec<(u32, u32)> = Vec::new();
     for feature in features {
         let at = feature.at.min(script.len().saturating_sub(1) as u32);
@@ -52,20 +50,24 @@ pub(super) fn spans(
     let group = lines.len().div_ceil(TRIALS).max(1);
     let groups: Vec<(u32, u32)> = lines.chunks(group).map(|g| (g[0].0, g[g.len() - 1].1)).collect();
 
-    let logit = |p: f32| (p.clamp(1e-6, 1.0 - 1e-6) / (1.0 - p.clamp(1e-6, 1.0 - 1e-6))).ln();
-    let mut ids = Vec::new();
-    set.distinct(features, |_| true, &mut ids);
-    let whole = logit(model.run(&ids)?.malicious);
-    let mut drops = Vec::with_capacity(groups.len());
-    for (start, end) in groups {
-        let drop = if lines.len() == 1 {
-            1.0
-        } else {
-            set.distinct(features, |f| !(start..end).contains(&f.at), &mut ids);
-            (whole - logit(model.run(&ids)?.malicious)).max(0.0)
-        };
-        drops.push((drop, start, end));
-    }
+    // The whole, and then all but each group.
+    let mut logits = vec![0.0; 1 + groups.len()];
+    let left_out = |set: usize| set.checked_sub(1).map(|i| groups[i]);
+    model.score(
+        logits.len(),
+        |i, ids| {
+            let kept = |f: &Feature| left_out(i).is_none_or(|(start, end)| !(start..end).contains(&f.at));
+            set.distinct(features, kept, ids);
+        },
+        |i, scores| logits[i] = logit(scores.malicious),
+    )?;
+    let mut drops: Vec<(f32, u32, u32)> = groups
+        .iter()
+        .zip(&logits[1..])
+        .map(|((start, end), without)| {
+            (if groups.len() == 1 { 1.0 } else { (logits[0] - without).max(0.0) }, *start, *end)
+        })
+        .collect();
     let total: f32 = drops.iter().map(|d| d.0).sum::<f32>().max(f32::MIN_POSITIVE);
     drops.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut spans: Vec<Span> = drops
@@ -82,6 +84,12 @@ pub(super) fn spans(
         .collect();
     spans.sort_by_key(|span| span.start);
     Ok(spans)
+}
+
+/// The logit of a probability, within what float32 tells apart.
+pub(super) fn logit(p: f32) -> f32 {
+    let p = p.clamp(1e-6, 1.0 - 1e-6);
+    (p / (1.0 - p)).ln()
 }
 
 /// The line that holds a byte, without its break.

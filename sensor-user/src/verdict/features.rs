@@ -1,8 +1,9 @@
 //! Features of a script: hashed facts about its words, in windows.
 //!
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
-//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. The trainer
-//! computes features with this very code.
+//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. A passage is two
+//! lines in a row: one bad line among many harmless ones weighs little in its window, and much in its passage. The
+//! trainer computes features with this very code.
 
 use std::ops::Range;
 
@@ -11,12 +12,16 @@ use super::{
     words::{self, Joint, Word},
 };
 
-/// Size of the hash space; the embedding table of the model has as many rows.
-pub const BUCKETS: u32 = 1 << 18;
+/// Size of the hash space.
+pub const BUCKETS: u32 = 1 << 20;
 /// Words in one window.
 pub const WINDOW_WORDS: usize = 96;
 /// Words from one window's start to the next one's.
 pub const STRIDE_WORDS: usize = 64;
+/// Words in one piece of a passage; a longer line is several pieces.
+const PIECE_WORDS: usize = 48;
+/// Pieces in a passage; the next one begins a piece later.
+pub(super) const PASSAGE_PIECES: usize = 2;
 /// Arguments of one command that are paired with it.
 const PAIRED_ARGUMENTS: u32 = 24;
 
@@ -38,6 +43,9 @@ pub struct Extractor {
     /// For each word, where its features begin in `features`.
     of_word: Vec<u32>,
     windows: Vec<Range<usize>>,
+    /// First words of pieces.
+    pieces: Vec<usize>,
+    passages: Vec<Range<usize>>,
 }
 
 impl Extractor {
@@ -55,16 +63,48 @@ impl Extractor {
             context.word(&self.normal, self.words[i], assigned, &mut self.features);
         }
         self.of_word.push(self.features.len() as u32);
+        self.cut_windows();
+        self.cut_passages();
+    }
+
+    fn cut_windows(&mut self) {
         self.windows.clear();
         let mut start = 0;
         loop {
             let end = (start + WINDOW_WORDS).min(self.words.len());
-            self.windows.push(self.of_word[start] as usize..self.of_word[end] as usize);
+            self.windows.push(start..end);
             if end == self.words.len() {
                 break;
             }
             start += STRIDE_WORDS;
         }
+    }
+
+    fn cut_passages(&mut self) {
+        self.pieces.clear();
+        self.passages.clear();
+        let mut begin = 0;
+        for (i, word) in self.words.iter().enumerate() {
+            let breaks = i > 0 && {
+                let gap = self.words[i - 1].end as usize..word.start as usize;
+                memchr::memchr(b'\n', &self.normal.text[gap]).is_some() || i - begin >= PIECE_WORDS
+            };
+            if i == 0 || breaks {
+                self.pieces.push(i);
+                begin = i;
+            }
+        }
+        // A script of one passage is judged as a window.
+        if self.pieces.len() > PASSAGE_PIECES {
+            for k in 0..=self.pieces.len() - PASSAGE_PIECES {
+                let end = self.pieces.get(k + PASSAGE_PIECES).copied().unwrap_or(self.words.len());
+                self.passages.push(self.pieces[k]..end);
+            }
+        }
+    }
+
+    fn of_words(&self, words: &Range<usize>) -> &[Feature] {
+        &self.features[self.of_word[words.start] as usize..self.of_word[words.end] as usize]
     }
 
     /// How many windows the script has; an empty script has one, without features.
@@ -74,7 +114,24 @@ impl Extractor {
 
     /// The features of a window, in the script's order, with repetitions.
     pub fn window(&self, index: usize) -> &[Feature] {
-        &self.features[self.windows[index].clone()]
+        self.of_words(&self.windows[index])
+    }
+
+    /// How many passages the script has.
+    pub fn passages(&self) -> usize {
+        self.passages.len()
+    }
+
+    /// The features of a passage, in the script's order, with repetitions.
+    pub fn passage(&self, index: usize) -> &[Feature] {
+        self.of_words(&self.passages[index])
+    }
+
+    /// The passages that have a word in a window.
+    pub fn passages_of(&self, window: usize) -> Range<usize> {
+        let window = &self.windows[window];
+        let first = self.passages.partition_point(|p| p.end <= window.start);
+        first..self.passages.partition_point(|p| p.start < window.end)
     }
 
     /// Words of the script, decoded layers included.
@@ -95,9 +152,9 @@ impl Default for FeatureSet {
 }
 
 impl FeatureSet {
-    /// Puts the distinct features into `ids`, in order of first appearance, leaving out those `without` refuses.
+    /// Appends the distinct features to `ids`, in order of first appearance, leaving out those that `keep` refuses.
     pub fn distinct(&mut self, features: &[Feature], keep: impl Fn(&Feature) -> bool, ids: &mut Vec<i64>) {
-        ids.clear();
+        let first = ids.len();
         for feature in features.iter().filter(|f| keep(f)) {
             let (word, bit) = (feature.id as usize / 64, 1u64 << (feature.id % 64));
             if self.bits[word] & bit == 0 {
@@ -105,7 +162,7 @@ impl FeatureSet {
                 ids.push(i64::from(feature.id));
             }
         }
-        for id in ids.iter() {
+        for id in &ids[first..] {
             self.bits[*id as usize / 64] = 0;
         }
     }

@@ -1,16 +1,18 @@
 //! The judge: one model, one policy, a cache, and the buffers that scoring needs.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::num::NonZeroUsize;
 
 use super::{
     cache::VerdictCache,
-    explain::{self, Span},
-    features::{Extractor, FeatureSet},
+    explain::{self, Span, logit},
+    features::{Extractor, FeatureSet, PASSAGE_PIECES, WINDOW_WORDS},
     hash::ScriptHash,
-    model::{Model, ModelError, OperatingPoint},
+    model::{Model, ModelError, OperatingPoint, Scores},
     technique::LABELS,
 };
 
+/// Windows whose passages are looked at: the worst ones.
+const WORST_WINDOWS: usize = 4;
 /// Verdicts remembered.
 const CACHED_VERDICTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
@@ -28,7 +30,7 @@ pub struct Policy {
 pub struct Verdict {
     /// SHA-256 of the bytes judged.
     pub hash: ScriptHash,
-    /// Probability that it is malicious: the worst window's, 0 to 1.
+    /// Probability that it is malicious, 0 to 1: that of its worst window or passage.
     pub score: f32,
     /// Does it reach the threshold?
     pub malicious: bool,
@@ -49,22 +51,26 @@ impl Verdict {
 pub struct Judge {
     model: Model,
     policy: Policy,
+    /// The model's own; `None` when it does not judge passages.
+    passage_penalty: Option<f32>,
     cache: VerdictCache,
     extractor: Extractor,
     set: FeatureSet,
-    ids: Vec<i64>,
+    /// Indexes of passages to look at.
+    passages: Vec<usize>,
 }
 
 impl Judge {
     /// A judge with a model of its own.
     pub fn new(model: Model, policy: Policy) -> Self {
         Self {
+            passage_penalty: model.passage_penalty(),
             model,
             policy,
             cache: VerdictCache::new(CACHED_VERDICTS),
             extractor: Extractor::default(),
             set: FeatureSet::default(),
-            ids: Vec::new(),
+            passages: Vec::with_capacity(WORST_WINDOWS * (WINDOW_WORDS + PASSAGE_PIECES)),
         }
     }
 
@@ -80,13 +86,14 @@ impl Judge {
         self.policy.threshold
     }
 
-    /// Judges a script, or remembers what was said of it.
-    pub fn judge(&mut self, content: &[u8]) -> Result<Arc<Verdict>, ModelError> {
+    /// Judges a script, or remembers what was said of it. For harmless scripts nothing is allocated once the buffers have
+    /// grown and the cache is full.
+    pub fn judge(&mut self, content: &[u8]) -> Result<Verdict, ModelError> {
         let hash = ScriptHash::of(content);
         if let Some(verdict) = self.cache.get(&hash) {
             return Ok(verdict);
         }
-        let verdict = Arc::new(self.judge_anew(hash, content)?);
+        let verdict = self.judge_anew(hash, content)?;
         self.cache.put(hash, verdict.clone());
         Ok(verdict)
     }
@@ -94,33 +101,107 @@ impl Judge {
     /// Judges without looking into the cache.
     pub fn judge_anew(&mut self, hash: ScriptHash, content: &[u8]) -> Result<Verdict, ModelError> {
         self.extractor.extract(content);
-        let mut worst = 0;
-        let mut score = -1.0f32;
-        let mut techniques = [0.0f32; LABELS.len()];
-        for window in 0..self.extractor.windows() {
-            self.set.distinct(self.extractor.window(window), |_| true, &mut self.ids);
-            let scores = self.model.run(&self.ids)?;
-            if scores.malicious > score {
-                score = scores.malicious;
-                worst = window;
-            }
-            for (best, p) in techniques.iter_mut().zip(scores.techniques) {
-                *best = best.max(p);
-            }
+        let mut worst = self.judge_windows()?;
+        if let Some(penalty) = self.passage_penalty {
+            self.judge_passages(penalty, &mut worst)?;
         }
+        let Worst { score, part, techniques, .. } = worst;
         let malicious = score >= self.policy.threshold;
         let mut named: Vec<usize> = Vec::new();
         let mut spans = Vec::new();
         if malicious {
             named = (0..LABELS.len()).filter(|i| techniques[*i] >= self.policy.technique_threshold).collect();
             named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
-            spans = explain::spans(&mut self.model, &self.extractor, &mut self.set, content, worst)?;
+            let features = match part {
+                Part::Window(window) => self.extractor.window(window),
+                Part::Passage(passage) => self.extractor.passage(passage),
+            };
+            spans = explain::spans(&mut self.model, features, &mut self.set, content)?;
         }
         Ok(Verdict { hash, score, malicious, techniques: named, spans })
+    }
+
+    fn judge_windows(&mut self) -> Result<Worst, ModelError> {
+        let Self { model, extractor, set, .. } = self;
+        let mut worst = Worst {
+            score: -1.0,
+            part: Part::Window(0),
+            techniques: [0.0; LABELS.len()],
+            windows: [(-1.0, 0); WORST_WINDOWS],
+        };
+        model.score(
+            extractor.windows(),
+            |window, ids| set.distinct(extractor.window(window), |_| true, ids),
+            |window, scores| {
+                worst.learn(Part::Window(window), scores.malicious, &scores);
+                // The list stays sorted, the worst first.
+                let rank = worst.windows.partition_point(|(score, _)| *score >= scores.malicious);
+                if rank < WORST_WINDOWS {
+                    worst.windows[rank..].rotate_right(1);
+                    worst.windows[rank] = (scores.malicious, window);
+                }
+            },
+        )?;
+        Ok(worst)
+    }
+
+    /// Looks closely at the worst windows.
+    fn judge_passages(&mut self, penalty: f32, worst: &mut Worst) -> Result<(), ModelError> {
+        let Self { model, extractor, set, passages, .. } = self;
+        passages.clear();
+        for (_, window) in worst.windows.iter().filter(|(score, _)| *score >= 0.0) {
+            passages.extend(extractor.passages_of(*window));
+        }
+        passages.sort_unstable();
+        passages.dedup();
+        model.score(
+            passages.len(),
+            |i, ids| set.distinct(extractor.passage(passages[i]), |_| true, ids),
+            |i, scores| {
+                let score = probability(logit(scores.malicious) - penalty);
+                worst.learn(Part::Passage(passages[i]), score, &scores);
+            },
+        )
     }
 
     /// Cache hits and misses.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         self.cache.hits_and_misses()
     }
+}
+
+/// What a score is of: a window or a passage, by number.
+#[derive(Clone, Copy)]
+enum Part {
+    Window(usize),
+    Passage(usize),
+}
+
+/// What is known while a script is judged.
+struct Worst {
+    score: f32,
+    part: Part,
+    /// The highest probability of each technique in any window, and in a passage that was the worst part.
+    techniques: [f32; LABELS.len()],
+    /// The worst windows with their scores.
+    windows: [(f32, usize); WORST_WINDOWS],
+}
+
+impl Worst {
+    fn learn(&mut self, part: Part, score: f32, scores: &Scores) {
+        let is_worst = score > self.score;
+        if is_worst {
+            self.score = score;
+            self.part = part;
+        }
+        if is_worst || matches!(part, Part::Window(_)) {
+            for (best, p) in self.techniques.iter_mut().zip(scores.techniques) {
+                *best = best.max(p);
+            }
+        }
+    }
+}
+
+fn probability(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }

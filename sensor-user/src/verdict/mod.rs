@@ -3,6 +3,7 @@
 //! Knows nothing of processes, containers or findings. The same code runs in the daemon, in replay and when
 //! features are computed for training.
 
+mod batch;
 mod cache;
 mod decode;
 mod explain;
@@ -12,6 +13,7 @@ mod judge;
 mod model;
 mod normal;
 pub mod technique;
+mod variables;
 mod words;
 
 pub use cache::VerdictCache;

@@ -1,4 +1,4 @@
-//! The ONNX model: a window's features in, probabilities out.
+//! The ONNX model: sets of features in, probabilities out.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,19 +7,20 @@ use std::{
 
 use ort::{
     environment::Environment,
-    memory::Allocator,
     session::{Session, builder::GraphOptimizationLevel},
-    value::{Tensor, TensorElementType, ValueType},
+    value::{TensorElementType, ValueType},
 };
 
-use super::technique::LABELS;
+use super::{
+    batch::{Batch, ENDS, FEATURES, PROBABILITIES},
+    technique::LABELS,
+};
 
 /// Outputs of the model: malicious first, then a probability for each label.
-const OUTPUTS: usize = 1 + LABELS.len();
-/// Name of the input: distinct feature ids of a window, int64, any length from 1.
-const INPUT: &str = "features";
-/// Name of the output: float32 of length [`OUTPUTS`], each from 0 to 1.
-const OUTPUT: &str = "probabilities";
+pub(super) const OUTPUTS: usize = 1 + LABELS.len();
+/// Where a model's metadata says by how much (in logits) a passage counts less than a window. A model without it is not
+/// asked about passages.
+const PASSAGE_PENALTY: &str = "passage.penalty";
 
 /// Named thresholds, measured when the model was trained and kept in its metadata as `threshold.NAME`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,7 +46,7 @@ impl OperatingPoint {
     }
 }
 
-/// Probabilities for one window.
+/// Probabilities for one set of features.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
     /// That it is malicious.
@@ -94,7 +95,12 @@ fn environment(library: &Path) -> Result<Environment, ModelError> {
 /// A loaded model. Not shared between threads: each scoring thread has its own session.
 pub struct Model {
     session: Session,
-    path: PathBuf,
+    /// From the smallest to the largest.
+    batches: Vec<Batch>,
+    /// Features of the sets that wait for a run.
+    features: Vec<i64>,
+    /// Where each of these sets ends.
+    ends: Vec<i64>,
 }
 
 impl Model {
@@ -112,9 +118,12 @@ impl Model {
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::Level3)?))
             .and_then(|mut b| b.commit_from_memory(&bytes))
             .map_err(|e| failed(&e))?;
-        let model = Self { session, path: path.to_owned() };
-        model.check()?;
-        Ok(model)
+        check(&session, path)?;
+        let batches = Batch::all(&session).map_err(|e| failed(&e))?;
+        // A set that no longer fits waits behind those that are run.
+        let (features, ends) = batches.last().map_or((0, 0), Batch::size);
+        let (features, ends) = (Vec::with_capacity(2 * features), Vec::with_capacity(ends));
+        Ok(Self { session, batches, features, ends })
     }
 
     /// The model's threshold for an operating point.
@@ -123,50 +132,107 @@ impl Model {
         stored.and_then(|text| text.parse().ok()).unwrap_or(OperatingPoint::FALLBACK)
     }
 
-    fn check(&self) -> Result<(), ModelError> {
-        let misfit = |what: String| ModelError::Signature { path: self.path.clone(), what };
-        let input = match self.session.inputs() {
-            [one] => one,
-            more => {
-                return Err(misfit(format!("it has {} inputs, one named {INPUT:?} is expected", more.len())));
+    /// By how much, in logits, a passage counts less than a window; `None` where the model does not judge passages.
+    pub fn passage_penalty(&self) -> Option<f32> {
+        let stored = self.session.metadata().ok().and_then(|m| m.custom(PASSAGE_PENALTY));
+        stored.and_then(|text| text.parse().ok()).filter(|p: &f32| p.is_finite())
+    }
+
+    /// Scores `count` sets of features: `fill` appends those of one, `found` is told what the model says of it. They go
+    /// through the model many at a time.
+    pub fn score(
+        &mut self,
+        count: usize,
+        mut fill: impl FnMut(usize, &mut Vec<i64>),
+        mut found: impl FnMut(usize, Scores),
+    ) -> Result<(), ModelError> {
+        let Some((features_max, sets_max)) = self.batches.last().map(Batch::size) else { return Ok(()) };
+        let mut first = 0;
+        self.features.clear();
+        self.ends.clear();
+        for set in 0..count {
+            let begin = self.features.len();
+            fill(set, &mut self.features);
+            // Feature 0 stands in for a set without any. A set larger than a batch cannot be: a window has 96 words.
+            if self.features.len() == begin {
+                self.features.push(0);
             }
-        };
-        if input.name() != INPUT {
-            return Err(misfit(format!("its input is named {:?}, {INPUT:?} is expected", input.name())));
+            self.features.truncate(begin + features_max);
+            if self.features.len() > features_max {
+                self.run(first, begin, &mut found)?;
+                first = set;
+                self.features.drain(..begin);
+            }
+            self.ends.push(self.features.len() as i64);
+            if self.ends.len() == sets_max {
+                self.run(first, self.features.len(), &mut found)?;
+                first = set + 1;
+                self.features.clear();
+            }
         }
-        let fits = |ty: &ValueType, element: TensorElementType| matches!(ty, ValueType::Tensor { ty, shape, .. } if *ty == element && shape.len() == 1);
-        if !fits(input.dtype(), TensorElementType::Int64) {
-            return Err(misfit(format!("input {INPUT:?} is {:?}, int64[n] is expected", input.dtype())));
-        }
-        let Some(output) = self.session.outputs().iter().find(|o| o.name() == OUTPUT) else {
-            return Err(misfit(format!("it has no output named {OUTPUT:?}")));
-        };
-        if !fits(output.dtype(), TensorElementType::Float32) {
-            return Err(misfit(format!(
-                "output {OUTPUT:?} is {:?}, float32[{OUTPUTS}] is expected",
-                output.dtype()
-            )));
+        if !self.ends.is_empty() {
+            self.run(first, self.features.len(), &mut found)?;
         }
         Ok(())
     }
 
-    /// Scores a window. Feature 0 stands in for a window without any.
-    pub fn run(&mut self, ids: &[i64]) -> Result<Scores, ModelError> {
+    /// Runs the sets that wait; the first of them has the number `first`, and their features are the first `features`.
+    fn run(
+        &mut self,
+        first: usize,
+        features: usize,
+        found: &mut impl FnMut(usize, Scores),
+    ) -> Result<(), ModelError> {
         let failed = |e: ort::Error| ModelError::Run(e.to_string());
-        let ids = if ids.is_empty() { &[0][..] } else { ids };
-        let mut input = Tensor::<i64>::new(&Allocator::default(), [ids.len()]).map_err(failed)?;
-        let (_, slots) = input.extract_tensor_mut();
-        slots.copy_from_slice(ids);
-        let outputs = self.session.run(ort::inputs![INPUT => input]).map_err(failed)?;
-        let (_, values) = outputs[OUTPUT].try_extract_tensor::<f32>().map_err(failed)?;
-        let &[malicious, ref techniques @ ..] = values else {
-            return Err(ModelError::Run("the output is empty".to_owned()));
+        let fits = |batch: &&mut Batch| batch.size().0 >= features && batch.size().1 >= self.ends.len();
+        let Some(batch) = self.batches.iter_mut().find(fits) else {
+            return Err(ModelError::Run(format!("{features} features are more than a batch holds")));
         };
-        let techniques: [f32; LABELS.len()] = techniques.try_into().map_err(|_| {
-            ModelError::Run(format!("the output has {} values, {OUTPUTS} are expected", values.len()))
-        })?;
-        // A model that answers NaN must not pass for harmless.
-        let sane = |p: f32| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };
-        Ok(Scores { malicious: sane(malicious), techniques: techniques.map(sane) })
+        let rows = batch.run(&mut self.session, &self.features[..features], &self.ends).map_err(failed)?;
+        for (i, row) in rows.enumerate() {
+            // A model that answers NaN must not pass for harmless.
+            let sane = |p: &f32| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };
+            let mut techniques = [0.0; LABELS.len()];
+            for (slot, p) in techniques.iter_mut().zip(&row[1..]) {
+                *slot = sane(p);
+            }
+            found(first + i, Scores { malicious: sane(&row[0]), techniques });
+        }
+        self.ends.clear();
+        Ok(())
     }
+}
+
+/// Does the model take and give what it should?
+fn check(session: &Session, path: &Path) -> Result<(), ModelError> {
+    let misfit = |what: String| ModelError::Signature { path: path.to_owned(), what };
+    for input in session.inputs() {
+        if ![FEATURES, ENDS].contains(&input.name()) {
+            return Err(misfit(format!(
+                "it has an input {:?}; {FEATURES:?} and {ENDS:?} are expected",
+                input.name()
+            )));
+        }
+    }
+    let expected = [
+        (FEATURES, TensorElementType::Int64, "int64[n]", 1, None),
+        (ENDS, TensorElementType::Int64, "int64[sets]", 1, None),
+        (PROBABILITIES, TensorElementType::Float32, "float32[sets, 17]", 2, Some(OUTPUTS as i64)),
+    ];
+    for (name, element, shape, rank, width) in expected {
+        let (kind, outlets) = match name {
+            PROBABILITIES => ("output", session.outputs()),
+            _ => ("input", session.inputs()),
+        };
+        let Some(outlet) = outlets.iter().find(|o| o.name() == name) else {
+            return Err(misfit(format!("it has no {kind} named {name:?}, {shape}")));
+        };
+        // An unknown size is -1; what comes is looked at then.
+        let fits = matches!(outlet.dtype(), ValueType::Tensor { ty, shape, .. }
+            if *ty == element && shape.len() == rank && width.is_none_or(|w| [w, -1].contains(&shape[1])));
+        if !fits {
+            return Err(misfit(format!("{kind} {name:?} is {:?}, {shape} is expected", outlet.dtype())));
+        }
+    }
+    Ok(())
 }

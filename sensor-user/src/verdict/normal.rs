@@ -4,21 +4,46 @@
 //! literal values and their substrings are resolved; comment lines are dropped; decoded layers are appended.
 //! Every byte remembers where in the script it came from, so that a verdict can point there.
 
-use std::collections::HashMap;
-
-use super::decode;
+use super::{
+    decode::{self, Decoder},
+    variables::Variables,
+};
 
 /// Layers within layers that are followed.
 const DEPTH_MAX: usize = 3;
 /// A variable's value longer than this is not put in place of its name.
 const VALUE_MAX: usize = 64;
-/// Variables remembered.
-const VARIABLES_MAX: usize = 512;
 /// Decoded text is bounded by this, plus the length of the script.
 const LAYERS_BYTES: usize = 256 * 1024;
 
 /// Marks the beginning of a decoded layer in the normal form: a byte that no text holds.
 pub(super) const LAYER: u8 = 0x0e;
+
+/// Layers that were decoded and are yet to be brought into normal form.
+#[derive(Default)]
+struct Layers {
+    /// All of them, one after the other.
+    bytes: Vec<u8>,
+    /// For each, where in the script it was hidden, and where it ends in `bytes`.
+    ends: Vec<(u32, usize)>,
+}
+
+impl Layers {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn add(&mut self, at: u32, layer: impl Iterator<Item = u8>) {
+        self.bytes.extend(layer);
+        self.ends.push((at, self.bytes.len()));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut start = 0;
+        self.ends.iter().map(move |(at, end)| (*at, &self.bytes[std::mem::replace(&mut start, *end)..*end]))
+    }
+}
 
 /// The normal form. Buffers are kept from script to script.
 #[derive(Default)]
@@ -27,9 +52,12 @@ pub(super) struct Normal {
     pub(super) text: Vec<u8>,
     /// For each byte of `text`, the position in the script it came from.
     pub(super) origin: Vec<u32>,
-    variables: HashMap<Vec<u8>, Vec<u8>>,
-    layers: Vec<(u32, Vec<u8>)>,
-    next: Vec<(u32, Vec<u8>)>,
+    variables: Variables,
+    decoder: Decoder,
+    /// What was found hidden in what is being read.
+    found: Layers,
+    /// What is being read.
+    reading: Layers,
 }
 
 impl Normal {
@@ -38,42 +66,38 @@ impl Normal {
         self.text.clear();
         self.origin.clear();
         self.variables.clear();
-        self.layers.clear();
+        self.found.clear();
         self.find_layers(script, None);
         self.flatten(script, None);
         let mut budget = LAYERS_BYTES + script.len();
         for _ in 0..DEPTH_MAX {
-            if self.layers.is_empty() {
-                break;
-            }
-            std::mem::swap(&mut self.layers, &mut self.next);
-            let mut found = std::mem::take(&mut self.next);
-            for (at, layer) in found.drain(..) {
+            std::mem::swap(&mut self.found, &mut self.reading);
+            self.found.clear();
+            let reading = std::mem::take(&mut self.reading);
+            for (at, layer) in reading.iter() {
                 if layer.len() > budget {
                     continue;
                 }
                 budget -= layer.len();
                 self.push(b'\n', at);
                 self.push(LAYER, at);
-                self.find_layers(&layer, Some(at));
-                self.flatten(&layer, Some(at));
+                self.find_layers(layer, Some(at));
+                self.flatten(layer, Some(at));
             }
-            self.next = found;
+            self.reading = reading;
         }
     }
 
     /// Collects what `text` hides. Positions are those of the script, or `fixed` within a layer.
     fn find_layers(&mut self, text: &[u8], fixed: Option<u32>) {
-        let layers = &mut self.layers;
-        let mut add = |start: usize, _end: usize, layer: Vec<u8>| {
-            layers.push((fixed.unwrap_or(start as u32), layer));
-        };
-        decode::layers(text, &mut add);
+        let at = |start: usize| fixed.unwrap_or(start as u32);
+        let found = &mut self.found;
+        self.decoder.layers(text, |start, layer| found.add(at(start), layer.iter().copied()));
         if has_word(text, b"rev") || memchr::memmem::find(text, b"[::-1]").is_some() {
-            decode::reversed_strings(text, &mut add);
+            decode::quoted_strings(text, |start, string| found.add(at(start), string.iter().rev().copied()));
         }
         if memchr::memmem::find(text, b"n-za-m").is_some() {
-            add(0, text.len(), decode::rot13(text));
+            found.add(at(0), decode::rot13(text));
         }
     }
 
@@ -143,9 +167,7 @@ impl Normal {
         {
             return;
         }
-        if self.variables.len() < VARIABLES_MAX || self.variables.contains_key(name) {
-            self.variables.insert(name.to_vec(), value.to_vec());
-        }
+        self.variables.set(name, value);
     }
 
     /// Handles what begins with a dollar; returns how many bytes were used.
@@ -207,16 +229,14 @@ impl Normal {
                 None => return false,
             },
             // Case changes and the like keep the letters.
-            b"" | [b',' | b'^', ..] => value.as_slice(),
+            b"" | [b',' | b'^', ..] => value,
             _ => return false,
         };
         if value.len() > VALUE_MAX {
             return false;
         }
-        let value = value.to_vec();
-        for b in value {
-            self.push(b, at);
-        }
+        self.text.extend_from_slice(value);
+        self.origin.resize(self.text.len(), at);
         true
     }
 }
@@ -242,10 +262,9 @@ enum Escape {
 /// What a backslash and the bytes behind it stand for, and how many bytes that took.
 fn escape(source: &[u8]) -> (Escape, usize) {
     let digits = |from: usize, max: usize, radix: u32| {
-        let text: Vec<u8> =
-            source[from..].iter().take(max).take_while(|b| (**b as char).is_digit(radix)).copied().collect();
-        let value = std::str::from_utf8(&text).ok().and_then(|t| u32::from_str_radix(t, radix).ok());
-        value.map(|v| (v, text.len()))
+        let values = source[from..].iter().take(max).map_while(|b| (*b as char).to_digit(radix));
+        let (value, n) = values.fold((0, 0), |(value, n), digit| (value * radix + digit, n + 1));
+        (n > 0).then_some((value, n))
     };
     match source.get(1) {
         Some(b'\n') => (Escape::Nothing, 2),

@@ -18,6 +18,10 @@ fuzz_target!(|script: &[u8]| {
                 assert!(feature.id < BUCKETS);
                 assert!(feature.at as usize <= script.len());
             }
+            assert!(extractor.passages_of(window).end <= extractor.passages());
+        }
+        for passage in 0..extractor.passages() {
+            extractor.passage(passage);
         }
     });
 });

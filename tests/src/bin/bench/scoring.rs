@@ -41,25 +41,36 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Microseconds in the model for a script, all its windows.
+/// Microseconds in the model for a script, all its windows and the passages of four.
 fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Result<Vec<f64>> {
     let (mut extractor, mut set) = (Extractor::default(), FeatureSet::default());
-    let mut windows: Vec<Vec<Vec<i64>>> = Vec::new();
+    let mut sets: Vec<Vec<Vec<i64>>> = Vec::new();
     for text in scripts {
         extractor.extract(text);
-        let of_one = (0..extractor.windows()).map(|window| {
+        let mut distinct = |features| {
             let mut ids = Vec::new();
-            set.distinct(extractor.window(window), |_| true, &mut ids);
+            set.distinct(features, |_| true, &mut ids);
             ids
-        });
-        windows.push(of_one.collect());
+        };
+        let mut of_one: Vec<Vec<i64>> =
+            (0..extractor.windows()).map(|window| distinct(extractor.window(window))).collect();
+        // As many passages as are looked at, whichever they are.
+        let near =
+            (0..extractor.windows()).step_by(2).take(4).flat_map(|window| extractor.passages_of(window));
+        of_one.extend(near.map(|passage| distinct(extractor.passage(passage))));
+        sets.push(of_one);
     }
     (0..runs)
         .map(|i| {
+            let of_one = &sets[i % sets.len()];
             let start = Instant::now();
-            for ids in &windows[i % windows.len()] {
-                black_box(model.run(ids)?);
-            }
+            model.score(
+                of_one.len(),
+                |k, ids| ids.extend_from_slice(&of_one[k]),
+                |_, scores| {
+                    black_box(scores);
+                },
+            )?;
             Ok(start.elapsed().as_secs_f64() * 1e6)
         })
         .collect()

@@ -1,0 +1,83 @@
+//! Tensors of the model, made once: a run fills and reads them, and allocates nothing.
+
+use ort::{
+    AsPointer,
+    memory::Allocator,
+    session::{IoBinding, Session},
+    value::Tensor,
+};
+
+use super::model::OUTPUTS;
+
+/// Input: the features of all sets, one set after the other, int64\[n\].
+pub(super) const FEATURES: &str = "features";
+/// Input: where each set ends in `features`, rising, int64\[sets\]. What lies behind the last end belongs to none.
+pub(super) const ENDS: &str = "ends";
+/// Output: for each set the probabilities, float32\[sets, [`OUTPUTS`]\], each from 0 to 1.
+pub(super) const PROBABILITIES: &str = "probabilities";
+
+/// Features and sets that a batch has room for. A set has 20 features or more, but for the smallest scripts.
+const SIZES: [(usize, usize); 4] = [(512, 32), (2048, 96), (4096, 192), (8192, 384)];
+
+/// Inputs and output of one size.
+pub(super) struct Batch {
+    size: (usize, usize),
+    features: Tensor<i64>,
+    ends: Tensor<i64>,
+    probabilities: Tensor<f32>,
+    binding: IoBinding,
+}
+
+impl Batch {
+    /// One of each size, from the smallest to the largest, for this session.
+    pub(super) fn all(session: &Session) -> ort::Result<Vec<Self>> {
+        SIZES.into_iter().map(|size| Self::new(session, size)).collect()
+    }
+
+    fn new(session: &Session, size: (usize, usize)) -> ort::Result<Self> {
+        let allocator = Allocator::default();
+        let features = Tensor::new(&allocator, [size.0])?;
+        let ends = Tensor::new(&allocator, [size.1])?;
+        let mut probabilities = Tensor::new(&allocator, [size.1, OUTPUTS])?;
+        let mut binding = session.create_binding()?;
+        binding.bind_input(FEATURES, &features)?;
+        binding.bind_input(ENDS, &ends)?;
+        binding.bind_output(PROBABILITIES, &mut probabilities)?;
+        Ok(Self { size, features, ends, probabilities, binding })
+    }
+
+    /// How many features and sets there is room for.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    /// Runs the session, to which this batch is bound, on some sets; both slices must fit. A row of [`OUTPUTS`] values for
+    /// each set comes back.
+    pub(super) fn run(
+        &mut self,
+        session: &mut Session,
+        features: &[i64],
+        ends: &[i64],
+    ) -> ort::Result<impl Iterator<Item = &[f32]>> {
+        let (_, slots) = self.features.extract_tensor_mut();
+        slots[..features.len()].copy_from_slice(features);
+        slots[features.len()..].fill(0);
+        let (_, slots) = self.ends.extract_tensor_mut();
+        slots[..ends.len()].copy_from_slice(ends);
+        // Sets that are not there are empty.
+        slots[ends.len()..].fill(ends.last().copied().unwrap_or(0));
+        run_bound(session, &self.binding)?;
+        let (_, values) = self.probabilities.extract_tensor();
+        Ok(values.chunks_exact(OUTPUTS).take(ends.len()))
+    }
+}
+
+/// `Session::run_binding` without the list of outputs that it makes anew each time: they are in the tensor that is bound.
+fn run_bound(session: &mut Session, binding: &IoBinding) -> ort::Result<()> {
+    // SAFETY: session and binding live, and belong together; the session is borrowed mutably, so nobody else runs it; no
+    // options is a value that the call allows.
+    unsafe {
+        let status = (ort::api().RunWithBinding)(session.ptr().cast_mut(), std::ptr::null(), binding.ptr());
+        ort::Error::result_from_status(status)
+    }
+}
