@@ -19,13 +19,13 @@ def text(f):
     return f"""# The script model
 
 **What it does.** Takes the hashed features of a part of a shell script and gives a probability that the script is malicious, and one
-for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words) and, of the four worst windows, passages (two lines in a
-row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
+for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words) and, around the two worst windows, passages (a line, or two in
+a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
 
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see
 `sensor-user/src/verdict/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
 linear weight, summed and divided by the square root of the features known; a hidden layer of 48; 17 outputs. The logits are the mean of
-three such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the features from
+two such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the features from
 ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.
 
 **Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from

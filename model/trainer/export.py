@@ -37,11 +37,18 @@ def to_onnx(network, path, bias, scale, metadata):
     node = helper.make_node
     nodes = [
         node("Gather", ["row_of", "features"], ["places"], axis=0),
-        node("Gather", ["E", "places"], ["rows"], axis=0),
-        # The sum over a set is the sum up to its end less the sum up to the end before it.
-        node("CumSum", ["rows", "first"], ["running"]),
+        # Half of a script's features are not known; what is left moves together, and so do the ends.
+        node("Cast", ["places"], ["mask"], to=TensorProto.BOOL),
+        node("Cast", ["mask"], ["ones"], to=TensorProto.INT32),
+        node("CumSum", ["ones", "first"], ["left"]),
         node("Sub", ["ends", "step"], ["lasts"]),
-        node("Gather", ["running", "lasts"], ["upto"], axis=0),
+        node("Gather", ["left", "lasts"], ["left_ends"], axis=0),
+        node("Compress", ["places", "mask"], ["kept"], axis=0),
+        node("Gather", ["E", "kept"], ["rows"], axis=0),
+        # The sum over a set is the sum up to its end less the sum up to the end before it.
+        node("CumSum", ["rows", "first"], ["sums"]),
+        node("Concat", ["none", "sums"], ["running"], axis=0),
+        node("Gather", ["running", "left_ends"], ["upto"], axis=0),
         node("Concat", ["none", "upto"], ["shifted"], axis=0),
         node("Slice", ["shifted", "zero", "last", "zero"], ["before"]),
         node("Sub", ["upto", "before"], ["sum"]),

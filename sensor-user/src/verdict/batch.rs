@@ -16,8 +16,10 @@ pub(super) const ENDS: &str = "ends";
 /// Output: for each set the probabilities, float32\[sets, [`OUTPUTS`]\], each from 0 to 1.
 pub(super) const PROBABILITIES: &str = "probabilities";
 
-/// Features and sets that a batch has room for. A set has 20 features or more, but for the smallest scripts.
-const SIZES: [(usize, usize); 4] = [(512, 32), (2048, 96), (4096, 192), (8192, 384)];
+/// Features that a batch has room for. What is not used costs nearly as much as what is.
+const FEATURES_MAX: [usize; 11] = [128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192];
+/// For so many features there is room for a set: windows have some hundreds, passages some tens.
+const FEATURES_OF_SET: [usize; 2] = [192, 32];
 
 /// Inputs and output of one size.
 pub(super) struct Batch {
@@ -31,7 +33,9 @@ pub(super) struct Batch {
 impl Batch {
     /// One of each size, from the smallest to the largest, for this session.
     pub(super) fn all(session: &Session) -> ort::Result<Vec<Self>> {
-        SIZES.into_iter().map(|size| Self::new(session, size)).collect()
+        let sizes =
+            FEATURES_MAX.into_iter().flat_map(|n| FEATURES_OF_SET.map(|of_set| (n, n.div_ceil(of_set))));
+        sizes.map(|size| Self::new(session, size)).collect()
     }
 
     fn new(session: &Session, size: (usize, usize)) -> ort::Result<Self> {

@@ -1,8 +1,8 @@
 //! Features of a script: hashed facts about its words, in windows.
 //!
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
-//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. A passage is two
-//! lines in a row: one bad line among many harmless ones weighs little in its window, and much in its passage. The
+//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. A passage is a line,
+//! or two in a row: one bad line among many harmless ones weighs little in its window, and much in its passage. The
 //! trainer computes features with this very code.
 
 use std::ops::Range;
@@ -20,7 +20,7 @@ pub const WINDOW_WORDS: usize = 96;
 pub const STRIDE_WORDS: usize = 64;
 /// Words in one piece of a passage; a longer line is several pieces.
 const PIECE_WORDS: usize = 48;
-/// Pieces in a passage; the next one begins a piece later.
+/// Pieces in the longest passages; each piece is a passage, too.
 pub(super) const PASSAGE_PIECES: usize = 2;
 /// Arguments of one command that are paired with it.
 const PAIRED_ARGUMENTS: u32 = 24;
@@ -94,11 +94,14 @@ impl Extractor {
                 begin = i;
             }
         }
-        // A script of one passage is judged as a window.
-        if self.pieces.len() > PASSAGE_PIECES {
-            for k in 0..=self.pieces.len() - PASSAGE_PIECES {
-                let end = self.pieces.get(k + PASSAGE_PIECES).copied().unwrap_or(self.words.len());
-                self.passages.push(self.pieces[k]..end);
+        // What one passage would hold is judged as a window.
+        let pieces = self.pieces.len();
+        for k in 0..pieces {
+            for size in 1..=PASSAGE_PIECES.min(pieces - k) {
+                if size < pieces {
+                    let end = self.pieces.get(k + size).copied().unwrap_or(self.words.len());
+                    self.passages.push(self.pieces[k]..end);
+                }
             }
         }
     }
@@ -127,10 +130,12 @@ impl Extractor {
         self.of_words(&self.passages[index])
     }
 
-    /// The passages that have a word in a window.
+    /// The passages around a window: those that have a word in it, and perhaps one before it.
     pub fn passages_of(&self, window: usize) -> Range<usize> {
         let window = &self.windows[window];
-        let first = self.passages.partition_point(|p| p.end <= window.start);
+        // A short passage that ends before the window may stand behind a longer one that reaches into it.
+        let first = self.pieces.partition_point(|p| *p <= window.start).saturating_sub(PASSAGE_PIECES);
+        let first = self.passages.partition_point(|p| p.start < self.pieces.get(first).copied().unwrap_or(0));
         first..self.passages.partition_point(|p| p.start < window.end)
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Windows whose passages are looked at: the worst ones.
-const WORST_WINDOWS: usize = 4;
+const WORST_WINDOWS: usize = 2;
 /// Verdicts remembered.
 const CACHED_VERDICTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
@@ -70,7 +70,7 @@ impl Judge {
             cache: VerdictCache::new(CACHED_VERDICTS),
             extractor: Extractor::default(),
             set: FeatureSet::default(),
-            passages: Vec::with_capacity(WORST_WINDOWS * (WINDOW_WORDS + PASSAGE_PIECES)),
+            passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
         }
     }
 

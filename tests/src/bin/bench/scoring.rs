@@ -41,7 +41,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Microseconds in the model for a script, all its windows and the passages of four.
+/// Microseconds in the model for a script, all its windows and the passages of two.
 fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Result<Vec<f64>> {
     let (mut extractor, mut set) = (Extractor::default(), FeatureSet::default());
     let mut sets: Vec<Vec<Vec<i64>>> = Vec::new();
@@ -56,7 +56,7 @@ fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Res
             (0..extractor.windows()).map(|window| distinct(extractor.window(window))).collect();
         // As many passages as are looked at, whichever they are.
         let near =
-            (0..extractor.windows()).step_by(2).take(4).flat_map(|window| extractor.passages_of(window));
+            (0..extractor.windows()).step_by(2).take(2).flat_map(|window| extractor.passages_of(window));
         of_one.extend(near.map(|passage| distinct(extractor.passage(passage))));
         sets.push(of_one);
     }
