@@ -26,6 +26,7 @@ def to_onnx(network, path, bias, scale, metadata):
         "zero": np.array([0], np.int64),
         "first": np.array(0, np.int64),
         "last": np.array([-1], np.int64),
+        "nothing": np.array([0], np.int32),
         "none": np.zeros((1, columns + 1), np.float32),
         "dims": np.array([dims], np.int64),
         "all": np.array([columns], np.int64),
@@ -43,11 +44,12 @@ def to_onnx(network, path, bias, scale, metadata):
         node("CumSum", ["ones", "first"], ["left"]),
         node("Sub", ["ends", "step"], ["lasts"]),
         node("Gather", ["left", "lasts"], ["left_ends"], axis=0),
-        node("Compress", ["places", "mask"], ["kept"], axis=0),
+        node("Compress", ["places", "mask"], ["compact"], axis=0),
+        # Nothing comes first, so that a sum up to the end of no features is there, too.
+        node("Concat", ["nothing", "compact"], ["kept"], axis=0),
         node("Gather", ["E", "kept"], ["rows"], axis=0),
         # The sum over a set is the sum up to its end less the sum up to the end before it.
-        node("CumSum", ["rows", "first"], ["sums"]),
-        node("Concat", ["none", "sums"], ["running"], axis=0),
+        node("CumSum", ["rows", "first"], ["running"]),
         node("Gather", ["running", "left_ends"], ["upto"], axis=0),
         node("Concat", ["none", "upto"], ["shifted"], axis=0),
         node("Slice", ["shifted", "zero", "last", "zero"], ["before"]),
