@@ -117,8 +117,11 @@ def main():
 
 
 def write_vectors(out, network, scale, bias, sensor):
-    """Texts of the project's own with the trainer's scores, for the sensor's test."""
+    """Texts of the project's own with the trainer's scores, for the sensor's test; some of them of many windows."""
     items = scripts.generate(99, 30, 30)
+    twins = scripts.generate(98, 0, 100)
+    long = [twin | {"content": "\n".join(t["content"] for t in twins[n : n + 20])} for n, twin in zip(range(0, 100, 20), twins)]
+    items += long + scripts.generate(97, 0, 0, long, 8)
     for number, item in enumerate(items):
         item["id"] = f"vector-{number}"
     path = out / "vectors.jsonl"

@@ -19,6 +19,15 @@ fn score(file: &std::path::Path) -> (Vec<Value>, String, Option<i32>) {
     (lines, String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
 }
 
+/// A file with a script a line.
+fn scripts(texts: &[impl AsRef<str>]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    for text in texts {
+        writeln!(file, "{}", serde_json::json!({ "content": text.as_ref() })).unwrap();
+    }
+    file
+}
+
 fn model_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("model")
 }
@@ -33,9 +42,10 @@ fn the_sensor_scores_as_the_trainer_does() {
     assert_eq!(code, Some(0), "{errors}");
     assert_eq!(scored.len(), expected.len());
     for (got, want) in scored.iter().zip(&expected) {
-        assert_eq!(got["id"], want["id"]);
+        let id = &want["id"];
+        assert_eq!(&got["id"], id);
         let (got, want) = (got["score"].as_f64().unwrap(), want["score"].as_f64().unwrap());
-        assert!((got - want).abs() < 1e-4, "{}: {got} instead of {want}", expected[0]["id"]);
+        assert!((got - want).abs() < 1e-4, "{id}: {got} instead of {want}");
     }
     // Both sides of the threshold are among them.
     assert!(scored.iter().any(|s| s["malicious"] == true) && scored.iter().any(|s| s["malicious"] == false));
@@ -63,7 +73,6 @@ fn bad_lines_are_named_and_skipped() {
 
 #[test]
 fn hostile_input_is_scored_and_nothing_breaks() {
-    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     let texts = [
         "\0\0\0",
         "${",
@@ -77,9 +86,7 @@ fn hostile_input_is_scored_and_nothing_breaks() {
         &"A".repeat(1_000_000),
         &"a=b;$a".repeat(50_000),
     ];
-    for text in texts {
-        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
-    }
+    let file = scripts(&texts);
     let (lines, errors, code) = score(file.path());
     assert_eq!(code, Some(0), "{errors}");
     assert_eq!(lines.len(), texts.len());
@@ -136,10 +143,7 @@ fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
         texts.push(format!("{host}{line}\n"));
         texts.push(format!("{}{line}\n{}", &host[..middle], &host[middle..]));
     }
-    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
-    for text in &texts {
-        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
-    }
+    let file = scripts(&texts);
     let (lines, errors, code) = score(file.path());
     assert_eq!(code, Some(0), "{errors}");
     assert_eq!(lines[0]["malicious"], false, "the harmless part alone: {}", lines[0]["score"]);
@@ -163,7 +167,6 @@ fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
 
 #[test]
 fn tiny_scripts_are_harmless() {
-    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     let texts = [
         "id",
         "ls",
@@ -188,9 +191,7 @@ fn tiny_scripts_are_harmless() {
         "exec \"$@\"",
         "",
     ];
-    for text in texts {
-        writeln!(file, "{}", serde_json::json!({ "content": text })).unwrap();
-    }
+    let file = scripts(&texts);
     let (lines, errors, code) = score(file.path());
     assert_eq!(code, Some(0), "{errors}");
     for (line, text) in lines.iter().zip(texts) {

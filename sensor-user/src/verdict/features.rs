@@ -1,9 +1,9 @@
 //! Features of a script: hashed facts about its words, in windows.
 //!
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
-//! a row; a script is judged by its worst window, so that nothing can be hidden behind padding. A passage is a line,
-//! or two in a row: one bad line among many harmless ones weighs little in its window, and much in its passage. The
-//! trainer computes features with this very code.
+//! a row; a script is judged by its worst one, so that length hides nothing. A passage is a line, or two in a row: one
+//! bad line among many harmless ones weighs little in its window, and much in its passage. The trainer computes features
+//! with this very code.
 
 use std::ops::Range;
 
@@ -325,6 +325,38 @@ mod tests {
         assert_eq!(extractor.word_count(), 4000);
         let last = extractor.window(extractor.windows() - 1).last().unwrap().at;
         assert_eq!(last, 10 * 1999 + 5);
+    }
+
+    #[test]
+    fn passages_are_each_line_and_each_pair_of_lines() {
+        let mut extractor = Extractor::default();
+        let words = |extractor: &Extractor| extractor.passages.clone();
+        extractor.extract(b"a b\nc\nd e f\n");
+        assert_eq!(words(&extractor), [0..2, 0..3, 2..3, 2..6, 3..6]);
+        extractor.extract(b"a b\nc\n");
+        assert_eq!(words(&extractor), [0..2, 2..3]);
+        extractor.extract(b"a b c\n");
+        assert!(words(&extractor).is_empty());
+        // A long line is several pieces.
+        extractor.extract("w ".repeat(100).as_bytes());
+        assert_eq!(words(&extractor), [0..48, 0..96, 48..96, 48..100, 96..100]);
+    }
+
+    #[test]
+    fn no_passage_that_touches_a_window_is_left_out() {
+        let mut extractor = Extractor::default();
+        let lines: Vec<String> = (0..200).map(|i| "w ".repeat(1 + i * i % 70)).collect();
+        extractor.extract(lines.join("\n").as_bytes());
+        assert!(extractor.windows() > 20);
+        for (i, window) in extractor.windows.iter().enumerate() {
+            let near = extractor.passages_of(i);
+            for (k, passage) in extractor.passages.iter().enumerate() {
+                let touches = passage.start < window.end && passage.end > window.start;
+                assert!(!touches || near.contains(&k), "{passage:?} touches {window:?}");
+            }
+            // And few that do not.
+            assert!(extractor.passages[near.start].start + 2 * PIECE_WORDS > window.start);
+        }
     }
 
     #[test]
