@@ -11,7 +11,7 @@ use anyhow::ensure;
 use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use serde_json::{Value, json};
 
-use crate::node;
+use crate::daemon;
 
 /// A running browser; it ends when dropped.
 pub struct Browser {
@@ -23,7 +23,7 @@ pub struct Browser {
 impl Browser {
     /// Starts one with a window of this size, in pixels.
     pub async fn start(width: u32, height: u32, is_dark: bool) -> anyhow::Result<Self> {
-        let port = node::free_port();
+        let port = daemon::free_port();
         let driver = Command::new("/usr/bin/chromedriver")
             .arg(format!("--port={port}"))
             .process_group(0)

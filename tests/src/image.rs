@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use crate::node::sha256;
+use crate::outcome::sha256;
 
 /// A file of this machine in an image.
 struct File {

@@ -4,13 +4,17 @@
 pub mod browser;
 pub mod certificate;
 pub mod client;
+pub mod collectors;
 pub mod containerd;
+pub mod daemon;
 pub mod image;
 pub mod made;
 pub mod metadata;
 pub mod nats;
 pub mod node;
+pub mod outcome;
 pub mod proxy;
+pub mod request;
 pub mod scc;
 pub mod shell;
 pub mod terminal;

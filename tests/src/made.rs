@@ -14,7 +14,7 @@ pub fn script(number: u64) -> String {
 /// Finding number N.
 pub fn finding(number: u64) -> Finding {
     let contents = script(number);
-    let sha256 = crate::node::sha256(contents.as_bytes());
+    let sha256 = crate::outcome::sha256(contents.as_bytes());
     let size = contents.len() as i64;
     let script = File { size, hashed_size: size, sha256, contents, ..File::default() };
     Finding {

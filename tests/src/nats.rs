@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::ensure;
 
-use crate::node;
+use crate::daemon;
 
 /// A running server; it ends when dropped.
 pub struct Nats {
@@ -27,7 +27,7 @@ impl Nats {
 
     /// Starts one with this configuration; `DIR` in it is the directory.
     pub fn configured(dir: &Path, config: &str) -> anyhow::Result<Self> {
-        let port = node::free_port();
+        let port = daemon::free_port();
         let path = dir.join("nats.conf");
         let config = config.replace("DIR", &dir.to_string_lossy());
         fs::write(&path, format!("host: 127.0.0.1\nport: {port}\n{config}\n"))?;

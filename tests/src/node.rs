@@ -1,229 +1,21 @@
-//! A collector and a sensor on this machine.
+//! A node of the cluster on this machine: a sensor, and the collector that it delivers to.
 
 use std::{
-    fmt::Write,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long things may take that take milliseconds; in an emulated machine they take seconds.
-fn patience() -> Duration {
-    Duration::from_secs(if scaled(2) == 2 { 20 } else { 180 })
-}
-
-/// Where the binaries are: `cargo xtask test` says so.
-///
-/// # Panics
-/// When it does not.
-pub fn bin() -> PathBuf {
-    std::env::var_os("SCRIPTWATCH_BIN").map_or_else(
-        || panic!("SCRIPTWATCH_BIN is not set: run this with `cargo xtask test` or `bench`"),
-        PathBuf::from,
-    )
-}
-
-/// How much of a test's bulk to do: all of it, or a part where everything is slow (in an emulated machine).
-pub fn scaled(count: usize) -> usize {
-    let divisor = std::env::var("SCRIPTWATCH_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
-    (count / divisor).max(1)
-}
-
-/// A child that is told to end, and waited for, when dropped.
-pub struct Daemon {
-    child: Child,
-}
-
-impl Daemon {
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends a signal.
-    pub fn signal(&self, signal: i32) {
-        // SAFETY: kill has no memory effects, and the child is ours and not yet waited for.
-        unsafe { libc::kill(self.child.id() as i32, signal) };
-    }
-
-    /// Tells it to end; its exit must be clean.
-    pub fn stop(&mut self) -> anyhow::Result<()> {
-        self.signal(libc::SIGTERM);
-        let status = self.child.wait()?;
-        ensure!(status.success(), "ended with {status}");
-        Ok(())
-    }
-
-    /// Ends it at once.
-    pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(libc::SIGTERM);
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// Starts a collector; returns it and its port.
-pub fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
-    collector_in(dir, "port", port)
-}
-
-/// Starts one of several collectors in a directory; each has another name for its port's file.
-pub fn collector_in(dir: &Path, port_file: &str, port: u16) -> anyhow::Result<(Daemon, u16)> {
-    collector_with(dir, port_file, port, &["--plaintext"])
-}
-
-/// Starts a collector with these arguments of `collector serve` besides.
-pub fn collector_with(
-    dir: &Path,
-    port_file: &str,
-    port: u16,
-    args: &[&str],
-) -> anyhow::Result<(Daemon, u16)> {
-    collector_in_env(dir, port_file, port, args, &[])
-}
-
-/// Starts a collector with these arguments and this environment.
-pub fn collector_in_env(
-    dir: &Path,
-    port_file: &str,
-    port: u16,
-    args: &[&str],
-    env: &[(&str, String)],
-) -> anyhow::Result<(Daemon, u16)> {
-    let store = dir.join("findings.db");
-    serve(dir, port_file, port, store.as_os_str(), args, env)
-}
-
-/// Starts a collector that keeps findings in a stream, by its address, with these arguments besides.
-pub fn collector_into(
-    stream: &str,
-    dir: &Path,
-    port_file: &str,
-    port: u16,
-    args: &[&str],
-) -> anyhow::Result<(Daemon, u16)> {
-    let mut all = vec!["--plaintext"];
-    all.extend(args);
-    serve(dir, port_file, port, stream.as_ref(), &all, &[])
-}
-
-fn serve(
-    dir: &Path,
-    port_file: &str,
-    port: u16,
-    store: &std::ffi::OsStr,
-    args: &[&str],
-    env: &[(&str, String)],
-) -> anyhow::Result<(Daemon, u16)> {
-    let port_file = dir.join(port_file);
-    let _ = fs::remove_file(&port_file);
-    let child = Command::new(bin().join("collector"))
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
-        .args(args)
-        .arg("--store")
-        .arg(store)
-        .arg("--port-file")
-        .arg(&port_file)
-        .env("SCRIPTWATCH_LOG", "warn")
-        .envs(env.iter().map(|(key, value)| (key, value)))
-        .stdin(Stdio::null())
-        .spawn()?;
-    let daemon = Daemon { child };
-    let port = wait_for_file(&port_file)?.parse()?;
-    Ok((daemon, port))
-}
-
-/// Starts to write a stream into the directory's database.
-pub fn index(stream: &str, dir: &Path) -> anyhow::Result<Daemon> {
-    let child = Command::new(bin().join("collector"))
-        .args(["index", "--from", stream, "--store"])
-        .arg(dir.join("findings.db"))
-        .env("SCRIPTWATCH_LOG", "warn")
-        .stdin(Stdio::null())
-        .spawn()?;
-    Ok(Daemon { child })
-}
-
-/// What a collector that does not start says, by its arguments.
-pub fn refusal(args: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(bin().join("collector"))
-        .args(args)
-        .env("SCRIPTWATCH_LOG", "error")
-        .stdin(Stdio::null())
-        .output()?;
-    ensure!(!output.status.success(), "{args:?} is taken");
-    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// A port that nobody listens on.
-///
-/// # Panics
-/// When there is none.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-/// What is answered over plain HTTP, head and body.
-///
-/// # Panics
-/// When there is no answer.
-pub fn http(address: &str, path: &str) -> String {
-    http_as(address, address, path)
-}
-
-/// Likewise, asked for by this name of the host.
-///
-/// # Panics
-/// When there is no answer.
-pub fn http_as(address: &str, host: &str, path: &str) -> String {
-    use std::io::{Read, Write};
-    let mut answer = String::new();
-    let mut socket = std::net::TcpStream::connect(address).expect("a connection");
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
-    socket.read_to_string(&mut answer).expect("an answer");
-    answer
-}
-
-/// Waits until something is so.
-///
-/// # Panics
-/// When it does not come to it.
-#[track_caller]
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < patience(), "it does not come to it: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn wait_for_file(path: &Path) -> anyhow::Result<String> {
-    let start = Instant::now();
-    while start.elapsed() < patience() {
-        if let Ok(text) = fs::read_to_string(path)
-            && !text.is_empty()
-        {
-            return Ok(text.trim().to_owned());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    bail!("{} did not appear", path.display())
-}
+use crate::{
+    collectors,
+    daemon::{Daemon, bin, patience, wait_for_file},
+    outcome::Outcome,
+};
 
 /// Both, with a record of every capture.
 pub struct Node {
@@ -254,13 +46,13 @@ impl Node {
         Self::start_all(Some(&collectors.join(",")), args, &[])
     }
 
-    fn start_all(collectors: Option<&str>, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
+    fn start_all(to: Option<&str>, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        let (collector, port) = collector(dir.path(), 0)?;
-        let collectors = collectors.map_or_else(|| format!("http://127.0.0.1:{port}"), str::to_owned);
+        let (collector, port) = collectors::start(dir.path(), 0)?;
+        let to = to.map_or_else(|| format!("http://127.0.0.1:{port}"), str::to_owned);
         let mut command = Command::new(bin().join("sensor"));
         command
-            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &collectors])
+            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &to])
             .arg("--spool")
             .arg(dir.path().join("spool"))
             .args(args)
@@ -298,7 +90,7 @@ impl Node {
 
     /// Findings in the store now, as SCC's JSON.
     pub fn findings(&self) -> anyhow::Result<Vec<Value>> {
-        findings(self.dir.path())
+        collectors::findings(self.dir.path())
     }
 
     /// Waits until the store holds findings that `enough` is content with.
@@ -376,12 +168,10 @@ impl Node {
     /// Stops the sensor and returns what it recorded, and its totals.
     pub fn finish(mut self) -> anyhow::Result<Outcome> {
         self.sensor.stop().with_context(|| self.log())?;
-        let text = fs::read_to_string(self.path("record.jsonl"))?;
-        let captures = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        let findings = self.findings()?;
-        let totals = totals(&self.log())?;
+        let record = fs::read_to_string(self.path("record.jsonl"))?;
+        let outcome = Outcome::of(&record, self.findings()?, self.log())?;
         self.collector.stop()?;
-        Ok(Outcome { captures, findings, totals, log: self.log() })
+        Ok(outcome)
     }
 }
 
@@ -389,31 +179,19 @@ impl Node {
 fn start_sensor(command: &mut Command, dir: &Path) -> anyhow::Result<(Daemon, String)> {
     let ready = dir.join("ready");
     let log = fs::File::create(dir.join("sensor.log"))?;
-    let child = Command::new(command.get_program())
-        .args(command.get_args())
-        .arg("--ready-file")
-        .arg(&ready)
-        .arg("--record")
-        .arg(dir.join("record.jsonl"))
-        .envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))))
-        .stdin(Stdio::null())
-        .stderr(log)
-        .spawn()?;
-    let sensor = Daemon { child };
+    let sensor = Daemon::start(
+        Command::new(command.get_program())
+            .args(command.get_args())
+            .arg("--ready-file")
+            .arg(&ready)
+            .arg("--record")
+            .arg(dir.join("record.jsonl"))
+            .envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))))
+            .stderr(log),
+    )?;
     let tier = wait_for_file(&ready)
         .with_context(|| fs::read_to_string(dir.join("sensor.log")).unwrap_or_default())?;
     Ok((sensor, tier))
-}
-
-/// Findings in a store.
-pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
-    let output = Command::new(bin().join("collector"))
-        .args(["list", "--limit", "1000000", "--format", "json", "--store"])
-        .arg(dir.join("findings.db"))
-        .env("SCRIPTWATCH_LOG", "warn")
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
 /// A counter of the sensor whose status is at this address.
@@ -436,93 +214,4 @@ pub fn child_of(parent: u32, name: &str) -> anyhow::Result<u32> {
             fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
         })
         .with_context(|| format!("{parent} has no child named {name}"))
-}
-
-/// SHA-256 as lower-case hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    hex::encode(Sha256::digest(bytes))
-}
-
-/// What a node left behind.
-pub struct Outcome {
-    /// The recorded captures.
-    pub captures: Vec<Value>,
-    /// The stored findings.
-    pub findings: Vec<Value>,
-    /// The sensor's counters.
-    pub totals: std::collections::BTreeMap<String, u64>,
-    /// The sensor's log.
-    pub log: String,
-}
-
-impl Outcome {
-    /// A counter.
-    ///
-    /// # Panics
-    /// When the sensor logged none of that name.
-    pub fn total(&self, name: &str) -> u64 {
-        self.totals.get(name).copied().unwrap_or_else(|| panic!("no total {name}"))
-    }
-
-    /// The one capture that holds exactly this text; it must have this origin and nothing missing.
-    ///
-    /// # Panics
-    /// When that is not so.
-    #[track_caller]
-    pub fn captured_once<'a>(&'a self, text: &'a [u8], origin: &str) -> &'a Value {
-        let found: Vec<_> = self.with_content(text).collect();
-        let head = String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned();
-        assert_eq!(found.len(), 1, "{origin} {head:?}: {} captures\n{}", found.len(), self.listing());
-        assert_eq!(found[0]["origin"], origin, "{head:?}");
-        assert_eq!(found[0]["size"], text.len(), "{head:?}");
-        assert_eq!(found[0]["flags"]["incomplete"], false, "{head:?}");
-        found[0]
-    }
-
-    /// The captures of one process, in the order they were recorded.
-    pub fn of_process(&self, pid: u32) -> impl Iterator<Item = &Value> {
-        self.captures.iter().filter(move |c| c["id"]["pid"] == pid)
-    }
-
-    /// What was captured, in short, for the message of a test that failed.
-    pub fn listing(&self) -> String {
-        let mut out = String::new();
-        for capture in &self.captures {
-            let content = bytes(&capture["content"]);
-            let head = String::from_utf8_lossy(&content[..content.len().min(100)]).into_owned();
-            let _ = writeln!(
-                out,
-                "{} {} {} {} bytes {} {head:?}",
-                capture["id"]["pid"], capture["origin"], capture["path"], capture["size"], capture["flags"]
-            );
-        }
-        out + &self.log
-    }
-
-    /// Captures whose content is exactly this.
-    pub fn with_content<'a>(&'a self, content: &'a [u8]) -> impl Iterator<Item = &'a Value> {
-        self.captures.iter().filter(move |c| bytes(&c["content"]) == content)
-    }
-}
-
-/// The bytes of a record's field: text, or base64 when it is not UTF-8.
-pub fn bytes(value: &Value) -> Vec<u8> {
-    use base64::{Engine, prelude::BASE64_STANDARD};
-    match value {
-        Value::String(text) => text.clone().into_bytes(),
-        other => other["base64"].as_str().and_then(|t| BASE64_STANDARD.decode(t).ok()).unwrap_or_default(),
-    }
-}
-
-fn totals(log: &str) -> anyhow::Result<std::collections::BTreeMap<String, u64>> {
-    let line =
-        log.lines().rev().find_map(|l| l.split_once("totals: ")).context("the sensor logged no totals")?.1;
-    Ok(line
-        .split_whitespace()
-        .filter_map(|pair| {
-            let (name, n) = pair.split_once('=')?;
-            Some((name.to_owned(), n.parse().ok()?))
-        })
-        .collect())
 }

@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
 };
 
-use e2e::node::bin;
+use e2e::daemon::bin;
 use sensor::{
     daemon::{Assets, load_judge},
     verdict::OperatingPoint,

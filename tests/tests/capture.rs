@@ -2,10 +2,7 @@
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
-use e2e::{
-    node::{Node, bytes, scaled},
-    shell,
-};
+use e2e::{daemon::scaled, node::Node, outcome::bytes, shell};
 
 /// The shells: how they are called, and their arguments before a script's.
 const SHELLS: [(&str, &str, &[&str]); 4] = [

@@ -14,9 +14,8 @@ use std::{
 
 use collector::{search::Search, store::Store};
 use e2e::{
-    made,
+    collectors, daemon, made,
     nats::Nats,
-    node,
     proxy::{Proxy, Random, Weather},
 };
 use proto::ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient};
@@ -138,12 +137,12 @@ fn a_collector_that_is_killed_again_and_again() {
     let Scale { seed, findings, faults } = scale;
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let (mut collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (mut collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{port}"), scale);
     for _ in 0..faults {
         pause(&mut random, 60);
         collector.kill().expect("a kill");
-        collector = node::collector(dir.path(), port).expect("a collector").0;
+        collector = collectors::start(dir.path(), port).expect("a collector").0;
     }
     feeder.wait();
     all_are_stored(dir.path(), findings);
@@ -155,7 +154,7 @@ fn a_sensor_that_is_killed_again_and_again() {
     let Scale { seed, findings, faults } = scale;
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{port}"), scale);
     let mut in_time = 0;
     for _ in 0..faults {
@@ -174,7 +173,7 @@ fn a_clock_that_jumps_days_ahead_and_back() {
     let scale = Scale { faults: 6, ..scale() };
     let mut random = Random::new(scale.seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{port}"), scale);
     for jump in 0..scale.faults {
         pause(&mut random, 60);
@@ -222,7 +221,7 @@ fn a_sensors_disk_that_is_full_or_read_only_costs_nothing() {
     for is_full in [true, false] {
         let dir = tempfile::tempdir().expect("a directory");
         // A port where nobody listens yet: findings pile up.
-        let port = node::free_port();
+        let port = daemon::free_port();
         let mut feeder = Feeder {
             dir: tempfile::tempdir().expect("a directory"),
             child: None,
@@ -241,7 +240,7 @@ fn a_sensors_disk_that_is_full_or_read_only_costs_nothing() {
             assert!(start.elapsed() < Duration::from_mins(1), "it does not go on");
             thread::sleep(Duration::from_millis(10));
         }
-        let (_collector, _) = node::collector(dir.path(), port).expect("a collector");
+        let (_collector, _) = collectors::start(dir.path(), port).expect("a collector");
         feeder.wait();
         all_are_stored(dir.path(), scale.findings);
         drop(disk);
@@ -253,7 +252,7 @@ fn a_collector_whose_disk_is_full_stores_when_there_is_room_again() {
     let scale = Scale { faults: 0, ..scale() };
     let dir = tempfile::tempdir().expect("a directory");
     let disk = Small::mount(&dir.path().join("store"), "700k");
-    let (_collector, port) = node::collector(&disk.0, 0).expect("a collector");
+    let (_collector, port) = collectors::start(&disk.0, 0).expect("a collector");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{port}"), scale);
     let start = Instant::now();
     let used = || {
@@ -276,7 +275,7 @@ fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
     let scale = scale();
     let mut random = Random::new(scale.seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     // Garbage: from the first byte, and behind a proper beginning.
@@ -334,7 +333,7 @@ fn a_network_that_cuts_delays_goes_silent_and_corrupts() {
     let Scale { seed, findings, faults } = scale;
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], port)), seed).expect("a proxy");
     let mut feeder = Feeder::start(format!("http://{}", proxy.address), scale);
     for fault in 0..faults {
@@ -362,7 +361,7 @@ fn two_collectors_over_one_store_of_which_one_is_always_dead() {
     let Scale { seed, findings, faults } = scale;
     let mut random = Random::new(seed);
     let dir = tempfile::tempdir().expect("a directory");
-    let start = |port| node::collector_in(dir.path(), &format!("port-{port}"), port).expect("a collector");
+    let start = |port| collectors::start_in(dir.path(), &format!("port-{port}"), port).expect("a collector");
     let (first, a) = start(0);
     let (second, b) = start(0);
     let mut both = [Some(first), Some(second)];
@@ -386,7 +385,7 @@ fn two_sensors_with_one_identity() {
     let scale = scale();
     let findings = scale.findings;
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let url = format!("http://127.0.0.1:{port}");
     let mut both = [Feeder::start(url.clone(), scale), Feeder::start(url, scale)];
     for feeder in &mut both {
@@ -403,12 +402,12 @@ fn a_stream_and_its_collectors_that_are_killed_again_and_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut nats = Nats::start(dir.path()).expect("a server");
     let start = |stream: &str, port| {
-        node::collector_into(stream, dir.path(), &format!("port-{port}"), port, &[]).expect("a collector")
+        collectors::start_into(stream, dir.path(), &format!("port-{port}"), port, &[]).expect("a collector")
     };
     let (first, a) = start(&nats.stream(), 0);
     let (second, b) = start(&nats.stream(), 0);
     let mut collectors = [first, second];
-    let mut index = node::index(&nats.stream(), dir.path()).expect("an index");
+    let mut index = collectors::index(&nats.stream(), dir.path()).expect("an index");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{a},http://127.0.0.1:{b}"), scale);
     for fault in 0..faults as usize {
         pause(&mut random, 60);
@@ -425,12 +424,12 @@ fn a_stream_and_its_collectors_that_are_killed_again_and_again() {
             }
             _ => {
                 index.kill().expect("a kill");
-                index = node::index(&nats.stream(), dir.path()).expect("an index");
+                index = collectors::index(&nats.stream(), dir.path()).expect("an index");
             }
         }
     }
     feeder.wait();
-    node::wait_until("all are indexed", || {
+    daemon::wait_until("all are indexed", || {
         Store::open_for_reading(&dir.path().join("findings.db"))
             .and_then(|store| store.count())
             .is_ok_and(|count| count == findings)

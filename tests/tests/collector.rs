@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{client, made::saying as finding, node};
+use e2e::{client, collectors, daemon, made::saying as finding, request};
 use proto::{
     ingest::{Batch, ingest_service_client::IngestServiceClient},
     scc::Finding,
@@ -16,7 +16,7 @@ fn batch(sequence: u64, findings: &[Finding]) -> Batch {
 #[tokio::test]
 async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut daemon, port) = node::collector(dir.path(), 0).unwrap();
+    let (mut daemon, port) = collectors::start(dir.path(), 0).unwrap();
     let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
     let batches = vec![
         batch(1, &[finding("a", "old"), finding("b", "x"), finding("BAD", "never")]),
@@ -38,7 +38,7 @@ async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
     }
     // Killed right after the acknowledgement: what was acknowledged is there all the same.
     daemon.kill().unwrap();
-    let stored = node::findings(dir.path()).unwrap();
+    let stored = collectors::findings(dir.path()).unwrap();
     assert_eq!(stored.len(), 2);
     assert!(stored.iter().any(|f| f["description"] == "new"));
     assert_eq!(rejected.len(), 1);
@@ -48,7 +48,7 @@ async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
 #[tokio::test]
 async fn a_batch_out_of_order_ends_the_stream_with_a_reason() {
     let dir = tempfile::tempdir().unwrap();
-    let (_daemon, port) = node::collector(dir.path(), 0).unwrap();
+    let (_daemon, port) = collectors::start(dir.path(), 0).unwrap();
     let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
     let batches = tokio_stream::iter(vec![batch(1, &[]), batch(3, &[])]);
     let mut acks = client.deliver(batches).await.unwrap().into_inner();
@@ -67,7 +67,7 @@ async fn a_batch_out_of_order_ends_the_stream_with_a_reason() {
 #[tokio::test]
 async fn health_is_served_and_a_stop_does_not_wait_for_open_streams() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut daemon, port) = node::collector(dir.path(), 0).unwrap();
+    let (mut daemon, port) = collectors::start(dir.path(), 0).unwrap();
     let channel = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
         .unwrap()
         .connect()
@@ -97,7 +97,7 @@ async fn reflection_names_the_services() {
         server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
     };
     let dir = tempfile::tempdir().unwrap();
-    let (_daemon, port) = node::collector(dir.path(), 0).unwrap();
+    let (_daemon, port) = collectors::start(dir.path(), 0).unwrap();
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
     let mut client = ServerReflectionClient::new(endpoint.connect().await.unwrap());
     let request = ServerReflectionRequest {
@@ -119,7 +119,7 @@ async fn reflection_names_the_services() {
 async fn a_client_has_so_many_streams_and_findings_a_second() {
     let dir = tempfile::tempdir().unwrap();
     let args = ["--plaintext", "--client-streams", "2", "--client-findings-per-second", "50"];
-    let (_daemon, port) = node::collector_with(dir.path(), "port", 0, &args).unwrap();
+    let (_daemon, port) = collectors::start_with(dir.path(), "port", 0, &args).unwrap();
     let open = || async move {
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         let mut client = IngestServiceClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
@@ -142,25 +142,25 @@ async fn a_client_has_so_many_streams_and_findings_a_second() {
     first.send(batch(1, &many)).await.unwrap();
     acks.next().await.unwrap().unwrap();
     assert!(begun.elapsed() > Duration::from_millis(800), "{:?}", begun.elapsed());
-    assert_eq!(node::findings(dir.path()).unwrap().len(), 100);
+    assert_eq!(collectors::findings(dir.path()).unwrap().len(), 100);
 }
 
 #[tokio::test]
 async fn what_happened_is_counted_and_says_nothing_of_scripts() {
     let dir = tempfile::tempdir().unwrap();
-    let status = format!("127.0.0.1:{}", node::free_port());
+    let status = format!("127.0.0.1:{}", daemon::free_port());
     let lines = dir.path().join("lines");
     let args = ["--plaintext", "--status-listen", &status, "--json-lines", lines.to_str().unwrap()];
-    let (_daemon, port) = node::collector_with(dir.path(), "port", 0, &args).unwrap();
+    let (_daemon, port) = collectors::start_with(dir.path(), "port", 0, &args).unwrap();
     let sent = batch(1, &[finding("a", "hidden words"), finding("b", "x"), finding("BAD", "never")]);
     client::deliver(port, sent).await.unwrap();
     let mut damaged = batch(1, &[finding("c", "x")]);
     damaged.findings[0].crc32 += 1;
     client::deliver(port, damaged).await.unwrap_err();
-    let get = |path: &str| node::http(&status, path);
+    let get = |path: &str| request::get(&status, path);
     assert!(get("/healthz").starts_with("HTTP/1.1 200"));
     assert!(get("/readyz").starts_with("HTTP/1.1 200"));
-    node::wait_until("the sink's count", || get("/metrics").contains("sink_findings_written_total{sink="));
+    daemon::wait_until("the sink's count", || get("/metrics").contains("sink_findings_written_total{sink="));
     let metrics = get("/metrics");
     for line in [
         "scriptwatch_collector_findings_received_total 3",

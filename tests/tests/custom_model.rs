@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use e2e::node::bin;
+use e2e::daemon::bin;
 use onnx::{FLOAT, INT64, Model};
 use serde_json::Value;
 

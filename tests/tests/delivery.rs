@@ -4,7 +4,9 @@ use std::{fs, path::Path};
 
 use e2e::{
     certificate::{Authority, Files},
-    node::{self, Daemon, Node},
+    collectors,
+    daemon::{self, Daemon},
+    node::Node,
     shell,
 };
 use serde_json::Value;
@@ -26,11 +28,11 @@ fn collector(dir: &Path, files: &Files, clients: Option<&Path>) -> (Daemon, u16)
     if let Some(clients) = clients {
         args.extend(["--tls-client-ca", path(clients)]);
     }
-    node::collector_with(dir, "tls-port", 0, &args).expect("a collector")
+    collectors::start_with(dir, "tls-port", 0, &args).expect("a collector")
 }
 
 fn findings(dir: &Path) -> Vec<Value> {
-    node::findings(dir).expect("findings")
+    collectors::findings(dir).expect("findings")
 }
 
 /// A sensor that delivers to this port over TLS, with these arguments besides. Its own collector stays idle.
@@ -157,7 +159,7 @@ fn a_sensor_that_is_killed_delivers_what_it_had_when_it_comes_again() {
     node.wait_for_reading("findings_made", 5).expect("findings");
     node.sensor.kill().expect("a kill");
     let port: u16 = fs::read_to_string(node.path("port")).expect("a port").parse().expect("a number");
-    node.collector = node::collector(node.dir.path(), port).expect("a collector").0;
+    node.collector = collectors::start(node.dir.path(), port).expect("a collector").0;
     node.restart_sensor().expect("a sensor");
     let findings = node.wait_for(|all| all.len() == 5).expect("findings");
     assert_eq!(findings.len(), 5);
@@ -168,7 +170,7 @@ fn a_sensor_that_is_killed_delivers_what_it_had_when_it_comes_again() {
 fn the_next_collector_is_tried_when_one_is_dead() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     let dir = tempfile::tempdir().expect("a directory");
-    let (_collector, port) = node::collector(dir.path(), 0).expect("a collector");
+    let (_collector, port) = collectors::start(dir.path(), 0).expect("a collector");
     let node = Node::start_to(&[&format!("http://{dead},http://127.0.0.1:{port}")], &[]).expect("a node");
     attack(20);
     node.wait_until(|| findings(dir.path()).len() == 1).expect("a finding");
@@ -177,7 +179,7 @@ fn the_next_collector_is_tried_when_one_is_dead() {
 #[test]
 fn a_collector_without_certificates_wants_to_be_told_that_it_is_meant() {
     let output =
-        std::process::Command::new(node::bin().join("collector")).arg("serve").output().expect("it runs");
+        std::process::Command::new(daemon::bin().join("collector")).arg("serve").output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(text.contains("--tls-cert"), "{text}");

@@ -2,10 +2,7 @@
 
 use std::{fs, process::Command};
 
-use e2e::{
-    node::{self, Node, bin, sha256},
-    shell,
-};
+use e2e::{collectors, daemon::bin, node::Node, outcome::sha256, shell};
 use serde_json::Value;
 
 /// Looks like an attack and does nothing: what it names is behind `false`, and only loopback is named.
@@ -123,7 +120,7 @@ fn findings_made_while_the_collector_is_away_arrive_once() {
     for i in 0..30 {
         match i {
             10 => node.collector.kill().unwrap(),
-            20 => node.collector = node::collector(node.dir.path(), port).unwrap().0,
+            20 => node.collector = collectors::start(node.dir.path(), port).unwrap().0,
             _ => {}
         }
         shell::run("/bin/bash", &["-c", &attack(i)]).unwrap();

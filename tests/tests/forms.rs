@@ -17,7 +17,8 @@ use std::{
 };
 
 use e2e::{
-    node::{Node, bytes},
+    node::Node,
+    outcome::bytes,
     shell::{self, quiet},
 };
 use serde_json::Value;

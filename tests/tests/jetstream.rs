@@ -6,9 +6,10 @@ use async_nats::jetstream::{self, consumer::pull};
 use collector::{search::Search, store::Store};
 use e2e::{
     client::{self, store},
+    collectors,
+    daemon::{self, wait_until},
     made::saying as finding,
     nats::Nats,
-    node::{self, wait_until},
 };
 use serde_json::Value;
 use tokio_stream::StreamExt;
@@ -33,19 +34,20 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 fn collectors_share_a_stream_and_a_database_is_made_of_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
-    let (mut first, a) = node::collector_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector");
-    let (_second, b) = node::collector_into(&nats.stream(), dir.path(), "b", 0, &[]).expect("a collector");
+    let (mut first, a) =
+        collectors::start_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector");
+    let (_second, b) = collectors::start_into(&nats.stream(), dir.path(), "b", 0, &[]).expect("a collector");
     store(a, 1, &[finding("a", "old"), finding("b", "x")]);
     // Killed right after the acknowledgement; its sensor sends again, elsewhere.
     first.kill().expect("a kill");
     store(b, 1, &[finding("a", "old"), finding("b", "x")]);
     store(b, 2, &[finding("a", "new")]);
-    let mut index = node::index(&nats.stream(), dir.path()).expect("an index");
+    let mut index = collectors::index(&nats.stream(), dir.path()).expect("an index");
     wait_until("both", || stored(dir.path()) == pairs(&[("a", "new"), ("b", "x")]));
     index.stop().expect("a stop");
     // It goes on from there; what comes late and is older replaces nothing.
     store(b, 1, &[finding("c", "y")]);
-    let _index = node::index(&nats.stream(), dir.path()).expect("an index");
+    let _index = collectors::index(&nats.stream(), dir.path()).expect("an index");
     wait_until("the third", || stored(dir.path()) == pairs(&[("a", "new"), ("b", "x"), ("c", "y")]));
 }
 
@@ -54,7 +56,7 @@ async fn any_client_can_read_the_stream_and_each_version_is_one_message() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     for revision in [1, 1, 2] {
         let batch = client::batch(1, revision, &[finding("a", "\u{1b}[2J\n")]);
         client::deliver(port, batch).await.expect("an acknowledgement");
@@ -76,11 +78,11 @@ async fn a_script_of_a_megabyte_of_the_worst_characters_passes() {
     let dir = tempfile::tempdir().expect("a directory");
     let nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     let text = "\u{1}".repeat(1024 * 1024);
     let batch = client::batch(1, 1, &[finding("a", &text)]);
     client::deliver(port, batch).await.expect("an acknowledgement");
-    let _index = node::index(&nats.stream(), dir.path()).expect("an index");
+    let _index = collectors::index(&nats.stream(), dir.path()).expect("an index");
     tokio::task::spawn_blocking(move || {
         wait_until("it", || stored(dir.path()) == pairs(&[("a", text.as_str())]));
     })
@@ -93,7 +95,7 @@ async fn without_its_server_nothing_is_acknowledged_and_the_collector_says_that_
     let dir = tempfile::tempdir().expect("a directory");
     let mut nats = Nats::start(dir.path()).expect("a server");
     let (_collector, port) =
-        node::collector_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
     nats.kill().expect("a kill");
     let batch = client::batch(1, 1, &[finding("a", "x")]);
     let sent = tokio::time::timeout(Duration::from_secs(30), client::deliver(port, batch.clone())).await;
@@ -120,9 +122,9 @@ fn what_cannot_work_is_refused_with_the_remedy() {
     let refusal = |store: &str, more: &[&str]| {
         let mut args = vec!["serve", "--plaintext", "--listen", "127.0.0.1:0", "--store", store];
         args.extend(more);
-        node::refusal(&args).expect("a refusal")
+        collectors::refusal(&args).expect("a refusal")
     };
-    let nowhere = refusal(&format!("jetstream://127.0.0.1:{}", node::free_port()), &[]);
+    let nowhere = refusal(&format!("jetstream://127.0.0.1:{}", daemon::free_port()), &[]);
     assert!(nowhere.contains("is a nats-server there"), "{nowhere}");
     let plain = Nats::configured(dir.path(), "max_payload: 8MB").expect("a server");
     assert!(refusal(&plain.stream(), &[]).contains("nats-server -js"));
@@ -137,7 +139,7 @@ fn what_cannot_work_is_refused_with_the_remedy() {
     let with_login = locked.stream().replace("//", "//u:p@");
     let page = refusal(&with_login, &["--web-listen", "127.0.0.1:0"]);
     assert!(page.contains("--web-listen") && page.contains("collector index"), "{page}");
-    let list = node::refusal(&["list", "--store", "jetstream://nats:4222"]).expect("a refusal");
+    let list = collectors::refusal(&["list", "--store", "jetstream://nats:4222"]).expect("a refusal");
     assert!(list.contains("collector index"), "{list}");
 }
 
@@ -160,9 +162,9 @@ async fn what_an_operator_set_on_the_stream_stays() {
         let config = &stream.info().await.expect("its state").config;
         (config.max_age, config.max_bytes)
     };
-    drop(node::collector_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector"));
+    drop(collectors::start_into(&nats.stream(), dir.path(), "a", 0, &[]).expect("a collector"));
     assert_eq!(limits().await, (days(7), 1 << 30));
     let more = ["--retention-days", "30"];
-    drop(node::collector_into(&nats.stream(), dir.path(), "b", 0, &more).expect("a collector"));
+    drop(collectors::start_into(&nats.stream(), dir.path(), "b", 0, &more).expect("a collector"));
     assert_eq!(limits().await, (days(30), 1 << 30));
 }

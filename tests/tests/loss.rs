@@ -3,7 +3,9 @@
 use std::{fs::File, path::Path, process::Child, time::Instant};
 
 use e2e::{
-    node::{Node, Outcome, bytes, scaled},
+    daemon::scaled,
+    node::Node,
+    outcome::{Outcome, bytes},
     shell::{self, quiet},
 };
 
@@ -157,7 +159,7 @@ fn a_sensor_whose_log_a_shell_reads_does_not_feed_itself() {
     // A shell started before the sensor: not known to it, and reading all the time.
     let command = format!(
         "{} run --status-listen 127.0.0.1:0 --record {} 2>&1 | while read -r line; do echo \"$line\"; done > {}",
-        e2e::node::bin().join("sensor").display(),
+        e2e::daemon::bin().join("sensor").display(),
         dir.path().join("record.jsonl").display(),
         log.display()
     );

@@ -9,9 +9,11 @@ use std::{
 };
 
 use e2e::{
+    collectors,
     containerd::{Containerd, Plan, Pod},
+    daemon::Daemon,
     image::Image,
-    node::{self, Daemon},
+    outcome,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -64,7 +66,7 @@ impl Cluster {
             .expect("SCRIPTWATCH_IMAGE: run this with `cargo xtask test`");
         containerd.import_tar(&PathBuf::from(image)).expect("the image");
         let dir = tempfile::tempdir().expect("a directory");
-        let (collector, port) = node::collector(dir.path(), 0).expect("a collector");
+        let (collector, port) = collectors::start(dir.path(), 0).expect("a collector");
         let manifests = manifests();
         Self {
             dir,
@@ -171,7 +173,7 @@ impl Cluster {
     fn wait_for_findings(&self, sensor: &Pod, count: usize) -> Vec<Value> {
         let start = Instant::now();
         loop {
-            let findings = node::findings(self.dir.path()).expect("findings");
+            let findings = collectors::findings(self.dir.path()).expect("findings");
             if findings.len() >= count {
                 return findings;
             }
@@ -212,7 +214,7 @@ fn as_the_chart_deploys_it_the_sensor_sees_another_container_of_the_node() {
         assert!(property("Container_Image_Id").starts_with("sha256:"));
         let binary = &finding["processes"][0]["binary"];
         assert_eq!(binary["path"], "/opt/own/bash");
-        let bash = node::sha256(&fs::read("/bin/bash").expect("bash"));
+        let bash = outcome::sha256(&fs::read("/bin/bash").expect("bash"));
         assert_eq!(binary["sha256"], bash.as_str(), "its binary could not be read: {finding:#}");
     }
     cluster.containerd.stop_container(&id).expect("a stop");

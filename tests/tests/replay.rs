@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use e2e::node::{bin, sha256};
+use e2e::{daemon::bin, outcome::sha256};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

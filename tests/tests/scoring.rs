@@ -4,7 +4,7 @@
 
 use std::{fs, io::Write, path::PathBuf, process::Command};
 
-use e2e::node::bin;
+use e2e::daemon::bin;
 use serde_json::Value;
 
 fn score(file: &std::path::Path) -> (Vec<Value>, String, Option<i32>) {

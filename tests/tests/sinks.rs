@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 use e2e::{
     certificate::{Authority, Files},
     client::store,
+    collectors,
+    daemon::{self, Daemon, wait_until},
     made::saying as finding,
-    metadata,
-    node::{self, Daemon, wait_until},
+    metadata, request,
     scc::SecurityCommandCenter,
     webhook::Receiver,
 };
@@ -26,7 +27,7 @@ fn every_finding_is_a_line_also_after_a_kill_and_a_rotation() {
     let path = dir.path().join("findings.jsonl");
     let start = |port| -> (Daemon, u16) {
         let args = ["--plaintext", "--json-lines", path.to_str().expect("a path")];
-        node::collector_with(dir.path(), "port", port, &args).expect("a collector")
+        collectors::start_with(dir.path(), "port", port, &args).expect("a collector")
     };
     let (mut collector, port) = start(0);
     // Whatever a script holds, it is one line.
@@ -59,7 +60,7 @@ fn scc(dir: &Path, per_minute: u32) -> (Daemon, u16, SecurityCommandCenter) {
     let rate = per_minute.to_string();
     let args = ["--plaintext", "--scc", "--scc-endpoint", &endpoint, "--scc-per-minute", &rate];
     let env = [("GCE_METADATA_HOST", server.address.to_string())];
-    let (collector, port) = node::collector_in_env(dir, "port", 0, &args, &env).expect("a collector");
+    let (collector, port) = collectors::start_in_env(dir, "port", 0, &args, &env).expect("a collector");
     (collector, port, scc)
 }
 
@@ -128,7 +129,7 @@ fn hook(dir: &Path, files: &Files, trusted: &Path, more: &[&str]) -> (Daemon, u1
     let mut args =
         vec!["--plaintext", "--webhook", &url, "--webhook-secret", &secret, "--webhook-ca", &trusted];
     args.extend(more);
-    let (collector, port) = node::collector_with(dir, "port", 0, &args).expect("a collector");
+    let (collector, port) = collectors::start_with(dir, "port", 0, &args).expect("a collector");
     (collector, port, receiver)
 }
 
@@ -170,11 +171,11 @@ fn a_webhook_that_proves_nothing_gets_nothing() {
         .and_then(|a| a.issue(dir.path(), "hook", "localhost", 1))
         .expect("a certificate");
     let trusted = Authority::new("hooks").and_then(|a| a.write(dir.path(), "ca.crt")).expect("a file");
-    let status = format!("127.0.0.1:{}", node::free_port());
+    let status = format!("127.0.0.1:{}", daemon::free_port());
     let (_collector, port, receiver) = hook(dir.path(), &files, &trusted, &["--status-listen", &status]);
     store(port, 1, &[finding("a", "one")]);
     wait_until("an attempt", || {
-        node::http(&status, "/metrics").contains("sink_failures_total{sink=\"webhook https://localhost")
+        request::get(&status, "/metrics").contains("sink_failures_total{sink=\"webhook https://localhost")
     });
     assert!(receiver.state().posts.is_empty());
 }

@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use e2e::{
-    node::{Node, sha256},
-    shell,
-};
+use e2e::{node::Node, outcome::sha256, shell};
 
 /// Looks like an attack and does nothing: what it names is behind `false`, and only loopback is named.
 const ATTACK: &str = "false && bash -i >& /dev/tcp/127.0.0.1/9 0>&1 # decoded";

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use e2e::node::bin;
+use e2e::daemon::bin;
 
 /// Runs `sensor run` after these commands, in a mount namespace of its own.
 fn run_after(commands: &str) -> Output {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use e2e::{browser::Browser, client, made, node};
+use e2e::{browser::Browser, client, collectors, daemon, made, outcome, request};
 use proto::{
     scc::{File, Finding, Process, finding::Severity},
     well_known::{ListValue, Timestamp, Value, value::Kind},
@@ -22,7 +22,7 @@ fn list(of: &[&str]) -> Value {
 fn hostile(id: &str, pod: &str, seconds: i64) -> Finding {
     let start = SCRIPT.find(PAYLOAD).expect("the payload");
     let span = format!("lines 4-4, bytes {start}-{}, weight 3.21", start + PAYLOAD.len());
-    let sha256 = node::sha256(SCRIPT.as_bytes());
+    let sha256 = outcome::sha256(SCRIPT.as_bytes());
     let script = File {
         path: "/tmp/<img src=x onerror=document.title='owned'>.sh".to_owned(),
         size: SCRIPT.len() as i64,
@@ -90,9 +90,9 @@ async fn is_unharmed(browser: &Browser) {
 #[tokio::test]
 async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
     let dir = tempfile::tempdir().expect("a directory");
-    let web = format!("127.0.0.1:{}", node::free_port());
+    let web = format!("127.0.0.1:{}", daemon::free_port());
     let args = ["--plaintext", "--web-listen", &web];
-    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    let (_collector, port) = collectors::start_with(dir.path(), "port", 0, &args).expect("a collector");
     for number in 0..3 {
         send(port, hostile(&format!("a{number}"), &format!("web-{number}"), 1_800_000_000 + number)).await;
     }
@@ -123,7 +123,7 @@ async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
             .await;
         assert_eq!(odd.expect("a text"), "U+202E U+001B");
         let link = browser.value("document.getElementById('virustotal').href").await.expect("a link");
-        let digest = node::sha256(SCRIPT.as_bytes());
+        let digest = outcome::sha256(SCRIPT.as_bytes());
         assert_eq!(link, format!("https://www.virustotal.com/gui/file/{digest}/detection"));
         browser.click("#copy").await.expect("a click");
         browser
@@ -151,9 +151,9 @@ async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
 #[tokio::test]
 async fn filters_find_pages_go_on_and_nonsense_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
-    let web = format!("127.0.0.1:{}", node::free_port());
+    let web = format!("127.0.0.1:{}", daemon::free_port());
     let args = ["--plaintext", "--web-listen", &web];
-    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    let (_collector, port) = collectors::start_with(dir.path(), "port", 0, &args).expect("a collector");
     let many: Vec<Finding> =
         (0..150).map(|n| hostile(&format!("a{n}"), &format!("web-{n}"), 1_800_000_000 + n)).collect();
     client::deliver(port, client::batch(1, 1, &many)).await.expect("an acknowledgement");
@@ -181,12 +181,12 @@ async fn filters_find_pages_go_on_and_nonsense_is_named() {
 #[tokio::test]
 async fn another_sites_name_gets_nothing_and_every_answer_has_the_policy() {
     let dir = tempfile::tempdir().expect("a directory");
-    let web = format!("127.0.0.1:{}", node::free_port());
+    let web = format!("127.0.0.1:{}", daemon::free_port());
     let args = ["--plaintext", "--web-listen", &web, "--web-host", "findings.example"];
-    let (_collector, port) = node::collector_with(dir.path(), "port", 0, &args).expect("a collector");
+    let (_collector, port) = collectors::start_with(dir.path(), "port", 0, &args).expect("a collector");
     send(port, hostile("a", "web-0", 1_800_000_000)).await;
     for path in ["/", "/page.js", "/page.css", "/api/findings", "/api/finding?name=x", "/nowhere"] {
-        let answer = node::http(&web, path);
+        let answer = request::get(&web, path);
         assert!(
             answer.contains("content-security-policy: default-src 'none'; script-src 'self'"),
             "{answer}"
@@ -194,10 +194,10 @@ async fn another_sites_name_gets_nothing_and_every_answer_has_the_policy() {
         assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
         assert!(!answer.contains("unsafe-inline"), "{answer}");
     }
-    assert!(node::http_as(&web, "findings.example", "/api/findings").starts_with("HTTP/1.1 200"));
-    let foreign = node::http_as(&web, "evil.example", "/api/findings");
+    assert!(request::get_as(&web, "findings.example", "/api/findings").starts_with("HTTP/1.1 200"));
+    let foreign = request::get_as(&web, "evil.example", "/api/findings");
     assert!(foreign.starts_with("HTTP/1.1 421") && !foreign.contains("web-0"), "{foreign}");
-    assert!(node::http(&web, "/api/findings?colour=red").starts_with("HTTP/1.1 400"));
-    assert!(node::http(&web, "/api/findings?page=1;DROP").starts_with("HTTP/1.1 400"));
-    assert!(node::http(&web, "/api/finding?name=%27%20OR%201=1").starts_with("HTTP/1.1 404"));
+    assert!(request::get(&web, "/api/findings?colour=red").starts_with("HTTP/1.1 400"));
+    assert!(request::get(&web, "/api/findings?page=1;DROP").starts_with("HTTP/1.1 400"));
+    assert!(request::get(&web, "/api/finding?name=%27%20OR%201=1").starts_with("HTTP/1.1 404"));
 }

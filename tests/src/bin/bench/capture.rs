@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
-use e2e::{node::scaled, shell::quiet};
+use e2e::{daemon::scaled, shell::quiet};
 
 use crate::{
     statistics::percentile,

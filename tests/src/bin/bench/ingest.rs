@@ -14,11 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use e2e::{
-    made,
-    nats::Nats,
-    node::{self, Daemon},
-};
+use e2e::{collectors, daemon::Daemon, made, nats::Nats};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proto::ingest::{
     Ack, Batch, Sealed, Sensor,
@@ -55,7 +51,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
                 let nats = if store.name == "JetStream" { Some(Nats::start(dir.path())?) } else { None };
                 let (collector, port) = match &nats {
                     None => collector(dir.path(), 0)?,
-                    Some(nats) => node::collector_into(&nats.stream(), dir.path(), "port", 0, &UNLIMITED)?,
+                    Some(nats) => collectors::start_into(&nats.stream(), dir.path(), "port", 0, &UNLIMITED)?,
                 };
                 store.measure(&runtime, streams, &collector, port, nats.as_ref())?;
             }
@@ -79,7 +75,7 @@ const UNLIMITED: [&str; 4] = ["--client-streams", "100000", "--client-findings-p
 fn collector(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
     let mut args = vec!["--plaintext"];
     args.extend(UNLIMITED);
-    node::collector_with(dir, "port", port, &args)
+    collectors::start_with(dir, "port", port, &args)
 }
 
 /// What was measured with a store.

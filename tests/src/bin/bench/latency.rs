@@ -5,10 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use e2e::{
-    node::{self, Node},
-    shell,
-};
+use e2e::{node::Node, outcome, shell};
 use rusqlite::Connection;
 
 use crate::statistics::show;
@@ -33,7 +30,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     for (text, at) in &started {
-        let hash = node::sha256(text.as_bytes());
+        let hash = outcome::sha256(text.as_bytes());
         if let Some((stored_ns, event_ns, _)) = stored.iter().find(|s| s.2 == hash) {
             let spawn_ns = at.duration_since(UNIX_EPOCH)?.as_nanos() as i64;
             from_spawn.push((stored_ns - spawn_ns) as f64 / 1e6);

@@ -16,7 +16,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let node = Node::start(&["--ring-mib", "64"])?;
     pin(node.sensor.pid(), 0)?;
     let fake = std::env::current_exe()?.with_file_name("fake-shell");
-    let rounds = e2e::node::scaled(5).max(3);
+    let rounds = e2e::daemon::scaled(5).max(3);
     let mut produced = Vec::new();
     for _ in 0..rounds {
         let before = seen(&node)?;

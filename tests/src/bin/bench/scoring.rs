@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use e2e::node::bin;
+use e2e::daemon::bin;
 use sensor::{
     daemon::{Assets, load_judge},
     verdict::{

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use aya::{Btf, Ebpf, programs::FExit};
-use e2e::node::{Node, bin};
+use e2e::{daemon::bin, node::Node};
 
 /// The kinds there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl WatcherKind {
 
 /// Everything is scaled down there.
 fn is_emulated() -> bool {
-    e2e::node::scaled(2) < 2
+    e2e::daemon::scaled(2) < 2
 }
 
 /// A watcher at work, until it is dropped.

@@ -1,0 +1,109 @@
+//! Collectors on this machine, and what they store.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::ensure;
+use serde_json::Value;
+
+use crate::daemon::{Daemon, bin, wait_for_file};
+
+/// Starts a collector; returns it and its port.
+pub fn start(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    start_in(dir, "port", port)
+}
+
+/// Starts one of several collectors in a directory; each has another name for its port's file.
+pub fn start_in(dir: &Path, port_file: &str, port: u16) -> anyhow::Result<(Daemon, u16)> {
+    start_with(dir, port_file, port, &["--plaintext"])
+}
+
+/// Starts a collector with these arguments of `collector serve` besides.
+pub fn start_with(dir: &Path, port_file: &str, port: u16, args: &[&str]) -> anyhow::Result<(Daemon, u16)> {
+    start_in_env(dir, port_file, port, args, &[])
+}
+
+/// Starts a collector with these arguments and this environment.
+pub fn start_in_env(
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> anyhow::Result<(Daemon, u16)> {
+    let store = dir.join("findings.db");
+    serve(dir, port_file, port, store.as_os_str(), args, env)
+}
+
+/// Starts a collector that keeps findings in a stream, by its address, with these arguments besides.
+pub fn start_into(
+    stream: &str,
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+) -> anyhow::Result<(Daemon, u16)> {
+    let mut all = vec!["--plaintext"];
+    all.extend(args);
+    serve(dir, port_file, port, stream.as_ref(), &all, &[])
+}
+
+fn serve(
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    store: &std::ffi::OsStr,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> anyhow::Result<(Daemon, u16)> {
+    let port_file = dir.join(port_file);
+    let _ = fs::remove_file(&port_file);
+    let daemon = Daemon::start(
+        Command::new(bin().join("collector"))
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(args)
+            .arg("--store")
+            .arg(store)
+            .arg("--port-file")
+            .arg(&port_file)
+            .env("SCRIPTWATCH_LOG", "warn")
+            .envs(env.iter().map(|(key, value)| (key, value))),
+    )?;
+    let port = wait_for_file(&port_file)?.parse()?;
+    Ok((daemon, port))
+}
+
+/// Starts to write a stream into the directory's database.
+pub fn index(stream: &str, dir: &Path) -> anyhow::Result<Daemon> {
+    Daemon::start(
+        Command::new(bin().join("collector"))
+            .args(["index", "--from", stream, "--store"])
+            .arg(dir.join("findings.db"))
+            .env("SCRIPTWATCH_LOG", "warn"),
+    )
+}
+
+/// What a collector that does not start says, by its arguments.
+pub fn refusal(args: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(bin().join("collector"))
+        .args(args)
+        .env("SCRIPTWATCH_LOG", "error")
+        .stdin(Stdio::null())
+        .output()?;
+    ensure!(!output.status.success(), "{args:?} is taken");
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Findings in a store.
+pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
+    let output = Command::new(bin().join("collector"))
+        .args(["list", "--limit", "1000000", "--format", "json", "--store"])
+        .arg(dir.join("findings.db"))
+        .env("SCRIPTWATCH_LOG", "warn")
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
