@@ -112,12 +112,14 @@ impl Node {
 
     /// A counter of the running sensor, as its status tells it.
     pub fn reading(&self, name: &str) -> anyhow::Result<u64> {
-        let log = self.log();
-        let address = log
-            .split_once("status at http://")
-            .and_then(|(_, rest)| rest.split('/').next())
-            .context("the sensor told no address of its status")?;
-        reading(address, name)
+        // Told a moment after the sensor watches.
+        let address = || {
+            let log = self.log();
+            let (_, rest) = log.split_once("status at http://")?;
+            rest.split_once('/').map(|(address, _)| address.to_owned())
+        };
+        self.wait_until(|| address().is_some()).context("the sensor told no address of its status")?;
+        reading(&address().context("it was told")?, name)
     }
 
     /// Sends SIGHUP and waits until the log says this about it.
