@@ -9,7 +9,7 @@ import numpy as np
 
 from generator import scripts
 
-from . import card, corpus, export, fit, measure, report
+from . import card, corpus, device, export, fit, measure, report
 from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
@@ -23,8 +23,8 @@ def say(text):
     print(text, flush=True)
 
 
-def read(directory, sensor):
-    """All files of the corpus, and what the generator writes."""
+def read(directory, sensor, share):
+    """All files of the corpus, and that share of what the generator writes."""
     everything = corpus.Corpus()
     paths = sorted(p for p in pathlib.Path(directory).iterdir() if p.name.endswith((".jsonl", ".jsonl.zst")))
     if not paths:
@@ -40,12 +40,12 @@ def read(directory, sensor):
     say("writing scripts of families that the corpus lacks")
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "generated.jsonl"
-        scripts.write(path, scripts.generate(SEED, ATTACKS, TWINS, hosts, TROJANS))
+        scripts.write(path, scripts.generate(SEED, *(int(share * n) for n in (ATTACKS, TWINS)), hosts, int(share * TROJANS)))
         everything.extend(corpus.load(path, sensor))
     return everything
 
 
-def cross_validate(bags, groups, hosts, what, each=lambda network, held: None):
+def cross_validate(bags, groups, hosts, what, where, each=lambda network, held: None):
     """Scores of every script by a model that saw none of its group. Generated scripts are always trained on, but for
     trojans in scripts of that group (`hosts` are the groups of what they hide in): their harmless text would be known
     as an attacker's only. `each` gets every model and what was held out from it."""
@@ -60,7 +60,7 @@ def cross_validate(bags, groups, hosts, what, each=lambda network, held: None):
     for number in range(FOLDS):
         held = ~generated & (part == number)
         say(f"leave-{what}-out {number + 1} of {FOLDS}: {held.sum()} scripts held out")
-        network = fit.fit(bags, ~held & (host_part != number))
+        network = fit.fit(bags, ~held & (host_part != number), where)
         scores[held] = bags.scores(network)[0][held]
         each(network, held)
     return scores
@@ -72,12 +72,14 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--sensor", required=True, help="the sensor's binary, which computes the features")
     parser.add_argument("--report", required=True, type=pathlib.Path, help="the page; it quotes scripts of the corpus")
+    parser.add_argument("--generated", type=float, default=1.0, help="how much of the generator's scripts to add, as a share")
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)
-    everything = read(arguments.corpus, arguments.sensor)
+    everything = read(arguments.corpus, arguments.sensor, arguments.generated)
     say(f"{len(everything)} scripts, {sum(map(len, everything.windows))} windows, {sum(map(len, everything.passages))} passages")
     bags = fit.Bags(everything)
+    where = device.choose(say, fit.of_a_few_steps)
 
     hidden = {}
 
@@ -85,8 +87,8 @@ def main():
         for name, found in hidden_scripts.scores(bags, held, network, arguments.sensor, SEED).items():
             hidden[name] = np.concatenate([hidden.get(name, np.zeros(0)), found])
 
-    scores = cross_validate(bags, everything.source, everything.host_source, "sources", hide)
-    by_cluster = cross_validate(bags, everything.cluster, everything.host_cluster, "clusters")
+    scores = cross_validate(bags, everything.source, everything.host_source, "sources", where, hide)
+    by_cluster = cross_validate(bags, everything.cluster, everything.host_cluster, "clusters", where)
     figures = measure.figures(bags, scores, by_cluster, hidden)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report.text(bags, scores, by_cluster, figures), encoding="utf-8")
@@ -101,7 +103,7 @@ def main():
             )
 
     say("fitting to everything")
-    network = fit.fit(bags, np.ones(len(everything), bool), say=say)
+    network = fit.fit(bags, np.ones(len(everything), bool), where, say)
     # One half is the balanced operating point; scores spread evenly around it.
     scale, bias = 1.0, -figures["logits"]["balanced"]
     points = {name: float(1 / (1 + np.exp(-(scale * logit + bias)))) for name, logit in figures["logits"].items()}

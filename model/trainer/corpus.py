@@ -46,13 +46,14 @@ def lines(path):
     """The objects of a JSON Lines file."""
     with open(path, "rb") as raw:
         stream = zstandard.ZstdDecompressor().stream_reader(raw) if str(path).endswith(".zst") else raw
-        for number, line in enumerate(io.TextIOWrapper(stream, "utf-8"), 1):
-            if not line.strip():
-                continue
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise SystemExit(f"{path}:{number}: not a JSON object: {error}") from error
+        with io.TextIOWrapper(stream, "utf-8") as text:
+            for number, line in enumerate(text, 1):
+                if not line.strip():
+                    continue
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise SystemExit(f"{path}:{number}: not a JSON object: {error}") from error
 
 
 def text_of(content):

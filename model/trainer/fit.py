@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from . import labels
+from . import device, labels
 from .network import Network, known_only, matrix
 
 # By how much (in logits) a passage counts less than a window: there are ten times as many to be wrong about. A higher
@@ -88,18 +88,27 @@ def parts_to_learn(bags, script, worst, epoch, rng):
     return [] if bags.corpus.host_source[script] else range(first, min(last, first + 4))
 
 
-def fit(bags, train, say=lambda *_: None):
+def fit(bags, train, where=device.Cpu, say=lambda *_: None):
     """Fits networks that differ by chance only to the scripts for which `train` is true, and gives their mean."""
+    seeds = range(1, NETWORKS + 1)
+    if where.on_host:
+        networks = _fit_side_by_side(bags, train, seeds, say)
+    else:
+        networks = [fit_one(bags, train, seed=seed, where=where, say=say) for seed in seeds]
+    return Network.mean(networks)
+
+
+def _fit_side_by_side(bags, train, seeds, say):
     global _shared
     # Forked processes see the scripts without a copy.
     _shared = bags, train
     with multiprocessing.get_context("fork").Pool(min(NETWORKS, os.cpu_count() or 1)) as pool:
         networks = []
-        for network, said in pool.imap(_fit_shared, range(1, NETWORKS + 1)):
+        for network, said in pool.imap(_fit_shared, seeds):
             networks.append(network)
             say(f"network {len(networks)}/{NETWORKS}: {said}")
     _shared = None
-    return Network.mean(networks)
+    return networks
 
 
 def _fit_shared(seed):
@@ -107,11 +116,11 @@ def _fit_shared(seed):
     return fit_one(*_shared, seed=seed, say=said.append), said[-1]
 
 
-def fit_one(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, say=lambda *_: None):
+def fit_one(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
     """Fits one network."""
     corpus = bags.corpus
-    network = Network(used_by_attackers(bags, train, attacks_min), 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed)
-    all_rows = known_only(bags.x, network)
+    network = Network(used_by_attackers(bags, train, attacks_min), 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed, device=where)
+    all_rows = where.matrix(known_only(bags.x, network))
     rng = np.random.default_rng(seed)
     weight = weights(corpus, bags)
     chosen = np.flatnonzero(train & (weight + bags.dual > 0))
@@ -132,9 +141,22 @@ def fit_one(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dim
             w = np.repeat(weight[who, None], target.shape[1], axis=1)
             # Techniques are learnt from malicious and dual-use scripts.
             w[:, 1:] = 0.3 * (bags.malicious | bags.dual)[who, None]
-            x = all_rows[rows[part]]
+            x = all_rows[where.put(rows[part])]
             # Features are left out at random, so that no single one carries a script.
-            x.data *= (rng.random(len(x.data)) >= drop).astype(np.float32) / (1 - drop)
-            network.train(x, target, w.astype(np.float32), now, decay)
+            x.data *= where.put((rng.random(len(x.data)) >= drop).astype(np.float32) / (1 - drop))
+            network.train(x, where.put(target), where.put(w.astype(np.float32)), now, decay)
         say(f"epoch {epoch + 1}/{epochs}: {len(rows)} parts")
+    network.to_host()
     return network
+
+
+def of_a_few_steps(where):
+    """What a small network says after a few steps: the same on every device."""
+    x = device.example()
+    network = Network(np.ones(x.shape[1], bool), 3, device=where)
+    target, weight = np.zeros((x.shape[0], 3), np.float32), np.ones((x.shape[0], 3), np.float32)
+    target[::3] = 1.0
+    matrix = where.matrix(x)[where.put(np.arange(x.shape[0]))]
+    for _ in range(3):
+        network.train(matrix, where.put(target), where.put(weight), 0.01, 3.0)
+    return network.logits(matrix)

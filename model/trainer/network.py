@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sparse
 from scipy.linalg import block_diag
 
+from .device import Cpu
+
 BUCKETS = 1 << 20
 
 
@@ -40,9 +42,9 @@ def sigmoid(x):
 class Network:
     """Parameters, forward pass, gradients and Adam. Only the features in the mask `known` have a row in E and an effect."""
 
-    def __init__(self, known, outputs, dims=8, hidden=48, seed=1):
+    def __init__(self, known, outputs, dims=8, hidden=48, seed=1, device=Cpu):
         rng = np.random.default_rng(seed)
-        self.dims, self.known = dims, known
+        self.dims, self.known, self.device = dims, known, device
         self.p = {
             "E": np.concatenate([rng.normal(0, 0.1, (known.sum(), dims)), np.zeros((known.sum(), 1))], axis=1).astype(np.float32),
             "W1": rng.normal(0, 1 / np.sqrt(dims), (dims, hidden)).astype(np.float32),
@@ -51,6 +53,7 @@ class Network:
             "b2": np.full(outputs, -2.0, np.float32),
         }
         self.p["W2"][-1, 0] = 1.0
+        self.p = {k: device.put(v) for k, v in self.p.items()}
         self.m = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.v = {k: np.zeros_like(v) for k, v in self.p.items()}
         self.step = 0
@@ -59,6 +62,7 @@ class Network:
     def mean(cls, networks):
         """One network with the mean logits of several that know the same features."""
         one = cls.__new__(cls)
+        one.device = Cpu
         one.known, one.dims = networks[0].known, sum(n.dims for n in networks)
         parts = [n.p for n in networks]
         dense, linear = [p["E"][:, : n.dims] for n, p in zip(networks, parts)], [p["E"][:, n.dims :] for n, p in zip(networks, parts)]
@@ -73,6 +77,11 @@ class Network:
         }
         return one
 
+    def to_host(self):
+        """Brings the parameters into memory; there the network computes from now on."""
+        self.p = {k: self.device.get(v) for k, v in self.p.items()}
+        self.device = Cpu
+
     @property
     def column_of(self):
         """For each known feature its row in E."""
@@ -85,7 +94,8 @@ class Network:
         return y, z, h, h @ self.p["W2"] + self.p["b2"]
 
     def logits(self, x, batch=8192):
-        return np.concatenate([self.forward(x[i : i + batch])[3] for i in range(0, x.shape[0], batch)])
+        """Of each row, in memory. `x` lies where the network does."""
+        return np.concatenate([self.device.get(self.forward(x[i : i + batch])[3]) for i in range(0, x.shape[0], batch)])
 
     def train(self, x, target, weight, rate, decay):
         """One Adam step on a batch. `target` and `weight` have a column for each output."""
@@ -96,7 +106,7 @@ class Network:
         gz = gh[:, :-1] * (z > 0)
         grads["W1"], grads["b1"] = y[:, : self.dims].T @ gz, gz.sum(0)
         gy = np.concatenate([gz @ self.p["W1"].T, gh[:, -1:]], axis=1)
-        grads["E"] = np.asarray(x.T.tocsr() @ gy)
+        grads["E"] = x.T.tocsr() @ gy
         self.step += 1
         for k, grad in grads.items():
             m, v, p = self.m[k], self.v[k], self.p[k]
@@ -104,7 +114,7 @@ class Network:
             m += 0.1 * grad
             v *= 0.999
             v += 0.001 * np.square(grad)
-            scale = rate * np.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
+            scale = rate * float(np.sqrt(1 - 0.999**self.step)) / (1 - 0.9**self.step)
             p -= scale * m / (np.sqrt(v) + 1e-8)
             if k == "E":
                 p *= 1 - rate * decay

@@ -42,7 +42,7 @@ pub(crate) struct Tools {
 pub(crate) fn tools() -> anyhow::Result<Tools> {
     // The wheels ask for a newer Python than they need.
     let flags = ["--ignore-requires-python"];
-    let python = python::environment("chart", &root().join("deploy/requirements.txt"), &flags)?;
+    let python = python::environment("chart", &[&root().join("deploy/requirements.txt")], &flags)?;
     Ok(Tools { python })
 }
 

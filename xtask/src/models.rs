@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{binaries, layout::root, setup::python};
+use crate::{binaries, layout::root, setup::python, step};
 
 /// Arguments of `cargo xtask train`.
 #[derive(clap::Args)]
@@ -23,6 +23,9 @@ pub(crate) struct Train {
     /// Where the report is written, a page for a browser. It quotes scripts of the corpus: it is not to be published.
     #[arg(long, default_value = "target/training.html")]
     report: PathBuf,
+    /// How much of the generator's scripts to add: 1 for all, 0 for none.
+    #[arg(long, default_value_t = 1.0)]
+    generated: f64,
     /// Overwrite a model that measured better.
     #[arg(long)]
     force: bool,
@@ -35,6 +38,20 @@ pub(crate) fn sensor(command: &str, args: &[String]) -> anyhow::Result<ExitCode>
     Err(error).context("the sensor cannot be started")
 }
 
+/// Python in an environment of its own, with the trainer in reach.
+pub(crate) fn trainer() -> anyhow::Result<Command> {
+    let model = root().join("model");
+    let mut requirements = vec![model.join("requirements.txt")];
+    // CuPy and CUDA's libraries are a gigabyte: only where they are of use.
+    if step::output(&mut Command::new("nvidia-smi")).is_some() {
+        requirements.push(model.join("requirements-gpu.txt"));
+    }
+    let requirements: Vec<_> = requirements.iter().map(PathBuf::as_path).collect();
+    let mut command = Command::new(python::environment("trainer", &requirements, &[])?);
+    command.current_dir(root()).env("PYTHONPATH", model);
+    Ok(command)
+}
+
 /// Trains in a Python environment of its own.
 pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
     if !train.corpus.is_dir() {
@@ -44,11 +61,8 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
         );
     }
     let bin = binaries::scoring()?;
-    let python = python::environment("trainer", &root().join("model/requirements.txt"), &[])?;
-    let mut command = Command::new(python);
+    let mut command = trainer()?;
     command
-        .current_dir(root())
-        .env("PYTHONPATH", root().join("model"))
         .args(["-m", "trainer", "--corpus"])
         .arg(fs::canonicalize(&train.corpus)?)
         .arg("--out")
@@ -57,6 +71,7 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
         .arg(&train.report)
         .arg("--sensor")
         .arg(bin.join("sensor"));
+    command.arg("--generated").arg(train.generated.to_string());
     if train.force {
         command.arg("--force");
     }

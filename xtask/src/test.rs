@@ -1,12 +1,15 @@
 //! `cargo xtask test`: everything CI runs.
 
-use std::process::{Command, ExitCode};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use crate::{
     binaries,
     guest::{self, KERNELS, Series},
     layout::{cargo, root},
-    manifests, package,
+    manifests, models, package,
     setup::packages,
     step,
     vm_test::{self, Plan},
@@ -61,6 +64,9 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<Exi
         "unit tests",
         cargo(&["test", "--workspace", "--exclude", "e2e", "--", name]).env("SCRIPTWATCH_BIN", &bin),
     )?;
+    if filter.is_none() || filter == Some("training") {
+        training(&bin)?;
+    }
     let image = package::run(package::Architecture::Amd64, package::NAME)?;
     if filter.is_none() {
         let first = std::fs::read(&image)?;
@@ -87,6 +93,23 @@ fn chart() -> anyhow::Result<()> {
         Err(e) if std::env::var_os("CI").is_some() => Err(e),
         Err(e) => {
             eprintln!("==> SKIPPED: the tests of the Helm chart: {e:#}");
+            Ok(())
+        }
+    }
+}
+
+/// The trainer's tests. Where its packages cannot be had this is said and skipped, but never in CI.
+fn training(bin: &Path) -> anyhow::Result<()> {
+    match models::trainer() {
+        Ok(mut python) => step::show(
+            "tests of the training",
+            python
+                .args(["-m", "unittest", "discover", "--start-directory", "model/tests"])
+                .env("SCRIPTWATCH_BIN", bin),
+        ),
+        Err(e) if std::env::var_os("CI").is_some() => Err(e),
+        Err(e) => {
+            eprintln!("==> SKIPPED: the tests of the training: {e:#}");
             Ok(())
         }
     }

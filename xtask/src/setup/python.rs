@@ -11,9 +11,12 @@ use anyhow::Context;
 use super::packages;
 use crate::{layout::cache, step};
 
-/// The environment of this name with the packages of a requirements file; its Python. `flags` are pip's.
-pub(crate) fn environment(name: &str, requirements: &Path, flags: &[&str]) -> anyhow::Result<PathBuf> {
-    let wanted = fs::read_to_string(requirements).with_context(|| format!("{}", requirements.display()))?;
+/// The environment of this name with the packages of requirements files; its Python. `flags` are pip's.
+pub(crate) fn environment(name: &str, requirements: &[&Path], flags: &[&str]) -> anyhow::Result<PathBuf> {
+    let mut wanted = String::new();
+    for file in requirements {
+        wanted += &fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    }
     let dir = cache().join(name);
     let stamp = dir.join("requirements.txt");
     let python = dir.join("bin/python");
@@ -28,7 +31,10 @@ pub(crate) fn environment(name: &str, requirements: &Path, flags: &[&str]) -> an
         Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir),
     )?;
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet"]).args(flags).arg("--requirement").arg(requirements);
+    install.args(["-m", "pip", "install", "--quiet"]).args(flags);
+    for file in requirements {
+        install.arg("--requirement").arg(file);
+    }
     step::run(&format!("installing the packages of {name}"), &mut install)?;
     fs::write(stamp, wanted)?;
     Ok(python)

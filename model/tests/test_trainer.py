@@ -1,0 +1,156 @@
+"""The training as a user runs it, on a small corpus of the generator's own making."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+import numpy as np
+
+from generator import scripts
+from trainer import __main__ as training
+from trainer import corpus, device, fit
+
+SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_BIN"]) / "sensor")
+WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
+
+
+def small_corpus(directory):
+    """Attacks and harmless scripts of sources that are no generator's, as a user has them."""
+    items = scripts.generate(7, 120, 240)
+    for number, item in enumerate(items):
+        item["source"] = f"team-{number % 12}"
+        item["cluster"] = f"cluster-{number // 2}"
+    scripts.write(directory / "scripts.jsonl", items)
+
+
+class Training(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.dir = pathlib.Path(scratch.name)
+        (cls.dir / "corpus").mkdir()
+        small_corpus(cls.dir / "corpus")
+        cls.first = cls.train("one")
+
+    @classmethod
+    def train(cls, out, *more):
+        command = [sys.executable, "-m", "trainer", "--sensor", SENSOR, "--generated", "0.02", "--corpus", cls.dir / "corpus"]
+        command += ["--out", cls.dir / out, "--report", cls.dir / "report.html", *more]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def written(self, out):
+        return {name: (self.dir / out / name).read_bytes() for name in WRITTEN}
+
+    def test_it_writes_a_model_that_the_sensor_takes_with_a_card_and_a_report(self):
+        self.assertEqual(self.first.returncode, 0, self.first.stderr)
+        score = subprocess.run(
+            [SENSOR, "eval", "--model", self.dir / "one/script.onnx", "--format", "json", self.dir / "corpus/scripts.jsonl"],
+            capture_output=True, text=True, check=True,
+        )
+        figures = json.loads(score.stdout)["models"][0]
+        self.assertEqual((figures["malicious"], figures["benign"]), (120, 240))
+        # So few scripts teach little, but not nothing.
+        self.assertGreater(figures["auc"], 0.7)
+        self.assertIn("| `balanced` |", (self.dir / "one/CARD.md").read_text())
+        self.assertIn("</html>", (self.dir / "report.html").read_text())
+
+    def test_the_same_scripts_give_the_same_model_to_the_byte(self):
+        again = self.train("two")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(self.written("one"), self.written("two"))
+
+    def test_a_better_model_is_overwritten_only_by_force(self):
+        self.assertEqual(self.train("three").returncode, 0)
+        metrics = self.dir / "three/metrics.json"
+        metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"headline": 1.1}))
+        before = self.written("three")
+        refused = self.train("three")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("measured better", refused.stderr)
+        self.assertEqual(self.written("three"), before)
+        forced = self.train("three", "--force")
+        self.assertEqual(forced.returncode, 0, forced.stderr)
+        self.assertEqual(self.written("three"), self.written("one"))
+
+    def test_a_directory_without_scripts_is_named(self):
+        (self.dir / "empty").mkdir()
+        command = [sys.executable, "-m", "trainer", "--sensor", SENSOR, "--corpus", self.dir / "empty"]
+        refused = subprocess.run(command + ["--out", self.dir / "x", "--report", self.dir / "x.html"], capture_output=True, text=True)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn(f"{self.dir / 'empty'}: no .jsonl", refused.stderr)
+
+
+class HoldingOut(unittest.TestCase):
+    def test_a_trojan_is_held_out_with_the_script_that_it_hides_in(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "all.jsonl"
+            hosts = scripts.generate(3, 0, 40)
+            for number, host in enumerate(hosts):
+                host["source"] = f"team-{number % 8}"
+            scripts.write(path, hosts + scripts.generate(4, 20, 0, hosts, 60))
+            bags = fit.Bags(corpus.load(path, SENSOR))
+        fitted = []
+
+        def remember(bags, train, where):
+            fitted.append(train)
+
+        # Only who is trained on is of interest.
+        bags.scores = lambda network: (np.zeros(len(bags.corpus)), None, None)
+        with mock.patch.object(fit, "fit", remember), contextlib.redirect_stdout(io.StringIO()):
+            training.cross_validate(bags, bags.corpus.source, bags.corpus.host_source, "sources", device.Cpu)
+        self.assertEqual(len(fitted), training.FOLDS)
+        for train in fitted:
+            out = {source for source, used in zip(bags.corpus.source, train) if not used and source.startswith("team")}
+            trojans = [(host, used) for host, used in zip(bags.corpus.host_source, train) if host]
+            self.assertTrue(out and any(not used for _, used in trojans))
+            for host, used in trojans:
+                self.assertEqual(used, host not in out, host)
+
+
+class Devices(unittest.TestCase):
+    """A GPU is there or not; what is done about it is the same."""
+
+    def choose(self, gpu):
+        said = []
+        with mock.patch.object(device, "Gpu", gpu):
+            return device.choose(said.append, fit.of_a_few_steps), said
+
+    def test_one_that_computes_the_same_is_taken(self):
+        class Sound(device.Cpu):
+            name, on_host = "a sound GPU", False
+
+        chosen, said = self.choose(Sound)
+        self.assertIsInstance(chosen, Sound)
+        self.assertEqual(said, ["fitting on a sound GPU"])
+
+    def test_one_that_computes_something_else_is_not(self):
+        class Broken(device.Cpu):
+            name, on_host = "a broken GPU", False
+
+            @staticmethod
+            def put(array):
+                return array * 2 if array.dtype == np.float32 else array
+
+        chosen, said = self.choose(Broken)
+        self.assertIs(chosen, device.Cpu)
+        self.assertIn("something else than the CPU", said[0])
+
+    def test_none_is_no_error(self):
+        def missing():
+            raise RuntimeError("CUDA finds no GPU")
+
+        chosen, said = self.choose(missing)
+        self.assertIs(chosen, device.Cpu)
+        self.assertIn("CUDA finds no GPU", said[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
