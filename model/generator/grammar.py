@@ -34,7 +34,8 @@ class Slots:
 
     def make_domain(self):
         r = self.rng
-        if r.random() < 0.4:
+        # Names for documentation stand in much harmless text: they are to say nothing.
+        if r.random() < 0.05:
             return r.choice(DOMAINS)
         return "%s%s.%s" % (r.choice(WORDS), r.choice(["", "-" + r.choice(WORDS), str(r.randrange(99))]), r.choice("com net org io xyz top ru cn info sh dev".split()))
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import zlib
 
 from . import attacks, benign, obfuscate
 from .grammar import Slots, expand
@@ -12,13 +13,19 @@ FILLER = ["sleep {n}", "cd {tmp}", "export PATH=$PATH:/bin:/usr/bin:/usr/local/b
           "export LC_ALL=C", "{var}=\"{plain}\"", "echo '{plain} started'", "date", "mkdir -p {tmp}", "sleep 1"]
 
 
-def body(recipe, slots):
-    """The steps of one script."""
+def is_kept_back(idiom):
+    """Is it one of the fifth of all idioms that a measurement of what training did not see keeps back?"""
+    return zlib.crc32(idiom.encode()) % 5 == 0
+
+
+def body(recipe, slots, used):
+    """The steps of one script; the idioms that they come from are added to `used`."""
     rng = slots.rng
     steps = []
     for idioms, low, high in recipe:
         for _ in range(rng.randint(low, high)):
-            steps.append(expand(rng.choice(idioms), slots))
+            used.append(rng.choice(idioms))
+            steps.append(expand(used[-1], slots))
             # Other names for the next idiom, now and then.
             for key in [k for k in slots.values if k not in ("ip", "domain", "host", "url")]:
                 if rng.random() < 0.5:
@@ -26,7 +33,10 @@ def body(recipe, slots):
             if rng.random() < 0.2:
                 for key in ("ip", "domain", "host", "url", "urlpath"):
                     slots.values.pop(key, None)
-    return steps or [expand(rng.choice(recipe[-1][0]), slots)]
+    if not steps:
+        used.append(rng.choice(recipe[-1][0]))
+        steps.append(expand(used[-1], slots))
+    return steps
 
 
 def dress(steps, slots, long_form):
@@ -57,26 +67,28 @@ def dress(steps, slots, long_form):
     return text
 
 
-def script(recipe, rng):
+def script(recipe, rng, used):
     slots = Slots(rng)
-    return dress(body(recipe, slots), slots, long_form=rng.random() < 0.6)
+    return dress(body(recipe, slots, used), slots, long_form=rng.random() < 0.6)
 
 
-def _item(kind, label, text, number):
-    return {"content": text, "label": label, "source": f"generator:{kind}", "cluster": f"{kind}-{number}", "kind": kind}
+def _item(kind, label, text, number, used=()):
+    item = {"content": text, "label": label, "source": f"generator:{kind}", "cluster": f"{kind}-{number}", "kind": kind}
+    return item | ({"kept_back": True} if any(map(is_kept_back, used)) else {})
 
 
 def attack(rng, number):
-    family = rng.choice(sorted(attacks.FAMILIES))
-    text = script(attacks.FAMILIES[family], rng)
+    family = rng.choices(list(attacks.WEIGHTS), list(attacks.WEIGHTS.values()))[0]
+    used = []
+    text = script(attacks.FAMILIES[family], rng, used)
     if rng.random() < 0.3:
         text = obfuscate.apply(text, rng)
-    return _item(family, "malicious", text, number)
+    return _item(family, "malicious", text, number, used)
 
 
 def twin(rng, number):
     family = rng.choice(sorted(benign.FAMILIES))
-    text = script(benign.FAMILIES[family], rng)
+    text = script(benign.FAMILIES[family], rng, [])
     if rng.random() < 0.08:
         # Encoding and padding alone are no malice.
         text = obfuscate.apply(text, rng, ["base64", "gzip", "heredoc", "comments", "padding", "variables", "quotes"])
@@ -88,12 +100,13 @@ def trojan(rng, host, number):
     perhaps its `source` and `cluster`, which the trojan keeps as `host_source` and `host_cluster`."""
     family = rng.choice(["loader", "reverse_shell", "credentials", "persistence", "exfil", "escape", "miner", "c2"])
     recipe = [(idioms, min(low, 1), 1 if low else 0) for idioms, low, high in attacks.FAMILIES[family]]
-    payload = "\n".join(body(recipe, Slots(rng)))
+    used = []
+    payload = "\n".join(body(recipe, Slots(rng), used))
     if rng.random() < 0.25:
         payload = obfuscate.apply(payload, rng, ["base64", "quotes", "variables", "hex"])
     lines = host["content"].split("\n")
     at = rng.choice([0, len(lines), rng.randrange(len(lines) + 1)])
-    item = _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number)
+    item = _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number, used)
     return item | {f"host_{key}": host[key] for key in ("source", "cluster") if key in host}
 
 

@@ -89,6 +89,21 @@ class Training(unittest.TestCase):
 
 
 class HoldingOut(unittest.TestCase):
+    def test_an_idiom_that_is_kept_back_is_in_no_script_that_is_trained_on(self):
+        items = scripts.generate(5, 200, 0)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "all.jsonl"
+            scripts.write(path, items)
+            bags = fit.Bags(corpus.load(path, SENSOR))
+        fitted = []
+        bags.scores = lambda network: (np.arange(len(items)), None, None)
+        with mock.patch.object(fit, "fit", lambda bags, train, where: fitted.append(train)), contextlib.redirect_stdout(io.StringIO()):
+            measured = training.of_kept_back_idioms(bags, device.Cpu)
+        self.assertEqual([bool(item.get("kept_back")) for item in items], [not used for used in fitted[0]])
+        self.assertTrue(0 < len(measured) < 100)
+        for number in measured:
+            self.assertTrue(items[number]["kept_back"] and items[number]["kind"] == "step")
+
     def test_a_trojan_is_held_out_with_the_script_that_it_hides_in(self):
         with tempfile.TemporaryDirectory() as scratch:
             path = pathlib.Path(scratch) / "all.jsonl"

@@ -58,6 +58,9 @@ Malicious scripts found at `balanced`, by what they do (weak labels; a script co
 
 With clusters of near-duplicates held out instead of sources, so that other scripts of the same author are known: {_share(f['clusters'])}.
 
+With a fifth of the generator's idioms kept back, its scripts of a single step by one of those (a way to do it that training never saw, a third of
+them obfuscated): {_share(f['kept_back'])}.
+
 **Hidden scripts.** Each transform of the generator on up to 150 malicious scripts of each part, sources unseen, at `balanced`; `plain` are the same scripts as
 they are, and `tail` puts each behind the last line of a harmless script of 4 to 64 KiB. The transforms themselves are known: the
 generator uses them for a third of its attacks.

@@ -30,6 +30,8 @@ class Corpus:
     # Of a trojan, the source and the cluster of the harmless script that it hides in.
     host_source: list = field(default_factory=list)
     host_cluster: list = field(default_factory=list)
+    # Has the generator used an idiom in it that is kept back when it is measured what training did not see?
+    kept_back: list = field(default_factory=list)
     windows: list = field(default_factory=list)
     passages: list = field(default_factory=list)
     places: list = field(default_factory=list)
@@ -100,6 +102,7 @@ def load(path, sensor):
         corpus.techniques.append(item.get("techniques"))
         corpus.host_source.append(item.get("host_source"))
         corpus.host_cluster.append(item.get("host_cluster"))
+        corpus.kept_back.append(bool(item.get("kept_back")))
     done = subprocess.run([sensor, "features", str(path)], stdout=subprocess.PIPE, check=True)
     for windows, passages, places in read_features(done.stdout):
         corpus.windows.append(windows)

@@ -42,9 +42,10 @@ def of_tactic(tactic):
     return [n for n, id in enumerate(labels.IDS) if labels.TACTICS[id] == tactic]
 
 
-def figures(bags, scores, by_cluster, hidden):
+def figures(bags, scores, by_cluster, hidden, kept_back):
     """Recall at each operating point, by source, technique and tactic; false alarms by kind and source; recall on scripts
-    of clusters never seen, and when scripts are hidden. `hidden` has scores of the same scripts for each transform."""
+    of clusters never seen, and when scripts are hidden. `hidden` has scores of the same scripts for each transform, `kept_back` those
+    of generated attacks whose idiom was not trained on."""
     corpus = bags.corpus
     source, kind, label = np.array(corpus.source), np.array(corpus.kind), np.array(corpus.label)
     held = ~np.isnan(scores)
@@ -76,5 +77,6 @@ def figures(bags, scores, by_cluster, hidden):
     out["clusters"] = share(malicious, np.nan_to_num(by_cluster, nan=-1e9) > logit)
     all_of = lambda found: np.ones(len(found), bool)
     out["hidden"] = {name: share(all_of(found), found > logits["balanced"]) for name, found in hidden.items()}
+    out["kept_back"] = share(all_of(kept_back), kept_back > logits["balanced"])
     out["headline"] = out["balanced"]["malicious"]["share"]
     return out

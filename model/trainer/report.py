@@ -112,6 +112,7 @@ def text(bags, scores, by_cluster, figures):
 {_table('Malicious scripts found, by technique', balanced['malicious_by_technique'])}
 {_table('Malicious scripts found, by tactic', balanced['malicious_by_tactic'])}
 {_table('Malicious scripts found when hidden, by transform', figures['hidden'])}
+{_table('Generated attacks of one step found, its idiom kept back from training', {'all': figures['kept_back']})}
 {_table('Benign scripts flagged, by kind', balanced['false_alarms_by_kind'])}
 {_table('Benign scripts flagged, by source', balanced['false_alarms_by_source'])}
 <h2>Worst errors</h2>

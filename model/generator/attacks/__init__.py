@@ -1,5 +1,6 @@
 """What attackers do, a file a tactic: idioms to be combined. Own wording; the tools and files named are facts."""
 
+from .collection import COLLECTION
 from .command_and_control import C2, DOWNLOAD, REVERSE
 from .credential_access import BRUTE, CREDENTIALS
 from .defense_evasion import EVADE
@@ -11,6 +12,8 @@ from .lateral_movement import WORM
 from .persistence import PERSIST
 from .privilege_escalation import ESCAPE
 
+# What is bad enough to stand alone.
+STEPS = [*C2, *COLLECTION, *COMPETITORS, *CREDENTIALS, *DESTROY, *DOWNLOAD, *ESCAPE, *EVADE, *EXFIL, *MINER, *PERSIST, *REVERSE, *WORM]
 # Each family: which idioms, how many of each. What a real campaign does together stands together.
 FAMILIES = {
     "dropper": [(DOWNLOAD, 1, 3), (EVADE, 0, 2)],
@@ -27,7 +30,13 @@ FAMILIES = {
     "ransom": [(EVADE, 0, 1), (DESTROY, 1, 3)],
     "worm": [(DOWNLOAD, 0, 1), (WORM, 1, 2), (PERSIST, 0, 1)],
     "exfil": [(RECON, 0, 2), (EXFIL, 1, 2)],
+    "collection": [(RECON, 0, 1), (COLLECTION, 1, 3), (EXFIL, 0, 1)],
     "brute_force": [(BRUTE, 3, 8), (EVADE, 0, 1)],
     "inventory": [(INVENTORY, 3, 7), (EVADE, 0, 1)],
     "session": [(SESSION, 3, 9), (DOWNLOAD, 1, 1), (SESSION, 1, 6), (EVADE, 0, 1)],
+    "step": [(STEPS, 1, 1)],
 }
+# How often each is drawn: more where there is more to learn.
+WEIGHTS = {name: sum(len(idioms) for idioms, low, _ in recipe if low) ** 0.5 for name, recipe in FAMILIES.items()}
+# Most of it anybody types.
+WEIGHTS["session"] /= 2

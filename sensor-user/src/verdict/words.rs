@@ -105,7 +105,9 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
         let rest = &word[i + 3..];
         let host = host_of(rest);
         emit(hash(b"<url>", 0));
-        if is_ipv4(host) {
+        if is_own_machine(host) {
+            emit(hash(b"<url-of-own-machine>", 0));
+        } else if is_ipv4(host) {
             emit(hash(b"<url-of-ip>", 0));
         } else {
             let mut labels = host.rsplit(|b| *b == b'.');
@@ -187,9 +189,12 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
     hash(class, 0)
 }
 
-/// What matters about where a URL points: a bare address is not a name, and a name without TLS is not one with it.
+/// What matters about where a URL points: this machine is not another, a bare address is not a name, and a name without
+/// TLS is not one with it.
 fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
-    if is_ipv4(host) {
+    if is_own_machine(host) {
+        b"<url-of-own-machine>"
+    } else if is_ipv4(host) {
         b"<url-of-address>"
     } else if host.is_empty() || host.contains(&b'$') {
         b"<url-of-variable>"
@@ -198,6 +203,11 @@ fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
     } else {
         b"<url-plain>"
     }
+}
+
+/// Nothing comes in from there that is not here yet.
+fn is_own_machine(host: &[u8]) -> bool {
+    host.eq_ignore_ascii_case(b"localhost") || (is_ipv4(host) && host.starts_with(b"127."))
 }
 
 fn host_end(rest: &[u8]) -> usize {
