@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::{
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
 };
@@ -140,6 +141,8 @@ impl Current {
 
 /// A handshake that takes longer is nobody's.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a refused peer may go on sending.
+const PARTING: Duration = Duration::from_secs(1);
 /// Handshakes at once; who connects and says nothing holds up only so many.
 const HANDSHAKES: usize = 256;
 /// Connections that wait to be served.
@@ -171,20 +174,29 @@ pub(crate) fn accept(
             let (acceptor, sender) = (TlsAcceptor::from(current.get()), sender.clone());
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
-                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
-                drop(permit);
+                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream).into_fallible()).await;
                 match shaken {
                     Ok(Ok(stream)) => {
+                        drop(permit);
                         // A server that stops takes no more.
                         let _ = sender.send(Ok(stream)).await;
                     }
-                    Ok(Err(e)) => tell(peer, &e.to_string()),
+                    Ok(Err((e, stream))) => {
+                        tell(peer, &e.to_string());
+                        part(stream).await;
+                    }
                     Err(_) => tell(peer, "no handshake in time"),
                 }
             });
         }
     });
     receiver
+}
+
+/// Ends a connection so that the peer reads the alert: what it sent meanwhile, unread, would make the kernel reset it.
+async fn part(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut stream, &mut tokio::io::sink())).await;
 }
 
 fn tell(peer: SocketAddr, why: &str) {

@@ -71,6 +71,18 @@ impl Endpoints {
             .accept_compressed(CompressionEncoding::Gzip))
     }
 
+    /// Why a stream was refused, with what to do about it. A collector that wants a certificate says so after the handshake, and
+    /// the connection may be gone before that is read.
+    pub(super) fn refused(&self, said: String) -> String {
+        let anonymous = self.uri().starts_with("https:") && self.tls.identity.is_none();
+        if anonymous && said.contains("connection closed") {
+            return format!(
+                "if the collector asks for a certificate, give one with --tls-cert and --tls-key; it closed the connection ({said})"
+            );
+        }
+        said
+    }
+
     /// When the files of the sensor's identity and of the authorities were last written.
     pub(super) fn renewed(&self) -> Vec<Option<std::time::SystemTime>> {
         let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();

@@ -151,7 +151,9 @@ impl Session<'_> {
         let opening = client.deliver(ReceiverStream::new(outgoing));
         let mut down = match tokio::time::timeout(self.sender.patience, opening).await {
             Ok(Ok(response)) => response.into_inner(),
-            Ok(Err(status)) => return End::Broken(format!("stream refused: {}", said(&status))),
+            Ok(Err(status)) => {
+                return End::Broken(format!("stream refused: {}", self.endpoints.refused(said(&status))));
+            }
             Err(_) => return End::Broken("the stream is not opened in time".to_owned()),
         };
         info!("delivering to {}", self.endpoints.uri());
