@@ -61,7 +61,9 @@ fn a_storm_with_the_reader_held_back_adds_up() {
     let unscored = outcome.total("unscored");
     assert!(lost_whole > 0, "the reader was not held back: nothing was lost");
     assert!(captured > 0, "everything was lost");
-    assert_eq!(captured + lost_whole + lost_text + unscored, run, "{}", outcome.log);
+    // What is lost has no name: shells that others started on this machine meanwhile may be among it.
+    let told_of = captured + lost_whole + lost_text + unscored;
+    assert!((run..=outcome.total("kernel_execs")).contains(&told_of), "{told_of} of {run}: {}", outcome.log);
     // Every capture is whole: what arrived of a script arrived unharmed.
     assert!(outcome.captures.iter().all(|c| c["flags"]["truncated"] == false));
 }
