@@ -87,6 +87,12 @@ class Training(unittest.TestCase):
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn(f"{self.dir / 'empty'}: no .jsonl", refused.stderr)
 
+    def test_a_share_of_generated_scripts_is_a_share(self):
+        for share in ("-1", "1.5", "nan"):
+            refused = self.train("unused", "--generated", share)
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn(f"--generated {share}", refused.stderr)
+
 
 class HoldingOut(unittest.TestCase):
     def test_an_idiom_that_is_kept_back_is_in_no_script_that_is_trained_on(self):

@@ -40,7 +40,8 @@ def read(directory, sensor, share):
     say("writing scripts of families that the corpus lacks")
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "generated.jsonl"
-        scripts.write(path, scripts.generate(SEED, *(int(share * n) for n in (ATTACKS, TWINS)), hosts, int(share * TROJANS)))
+        attacks, twins, trojans = (int(share * count) for count in (ATTACKS, TWINS, TROJANS))
+        scripts.write(path, scripts.generate(SEED, attacks, twins, hosts, trojans))
         everything.extend(corpus.load(path, sensor))
     return everything
 
@@ -84,6 +85,8 @@ def main():
     parser.add_argument("--generated", type=float, default=1.0, help="how much of the generator's scripts to add, as a share")
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args()
+    if not 0 <= arguments.generated <= 1:
+        parser.error(f"--generated {arguments.generated}: a share is from 0 to 1")
     out = pathlib.Path(arguments.out)
     everything = read(arguments.corpus, arguments.sensor, arguments.generated)
     say(f"{len(everything)} scripts, {sum(map(len, everything.windows))} windows, {sum(map(len, everything.passages))} passages")

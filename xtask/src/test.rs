@@ -40,7 +40,7 @@ fn chaos(seed: Option<u64>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs all checks, or the tests whose name contains `filter`; for `chaos` their long form.
+/// Runs all checks, or the tests whose name contains `filter`; for `chaos` their long form, for `training` the trainer's, too.
 pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<ExitCode> {
     if filter == Some("chaos") {
         return chaos(seed);

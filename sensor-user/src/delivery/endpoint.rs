@@ -128,3 +128,20 @@ pub(super) fn remedied(error: String) -> String {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_certificate_is_told_of_it_when_the_connection_closes() {
+        let closed = || "transport error: operation was canceled: connection closed".to_owned();
+        let refused = |uri: &str, identity| {
+            let tls = Tls { identity, ..Tls::default() };
+            Endpoints::new(vec![uri.to_owned()], tls).expect("an endpoint").refused(closed())
+        };
+        assert!(refused("https://collector:7600", None).contains("give one with --tls-cert and --tls-key"));
+        assert_eq!(refused("https://collector:7600", Some(("c".into(), "k".into()))), closed());
+        assert_eq!(refused("http://collector:7600", None), closed());
+    }
+}
