@@ -2,7 +2,9 @@
 same value."""
 
 import base64
+import gzip
 import random
+import re
 import string
 
 WORDS = (
@@ -29,6 +31,9 @@ class Slots:
 
     def make_ip(self):
         r = self.rng
+        # Who is inside already has neighbours.
+        if r.random() < 0.12:
+            return r.choice(["10.%d.%d" % (r.randrange(256), r.randrange(256)), "192.168.%d" % r.randrange(256), "172.%d.%d" % (r.randrange(16, 32), r.randrange(256))]) + ".%d" % r.randrange(2, 255)
         net = r.choice(["192.0.2", "198.51.100", "203.0.113", "198.18.%d" % r.randrange(255)])
         return "%s.%d" % (net, r.randrange(1, 255))
 
@@ -67,7 +72,7 @@ class Slots:
         r = self.rng
         # Certificates are for names; bare addresses are fetched from in the clear.
         bare = self.fill("host")[0].isdigit()
-        scheme = "https" if r.random() < (0.1 if bare else 0.5) else "http"
+        scheme = "https" if r.random() < (0.1 if bare else 0.35) else "http"
         port = r.choice(["", "", "", ":" + self.fill("port")])
         return f"{scheme}://{self.fill('host')}{port}/{self.fill('urlpath')}"
 
@@ -83,6 +88,33 @@ class Slots:
 
     def make_b(self):
         return "".join(self.rng.choices(string.ascii_letters + string.digits + "+/", k=4 * self.rng.randrange(10, 60)))
+
+    def make_elf(self):
+        """The beginning of a program, as base64; what follows its header is noise."""
+        return b64(self._program())
+
+    def make_elfhex(self):
+        return _escaped(self._program()[: self.rng.randrange(16, 80)])
+
+    def make_stub(self):
+        """Of a program that only shows whether the processor can run it."""
+        return b64(self._program(range(60, 240)))
+
+    def make_stubhex(self):
+        return _escaped(self._program()[:7])
+
+    def make_elfgz(self):
+        return b64(gzip.compress(self._program(), mtime=0))
+
+    def make_packed(self):
+        """An archive of nothing, as base64."""
+        return b64(gzip.compress(bytes(512) + self.rng.randbytes(self.rng.randrange(100, 600)), mtime=0))
+
+    def _program(self, size=None):
+        r = self.rng
+        size = size or r.choice([range(100, 500), range(1024, 2048)])
+        header = b"\x7fELF" + bytes([r.choice([1, 2]), 1, 1, 0]) + bytes(8) + bytes([r.choice([2, 3]), 0, r.choice([3, 8, 40, 62, 183]), 0, 1, 0, 0, 0])
+        return header + r.randbytes(r.choice(size))
 
     def make_key(self):
         kind = self.rng.choice(["ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"])
@@ -133,8 +165,13 @@ def expand(template, slots):
         else:
             parts.append(out[at : start + 1])
             at = start + 1
-    return "".join(parts) + out[at:]
+    # What runs in the background ends its statement by that.
+    return re.sub(r"& ?; ", "& ", "".join(parts) + out[at:])
 
 
-def b64(text):
-    return base64.b64encode(text.encode()).decode()
+def _escaped(data):
+    return "".join("\\x%02x" % byte for byte in data)
+
+
+def b64(data):
+    return base64.b64encode(data).decode()

@@ -5,6 +5,7 @@ import base64
 import gzip
 import random
 import re
+import zlib
 
 COMMANDS = "curl wget bash chmod nc crontab rm base64 python3 python perl nsenter mount pkill kill chattr echo cat sh find tar ssh docker openssl history systemctl".split()
 
@@ -25,6 +26,30 @@ def base64_wrap(text, rng):
 def gzip_wrap(text, rng):
     b = _b64(gzip.compress(text.encode(), mtime=0))
     return rng.choice([f"echo {b} | base64 -d | gunzip | bash", f"base64 -d <<<'{b}' | zcat | sh", f"eval \"$(echo {b}|base64 -d|gzip -dc)\""])
+
+
+def zlib_wrap(text, rng):
+    b = _b64(zlib.compress(text.encode(), 9))
+    return rng.choice([f"python3 -c \"import os,zlib,base64;os.system(zlib.decompress(base64.b64decode('{b}')))\"", f"base64 -d <<< {b} | zlib-flate -uncompress | sh",
+                       f"perl -MMIME::Base64 -MCompress::Zlib -e 'system(uncompress(decode_base64(\"{b}\")))'", f"echo {b} | openssl base64 -d -A | pigz -dz | bash"])
+
+
+def base32_wrap(text, rng):
+    b = base64.b32encode(text.encode()).decode()
+    return rng.choice([f"echo {b} | base32 -d | bash", f"base32 --decode <<< {b} | sh", f"eval \"$(base32 -d <<< '{b}')\"",
+                       f"python3 -c \"import os,base64;os.system(base64.b32decode('{b}'))\""])
+
+
+def codes(text, rng):
+    """The codes of its characters, one by one."""
+    data = text.encode()
+    hexes = [f"{b:02x}" for b in data]
+    return rng.choice([
+        f"xxd -r -p <<< '{' '.join(hexes)}' | bash", f"for i in {' '.join(hexes)}; do printf \"\\x$i\"; done | sh",
+        f"python3 -c 'import os;os.system(bytes([{','.join(map(str, data))}]).decode())'", f"perl -e 'system(pack(\"C*\",{','.join(map(str, data))}))'",
+        f"php -r 'system({'.'.join(f'chr({b})' for b in data)});'", f"awk 'BEGIN{{split(\"{' '.join(map(str, data))}\",a);for(i=1;i<={len(data)};i++)printf \"%c\",a[i]+0}}' | bash",
+        f"python3 -c \"exec(''.join(map(chr,[{', '.join(map(str, data))}])))\"", f"node -e 'require(\"child_process\").execSync(String.fromCharCode({','.join(map(str, data))}))'",
+    ])
 
 
 def hex_wrap(text, rng):
@@ -117,7 +142,7 @@ def padding(text, rng):
 
 
 ALL = {
-    "base64": base64_wrap, "gzip": gzip_wrap, "hex": hex_wrap, "octal": octal_wrap, "reverse": reverse_wrap, "nested": nested, "quotes": split_quotes,
+    "base64": base64_wrap, "base32": base32_wrap, "gzip": gzip_wrap, "zlib": zlib_wrap, "codes": codes, "hex": hex_wrap, "octal": octal_wrap, "reverse": reverse_wrap, "nested": nested, "quotes": split_quotes,
     "ansi_c": ansi_c, "ifs": ifs, "variables": variables, "globs": globs, "case": case_trick, "heredoc": heredoc, "comments": junk_comments, "padding": padding,
 }
 

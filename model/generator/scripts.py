@@ -91,7 +91,7 @@ def twin(rng, number):
     text = script(benign.FAMILIES[family], rng, [])
     if rng.random() < 0.08:
         # Encoding and padding alone are no malice.
-        text = obfuscate.apply(text, rng, ["base64", "gzip", "heredoc", "comments", "padding", "variables", "quotes"])
+        text = obfuscate.apply(text, rng, ["base64", "base32", "gzip", "zlib", "codes", "heredoc", "comments", "padding", "variables", "quotes"])
     return _item(f"benign-{family}", "benign", text, number)
 
 

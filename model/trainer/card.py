@@ -34,7 +34,8 @@ public ones lack, their harmless twins, and trojans). Technique labels are weak:
 
 **How it was measured.** Leave-sources-out in four parts: every script is scored by a model that has seen no script of its source. A
 source's benign scripts count as at most 100, so that one author's style does not decide. Of the generator's scripts all are trained on,
-but for trojans in a script that is held out.
+but for trojans in a script that is held out. Who wrote the generator has read this corpus, and wrote some idioms and twins after what these
+figures had missed or flagged: they are not wholly of the unseen. What is said below of idioms kept back does not depend on that.
 
 | operating point | threshold | malicious scripts found, unseen sources | benign scripts flagged, unseen sources (unweighted) |
 | --- | --- | --- | --- |

@@ -37,7 +37,8 @@ def to_onnx(network, path, bias, scale, metadata):
     }
     node = helper.make_node
     nodes = [
-        node("Gather", ["row_of", "features"], ["places"], axis=0),
+        # For single numbers several times as fast as Gather.
+        node("GatherElements", ["row_of", "features"], ["places"], axis=0),
         # Half of a script's features are not known; what is left moves together, and so do the ends.
         node("Cast", ["places"], ["mask"], to=TensorProto.BOOL),
         node("Cast", ["mask"], ["ones"], to=TensorProto.INT32),

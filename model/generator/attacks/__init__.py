@@ -5,19 +5,22 @@ from .command_and_control import C2, DOWNLOAD, REVERSE
 from .credential_access import BRUTE, CREDENTIALS
 from .defense_evasion import EVADE
 from .discovery import INVENTORY, RECON
-from .execution import SESSION
+from .execution import EMBEDDED, SESSION
 from .exfiltration import EXFIL
 from .impact import COMPETITORS, DESTROY, MINER
+from .kits import KIT
 from .lateral_movement import WORM
 from .persistence import PERSIST
 from .privilege_escalation import ESCAPE
 
 # What is bad enough to stand alone.
-STEPS = [*C2, *COLLECTION, *COMPETITORS, *CREDENTIALS, *DESTROY, *DOWNLOAD, *ESCAPE, *EVADE, *EXFIL, *MINER, *PERSIST, *REVERSE, *WORM]
+STEPS = [*C2, *COLLECTION, *COMPETITORS, *CREDENTIALS, *DESTROY, *DOWNLOAD, *EMBEDDED, *ESCAPE, *EVADE, *EXFIL, *KIT, *MINER, *PERSIST, *REVERSE, *WORM]
 # Each family: which idioms, how many of each. What a real campaign does together stands together.
 FAMILIES = {
     "dropper": [(DOWNLOAD, 1, 3), (EVADE, 0, 2)],
     "loader": [(DOWNLOAD, 1, 1)],
+    "embedded": [(EMBEDDED, 1, 1), (PERSIST, 0, 1), (EVADE, 0, 1)],
+    "kit": [(SESSION, 0, 2), (KIT, 1, 3), (EVADE, 0, 1)],
     "reverse_shell": [(REVERSE, 1, 1), (RECON, 0, 1)],
     "shell_and_persist": [(REVERSE, 1, 1), (PERSIST, 1, 2), (EVADE, 0, 2)],
     "c2": [(C2, 1, 1), (PERSIST, 0, 1)],

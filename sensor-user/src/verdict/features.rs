@@ -319,6 +319,9 @@ mod tests {
         // But one's own machine is not somebody's.
         assert_eq!(ids("curl http://127.0.0.1:80/a"), ids("curl http://127.8.8.8:80/a"));
         assert_ne!(ids("curl http://127.0.0.1:80/a"), ids("curl http://192.0.2.7:80/a"));
+        // Nor is a neighbour.
+        assert_eq!(ids("curl http://172.17.0.2/a"), ids("curl http://172.31.9.9/a"));
+        assert_ne!(ids("curl http://172.17.0.2/a"), ids("curl http://172.32.0.2/a"));
         assert_ne!(ids("curl http://localhost/a"), ids("curl http://localhost.example.com/a"));
     }
 

@@ -5,11 +5,13 @@
 
 mod batch;
 mod cache;
+mod codes;
 mod decode;
 mod explain;
 pub mod features;
 mod hash;
 mod judge;
+mod magic;
 mod model;
 mod normal;
 pub mod technique;

@@ -5,6 +5,7 @@
 //! Every byte remembers where in the script it came from, so that a verdict can point there.
 
 use super::{
+    codes,
     decode::{self, Decoder},
     variables::Variables,
 };
@@ -12,7 +13,9 @@ use super::{
 /// Layers within layers that are followed.
 const DEPTH_MAX: usize = 3;
 /// A variable's value longer than this is not put in place of its name.
-const VALUE_MAX: usize = 64;
+const VALUE_MAX: usize = 256;
+/// Nor is one when more than this, plus the length of the script, has been put in already.
+const VALUES_BYTES: usize = 64 * 1024;
 /// Decoded text is bounded by this, plus the length of the script.
 const LAYERS_BYTES: usize = 256 * 1024;
 
@@ -54,6 +57,10 @@ pub(super) struct Normal {
     pub(super) origin: Vec<u32>,
     variables: Variables,
     decoder: Decoder,
+    /// A list of codes, read.
+    codes: Vec<u8>,
+    /// How much may still be put in place of variables' names.
+    values_left: usize,
     /// What was found hidden in what is being read.
     found: Layers,
     /// What is being read.
@@ -67,6 +74,7 @@ impl Normal {
         self.origin.clear();
         self.variables.clear();
         self.found.clear();
+        self.values_left = VALUES_BYTES + script.len();
         self.find_layers(script, None);
         self.flatten(script, None);
         let mut budget = LAYERS_BYTES + script.len();
@@ -93,6 +101,7 @@ impl Normal {
         let at = |start: usize| fixed.unwrap_or(start as u32);
         let found = &mut self.found;
         self.decoder.layers(text, |start, layer| found.add(at(start), layer.iter().copied()));
+        codes::lists(text, &mut self.codes, |start, list| found.add(at(start), list.iter().copied()));
         if has_word(text, b"rev") || memchr::memmem::find(text, b"[::-1]").is_some() {
             decode::quoted_strings(text, |start, string| found.add(at(start), string.iter().rev().copied()));
         }
@@ -235,6 +244,8 @@ impl Normal {
         if value.len() > VALUE_MAX {
             return false;
         }
+        let Some(left) = self.values_left.checked_sub(value.len()) else { return false };
+        self.values_left = left;
         self.text.extend_from_slice(value);
         self.origin.resize(self.text.len(), at);
         true

@@ -1,6 +1,8 @@
 //! The normal form cut into words, each reduced to what matters about it: an address is an address, whichever
 //! it is; a long number is long; a path is its directories and its name.
 
+use super::magic::Magic;
+
 /// What separates a word from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Joint {
@@ -108,7 +110,7 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
         if is_own_machine(host) {
             emit(hash(b"<url-of-own-machine>", 0));
         } else if is_ipv4(host) {
-            emit(hash(b"<url-of-ip>", 0));
+            emit(hash(if is_private(host) { b"<url-of-private-ip>" } else { b"<url-of-ip>" }, 0));
         } else {
             let mut labels = host.rsplit(|b| *b == b'.');
             if let (Some(top), Some(domain)) = (labels.next(), labels.next()) {
@@ -119,7 +121,7 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
         if host_end(rest) < rest.len() && rest[host_end(rest)] == b':' {
             emit(hash(b"<url-port>", 0));
         }
-        emit(hash(extension(rest), 23));
+        emit(hash(extension(&rest[host_end(rest)..]), 23));
         if names_small_machine(rest) {
             emit(hash(b"<small-machine>", 0));
         }
@@ -154,14 +156,14 @@ pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
 
 /// The word itself, or its class where its letters do not matter.
 pub(super) fn canonical(word: &[u8]) -> u64 {
-    let class: &[u8] = if is_ipv4(word) {
+    let class: &[u8] = if let Some(magic) = Magic::of(word) {
+        magic.class()
+    } else if is_ipv4(word) {
         match word {
             [b'1', b'2', b'7', b'.', ..] => b"<loopback>",
             [b'0', b'.', b'0', b'.', b'0', ..] => b"<any-address>",
             [b'1', b'6', b'9', b'.', b'2', b'5', b'4', b'.', ..] => b"<link-local>",
-            [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => {
-                b"<private-address>"
-            }
+            _ if is_private(word) => b"<private-address>",
             _ => b"<address>",
         }
     } else if word.iter().all(u8::is_ascii_digit) {
@@ -195,7 +197,7 @@ fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
     if is_own_machine(host) {
         b"<url-of-own-machine>"
     } else if is_ipv4(host) {
-        b"<url-of-address>"
+        if is_private(host) { b"<url-of-private-address>" } else { b"<url-of-address>" }
     } else if host.is_empty() || host.contains(&b'$') {
         b"<url-of-variable>"
     } else if scheme.eq_ignore_ascii_case(b"https") {
@@ -208,6 +210,17 @@ fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
 /// Nothing comes in from there that is not here yet.
 fn is_own_machine(host: &[u8]) -> bool {
     host.eq_ignore_ascii_case(b"localhost") || (is_ipv4(host) && host.starts_with(b"127."))
+}
+
+/// Is an address of the private networks (RFC 1918)?
+fn is_private(address: &[u8]) -> bool {
+    match address {
+        [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => true,
+        [b'1', b'7', b'2', b'.', tens, ones, b'.', ..] => {
+            matches!((tens, ones), (b'1', b'6'..=b'9') | (b'2', _) | (b'3', b'0' | b'1'))
+        }
+        _ => false,
+    }
 }
 
 fn host_end(rest: &[u8]) -> usize {
