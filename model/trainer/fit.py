@@ -116,7 +116,7 @@ def _fit_shared(seed):
     return fit_one(*_shared, seed=seed, say=said.append), said[-1]
 
 
-def fit_one(bags, train, epochs=5, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
+def fit_one(bags, train, epochs=8, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
     """Fits one network."""
     corpus = bags.corpus
     network = Network(used_by_attackers(bags, train, attacks_min), 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed, device=where)
