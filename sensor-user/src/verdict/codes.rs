@@ -98,7 +98,7 @@ mod tests {
     fn all(text: &str) -> Vec<String> {
         let mut out = Vec::new();
         lists(text.as_bytes(), &mut Vec::new(), |_, layer| {
-            out.push(String::from_utf8_lossy(layer).into_owned())
+            out.push(String::from_utf8_lossy(layer).into_owned());
         });
         out
     }
