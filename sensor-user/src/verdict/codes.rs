@@ -124,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_long_list_is_read_once() {
-        let list = "01 02 ".repeat(1 << 20);
+        let list = "01 02 ".repeat(1 << 16);
         let start = std::time::Instant::now();
         assert_eq!(all(&list), [""; 0]);
-        // Its square would be a million million.
-        assert!(start.elapsed() < std::time::Duration::from_secs(20));
+        // Read anew from each of its numbers it would take minutes.
+        assert!(start.elapsed() < std::time::Duration::from_secs(5));
     }
 
     #[test]

