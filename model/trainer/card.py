@@ -22,7 +22,8 @@ def text(f):
 for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words) and, around the two worst windows, passages (a line, or two in
 a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
 
-**How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; see
+**How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
+arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/src/verdict/concepts.txt`; see
 `sensor-user/src/verdict/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
 linear weight, summed and divided by the square root of the features known; a hidden layer of 48; 17 outputs. The logits are the mean of
 two such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the features from

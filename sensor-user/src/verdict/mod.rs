@@ -6,6 +6,7 @@
 mod batch;
 mod cache;
 mod codes;
+mod concepts;
 mod decode;
 mod explain;
 pub mod features;

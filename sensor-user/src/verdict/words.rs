@@ -93,15 +93,48 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a over lower-cased bytes, going on from `seed`.
 pub(super) fn hash(bytes: &[u8], seed: u64) -> u64 {
-    bytes.iter().fold(FNV_BASIS ^ seed.wrapping_mul(FNV_PRIME), |h, b| {
-        (h ^ u64::from(b.to_ascii_lowercase())).wrapping_mul(FNV_PRIME)
-    })
+    hash_on(FNV_BASIS ^ seed.wrapping_mul(FNV_PRIME), bytes)
 }
 
-/// Calls `emit` with the hash of each thing that matters about a word; the first is its canonical form.
-pub(super) fn parts(word: &[u8], mut emit: impl FnMut(u64)) {
-    let canonical = canonical(word);
-    emit(canonical);
+/// The hash of what was hashed to `hash`, and of `bytes` behind it.
+pub(super) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |h, b| (h ^ u64::from(b.to_ascii_lowercase())).wrapping_mul(FNV_PRIME))
+}
+
+/// Hashes of what matters about a word.
+#[derive(Default)]
+pub(super) struct Parts {
+    hashes: [u64; PARTS_MAX],
+    count: usize,
+}
+
+/// A URL of a name with a port, or a path, has so many at most.
+const PARTS_MAX: usize = 8;
+
+impl Parts {
+    /// Those of a word; the first is its canonical form.
+    pub(super) fn of(word: &[u8]) -> Self {
+        let mut parts = Self::default();
+        cut_into_parts(word, |hash| {
+            parts.hashes[parts.count] = hash;
+            parts.count += 1;
+        });
+        parts
+    }
+
+    /// The word's canonical form.
+    pub(super) fn canonical(&self) -> u64 {
+        self.hashes[0]
+    }
+
+    /// All of them.
+    pub(super) fn each(&self) -> impl Iterator<Item = u64> {
+        self.hashes[..self.count].iter().copied()
+    }
+}
+
+fn cut_into_parts(word: &[u8], mut emit: impl FnMut(u64)) {
+    emit(canonical(word));
     if let Some(i) = memchr::memmem::find(word, b"://") {
         emit(hash(b"<scheme>", hash(&word[..i], 0)));
         let rest = &word[i + 3..];

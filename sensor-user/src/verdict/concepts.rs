@@ -1,0 +1,239 @@
+//! What words are about: `shred` and `rm` delete, `wtmp` is a log, `/etc/ld.so.preload` is loaded into everything. Training
+//! never sees all tools and all places; by these a word that it never saw stands beside those it did.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::LazyLock,
+};
+
+use super::words;
+
+/// Concepts and their words, a line each.
+const LIST: &str = include_str!("concepts.txt");
+/// Directories of a path that are looked at.
+const COMPONENTS_MAX: usize = 8;
+/// Longer paths are only looked at in parts.
+const WHOLE_MAX: usize = 16;
+/// Of a name that is not listed, so many letters in front may be one that is: `python3.11`, `xmrig-6.2`.
+const STEM_MIN: usize = 4;
+
+/// A set of concepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct About(u128);
+
+impl About {
+    /// Each concept's number.
+    pub(super) fn each(self) -> impl Iterator<Item = u64> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let lowest = (rest != 0).then(|| u64::from(rest.trailing_zeros()));
+            rest &= rest.wrapping_sub(1);
+            lowest
+        })
+    }
+
+    pub(super) fn is_nothing(self) -> bool {
+        self.0 == 0
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers are keys")
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+/// Concepts by the hash of a word.
+pub(super) struct Concepts {
+    /// A bit for the lower half of each hash that is listed: of most words it says at once that they are not.
+    listed: Vec<u64>,
+    of: HashMap<u64, About, BuildHasherDefault<Hashed>>,
+}
+
+static LISTED: LazyLock<Concepts> = LazyLock::new(|| Concepts::read(LIST));
+
+impl Concepts {
+    /// Those that are listed.
+    pub(super) fn listed() -> &'static Self {
+        &LISTED
+    }
+
+    fn read(list: &str) -> Self {
+        let mut names: Vec<&str> = Vec::new();
+        let mut concepts = Self { listed: vec![0; (1 << 16) / 64], of: HashMap::default() };
+        for line in list.lines().filter(|line| !line.starts_with('#')) {
+            let mut words = line.split_whitespace();
+            let Some(name) = words.next() else { continue };
+            let number = names.iter().position(|n| *n == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            });
+            assert!(number < 128, "{name}: too many concepts");
+            for word in words {
+                let hash = words::hash(word.as_bytes(), 0);
+                let (at, bit) = place(hash);
+                concepts.listed[at] |= bit;
+                concepts.of.entry(hash).or_default().0 |= 1 << number;
+            }
+        }
+        concepts
+    }
+
+    fn get(&self, hash: u64) -> About {
+        let (at, bit) = place(hash);
+        if self.listed[at] & bit == 0 {
+            return About::default();
+        }
+        self.of.get(&hash).copied().unwrap_or_default()
+    }
+
+    /// What a word is about: it, and what it is made of.
+    pub(super) fn of(&self, word: &[u8]) -> About {
+        if memchr::memchr(b'/', word).is_some() {
+            return self.of_path(word);
+        }
+        let name = trimmed(word);
+        let about = self.get(words::hash(name, 0));
+        let whole = if name.len() < word.len() { self.get(words::hash(word, 0)) } else { about };
+        about.and(whole).and(self.of_parts(name, about))
+    }
+
+    fn of_path(&self, path: &[u8]) -> About {
+        let mut about = About::default();
+        if path.len() <= WHOLE_MAX {
+            about = self.get(words::hash(path, 0));
+        }
+        let mut rest = path;
+        if let Some(i) = memchr::memmem::find(path, b"://") {
+            rest = &path[i + 3..];
+            about = about.and(self.get(words::hash(&path[..i], 0)));
+        }
+        let mut components = rest.split(|b| *b == b'/').filter(|c| !c.is_empty());
+        if rest.len() < path.len() {
+            about = about.and(components.next().map_or(About::default(), |host| self.of_host(host)));
+        }
+        let mut before = None;
+        let mut last: (&[u8], About) = (b"", About::default());
+        for component in components.take(COMPONENTS_MAX) {
+            let name = trimmed(component);
+            let hash = words::hash(name, 0);
+            let of_name = self.get(hash);
+            about = about.and(of_name);
+            if let Some(before) = before {
+                about = about.and(self.get(words::hash_on(words::hash_on(before, b"/"), name)));
+            }
+            before = Some(hash);
+            last = (name, of_name);
+        }
+        about.and(self.of_parts(last.0, last.1))
+    }
+
+    fn of_host(&self, host: &[u8]) -> About {
+        let host = host.rsplit(|b| *b == b'@').next().unwrap_or_default();
+        let host = &host[..memchr::memchr(b':', host).unwrap_or(host.len())];
+        let mut dots = memchr::memrchr_iter(b'.', host);
+        let top = dots.next().map_or(0, |i| i + 1);
+        let domain = dots.next().map_or(0, |i| i + 1);
+        [host, &host[domain..], &host[top..]]
+            .into_iter()
+            .fold(About::default(), |about, part| about.and(self.get(words::hash(part, 0))))
+    }
+
+    /// What a name's extension says, and, when the name is not listed, its first letters.
+    fn of_parts(&self, name: &[u8], of_name: About) -> About {
+        let extension = memchr::memrchr(b'.', name).filter(|i| *i > 0);
+        let about = extension.map_or(About::default(), |i| self.get(words::hash(&name[i..], 0)));
+        if !of_name.is_nothing() {
+            return about;
+        }
+        match name.iter().position(|b| !b.is_ascii_alphabetic()) {
+            Some(stem) if stem >= STEM_MIN => about.and(self.get(words::hash(&name[..stem], 0))),
+            _ => about,
+        }
+    }
+}
+
+/// Where the bit of a hash is.
+fn place(hash: u64) -> (usize, u64) {
+    (hash as usize % (1 << 16) / 64, 1 << (hash % 64))
+}
+
+/// A name without what surrounds it: `id_rsa*`, `[kworker]`.
+fn trimmed(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(name.len(), |i| i + 1);
+    let name = &name[..end];
+    let start = name.iter().position(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'-' | b'+'));
+    &name[start.unwrap_or(0)..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOME: &str = "# comment\n\nlog var/log wtmp .log\nfetch curl stratum+tcp\nfetch wget\ndrop paste.example onion\nkey id_rsa .pem\n";
+
+    fn about(word: &str) -> Vec<u64> {
+        Concepts::read(SOME).of(word.as_bytes()).each().collect()
+    }
+
+    #[test]
+    fn words_and_what_they_are_made_of() {
+        let [log, fetch, drop, key] = [vec![0], vec![1], vec![2], vec![3]];
+        for (word, expected) in [
+            ("CURL", &fetch),
+            ("/usr/bin/wget", &fetch),
+            ("curl-7.2", &fetch),
+            ("stratum+tcp://pool.example", &fetch),
+            ("/var/log/x", &log),
+            ("/var/log", &log),
+            ("/mnt/var/log/*", &log),
+            ("x.log", &log),
+            ("./wtmp", &log),
+            ("https://paste.example/x", &drop),
+            ("https://user@a.paste.example:80", &drop),
+            ("http://abc.onion/x", &drop),
+            ("id_rsa*", &key),
+            ("*.pem", &key),
+            ("/home/u/.ssh/id_rsa", &key),
+        ] {
+            assert_eq!(&about(word), expected, "{word}");
+        }
+        assert_eq!(about("https://paste.example/id_rsa"), [2, 3]);
+        for word in
+            ["", "/", "://", "log", "/var", "curling", "curlew2", "paste.example.org", ".", "var//log/"]
+        {
+            assert!(about(word).len() <= usize::from(word == "var//log/"), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_in_order() {
+        let concepts = Concepts::listed();
+        let rm = concepts.of(b"rm");
+        assert!(!rm.is_nothing());
+        assert_ne!(rm.0 & concepts.of(b"shred").0, 0);
+        for line in LIST.lines().filter(|l| !l.starts_with('#')) {
+            for word in line.split_whitespace().skip(1) {
+                assert_eq!(word, word.to_ascii_lowercase(), "{word}");
+                assert!(word.bytes().filter(|b| *b == b'/').count() <= 1 || word.starts_with('/'), "{word}");
+            }
+        }
+    }
+}
