@@ -1,6 +1,7 @@
 """Harmless twins: what administrators, images and installers do with the same tools."""
 
-from .administration import ADMIN, COLLECT
+from .administration import ADMIN
+from .collection import COLLECT
 from .installation import INSTALL
 from .interaction import INTERACTIVE, PLAIN
 from .startup import ENTRYPOINT
