@@ -56,7 +56,7 @@ impl Extractor {
         words::cut(&self.normal.text, &mut self.words);
         self.features.clear();
         self.of_word.clear();
-        let mut context = Context::new();
+        let mut context = Context::default();
         for i in 0..self.words.len() {
             self.of_word.push(self.features.len() as u32);
             let assigned =
@@ -175,6 +175,7 @@ impl FeatureSet {
 }
 
 /// What came before the word at hand.
+#[derive(Default)]
 struct Context {
     concepts: &'static Concepts,
     /// Canonical forms of the two words before, 0 where a layer began.
@@ -230,23 +231,6 @@ enum Kind {
 const ASSIGNED: u64 = 0x6173_7369_676e_6564;
 
 impl Context {
-    fn new() -> Self {
-        Self {
-            concepts: Concepts::listed(),
-            before: [0; 2],
-            command: 0,
-            last_command: 0,
-            piped_from: 0,
-            arguments: 0,
-            decoded: false,
-            assigning: false,
-            command_about: About::default(),
-            last_command_about: About::default(),
-            piped_about: About::default(),
-            last_about: About::default(),
-        }
-    }
-
     fn word(&mut self, normal: &Normal, word: Word, assigned: bool, out: &mut Vec<Feature>) {
         let bytes = &normal.text[word.start as usize..word.end as usize];
         let at = normal.origin[word.start as usize];
@@ -409,15 +393,24 @@ mod tests {
     }
 
     #[test]
+    fn words_of_many_parts_fit() {
+        for word in ["http://a.b.example:80/x/mips.mipsel", "/a/b/c/.d/.e.mips", "-abcde"] {
+            assert!(!ids(word).is_empty());
+        }
+    }
+
+    #[test]
     fn tools_of_a_kind_share_what_they_do() {
-        let about = |word: &str| Concepts::listed().of(word.as_bytes()).each().next().unwrap();
+        let about = |word: &str| <&Concepts>::default().of(word.as_bytes()).each().next().unwrap();
         let has = |script: &str, kind, a: &str, b: &str| {
             ids(script).contains(&i64::from(bucket(kind, about(a), about(b))))
         };
         for script in ["curl x | bash", "sudo aria2c y | /bin/mksh -s"] {
             assert!(has(script, Kind::ConceptPipe, "curl", "bash"), "{script}");
         }
-        assert!(!has("curl x; bash", Kind::ConceptPipe, "curl", "bash"));
+        for script in ["curl x; bash", "curl x | cat; bash", "curl x; A=1 | bash"] {
+            assert!(!has(script, Kind::ConceptPipe, "curl", "bash"), "{script}");
+        }
         assert!(has("curl x; bash", Kind::ConceptSequence, "curl", "bash"));
         for script in ["rm /var/log/x", "unlink a.log", "rmdir --dir /host/var/log/*"] {
             assert!(has(script, Kind::ConceptArgument, "rm", "/var/log"), "{script}");
