@@ -15,7 +15,7 @@ import numpy as np
 
 from generator import scripts
 from trainer import __main__ as training
-from trainer import corpus, device, fit
+from trainer import corpus, device, fit, network
 
 SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_BIN"]) / "sensor")
 WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
@@ -92,6 +92,59 @@ class Training(unittest.TestCase):
             refused = self.train("unused", "--generated", share)
             self.assertEqual(refused.returncode, 2)
             self.assertIn(f"--generated {share}", refused.stderr)
+
+
+class Scores(unittest.TestCase):
+    @staticmethod
+    def of_one(windows, passages, places, logit):
+        """As the sensor does it, a script at a time: the score, which window and which passage is the worst."""
+        worst = sorted(range(len(windows)), key=lambda n: -logit(windows[n]))[: fit.WORST_WINDOWS]
+        near = sorted({int(first) + n for first, count in (places[w] for w in worst) for n in range(count)})
+        score, passage = logit(windows[worst[0]]), None
+        if near:
+            passage = max(near, key=lambda n: (logit(passages[n]), -n))
+            score = max(score, logit(passages[passage]) - fit.PASSAGE_PENALTY)
+        return score, worst[0], passage
+
+    def test_a_script_has_the_score_of_its_worst_window_or_of_the_worst_passage_near_its_two_worst(self):
+        items = scripts.generate(11, 30, 30)
+        # Of many windows, and of some that say the same as others.
+        items += [items[0] | {"content": "\n".join(i["content"] for i in items[n : n + 25] * 2)} for n in (0, 20, 35)]
+        items += [items[0] | {"content": text} for text in ("", "\n", "id")]
+        random = np.random.default_rng(1)
+        random.shuffle(items)
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "all.jsonl"
+            scripts.write(path, items)
+            bags = fit.Bags(corpus.load(path, SENSOR))
+        # A feature has a value; coarse ones, so that there are equals.
+        values = np.round(random.normal(size=bags.x.shape[1])).astype(np.float32)
+
+        class OfValues:
+            known = np.ones(len(values), bool)
+
+            @staticmethod
+            def logits(_):
+                return (bags.x @ values)[:, None]
+
+        score, window, passage = bags.scores(OfValues)
+        self.assertGreater(max(map(len, bags.corpus.windows)), 4)
+        seen = 0
+        for i, (windows, passages, places) in enumerate(zip(bags.corpus.windows, bags.corpus.passages, bags.corpus.places)):
+            expected = self.of_one(windows, passages, places, lambda part: values[part].sum())
+            found = passage[i] - bags.passages[i] if passage[i] >= 0 else None
+            self.assertEqual((score[i], window[i] - bags.rows[i], found), expected, bags.corpus.texts[i])
+            seen += expected[2] is not None and expected[0] > values[windows[expected[1]]].sum()
+        # In some it was a passage.
+        self.assertGreater(seen, 5)
+
+    def test_what_is_known_is_scaled_by_how_much_of_it_there_is(self):
+        x = network.matrix([np.array([1, 5, 7]), np.array([], int), np.array([2]), np.array([5, 9]), np.array([], int)])
+        known = np.zeros(network.BUCKETS, bool)
+        known[[5, 7, 9]] = True
+        half = 1 / np.sqrt(np.float32(2))
+        expected = np.array([[half, half, 0], [0, 0, 0], [0, 0, 0], [half, 0, half], [0, 0, 0]], np.float32)
+        np.testing.assert_array_equal(network.known_only(x, known).toarray(), expected)
 
 
 class HoldingOut(unittest.TestCase):

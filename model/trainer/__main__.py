@@ -2,8 +2,12 @@
 
 import argparse
 import json
+import os
 import pathlib
 import tempfile
+
+# The networks are fitted side by side, a core each: BLAS threads besides would wait for each other. Read when NumPy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 

@@ -12,6 +12,8 @@ class Cpu:
 
     name = "CPU"
     on_host = True
+    # Rows of a parameter that are updated together: so many that they and what is computed of them stay in the cache.
+    rows_at_once = 8192
 
     @staticmethod
     def put(array):
@@ -30,6 +32,7 @@ class Gpu:
     """Arrays on a GPU. NumPy's functions given such arrays compute there."""
 
     on_host = False
+    rows_at_once = 1 << 30
 
     def __init__(self):
         import cupy

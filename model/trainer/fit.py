@@ -16,6 +16,8 @@ PASSAGE_PENALTY = 1.0
 NETWORKS = 2
 # The sensor looks at the passages of so many windows, the worst ones.
 WORST_WINDOWS = 2
+# A feature is known that occurs in so many windows of malicious scripts.
+ATTACKS_MIN = 20
 
 _shared = None
 
@@ -28,7 +30,7 @@ class Bags:
         self.rows = np.cumsum([0] + [len(w) for w in corpus.windows])
         self.passages = self.rows[-1] + np.cumsum([0] + [len(p) for p in corpus.passages])
         # For each window, its first passage within the script, and one past its last.
-        self.places = np.concatenate(corpus.places)
+        self.places = np.concatenate(corpus.places).astype(np.int64)
         self.places[:, 1] += self.places[:, 0]
         self.x = matrix([part for parts in (corpus.windows, corpus.passages) for script in parts for part in script])
         self.malicious = np.array([l == "malicious" for l in corpus.label])
@@ -36,22 +38,49 @@ class Bags:
         self.techniques = np.stack(
             [labels.of(t, g) for t, g in zip(corpus.texts, corpus.techniques)]
         ) * (self.malicious | self.dual)[:, None]
+        self._known, self._known_only = None, None
+
+    def known_only(self, known):
+        """`known_only` of the matrix. It takes longer than an epoch, so the last one is kept: networks that are fitted to the
+        same scripts, and their mean, know the same features."""
+        if self._known is None or not np.array_equal(known, self._known):
+            self._known_only = None
+            self._known, self._known_only = known, known_only(self.x, known)
+        return self._known_only
 
     def scores(self, network, x=None):
         """Of each script the logit as the sensor computes it, the row of its worst window, and that of its worst passage (-1
         where it has none)."""
-        logits = network.logits(known_only(self.x, network) if x is None else x)[:, 0]
-        score = np.empty(len(self.corpus), np.float32)
-        window, passage = np.empty(len(self.corpus), int), np.full(len(self.corpus), -1)
-        for i in range(len(self.corpus)):
-            first, last = self.rows[i : i + 2]
-            worst = first + np.argsort(-logits[first:last], kind="stable")[:WORST_WINDOWS]
-            window[i], score[i] = worst[0], logits[worst[0]]
-            if self.passages[i] < self.passages[i + 1]:
-                near = self.passages[i] + np.unique(np.concatenate([np.arange(*self.places[w]) for w in worst]))
-                passage[i] = near[np.argmax(logits[near])]
-                score[i] = max(score[i], logits[passage[i]] - PASSAGE_PENALTY)
+        logits = network.logits(self.known_only(network.known) if x is None else x)[:, 0]
+        windows = self.rows[-1]
+        script_of = np.repeat(np.arange(len(self.corpus)), np.diff(self.rows))
+        # Within each script the worst window first, of two that are as bad the earlier one.
+        worst_first = np.lexsort((-logits[:windows], script_of))
+        window = worst_first[self.rows[:-1]]
+        score, passage = logits[window].copy(), np.full(len(self.corpus), -1)
+        near, owner = self._passages_near(worst_first)
+        if len(near):
+            start = np.flatnonzero(np.diff(owner, prepend=-1))
+            highest = np.maximum.reduceat(logits[near], start)
+            first = np.flatnonzero(logits[near] == np.repeat(highest, np.diff(start, append=len(near))))
+            first = first[np.flatnonzero(np.diff(owner[first], prepend=-1))]
+            passage[owner[start]] = near[first]
+            score[owner[start]] = np.maximum(score[owner[start]], highest - PASSAGE_PENALTY)
         return score, window, passage
+
+    def _passages_near(self, worst_first):
+        """The rows of the passages of each script's worst windows, in their order, and whose they are."""
+        places, of = [], []
+        for nth in range(WORST_WINDOWS):
+            there = np.flatnonzero(np.diff(self.rows) > nth)
+            places.append(self.places[worst_first[self.rows[there] + nth]])
+            of.append(there)
+        places, of = np.concatenate(places), np.concatenate(of)
+        counts = places[:, 1] - places[:, 0]
+        owner = np.repeat(of, counts)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        near = np.unique(self.passages[owner] + np.repeat(places[:, 0], counts) + within)
+        return near, np.searchsorted(self.passages, near, side="right") - 1
 
 
 def weights(corpus, bags):
@@ -66,11 +95,11 @@ def weights(corpus, bags):
     return w
 
 
-def used_by_attackers(bags, train, attacks_min):
+def used_by_attackers(bags, train):
     """Which features occur in so many windows of malicious scripts. What only harmless scripts say is left out: a style that
     was never seen must not look bad for want of what is usual."""
     chosen = np.flatnonzero(np.repeat(train & (bags.malicious | bags.dual), np.diff(bags.rows)))
-    return np.asarray(bags.x[chosen].sum(0)).ravel() >= attacks_min
+    return np.asarray(bags.x[chosen].sum(0)).ravel() >= ATTACKS_MIN
 
 
 def parts_to_learn(bags, script, worst, epoch, rng):
@@ -91,17 +120,20 @@ def parts_to_learn(bags, script, worst, epoch, rng):
 def fit(bags, train, where=device.Cpu, say=lambda *_: None):
     """Fits networks that differ by chance only to the scripts for which `train` is true, and gives their mean."""
     seeds = range(1, NETWORKS + 1)
+    known = used_by_attackers(bags, train)
     if where.on_host:
-        networks = _fit_side_by_side(bags, train, seeds, say)
+        # Before processes are forked, which share it.
+        bags.known_only(known)
+        networks = _fit_side_by_side(bags, train, known, seeds, say)
     else:
-        networks = [fit_one(bags, train, seed=seed, where=where, say=say) for seed in seeds]
+        networks = [fit_one(bags, train, known, seed=seed, where=where, say=say) for seed in seeds]
     return Network.mean(networks)
 
 
-def _fit_side_by_side(bags, train, seeds, say):
+def _fit_side_by_side(bags, train, known, seeds, say):
     global _shared
     # Forked processes see the scripts without a copy.
-    _shared = bags, train
+    _shared = bags, train, known
     with multiprocessing.get_context("fork").Pool(min(NETWORKS, os.cpu_count() or 1)) as pool:
         networks = []
         for network, said in pool.imap(_fit_shared, seeds):
@@ -116,11 +148,11 @@ def _fit_shared(seed):
     return fit_one(*_shared, seed=seed, say=said.append), said[-1]
 
 
-def fit_one(bags, train, epochs=8, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, attacks_min=20, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
-    """Fits one network."""
+def fit_one(bags, train, known, epochs=8, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
+    """Fits one network that knows those features."""
     corpus = bags.corpus
-    network = Network(used_by_attackers(bags, train, attacks_min), 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed, device=where)
-    all_rows = where.matrix(known_only(bags.x, network))
+    network = Network(known, 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed, device=where)
+    all_rows = where.matrix(bags.known_only(known))
     rng = np.random.default_rng(seed)
     weight = weights(corpus, bags)
     chosen = np.flatnonzero(train & (weight + bags.dual > 0))

@@ -24,15 +24,15 @@ def matrix(windows):
     return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=(len(windows), BUCKETS))
 
 
-def known_only(x, network):
-    """The matrix in the network's own columns, without features that it does not know, each row scaled by
-    1/sqrt(features left)."""
-    keep = network.known[x.indices]
-    counts = np.diff(np.concatenate([[0], np.cumsum(keep)])[x.indptr])
-    scale = 1.0 / np.sqrt(np.maximum(counts, 1))
-    data = np.repeat(scale, counts).astype(np.float32)
-    columns = network.column_of[x.indices[keep]]
-    return sparse.csr_matrix((data, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(x.shape[0], len(network.p["E"])))
+def known_only(x, known):
+    """The matrix with a column for each known feature only, each row scaled by 1/sqrt(features left)."""
+    keep = known[x.indices]
+    counts = np.zeros(x.shape[0], np.int64)
+    filled = np.flatnonzero(np.diff(x.indptr))
+    counts[filled] = np.add.reduceat(keep, x.indptr[filled], dtype=np.int64)
+    scale = (1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
+    columns = (np.cumsum(known) - 1).astype(np.int32)[x.indices[keep]]
+    return sparse.csr_matrix((np.repeat(scale, counts), columns, np.concatenate([[0], np.cumsum(counts)])), shape=(x.shape[0], int(known.sum())))
 
 
 def sigmoid(x):
@@ -82,11 +82,6 @@ class Network:
         self.p = {k: self.device.get(v) for k, v in self.p.items()}
         self.device = Cpu
 
-    @property
-    def column_of(self):
-        """For each known feature its row in E."""
-        return (np.cumsum(self.known) - 1).astype(np.int32)
-
     def forward(self, x):
         y = x @ self.p["E"]
         z = y[:, : self.dims] @ self.p["W1"] + self.p["b1"]
@@ -106,15 +101,17 @@ class Network:
         gz = gh[:, :-1] * (z > 0)
         grads["W1"], grads["b1"] = y[:, : self.dims].T @ gz, gz.sum(0)
         gy = np.concatenate([gz @ self.p["W1"].T, gh[:, -1:]], axis=1)
-        grads["E"] = x.T.tocsr() @ gy
+        grads["E"] = x.T @ gy
         self.step += 1
+        scale = rate * float(np.sqrt(1 - 0.999**self.step)) / (1 - 0.9**self.step)
         for k, grad in grads.items():
-            m, v, p = self.m[k], self.v[k], self.p[k]
-            m *= 0.9
-            m += 0.1 * grad
-            v *= 0.999
-            v += 0.001 * np.square(grad)
-            scale = rate * float(np.sqrt(1 - 0.999**self.step)) / (1 - 0.9**self.step)
-            p -= scale * m / (np.sqrt(v) + 1e-8)
-            if k == "E":
-                p *= 1 - rate * decay
+            for at in range(0, len(grad), self.device.rows_at_once):
+                part = slice(at, at + self.device.rows_at_once)
+                m, v, p = self.m[k][part], self.v[k][part], self.p[k][part]
+                m *= 0.9
+                m += 0.1 * grad[part]
+                v *= 0.999
+                v += 0.001 * np.square(grad[part])
+                p -= scale * m / (np.sqrt(v) + 1e-8)
+                if k == "E":
+                    p *= 1 - rate * decay
