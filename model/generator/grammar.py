@@ -70,9 +70,9 @@ class Slots:
 
     def make_url(self):
         r = self.rng
-        # Certificates are for names; bare addresses are fetched from in the clear.
+        # Certificates are for names; bare addresses are fetched from in the clear. A name over TLS says little: installers come so.
         bare = self.fill("host")[0].isdigit()
-        scheme = "https" if r.random() < (0.1 if bare else 0.35) else "http"
+        scheme = "https" if r.random() < (0.1 if bare else 0.15) else "http"
         port = r.choice(["", "", "", ":" + self.fill("port")])
         return f"{scheme}://{self.fill('host')}{port}/{self.fill('urlpath')}"
 

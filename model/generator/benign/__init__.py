@@ -2,6 +2,7 @@
 
 from .administration import ADMIN
 from .collection import COLLECT
+from .fragments import FRAGMENT
 from .installation import INSTALL
 from .interaction import INTERACTIVE, PLAIN
 from .startup import ENTRYPOINT
@@ -12,6 +13,7 @@ FAMILIES = {
     "admin": [(ADMIN, 1, 3)],
     "mixed": [(INSTALL, 0, 2), (ADMIN, 1, 3), (ENTRYPOINT, 0, 1)],
     "plain": [(PLAIN, 1, 2)],
+    "fragment": [(FRAGMENT, 1, 2)],
     "collect": [(COLLECT, 3, 7)],
     "interactive": [(INTERACTIVE, 4, 12)],
 }

@@ -16,4 +16,10 @@ ENTRYPOINT = [
     "if [ -n \"$DEBUG\" ]; then set -x; fi\n{plain} migrate || exit 1\nexec {plain} serve --port \"${PORT:-8080}\"",
     "ZONE=$(curl -s -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/instance/zone)\nexec /{plain} --zone \"${ZONE##*/}\"",
     "INSTANCE_ID=$(curl -s http://169.254.169.254/latest/meta-data/instance-id)\nREGION=$(curl -s http://169.254.169.254/latest/meta-data/placement/region)\naws ec2 create-tags --resources $INSTANCE_ID --region $REGION --tags Key=Name,Value={plain}",
+    'if [ "$ENABLE_UFW" = true ]; then\n  if [ "$UFW_DISABLE_IPTABLES_REJECT" = true ]; then sed -i "s/-A ufw-before-input.*REJECT/#&/" /etc/ufw/before.rules; fi\n  ufw ‹enable¦--force enable›\n  ufw allow ${WEB_PORT:-{port}}\n  ‹ufw disable; ufw enable¦ufw reload¦ufw status›\nfi',
+    '. /etc/{plain}/utils.sh\nif [ -n "$OVERRIDE_DNS" ]; then echo "nameserver $OVERRIDE_DNS" > /etc/resolv.conf; fi\nif [ -n "$CREATE_TUN" ]; then mkdir -p /dev/net; mknod /dev/net/tun c 10 200; chmod 600 /dev/net/tun; fi\nexec {plain} $OPTS --config "$CONFIG"',
+    'if [ ! -f /config/{plain}.conf ]; then cp /defaults/{plain}.conf /config/; fi\nusermod -o -u "${PUID:-911}" {plain}; groupmod -o -g "${PGID:-911}" {plain}\nchown -R {plain}:{plain} /config /app\nexec s6-setuidgid {plain} /app/{plain}',
+    'echo "{plain}:$(‹openssl rand -hex 12¦echo "$PASSWORD"›)" | chpasswd\nssh-keygen -A\nexec /usr/sbin/sshd -D -e',
+    '/usr/sbin/cron; touch /var/log/cron.log; exec tail -F /var/log/cron.log',
+    'curl -sf -o /config/{plain}.yml "$CONFIG_URL" || cp /etc/{plain}/default.yml /config/{plain}.yml\nexec /bin/{plain} --config.file=/config/{plain}.yml',
 ]
