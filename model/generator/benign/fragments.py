@@ -109,4 +109,13 @@ FRAGMENT = [
     'taskset -c‹p¦ -p› 0-3 $(pgrep {plain}); ionice -c2 -n7 -p $(pgrep {plain})',
     'git -c protocol.file.allow=always submodule ‹add ./{plain}¦update --init›; git config core.fsmonitor true',
     'ip route add ‹default via¦10.0.0.0/8 via› ‹10.8.0.1¦$GW› dev ‹tun0¦eth0›; iptables -t nat -A POSTROUTING -o ‹tun0¦eth0› -j MASQUERADE',
+    'aws s3api ‹create-bucket --bucket {plain}-state --region us-east-1¦put-bucket-versioning --bucket {plain}-state --versioning-configuration Status=Enabled¦head-bucket --bucket {plain}›',
+    'aws s3 ‹--endpoint-url=http://{plain}:9000 ¦›ls ‹s3://{plain}/¦›',
+    'gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$SA" --role=‹roles/owner¦roles/editor¦roles/storage.admin¦roles/viewer› ‹--condition=None¦›',
+    'curl ‹http://54.210.{n}.98¦https://104.154.{n}.67 -k -H "Host: {domain}"¦http://$(minikube ip):{port}¦http://35.1.2.{n}/›\n‹Hello from {plain}¦<h1>welcome</h1>¦{"status":"ok"}›',
+    'cp /usr/bin/{plain} /hostbin/{plain}; nsenter --cgroup=/hostproc/1/ns/cgroup --mount=/hostproc/1/ns/mnt "$BIN_PATH/{plain}" $CGROUP_ROOT; rm /hostbin/{plain}',
+    'find / -iname "*.‹mp3¦avi¦core¦iso›" -type f ‹-ls¦-size +100M¦-delete¦›',
+    'echo "0 ‹1¦3¦5› * * * ‹/root/{plain}.sh¦/usr/local/bin/{plain}›" ‹| crontab -¦>> /etc/cron.d/{plain}¦›',
+    'echo "‹${RED}error:${RESET} $1¦${GREEN}ok${NC} {plain}¦${BOLD}{plain}${NORMAL} ${CYAN}$VERSION${RESET}›" >&2',
+    "test_expect_success 'create {plain}' '\n git branch {plain} && git log -1 {plain}@{0}\n'",
 ]

@@ -94,4 +94,10 @@ INSTALL = [
     'unzip -q {plain}*.zip\nchmod +x ./{plain}\necho $RELEASE >~/.{plain}\nrm -rf {plain}_*.zip',
     'apk add --no-cache {plain} {plain2} && ‹rm -rf /var/cache/apk/* /var/log/*¦rm -rf /var/log/* /tmp/*› && adduser -D -u 1000 {plain}',
     "echo '0 */{n} * * * ‹clamav¦root› /usr/bin/freshclam --quiet' >/etc/cron.d/clamav-freshclam\nchown -R clamav:root /var/lib/clamav",
+    'curl https://get.{domain}/kickstart.sh > /tmp/{plain}-kickstart.sh && sh /tmp/{plain}-kickstart.sh ‹--claim-token $TOKEN --claim-url https://app.{domain}¦--stable-channel¦--disable-telemetry¦›',
+    'wget -O /tmp/{plain}-setup.sh https://{domain}/setup.sh && ‹sudo ¦›‹bash¦sh› /tmp/{plain}-setup.sh ‹--yes¦-y¦›',
+    'curl -s https://raw.githubusercontent.com/{plain}/{plain2}/‹main¦master¦HEAD¦v{n}.0.0›/‹install¦setup¦scripts/create-svc¦scripts/install¦hack/install›.sh | ‹bash¦sudo bash¦bash -s {plain}¦sh -s -- -b /usr/local/bin›',
+    'curl -fsSLO https://raw.githubusercontent.com/{plain}/{plain2}/‹main¦master›/install.sh && chmod +x install.sh && ./install.sh ‹--help¦-y¦› && rm install.sh',
+    'cat <<EOF\n${CYAN}usage${RESET}\n    {plain} user ${RED}<add|del|list>${RESET} [ OPTIONS${RED}...${RESET} ] <EMAIL ADDRESS>\n${YELLOW}options${RESET}\n    -v  show what is done\nEOF',
+    'mkdir -p /var/log/{plain} && bash /scripts/‹setup¦init¦bootstrap›.sh & sleep 5; exec /usr/share/{plain}/bin/{plain}',
 ]
