@@ -62,6 +62,17 @@ class Training(unittest.TestCase):
         self.assertIn("| `balanced` |", (self.dir / "one/CARD.md").read_text())
         self.assertIn("</html>", (self.dir / "report.html").read_text())
 
+    def test_the_sensor_computes_what_the_trainer_did(self):
+        score = subprocess.run(
+            [SENSOR, "score", "--model", self.dir / "one/script.onnx", "--format", "json", self.dir / "one/vectors.jsonl"],
+            capture_output=True, text=True, check=True,
+        )
+        by_sensor = {found["id"]: found["score"] for found in map(json.loads, score.stdout.splitlines())}
+        by_trainer = {item["id"]: item["score"] for item in corpus.lines(self.dir / "one/vectors.jsonl")}
+        self.assertEqual(by_sensor.keys(), by_trainer.keys())
+        for name, expected in by_trainer.items():
+            self.assertAlmostEqual(by_sensor[name], expected, delta=1e-3, msg=name)
+
     def test_the_same_scripts_give_the_same_model_to_the_byte(self):
         again = self.train("two")
         self.assertEqual(again.returncode, 0, again.stderr)
@@ -145,6 +156,19 @@ class Scores(unittest.TestCase):
         each = 1 / np.sqrt(2 + network.PRIOR)
         expected = np.array([[each, each, 0], [0, 0, 0], [0, 0, 0], [each, 0, each], [0, 0, 0]], np.float32)
         np.testing.assert_array_equal(network.known_only(x, known).toarray(), expected)
+
+    def test_what_is_kept_is_of_the_features_asked_for(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "all.jsonl"
+            scripts.write(path, scripts.generate(12, 5, 5))
+            bags = fit.Bags(corpus.load(path, SENSOR))
+        seen = np.unique(bags.x.indices)
+        # As many, so that a matrix of others would pass for it.
+        for chosen in (seen[:40], seen[40:80], seen[:40]):
+            known = np.zeros(network.BUCKETS, bool)
+            known[chosen] = True
+            np.testing.assert_array_equal(bags.known_only(known).toarray(), network.known_only(bags.x, known).toarray())
+            self.assertIs(bags.known_only(known.copy()), bags.known_only(known))
 
 
 class HoldingOut(unittest.TestCase):

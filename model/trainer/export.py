@@ -5,14 +5,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .network import PRIOR
+from .network import PRIOR, column_of
 
 
 def to_onnx(network, path, bias, scale, metadata):
     """`bias` and `scale` calibrate the first logit: p = sigmoid(scale * logit + bias)."""
     p = network.p
     # Row 0 is for all features that are not known.
-    row_of = np.where(network.known, np.cumsum(network.known), 0).astype(np.int32)
+    row_of = np.where(network.known, column_of(network.known) + 1, 0).astype(np.int32)
     w2, b2 = p["W2"].astype(np.float64).copy(), p["b2"].astype(np.float64).copy()
     w2[:, 0] *= scale
     b2[0] = b2[0] * scale + bias

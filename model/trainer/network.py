@@ -26,6 +26,11 @@ def matrix(windows):
     return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=(len(windows), BUCKETS))
 
 
+def column_of(known):
+    """For each feature its column among those that are known; of one that is not known it says nothing."""
+    return (np.cumsum(known) - 1).astype(np.int32)
+
+
 def known_only(x, known):
     """The matrix with a column for each known feature only, each row scaled by 1/sqrt(features left + PRIOR)."""
     keep = known[x.indices]
@@ -33,7 +38,7 @@ def known_only(x, known):
     filled = np.flatnonzero(np.diff(x.indptr))
     counts[filled] = np.add.reduceat(keep, x.indptr[filled], dtype=np.int64)
     scale = (1.0 / np.sqrt(counts + PRIOR)).astype(np.float32)
-    columns = (np.cumsum(known) - 1).astype(np.int32)[x.indices[keep]]
+    columns = column_of(known)[x.indices[keep]]
     return sparse.csr_matrix((np.repeat(scale, counts), columns, np.concatenate([[0], np.cumsum(counts)])), shape=(x.shape[0], int(known.sum())))
 
 
