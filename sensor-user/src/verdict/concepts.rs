@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::words;
+use super::{url::Url, words};
 
 /// Concepts and their words, a line each.
 const LIST: &str = include_str!("concepts.txt");
@@ -97,9 +97,9 @@ impl Concepts {
     }
 
     /// What a word is about: it, and what it is made of.
-    pub(super) fn of(&self, word: &[u8]) -> About {
+    pub(super) fn of(&self, word: &[u8], url: Option<&Url>) -> About {
         if memchr::memchr(b'/', word).is_some() {
-            return self.of_path(word);
+            return self.of_path(word, url);
         }
         let name = trimmed(word);
         let about = self.get(words::hash(name, 0));
@@ -107,18 +107,18 @@ impl Concepts {
         about.or(whole).or(self.of_parts(name, about))
     }
 
-    fn of_path(&self, path: &[u8]) -> About {
+    fn of_path(&self, path: &[u8], url: Option<&Url>) -> About {
         let mut about = About::default();
         if path.len() <= WHOLE_MAX {
             about = self.get(words::hash(path, 0));
         }
         let mut rest = path;
-        if let Some(i) = memchr::memmem::find(path, b"://") {
-            rest = &path[i + 3..];
-            about = about.or(self.get(words::hash(&path[..i], 0)));
+        if let Some(url) = url {
+            rest = url.behind_scheme();
+            about = about.or(self.get(words::hash(url.scheme, 0)));
         }
         let mut components = rest.split(|b| *b == b'/').filter(|c| !c.is_empty());
-        if rest.len() < path.len() {
+        if url.is_some() {
             about = about.or(components.next().map_or(About::default(), |host| self.of_host(host)));
         }
         let mut before = None;
@@ -179,7 +179,7 @@ mod tests {
     const SOME: &str = "# comment\n\nlog var/log wtmp .log\nfetch curl stratum+tcp\nfetch wget\ndrop paste.example onion\nkey id_rsa .pem\n";
 
     fn about(word: &str) -> Vec<u64> {
-        Concepts::read(SOME).of(word.as_bytes()).each().collect()
+        Concepts::read(SOME).of(word.as_bytes(), Url::of(word.as_bytes()).as_ref()).each().collect()
     }
 
     #[test]

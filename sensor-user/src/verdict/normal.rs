@@ -1,7 +1,8 @@
 //! A script's normal form: what is left when the tricks that hide words from a reader are undone.
 //!
 //! Quotes within words, backslashes, line continuations, `${IFS}`, `\x41` and `\101` escapes, variables with
-//! literal values and their substrings are resolved; comment lines are dropped; decoded layers are appended.
+//! literal values and their substrings are resolved; comment lines are dropped, and of wrapped base64 all lines but the first and
+//! the last; decoded layers are appended.
 //! Every byte remembers where in the script it came from, so that a verdict can point there.
 
 use super::{
@@ -115,14 +116,23 @@ impl Normal {
         self.origin.push(at);
     }
 
-    /// Appends the normal form of `source`.
+    /// Appends the normal form of `source`, in which layers were looked for last.
     fn flatten(&mut self, source: &[u8], fixed: Option<u32>) {
         let at = |i: usize| fixed.unwrap_or(i as u32);
         let mut i = 0;
         let mut line_start = true;
         // Where the current word begins in `text`, for assignments.
         let mut word = self.text.len();
+        let mut continued = 0;
         while i < source.len() {
+            // They would fill whole windows, and say nothing that the first line does not.
+            if let Some(line) = self.decoder.continued.get(continued)
+                && line.start <= i
+            {
+                continued += 1;
+                i = i.max(line.end);
+                continue;
+            }
             let byte = source[i];
             if line_start && byte == b'#' && !(i == 0 && source.get(1) == Some(&b'!')) {
                 i += memchr::memchr(b'\n', &source[i..]).unwrap_or(source.len() - i);
@@ -322,6 +332,17 @@ mod tests {
         normal.form(script.as_bytes());
         assert_eq!(normal.text.len(), normal.origin.len());
         String::from_utf8_lossy(&normal.text).into_owned()
+    }
+
+    #[test]
+    fn of_wrapped_base64_the_first_and_the_last_line_are_left() {
+        let full = "Ab9+".repeat(16);
+        assert_eq!(
+            form(&format!("a <<E\n{full}\n{full}\n{full}\nAb9+\nE\nb # c")),
+            format!("a <<E\n{full}\n\n\nAb9+\nE\nb # c")
+        );
+        // In a comment they are left out with it.
+        assert_eq!(form(&format!("a\n# {full}\n{full}\nb")), "a\n\n\nb");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The normal form cut into words, each reduced to what matters about it: an address is an address, whichever
 //! it is; a long number is long; a path is its directories and its name.
 
-use super::magic::Magic;
+use super::{
+    magic::Magic,
+    url::{self, Url},
+};
 
 /// What separates a word from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +115,10 @@ pub(super) struct Parts {
 const PARTS_MAX: usize = 8;
 
 impl Parts {
-    /// Those of a word; the first is its canonical form.
-    pub(super) fn of(word: &[u8]) -> Self {
+    /// Those of a word, which is that URL if it is one; the first is its canonical form.
+    pub(super) fn of(word: &[u8], url: Option<&Url>) -> Self {
         let mut parts = Self::default();
-        cut_into_parts(word, |hash| {
+        cut_into_parts(word, url, |hash| {
             parts.hashes[parts.count] = hash;
             parts.count += 1;
         });
@@ -133,17 +136,16 @@ impl Parts {
     }
 }
 
-fn cut_into_parts(word: &[u8], mut emit: impl FnMut(u64)) {
-    emit(canonical(word));
-    if let Some(i) = memchr::memmem::find(word, b"://") {
-        emit(hash(b"<scheme>", hash(&word[..i], 0)));
-        let rest = &word[i + 3..];
-        let host = host_of(rest);
+fn cut_into_parts(word: &[u8], url: Option<&Url>, mut emit: impl FnMut(u64)) {
+    emit(canonical(word, url));
+    if let Some(url) = url {
+        emit(hash(b"<scheme>", hash(url.scheme, 0)));
+        let host = url.host();
         emit(hash(b"<url>", 0));
-        if is_own_machine(host) {
+        if url::is_own_machine(host) {
             emit(hash(b"<url-of-own-machine>", 0));
-        } else if is_ipv4(host) {
-            emit(hash(if is_private(host) { b"<url-of-private-ip>" } else { b"<url-of-ip>" }, 0));
+        } else if url::is_ipv4(host) {
+            emit(hash(if url::is_private(host) { b"<url-of-private-ip>" } else { b"<url-of-ip>" }, 0));
         } else {
             let mut labels = host.rsplit(|b| *b == b'.');
             if let (Some(top), Some(domain)) = (labels.next(), labels.next()) {
@@ -151,11 +153,11 @@ fn cut_into_parts(word: &[u8], mut emit: impl FnMut(u64)) {
                 emit(hash(domain, hash(top, 22)));
             }
         }
-        if host_end(rest) < rest.len() && rest[host_end(rest)] == b':' {
+        if url.behind_host().starts_with(b":") {
             emit(hash(b"<url-port>", 0));
         }
-        emit(hash(extension(&rest[host_end(rest)..]), 23));
-        if names_small_machine(rest) {
+        emit(hash(extension(url.behind_host()), 23));
+        if names_small_machine(url.behind_scheme()) {
             emit(hash(b"<small-machine>", 0));
         }
     } else if word.contains(&b'/') {
@@ -169,7 +171,7 @@ fn cut_into_parts(word: &[u8], mut emit: impl FnMut(u64)) {
             at = slash;
         }
         let base = word.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        emit(hash(b"<base>", self::canonical(base)));
+        emit(hash(b"<base>", self::canonical(base, None)));
         if base.starts_with(b".") {
             emit(hash(b"<hidden>", 0));
         }
@@ -188,15 +190,15 @@ fn cut_into_parts(word: &[u8], mut emit: impl FnMut(u64)) {
 }
 
 /// The word itself, or its class where its letters do not matter.
-pub(super) fn canonical(word: &[u8]) -> u64 {
+pub(super) fn canonical(word: &[u8], url: Option<&Url>) -> u64 {
     let class: &[u8] = if let Some(magic) = Magic::of(word) {
         magic.class()
-    } else if is_ipv4(word) {
+    } else if url::is_ipv4(word) {
         match word {
             [b'1', b'2', b'7', b'.', ..] => b"<loopback>",
             [b'0', b'.', b'0', b'.', b'0', ..] => b"<any-address>",
             [b'1', b'6', b'9', b'.', b'2', b'5', b'4', b'.', ..] => b"<link-local>",
-            _ if is_private(word) => b"<private-address>",
+            _ if url::is_private(word) => b"<private-address>",
             _ => b"<address>",
         }
     } else if word.iter().all(u8::is_ascii_digit) {
@@ -205,8 +207,8 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
             4 | 5 => b"<port-like>",
             _ => b"<number>",
         }
-    } else if let Some(scheme) = memchr::memmem::find(word, b"://") {
-        url_class(&word[..scheme], host_of(&word[scheme + 3..]))
+    } else if let Some(url) = url {
+        url.class()
     } else if word.len() >= 32 && word.iter().all(u8::is_ascii_hexdigit) {
         b"<hex>"
     } else if word.len() >= 40 && word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')) {
@@ -222,47 +224,6 @@ pub(super) fn canonical(word: &[u8]) -> u64 {
         return hash(word, 0);
     };
     hash(class, 0)
-}
-
-/// What matters about where a URL points: this machine is not another, a bare address is not a name, and a name without
-/// TLS is not one with it.
-fn url_class(scheme: &[u8], host: &[u8]) -> &'static [u8] {
-    if is_own_machine(host) {
-        b"<url-of-own-machine>"
-    } else if is_ipv4(host) {
-        if is_private(host) { b"<url-of-private-address>" } else { b"<url-of-address>" }
-    } else if host.is_empty() || host.contains(&b'$') {
-        b"<url-of-variable>"
-    } else if scheme.eq_ignore_ascii_case(b"https") {
-        b"<url-https>"
-    } else {
-        b"<url-plain>"
-    }
-}
-
-/// Nothing comes in from there that is not here yet.
-fn is_own_machine(host: &[u8]) -> bool {
-    host.eq_ignore_ascii_case(b"localhost") || (is_ipv4(host) && host.starts_with(b"127."))
-}
-
-/// Is an address of the private networks (RFC 1918)?
-fn is_private(address: &[u8]) -> bool {
-    match address {
-        [b'1', b'0', b'.', ..] | [b'1', b'9', b'2', b'.', b'1', b'6', b'8', b'.', ..] => true,
-        [b'1', b'7', b'2', b'.', tens, ones, b'.', ..] => {
-            matches!((tens, ones), (b'1', b'6'..=b'9') | (b'2', _) | (b'3', b'0' | b'1'))
-        }
-        _ => false,
-    }
-}
-
-fn host_end(rest: &[u8]) -> usize {
-    rest.iter().position(|b| matches!(b, b'/' | b':' | b'?')).unwrap_or(rest.len())
-}
-
-/// The host of what is behind a URL's `://`, without user and password.
-fn host_of(rest: &[u8]) -> &[u8] {
-    rest[..host_end(rest)].rsplit(|b| *b == b'@').next().unwrap_or_default()
 }
 
 /// Does the word end in the name of a processor that routers and cameras have? Worms carry a binary for each.
@@ -281,15 +242,23 @@ fn extension(name: &[u8]) -> &[u8] {
     }
 }
 
-fn is_ipv4(word: &[u8]) -> bool {
-    let mut parts = 0;
-    for part in word.split(|b| *b == b'.') {
-        parts += 1;
-        if part.is_empty() || part.len() > 3 || !part.iter().all(u8::is_ascii_digit) {
-            return false;
-        }
-    }
-    parts == 4
+/// Commands that take a host and a path for a URL.
+pub(super) fn is_fetcher(command: &[u8]) -> bool {
+    matches!(
+        command,
+        b"curl"
+            | b"wget"
+            | b"wget2"
+            | b"fetch"
+            | b"aria2c"
+            | b"axel"
+            | b"http"
+            | b"https"
+            | b"lynx"
+            | b"links"
+            | b"elinks"
+            | b"w3m"
+    )
 }
 
 /// Words that only wrap the command behind them.
