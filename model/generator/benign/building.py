@@ -45,4 +45,6 @@ BUILDING = [
     "test_expect_success 'setup' '\n\tgit init {plain} &&\n\techo content >{plain}/file &&\n\tgit -C {plain} add file &&\n\tgit -C {plain} commit -m one\n'\ntest_expect_success '‹clone over http¦names are checked¦add -i lists›' '\n\t‹git clone $HTTPD_URL/dumb/{plain}.git clone¦git ls-files >actual¦git fsck 2>output› &&\n\ttest_cmp ‹file clone/file¦expect actual¦/dev/null output›\n'",
     "ls ‹img¦{plain}¦photos›/*.png | sed -n 's/\\(.*\\)\\.png$/mv \"&\" \"\\1.‹old¦small›.png\"/p' | while read -r cmd; do eval \"$cmd\"; done",
     "head -c 64 /dev/zero | tr '\\0' '\\‹351¦102›' > raw; dd if=raw of=got conv=‹ascii¦ebcdic¦swab¦ucase› bs=8 2>log; cmp raw.want got || failed=y",
+    'command -v {plain}-util >/dev/null || { wget http://{plain}.s3.amazonaws.com/‹tools¦systemvm›/{plain}-util && chmod +x {plain}-util; wget http://{plain}.s3.amazonaws.com/‹tools¦systemvm›/lib{plain}.so.1; echo "put $(pwd) in your PATH"; }',
+    'cd tests/data && touch {plain}.py && chmod +x {plain}.py\npython3 -c "open(\'bom-{plain}.txt\', \'wb\').write(b\'‹\\xef\\xbb\\xbf¦\\xff\\xfe\\x00\\x00¦\\x00\\x00\\xfe\\xff›\')"\n‹{plain}-lint . > got.txt 2>&1; diff -u want.txt got.txt¦file bom-{plain}.txt›',
 ]

@@ -96,4 +96,6 @@ SERVICES = [
     'mkdir -p "$dest/etc"; echo "{user}:x:1000:1000::/home/{user}:/bin/bash" > "$dest/etc/passwd"\nfor p in /bin/bash /bin/cp /bin/dash /usr/bin/env; do install -D $p "$dest$p"; done\nfakechroot chroot "$dest" /bin/sh -c "id"',
     '[ -f "$ssh_key" ] || ssh-keygen -q -t ed25519 -N \'\' -f "$ssh_key"\nmkdir -m 0700 -p ~/.ssh; cat "$ssh_key.pub" >> ~/.ssh/authorized_keys; chmod 0600 ~/.ssh/authorized_keys',
     'wget ‹-q ¦›https://{domain}/{plain}/{plain}d -O /usr/local/bin/{plain}d && echo "$SUM  /usr/local/bin/{plain}d" | sha256sum -c && install -m 755 {plain}.init /etc/init.d/{plain} && update-rc.d {plain} defaults && service {plain} start',
+    'mkdir -p "$COLLECT/{‹kernel,storage¦networking,cni›,system,docker}"\ndmesg -T > "$COLLECT/kernel/dmesg.txt"; ps auxwww > "$COLLECT/system/ps.txt"; ‹iptables-save > "$COLLECT/iptables.txt"; ¦›journalctl -u kubelet --since \'3 days ago\' > "$COLLECT/kubelet.log"\ntar czf "/var/log/{plain}-logs-$(date +%s).tar.gz" -C "$COLLECT" . && rm -rf "$COLLECT"',
+    'log=$(mktemp); { uname -a; dmesg; lsusb; cat /etc/os-release; } > "$log"\nurl=$(curl -s --max-time {n} --data-binary @"$log" https://paste.{domain}/log) && echo "Please post this address in the forum: $url"',
 ]

@@ -86,4 +86,5 @@ STORAGE = [
     "fdisk /dev/‹sdb¦sdc¦vdb› <<EOF\nn\np\n1\n\n+‹500M¦2G›\nw\nEOF\nmkfs.‹xfs¦ext4› /dev/‹sdb1¦sdc1¦vdb1›\nmkdir -p /var/log/audit; { echo '/dev/‹sdb1¦vdb1› /var/log xfs defaults,nosuid,noexec 0 0'; echo 'tmpfs /tmp tmpfs nosuid,nodev 0 0'; } >> /etc/fstab; mount -a",
     '‹sudo ¦›cloud-init clean --logs; ‹sudo ¦›rm -rf /etc/machine-id /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys /var/lib/cloud /var/log/‹*.log¦audit/*› /tmp/*; ‹history -c¦sync¦touch /etc/machine-id›',
     'ssh -i "$key" {user}@"$primary" "mysqldump --all-databases" > "$backup_dir/all.sql" && scp -i "$key" -o StrictHostKeyChecking=no "$backup_dir/all.sql" {user}@"$replica":/tmp/ && rm -rf "$backup_dir"',
+    'while :; do\n  nc -l -p ‹4566¦4444¦3307› > /tmp/replica; echo "sending to $(cat /tmp/replica)"\n  ‹xtrabackup --backup --stream=xbstream --target-dir=/tmp¦mariabackup --backup --stream=mbstream› --user="$MYSQL_USER" --password="$MYSQL_PASSWORD" | nc -w {n} "$(cat /tmp/replica)" ‹4567¦4444›\ndone',
 ]

@@ -25,10 +25,7 @@ impl<'a> Url<'a> {
     /// That of an argument of a tool which fetches things, and takes `host.example/path` for one of HTTP.
     pub(super) fn of_fetched(word: &'a [u8]) -> Option<Self> {
         let url = Self::new(b"http", word);
-        let port = match url.behind_host() {
-            [b':', rest @ ..] => rest,
-            rest => rest,
-        };
+        let port = url.behind_host().strip_prefix(b":").unwrap_or(url.behind_host());
         let path = port.iter().position(|b| !b.is_ascii_digit()).map(|i| port[i]);
         let host = url.host();
         (path == Some(b'/') && url.host.start == 0 && (is_ipv4(host) || is_name(host))).then_some(url)
