@@ -213,6 +213,41 @@ class HoldingOut(unittest.TestCase):
                 self.assertEqual(used, host not in out, host)
 
 
+class Parts(unittest.TestCase):
+    """What an epoch learns from: of harmless scripts the worst window and some more, of attacks the worst once it is known."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Harmless, attack, trojan, harmless without a passage, dual use; five, six, two, one and two windows.
+        bags = cls.bags = fit.Bags.__new__(fit.Bags)
+        bags.windows_of = np.array([5, 6, 2, 1, 2])
+        bags.rows = np.concatenate([[0], np.cumsum(bags.windows_of)])
+        bags.passages = np.array([16, 19, 21, 23, 23, 25])
+        bags.malicious = np.array([False, True, True, False, False])
+        bags.dual = np.array([False, False, False, False, True])
+        bags.trojan = np.array([False, False, True, False, False])
+        cls.worst = None, np.array([4, 7, 12, 13, 15]), np.array([17, 19, 22, -1, 24])
+
+    def learnt(self, epoch, chosen=range(5)):
+        rows, owner = fit.parts_to_learn(self.bags, np.array(chosen), self.worst, epoch, np.random.default_rng(1))
+        parts = {script: set(rows[owner == script].tolist()) for script in chosen}
+        self.assertEqual(sum(map(len, parts.values())), len(rows), "a part is learnt from once")
+        return parts
+
+    def test_at_first_the_beginnings_of_attacks(self):
+        parts = self.learnt(0)
+        self.assertEqual([parts[n] for n in (1, 2, 3, 4)], [{5, 6, 7, 8}, set(), {13}, {14, 15}])
+        self.assertTrue({4} < parts[0] <= set(range(5)), parts[0])
+
+    def test_then_what_is_worst(self):
+        parts = self.learnt(2)
+        self.assertEqual([parts[n] for n in (1, 2, 3, 4)], [{7, 19}, {12, 22}, {13}, {15, 24}])
+        self.assertTrue({4, 17} < parts[0] <= {*range(5), 17}, parts[0])
+
+    def test_of_no_other_script(self):
+        self.assertEqual(self.learnt(2, [1, 3]), {1: {7, 19}, 3: {13}})
+
+
 class Devices(unittest.TestCase):
     """A GPU is there or not; what is done about it is the same."""
 
@@ -223,15 +258,16 @@ class Devices(unittest.TestCase):
 
     def test_one_that_computes_the_same_is_taken(self):
         class Sound(device.Cpu):
-            name, on_host = "a sound GPU", False
+            name, bytes_free = "a sound GPU", 8 << 30
 
         chosen, said = self.choose(Sound)
-        self.assertIsInstance(chosen, Sound)
+        self.assertIsInstance(chosen, device.Found)
         self.assertEqual(said, ["fitting on a sound GPU"])
+        self.assertEqual([chosen.at_once(size << 20) for size in (512, 1024, 8192)], [4, 2, 1])
 
     def test_one_that_computes_something_else_is_not(self):
         class Broken(device.Cpu):
-            name, on_host = "a broken GPU", False
+            name, bytes_free = "a broken GPU", 8 << 30
 
             @staticmethod
             def put(array):
@@ -240,6 +276,35 @@ class Devices(unittest.TestCase):
         chosen, said = self.choose(Broken)
         self.assertIs(chosen, device.Cpu)
         self.assertIn("something else than the CPU", said[0])
+
+    def test_one_that_dies_is_not(self):
+        class Deadly(device.Cpu):
+            def __init__(self):
+                os._exit(1)
+
+        chosen, said = self.choose(Deadly)
+        self.assertIs(chosen, device.Cpu)
+        self.assertIn("BrokenProcessPool", said[0])
+
+    def test_nothing_of_it_is_left_in_a_network_that_is_fitted(self):
+        class Away(np.ndarray):
+            """An array that is not in memory: CUDA's would open the GPU in the process that unpickles it."""
+
+        class Elsewhere(device.Cpu):
+            @staticmethod
+            def put(array):
+                return array.view(Away)
+
+            @staticmethod
+            def get(array):
+                return np.array(array)
+
+        one = network.Network(np.ones(4, bool), 3, device=Elsewhere)
+        self.assertIsInstance(one.m["E"], Away)
+        one.to_host()
+        left = [value for held in vars(one).values() for value in (held.values() if isinstance(held, dict) else [held])]
+        self.assertFalse([value for value in left if isinstance(value, Away)])
+        self.assertIs(one.device, device.Cpu)
 
     def test_none_is_no_error(self):
         def missing():

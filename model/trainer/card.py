@@ -1,5 +1,6 @@
 """The model card, from the figures of a training run."""
 
+from .fit import NETWORKS
 from .network import PRIOR
 
 
@@ -27,9 +28,9 @@ a row). A script's score is its worst part's; a passage counts less by the logit
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
 arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/src/verdict/concepts.txt`; see
 `sensor-user/src/verdict/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
-linear weight, summed and divided by the square root of how many are known and {PRIOR:g} more; a hidden layer of 48; 17 outputs. The
-logits are the mean of two such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the features from
-ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.
+linear weight, both in half precision, summed and divided by the square root of how many are known and {PRIOR:g} more; a hidden layer
+of 48; 17 outputs. The logits are the mean of {NETWORKS} such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the
+features from ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.
 
 **Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from
 public sources (not part of this repository), and {f['generated']} scripts written by `model/generator` (attacks of families that the
@@ -38,7 +39,8 @@ public ones lack, their harmless twins, and trojans). Technique labels are weak:
 **How it was measured.** Leave-sources-out in four parts: every script is scored by a model that has seen no script of its source. A
 source's benign scripts count as at most 100, so that one author's style does not decide. Of the generator's scripts all are trained on,
 but for trojans in a script that is held out. Who wrote the generator has read this corpus, and wrote some idioms and twins after what these
-figures had missed or flagged: they are not wholly of the unseen. What is said below of idioms kept back does not depend on that.
+figures had missed or flagged: they are not wholly of the unseen. What is said below of idioms kept back does not depend on that; but
+themes whose idioms were missed there have got more of them, so that it tells of an idiom that has neighbours.
 
 | operating point | threshold | malicious scripts found, unseen sources | benign scripts flagged, unseen sources (unweighted) |
 | --- | --- | --- | --- |

@@ -20,7 +20,7 @@ def to_onnx(network, path, bias, scale, metadata):
     init = {
         "row_of": row_of,
         # The last column counts the features that are known.
-        "E": np.pad(np.pad(p["E"], ((0, 0), (0, 1)), constant_values=1), ((1, 0), (0, 0))).astype(np.float32),
+        "E": np.pad(np.pad(p["E"], ((0, 0), (0, 1)), constant_values=1), ((1, 0), (0, 0))).astype(np.float16),
         "W1": p["W1"],
         "b1": p["b1"],
         "W2": w2.astype(np.float32),
@@ -50,7 +50,8 @@ def to_onnx(network, path, bias, scale, metadata):
         node("Compress", ["places", "mask"], ["compact"], axis=0),
         # Nothing comes first, so that a sum up to the end of no features is there, too.
         node("Concat", ["nothing", "compact"], ["kept"], axis=0),
-        node("Gather", ["E", "kept"], ["rows"], axis=0),
+        node("Gather", ["E", "kept"], ["halves"], axis=0),
+        node("Cast", ["halves"], ["rows"], to=TensorProto.FLOAT),
         # The sum over a set is the sum up to its end less the sum up to the end before it.
         node("CumSum", ["rows", "first"], ["running"]),
         node("Gather", ["running", "left_ends"], ["upto"], axis=0),

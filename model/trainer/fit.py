@@ -1,7 +1,5 @@
 """Fitting: scripts are bags of windows and passages; a malicious script needs one bad part, a benign one must have none."""
 
-import multiprocessing
-import os
 from collections import Counter
 
 import numpy as np
@@ -13,7 +11,7 @@ from .network import Network, known_only, matrix
 # one finds fewer lines hidden in harmless scripts, a lower one raises more false alarms.
 PASSAGE_PENALTY = 1.0
 # Networks whose mean is the model: what one learnt by chance the others did not.
-NETWORKS = 2
+NETWORKS = 4
 # The sensor looks at the passages of so many windows, the worst ones.
 WORST_WINDOWS = 2
 # A feature is known that occurs in so many windows of malicious scripts.
@@ -27,7 +25,8 @@ class Bags:
 
     def __init__(self, corpus):
         self.corpus = corpus
-        self.rows = np.cumsum([0] + [len(w) for w in corpus.windows])
+        self.windows_of = np.array([len(w) for w in corpus.windows])
+        self.rows = np.concatenate([[0], np.cumsum(self.windows_of)])
         self.passages = self.rows[-1] + np.cumsum([0] + [len(p) for p in corpus.passages])
         # For each window, its first passage within the script, and one past its last.
         self.places = np.concatenate(corpus.places).astype(np.int64)
@@ -35,9 +34,10 @@ class Bags:
         self.x = matrix([part for parts in (corpus.windows, corpus.passages) for script in parts for part in script])
         self.malicious = np.array([l == "malicious" for l in corpus.label])
         self.dual = np.array([l == "dual_use" for l in corpus.label])
-        self.techniques = np.stack(
-            [labels.of(t, g) for t, g in zip(corpus.texts, corpus.techniques)]
-        ) * (self.malicious | self.dual)[:, None]
+        self.trojan = np.array([host is not None for host in corpus.host_source])
+        self.techniques = np.zeros((len(corpus), len(labels.IDS)), np.float32)
+        for i in np.flatnonzero(self.malicious | self.dual):
+            self.techniques[i] = labels.of(corpus.texts[i], corpus.techniques[i])
         self._known, self._known_only = None, None
 
     def known_only(self, known):
@@ -53,7 +53,7 @@ class Bags:
         where it has none)."""
         logits = network.logits(self.known_only(network.known) if x is None else x)[:, 0]
         windows = self.rows[-1]
-        script_of = np.repeat(np.arange(len(self.corpus)), np.diff(self.rows))
+        script_of = np.repeat(np.arange(len(self.corpus)), self.windows_of)
         # Within each script the worst window first, of two that are as bad the earlier one.
         worst_first = np.lexsort((-logits[:windows], script_of))
         window = worst_first[self.rows[:-1]]
@@ -72,7 +72,7 @@ class Bags:
         """The rows of the passages of each script's worst windows, in their order, and whose they are."""
         places, of = [], []
         for nth in range(WORST_WINDOWS):
-            there = np.flatnonzero(np.diff(self.rows) > nth)
+            there = np.flatnonzero(self.windows_of > nth)
             places.append(self.places[worst_first[self.rows[there] + nth]])
             of.append(there)
         places, of = np.concatenate(places), np.concatenate(of)
@@ -98,72 +98,64 @@ def weights(corpus, bags):
 def used_by_attackers(bags, train):
     """Which features occur in so many windows of malicious scripts. What only harmless scripts say is left out: a style that
     was never seen must not look bad for want of what is usual."""
-    chosen = np.flatnonzero(np.repeat(train & (bags.malicious | bags.dual), np.diff(bags.rows)))
+    chosen = np.flatnonzero(np.repeat(train & (bags.malicious | bags.dual), bags.windows_of))
     return np.asarray(bags.x[chosen].sum(0)).ravel() >= ATTACKS_MIN
 
 
-def parts_to_learn(bags, script, worst, epoch, rng):
-    """The rows of a script that an epoch learns from."""
-    window, passage = worst[1][script], worst[2][script]
-    first, last = bags.rows[script : script + 2]
+def parts_to_learn(bags, chosen, worst, epoch, rng):
+    """The rows that an epoch learns from those scripts, and whose each is."""
+    _, window, passage = worst
     # From when on a script's worst parts are known well enough.
     known = epoch >= 2
-    close = [passage] if known and passage >= 0 else []
-    if not (bags.malicious[script] or bags.dual[script]):
-        return [*{window, *rng.integers(first, last, size=min(3, last - first))}, *close]
+    harmless = chosen[~(bags.malicious | bags.dual)[chosen]]
+    windows = [window[harmless]]
+    # Of its other windows some.
+    for _ in range(3):
+        windows.append(bags.rows[harmless] + (rng.random(len(harmless)) * bags.windows_of[harmless]).astype(np.int64))
+    attacks = np.setdiff1d(chosen, harmless)
     if known:
-        return [window, *close]
-    # Where the malice of a trojan is cannot be guessed.
-    return [] if bags.corpus.host_source[script] else range(first, min(last, first + 4))
+        windows.append(window[attacks])
+    else:
+        # Where the malice of a trojan is cannot be guessed.
+        attacks = attacks[~bags.trojan[attacks]]
+        windows += [bags.rows[attacks[bags.windows_of[attacks] > nth]] + nth for nth in range(4)]
+    windows = np.unique(np.concatenate(windows))
+    close = passage[chosen][passage[chosen] >= 0] if known else np.zeros(0, np.int64)
+    whose = [np.searchsorted(first, rows, side="right") - 1 for first, rows in ((bags.rows, windows), (bags.passages, close))]
+    return np.concatenate([windows, close]), np.concatenate(whose)
 
 
 def fit(bags, train, where=device.Cpu, say=lambda *_: None):
-    """Fits networks that differ by chance only to the scripts for which `train` is true, and gives their mean."""
-    seeds = range(1, NETWORKS + 1)
-    known = used_by_attackers(bags, train)
-    if where.on_host:
-        # Before processes are forked, which share it.
-        bags.known_only(known)
-        networks = _fit_side_by_side(bags, train, known, seeds, say)
-    else:
-        networks = [fit_one(bags, train, known, seed=seed, where=where, say=say) for seed in seeds]
-    return Network.mean(networks)
-
-
-def _fit_side_by_side(bags, train, known, seeds, say):
+    """Fits networks that differ by chance only to the scripts for which `train` is true, side by side, and gives their mean."""
     global _shared
-    # Forked processes see the scripts without a copy.
-    _shared = bags, train, known
-    with multiprocessing.get_context("fork").Pool(min(NETWORKS, os.cpu_count() or 1)) as pool:
-        networks = []
-        for network, said in pool.imap(_fit_shared, seeds):
+    known = used_by_attackers(bags, train)
+    # Before processes are forked, which share it.
+    x = bags.known_only(known)
+    _shared = bags, train, known, where
+    networks = []
+    with device.forked(min(NETWORKS, where.at_once(x.data.nbytes + x.indices.nbytes + x.indptr.nbytes))) as processes:
+        for network, said in processes.map(_fit_shared, range(1, NETWORKS + 1)):
             networks.append(network)
             say(f"network {len(networks)}/{NETWORKS}: {said}")
     _shared = None
-    return networks
+    return Network.mean(networks)
 
 
 def _fit_shared(seed):
     said = []
-    return fit_one(*_shared, seed=seed, say=said.append), said[-1]
+    bags, train, known, where = _shared
+    return fit_one(bags, train, known, seed=seed, where=where.open(), say=said.append), said[-1]
 
 
-def fit_one(bags, train, known, epochs=8, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, drop=0.3, hidden=48, where=device.Cpu, say=lambda *_: None):
+def fit_one(bags, train, known, epochs=12, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, drop=0.4, hidden=48, where=device.Cpu, say=lambda *_: None):
     """Fits one network that knows those features."""
-    corpus = bags.corpus
     network = Network(known, 1 + len(labels.IDS), dims=dims, hidden=hidden, seed=seed, device=where)
     all_rows = where.matrix(bags.known_only(known))
     rng = np.random.default_rng(seed)
-    weight = weights(corpus, bags)
+    weight = weights(bags.corpus, bags)
     chosen = np.flatnonzero(train & (weight + bags.dual > 0))
     for epoch in range(epochs):
-        worst = bags.scores(network, all_rows)
-        rows, owner = [], []
-        for i in chosen:
-            parts = parts_to_learn(bags, i, worst, epoch, rng)
-            rows.extend(parts)
-            owner.extend([i] * len(parts))
-        rows, owner = np.array(rows), np.array(owner)
+        rows, owner = parts_to_learn(bags, chosen, bags.scores(network, all_rows), epoch, rng)
         order = rng.permutation(len(rows))
         now = rate * (1 - epoch / epochs) ** 0.9
         for at in range(0, len(order), batch):
