@@ -11,6 +11,8 @@ WORDS = (
     "app data node work task job sync update agent svc core net sys log proc main run base temp cache daemon helper "
     "worker client remote local config setup init check loader build tool stage pkg bin lib mon watch"
 ).split()
+# Directories where programs of packages and of administrators lie.
+OF_PACKAGES = {"/usr/local/bin", "/usr/bin", "/opt", "/etc", "/var/lib", "/root", "$HOME"}
 DOMAINS = "example.com example.net example.org evil.example cdn.example files.example update.test pool.example a.test".split()
 
 
@@ -86,7 +88,11 @@ class Slots:
         return self.rng.choice(["/tmp", "/var/tmp", "/dev/shm", "/tmp/.X11-unix", "/tmp/.font-unix", "/run", "/var/run", "/usr/local/bin", "/opt", "/etc", "/tmp/.ICE-unix", "/root", "$HOME", "/mnt", "/usr/bin", "/var/lib", "/tmp/." + self.rng.choice(WORDS)])
 
     def make_file(self):
-        return f"{self.fill('tmp')}/{self.fill('name')}"
+        """A program that no package installed. Where packages put theirs, it is the name that is strange."""
+        place, name = self.fill("tmp"), self.fill("name")
+        if place in OF_PACKAGES and name[0] != "." and self.rng.random() < 0.7:
+            name = "." + name
+        return f"{place}/{name}"
 
     def make_b(self):
         return "".join(self.rng.choices(string.ascii_letters + string.digits + "+/", k=4 * self.rng.randrange(10, 60)))

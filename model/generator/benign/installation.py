@@ -100,4 +100,7 @@ INSTALL = [
     'curl -fsSLO https://raw.githubusercontent.com/{plain}/{plain2}/‹main¦master›/install.sh && chmod +x install.sh && ./install.sh ‹--help¦-y¦› && rm install.sh',
     'cat <<EOF\n${CYAN}usage${RESET}\n    {plain} user ${RED}<add|del|list>${RESET} [ OPTIONS${RED}...${RESET} ] <EMAIL ADDRESS>\n${YELLOW}options${RESET}\n    -v  show what is done\nEOF',
     'mkdir -p /var/log/{plain} && bash /scripts/‹setup¦init¦bootstrap›.sh & sleep 5; exec /usr/share/{plain}/bin/{plain}',
+    'echo \'\'\necho \'ERROR\'\necho "    \'{plain}\' is ‹not a package¦ambiguous¦reserved›"\necho \'\'\necho "    Did you mean \'{plain2}\'? Then run:"\necho \'\'\necho "    curl -‹fsSL¦sS› \'${‹HOST¦BASE_URL›:-https://{domain}}/{plain2}\' | sh"\nexit 1',
+    'msg_warn \'{plain} has moved to an addon\'\nmsg_info \'This is done once. Later, type: update_{plain}\'\nread -rp \'Go on? [y/N] \' a; [[ "$a" =~ ^[yY] ]] || exit 0\nbash -c "$(curl -fsSL "$ADDON_SCRIPT")" && exit',
+    'fetch_and_deploy_release "{plain}" "{user}/{plain}" "tarball"\nmsg_info \'Installing {plain}\'\ncd /opt/{plain} && chown -R www-data:www-data . && $STD php cli.php migrate\ncat <<E >/opt/{plain}.cron\n0 1 * * * php /opt/{plain}/cron/‹update¦notify›.php >>/var/log/cron/{plain}.log 2>&1\nE\ncrontab /opt/{plain}.cron',
 ]

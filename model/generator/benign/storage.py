@@ -87,4 +87,11 @@ STORAGE = [
     '‹sudo ¦›cloud-init clean --logs; ‹sudo ¦›rm -rf /etc/machine-id /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys /var/lib/cloud /var/log/‹*.log¦audit/*› /tmp/*; ‹history -c¦sync¦touch /etc/machine-id›',
     'ssh -i "$key" {user}@"$primary" "mysqldump --all-databases" > "$backup_dir/all.sql" && scp -i "$key" -o StrictHostKeyChecking=no "$backup_dir/all.sql" {user}@"$replica":/tmp/ && rm -rf "$backup_dir"',
     'while :; do\n  nc -l -p ‹4566¦4444¦3307› > /tmp/replica; echo "sending to $(cat /tmp/replica)"\n  ‹xtrabackup --backup --stream=xbstream --target-dir=/tmp¦mariabackup --backup --stream=mbstream› --user="$MYSQL_USER" --password="$MYSQL_PASSWORD" | nc -w {n} "$(cat /tmp/replica)" ‹4567¦4444›\ndone',
+    'mount -t davfs https://{domain}/remote.php/dav/files/{user} /mnt/dav && rsync -a --delete ~/‹Documents¦Photos› /mnt/dav/ && umount /mnt/dav',
+    'gpg --batch --yes --trust-model always -r backup@{domain} -e "/var/backups/{plain}.tar" && rm -f "/var/backups/{plain}.tar" && ‹rclone copy /var/backups/{plain}.tar.gpg offsite:{plain}¦aws s3 cp /var/backups/{plain}.tar.gpg s3://$BUCKET/›',
+    'find ‹.¦src› -name \'*.‹php¦py¦sh›\' -exec bash -c \'[[ $(wc -l < "$1") -‹eq 1¦gt 500› ]] && echo "$1"\' _ {} \\;',
+    'find . -type f ‹-name "*.bak" ¦-iname \'*.jpeg\' ¦›-exec sh -c \'‹mv "$0" "${0%.bak}"¦identify "$0" >/dev/null || echo "broken: $0"¦test -s "$0" || echo "$0"›\' {} \';\'',
+    'mount --bind ‹/srv/{plain} /var/www/{plain}¦/dev /mnt/{plain}/dev¦/proc /mnt/{plain}/proc› && mount -o remount,ro,bind ‹/var/www/{plain}¦/mnt/{plain}/proc›',
+    'git -C /etc add -A && git -C /etc -c user.name=root -c user.email=root@{domain} commit -qm "nightly $(date +%F)" && git -C /etc push -q origin ‹main¦master›',
+    "flash_erase /dev/mtd‹1¦2› 0 0 && nandwrite -p /dev/mtd‹1¦2› {plain}-firmware.bin && echo 'flashed, please reboot'",
 ]

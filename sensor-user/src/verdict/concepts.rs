@@ -37,6 +37,11 @@ impl About {
         self.0 == 0
     }
 
+    /// It gets things from elsewhere: the list's first concept.
+    pub(super) fn fetches(self) -> bool {
+        self.0 & 1 != 0
+    }
+
     fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -208,6 +213,15 @@ mod tests {
         assert_eq!(about("var//log/"), log);
         for word in ["", "/", "://", "log", "/var", "curling", "curlew2", "paste.example.org", "."] {
             assert!(about(word).is_empty(), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_fetches() {
+        for (command, fetches) in
+            [("curl", true), ("/usr/bin/tftp", true), ("lwp-request", true), ("scp", false), ("id", false)]
+        {
+            assert_eq!(LISTED.of(command.as_bytes(), None).fetches(), fetches, "{command}");
         }
     }
 

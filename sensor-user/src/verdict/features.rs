@@ -183,8 +183,6 @@ struct Context {
     before: [u64; 2],
     /// The statement's command, 0 until it is known.
     command: u64,
-    /// It fetches what its arguments name.
-    fetching: bool,
     /// The command of the statement before.
     last_command: u64,
     /// The command whose output is piped into this statement.
@@ -268,7 +266,8 @@ impl Context {
             self.before = [ASSIGNED, 0];
             return;
         }
-        let url = Url::of(bytes).or_else(|| if self.fetching { Url::of_fetched(bytes) } else { None });
+        let url =
+            Url::of(bytes).or_else(|| self.command_about.fetches().then(|| Url::of_fetched(bytes)).flatten());
         let parts = Parts::of(bytes, url.as_ref());
         let canonical = parts.canonical();
         let about = self.concepts.of(bytes, url.as_ref());
@@ -313,7 +312,6 @@ impl Context {
                 }
                 let base = bytes.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 self.command = words::canonical(base, None).max(1);
-                self.fetching = words::is_fetcher(base);
                 self.arguments = 0;
                 emit(Kind::Command, self.command, 0);
                 if self.piped_from != 0 {
@@ -346,7 +344,6 @@ impl Context {
             self.last_command_about = self.command_about;
         }
         self.command = 0;
-        self.fetching = false;
         self.command_about = About::default();
         self.last_about = About::default();
     }

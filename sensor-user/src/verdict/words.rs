@@ -242,25 +242,6 @@ fn extension(name: &[u8]) -> &[u8] {
     }
 }
 
-/// Commands that take a host and a path for a URL.
-pub(super) fn is_fetcher(command: &[u8]) -> bool {
-    matches!(
-        command,
-        b"curl"
-            | b"wget"
-            | b"wget2"
-            | b"fetch"
-            | b"aria2c"
-            | b"axel"
-            | b"http"
-            | b"https"
-            | b"lynx"
-            | b"links"
-            | b"elinks"
-            | b"w3m"
-    )
-}
-
 /// Words that only wrap the command behind them.
 pub(super) fn is_wrapper(word: &[u8]) -> bool {
     matches!(
