@@ -306,6 +306,12 @@ class Devices(unittest.TestCase):
         self.assertFalse([value for value in left if isinstance(value, Away)])
         self.assertIs(one.device, device.Cpu)
 
+    def test_without_cupy_nothing_is_said(self):
+        def missing():
+            raise ModuleNotFoundError("No module named 'cupy'")
+
+        self.assertEqual(self.choose(missing), (device.Cpu, []))
+
     def test_none_is_no_error(self):
         def missing():
             raise RuntimeError("CUDA finds no GPU")
