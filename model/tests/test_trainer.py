@@ -213,6 +213,18 @@ class HoldingOut(unittest.TestCase):
                 self.assertEqual(used, host not in out, host)
 
 
+class Mean(unittest.TestCase):
+    """What is measured is what the model's file holds."""
+
+    def test_its_embedding_is_in_half_precision(self):
+        known = np.ones(5, bool)
+        apart = [network.Network(known, 3, seed=seed) for seed in (1, 2)]
+        held = network.Network.mean(apart).p["E"]
+        self.assertEqual(held.dtype, np.float32)
+        np.testing.assert_array_equal(held, held.astype(np.float16))
+        np.testing.assert_allclose(held[:, :8], apart[0].p["E"][:, :8], rtol=1e-3)
+
+
 class Parts(unittest.TestCase):
     """What an epoch learns from: of harmless scripts the worst window and some more, of attacks the worst once it is known."""
 
