@@ -12,6 +12,11 @@ COMMENTS = ["# setup", "# main", "# cleanup", "# install", "# update system", "#
 FILLER = ["sleep {n}", "cd {tmp}", "export PATH=$PATH:/bin:/usr/bin:/usr/local/bin:/usr/sbin", "echo \"{plain}\"", "ulimit -n 65535", "umask 022", "sync", "echo done", "set +e", "export DEBIAN_FRONTEND=noninteractive",
           "export LC_ALL=C", "{var}=\"{plain}\"", "echo '{plain} started'", "date", "mkdir -p {tmp}", "sleep 1"]
 
+# What scripts say while they work.
+CHATTER = ["echo", "echo \"[+] {plain} {plain2}\"", "echo '-----------------------------------------'", "echo \"‹Step¦Stage¦Part› {n}: ‹checking¦preparing¦loading¦starting› {plain} ...\"", "printf '%s\\n' \"‹Please wait¦Working¦Almost done¦One moment›\"",
+           "echo -e \"\\e[1;32m‹done¦ok¦{plain}›\\e[0m\"", "echo -e \"\\033[0;31m* ‹Welcome to¦This is¦You are using› {plain} by {user}\\033[0m\"", "echo \"   | {plain}   ‹:¦->¦=›   $‹{var}¦HOSTNAME¦USER¦SHELL›\"", "echo '=================  {plain}  ================='",
+           "echo \"‹User¦Host¦Kernel¦Uptime›: $(‹id -un¦hostname¦uname -r¦uptime -p›)\"", "echo '#   {plain2} {plain} {n}.{n}    #'", "sleep {n}", "tput setaf {n}", "clear", "printf '\\n'", "echo \"‹Contact¦Site¦Docs›: {user}@{domain}\""]
+
 
 def is_kept_back(idiom):
     """Is it one of the fifth of all idioms that a measurement of what training did not see keeps back?"""
@@ -43,7 +48,11 @@ def dress(steps, slots, long_form):
     """Shebang, comments, functions, error handling."""
     rng = slots.rng
     out = []
+    # Up to so many lines before each step: what is printed says little about what is done.
+    chatter = rng.randrange(1, 12) if long_form and rng.random() < 0.12 else 0
     for step in steps:
+        if chatter:
+            out += [expand(rng.choice(CHATTER), slots) for _ in range(rng.randrange(chatter + 1))]
         if rng.random() < 0.12 and long_form:
             out.append(expand(rng.choice(COMMENTS), slots))
         if rng.random() < 0.15:

@@ -109,8 +109,9 @@ class Scores(unittest.TestCase):
     @staticmethod
     def of_one(windows, passages, places, logit):
         """As the sensor does it, a script at a time: the score, which window and which passage is the worst."""
-        worst = sorted(range(len(windows)), key=lambda n: -logit(windows[n]))[: fit.WORST_WINDOWS]
-        near = sorted({int(first) + n for first, count in (places[w] for w in worst) for n in range(count)})
+        worst = sorted(range(len(windows)), key=lambda n: -logit(windows[n]))
+        of_text = [w for w in worst if places[w][1]][: fit.WORST_WINDOWS]
+        near = sorted({int(first) + n for first, count in (places[w] for w in of_text) for n in range(count)})
         score, passage = logit(windows[worst[0]]), None
         if near:
             passage = max(near, key=lambda n: (logit(passages[n]), -n))
@@ -122,6 +123,8 @@ class Scores(unittest.TestCase):
         # Of many windows, and of some that say the same as others.
         items += [items[0] | {"content": "\n".join(i["content"] for i in items[n : n + 25] * 2)} for n in (0, 20, 35)]
         items += [items[0] | {"content": text} for text in ("", "\n", "id")]
+        # And of some that print much, whose acts have windows without passages.
+        items += [item | {"content": "\n".join(f"echo {line!r}\n{line}" for line in item["content"].split("\n"))} for item in items[:20]]
         random = np.random.default_rng(1)
         random.shuffle(items)
         with tempfile.TemporaryDirectory() as scratch:
@@ -140,14 +143,16 @@ class Scores(unittest.TestCase):
 
         score, window, passage = bags.scores(OfValues)
         self.assertGreater(max(map(len, bags.corpus.windows)), 4)
-        seen = 0
+        seen = of_acts = 0
         for i, (windows, passages, places) in enumerate(zip(bags.corpus.windows, bags.corpus.passages, bags.corpus.places)):
             expected = self.of_one(windows, passages, places, lambda part: values[part].sum())
             found = passage[i] - bags.passages[i] if passage[i] >= 0 else None
             self.assertEqual((score[i], window[i] - bags.rows[i], found), expected, bags.corpus.texts[i])
             seen += expected[2] is not None and expected[0] > values[windows[expected[1]]].sum()
-        # In some it was a passage.
+            of_acts += expected[2] is not None and places[expected[1]][1] == 0
+        # In some it was a passage, in others a window of acts.
         self.assertGreater(seen, 5)
+        self.assertGreater(of_acts, 3)
 
     def test_what_is_known_is_scaled_by_how_much_of_it_there_is(self):
         x = network.matrix([np.array([1, 5, 7]), np.array([], int), np.array([2]), np.array([5, 9]), np.array([], int)])

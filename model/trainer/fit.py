@@ -12,7 +12,7 @@ from .network import Network, known_only, matrix
 PASSAGE_PENALTY = 1.0
 # Networks whose mean is the model: what one learnt by chance the others did not.
 NETWORKS = 4
-# The sensor looks at the passages of so many windows, the worst ones.
+# The sensor looks at the passages of so many windows, the worst of those that have some.
 WORST_WINDOWS = 2
 # A feature is known that occurs in so many windows of malicious scripts.
 ATTACKS_MIN = 20
@@ -58,7 +58,7 @@ class Bags:
         worst_first = np.lexsort((-logits[:windows], script_of))
         window = worst_first[self.rows[:-1]]
         score, passage = logits[window].copy(), np.full(len(self.corpus), -1)
-        near, owner = self._passages_near(worst_first)
+        near, owner = self._passages_near(logits[:windows], script_of)
         if len(near):
             start = np.flatnonzero(np.diff(owner, prepend=-1))
             highest = np.maximum.reduceat(logits[near], start)
@@ -68,13 +68,16 @@ class Bags:
             score[owner[start]] = np.maximum(score[owner[start]], highest - PASSAGE_PENALTY)
         return score, window, passage
 
-    def _passages_near(self, worst_first):
-        """The rows of the passages of each script's worst windows, in their order, and whose they are."""
+    def _passages_near(self, logits, script_of):
+        """The rows of the passages of each script's worst windows that have some, in their order, and whose they are."""
+        some = np.flatnonzero(self.places[:, 1] > self.places[:, 0])
+        some = some[np.lexsort((-logits[some], script_of[some]))]
+        nth_of = np.arange(len(some)) - np.searchsorted(script_of[some], script_of[some])
         places, of = [], []
         for nth in range(WORST_WINDOWS):
-            there = np.flatnonzero(self.windows_of > nth)
-            places.append(self.places[worst_first[self.rows[there] + nth]])
-            of.append(there)
+            there = some[nth_of == nth]
+            places.append(self.places[there])
+            of.append(script_of[there])
         places, of = np.concatenate(places), np.concatenate(of)
         counts = places[:, 1] - places[:, 0]
         owner = np.repeat(of, counts)

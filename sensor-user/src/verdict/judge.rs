@@ -134,6 +134,9 @@ impl Judge {
             |window, ids| set.distinct(extractor.window(window), |_| true, ids),
             |window, scores| {
                 worst.learn(Part::Window(window), scores.malicious, &scores);
+                if extractor.passages_of(window).is_empty() {
+                    return;
+                }
                 // The list stays sorted, the worst first.
                 let rank = worst.windows.partition_point(|(score, _)| *score >= scores.malicious);
                 if rank < WORST_WINDOWS {
@@ -183,7 +186,7 @@ struct Worst {
     part: Part,
     /// The highest probability of each technique in any window, and in a passage that was the worst part.
     techniques: [f32; LABELS.len()],
-    /// The worst windows with their scores.
+    /// The worst windows that have passages, with their scores.
     windows: [(f32, usize); WORST_WINDOWS],
 }
 

@@ -3,6 +3,7 @@
 //! Knows nothing of processes, containers or findings. The same code runs in the daemon, in replay and when
 //! features are computed for training.
 
+mod acts;
 mod batch;
 mod cache;
 mod codes;

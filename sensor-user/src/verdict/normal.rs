@@ -9,6 +9,7 @@ use super::{
     codes,
     decode::{self, Decoder},
     variables::Variables,
+    words,
 };
 
 /// Layers within layers that are followed.
@@ -56,6 +57,8 @@ pub(super) struct Normal {
     pub(super) text: Vec<u8>,
     /// For each byte of `text`, the position in the script it came from.
     pub(super) origin: Vec<u32>,
+    /// Where in `text` blanks and operators stand that separate nothing: they were within quotes, or came with a variable. Rising.
+    pub(super) quoted: Vec<u32>,
     variables: Variables,
     decoder: Decoder,
     /// A list of codes, read.
@@ -73,6 +76,7 @@ impl Normal {
     pub(super) fn form(&mut self, script: &[u8]) {
         self.text.clear();
         self.origin.clear();
+        self.quoted.clear();
         self.variables.clear();
         self.found.clear();
         self.values_left = VALUES_BYTES + script.len();
@@ -124,6 +128,10 @@ impl Normal {
         // Where the current word begins in `text`, for assignments.
         let mut word = self.text.len();
         let mut continued = 0;
+        // The quote that is open. One that is left open ends with the line: an apostrophe in a remark opens none.
+        let mut quote = None;
+        // A command was begun within it, whose operators are operators.
+        let mut substitutes = false;
         while i < source.len() {
             // They would fill whole windows, and say nothing that the first line does not.
             if let Some(line) = self.decoder.continued.get(continued)
@@ -140,6 +148,7 @@ impl Normal {
             }
             line_start = byte == b'\n' || line_start && matches!(byte, b' ' | b'\t');
             match byte {
+                b'\\' if quote != Some(b'\'') && matches!(source.get(i + 1), Some(b'\'' | b'"')) => i += 2,
                 b'\\' => {
                     let (bytes, used) = escape(&source[i..]);
                     match bytes {
@@ -150,7 +159,15 @@ impl Normal {
                     i += used;
                 }
                 // Quotes only join; what they protect is looked at all the same.
-                b'\'' | b'"' | b'\r' => i += 1,
+                b'\'' | b'"' => {
+                    match quote {
+                        None => (quote, substitutes) = (Some(byte), false),
+                        Some(open) if open == byte => quote = None,
+                        Some(_) => {}
+                    }
+                    i += 1;
+                }
+                b'\r' => i += 1,
                 b'$' => i += self.dollar(&source[i..], at(i)),
                 0 => {
                     self.push(b' ', at(i));
@@ -161,6 +178,17 @@ impl Normal {
                         matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`');
                     if ends_word {
                         self.learn(word);
+                    }
+                    if byte == b'\n' {
+                        quote = None;
+                    } else if let Some(open) = quote
+                        && separates(byte)
+                    {
+                        substitutes |=
+                            open == b'"' && (byte == b'`' || byte == b'(' && self.text.ends_with(b"$"));
+                        if !substitutes {
+                            self.quoted.push(self.text.len() as u32);
+                        }
                     }
                     self.push(byte, at(i));
                     if ends_word {
@@ -203,10 +231,11 @@ impl Normal {
                 let name_end = inner.iter().position(|b| !is_name_byte(*b)).unwrap_or(inner.len());
                 let (name, rest) = inner.split_at(name_end);
                 if !self.resolve(name, rest, at) {
-                    for b in &source[..=close] {
-                        if !matches!(b, b'\'' | b'"') {
-                            self.push(*b, at);
+                    for b in source[..=close].iter().filter(|b| !matches!(b, b'\'' | b'"')) {
+                        if separates(*b) {
+                            self.quoted.push(self.text.len() as u32);
                         }
+                        self.push(*b, at);
                     }
                 }
                 close + 1
@@ -256,6 +285,8 @@ impl Normal {
         }
         let Some(left) = self.values_left.checked_sub(value.len()) else { return false };
         self.values_left = left;
+        let start = self.text.len() as u32;
+        self.quoted.extend((start..).zip(value).filter(|(_, b)| separates(**b)).map(|(i, _)| i));
         self.text.extend_from_slice(value);
         self.origin.resize(self.text.len(), at);
         true
@@ -309,6 +340,11 @@ fn escape(source: &[u8]) -> (Escape, usize) {
         Some(b'\\') => (Escape::Keep, 1),
         _ => (Escape::Nothing, 1),
     }
+}
+
+/// May that separate words or statements?
+fn separates(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t') || words::is_operator(byte)
 }
 
 fn is_name_byte(b: u8) -> bool {

@@ -65,7 +65,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
                 _ if b == super::normal::LAYER => Joint::Layer,
                 [b'|'] | [b'|', b'&'] => Joint::Pipe,
                 // Redirections and assignments stay within the statement.
-                [b'<' | b'>', ..] | [b'='] => joint,
+                [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
                 _ if joint == Joint::Layer => Joint::Layer,
                 _ => Joint::Statement,
             };
@@ -87,7 +87,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
     }
 }
 
-fn is_operator(b: u8) -> bool {
+pub(super) fn is_operator(b: u8) -> bool {
     matches!(b, b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'`' | b'{' | b'}' | b'=' | b',')
 }
 
