@@ -142,7 +142,7 @@ impl Guest {
 
     fn boot(&self, image: &Path) -> anyhow::Result<Child> {
         Command::new("qemu-system-x86_64")
-            .args(["-M", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "3072"])
+            .args(["-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "3072"])
             .args(["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel"])
             .arg(image)
             .arg("-initrd")
