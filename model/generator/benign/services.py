@@ -124,4 +124,6 @@ SERVICES = [
     'pgrep -x sshd >/dev/null || { mkdir -p /run/sshd; /usr/sbin/sshd; }\n‹exec {plain} "$@"¦tail -f /dev/null¦su {user} -c start-{plain}›',
     '~/.local/opt/{plain}/scripts/{plain}-install-db --defaults-file="$HOME/.my.cnf" > /dev/null\nserviceman add --user --name {plain} -- ~/.local/opt/{plain}/bin/{plain}d --defaults-file="$HOME/.my.cnf"',
     'virt-customize -q -a "$image" --run-command \'systemctl disable systemd-firstboot.service; ln -sf /dev/null /etc/systemd/system/systemd-firstboot.service\' --run-command "sed -i \'s/^#*PermitRootLogin.*/PermitRootLogin yes/\' /etc/ssh/sshd_config" --root-password password:"$pw" >/dev/null\nmkdir -p getty@tty1.service.d; printf \'[Service]\\nExecStart=\\nExecStart=-/sbin/agetty --autologin root --noclear %%I $TERM\\n\' > getty@tty1.service.d/override.conf',
+    '‹OK¦answer¦R›=$(exec 3<>/dev/tcp/‹127.0.0.1¦localhost¦$(hostname -i)›/‹2181¦2182¦8080¦$CLIENT_PORT›; ‹printf¦echo -n› \'‹ruok¦mntr¦PING\\r\\n›\' >&3; ‹IFS=; ¦›‹timeout {n} ¦›‹cat¦tee¦head -c 4› <&3; exec 3<&-‹ 3>&-¦›)\n[ "$‹OK¦answer¦R›" = ‹imok¦+PONG› ] || exit 1',
+    'if exec 3<>/dev/tcp/127.0.0.1/$PORT; then printf \'ruok\' >&3; read -r -t 2 -u 3 a; exec 3>&-; [ "$a" = imok ] && exit 0; fi; exit 1',
 ]
