@@ -196,6 +196,9 @@ mod tests {
         let banner = "cat <<EOF\ncurl x; sh x\n a b c d e f g EOF h\nEOF\n";
         assert_eq!(acts(&format!("{banner}id\n{banner}id")), "id id");
         assert_eq!(acts(&format!("{}id", banner.repeat(2).replace("<<", "<<-"))), "id");
+        for said in ["echo \"a \\\" | b\"", "A='b>c'; echo $A", "echo \"${UNSET} b ${UNSET:-c}\""] {
+            assert_eq!(acts(&format!("{said}\n{said}\nid")), "id", "{said}");
+        }
         // But what stands in double quotes may be a command.
         assert_eq!(acts(&format!("{banner}{banner}echo \"x $(curl x)\"; echo \"y `sh x`\"")), "curl x sh x");
     }

