@@ -2,8 +2,9 @@
 //!
 //! A feature is a number below [`BUCKETS`]. A window is the set of features of at most [`WINDOW_WORDS`] words in
 //! a row; a script is judged by its worst one, so that length hides nothing. A passage is a line, or two in a row: one
-//! bad line among many harmless ones weighs little in its window, and much in its passage. Where a script prints much, its acts
-//! have windows of their own. The trainer computes features with this very code. Words count as themselves and, by `concepts.txt`, as what they are about.
+//! bad line among many harmless ones weighs little in its window, and much in its passage. Where a script prints much,
+//! its acts have windows of their own. The trainer computes features with this very code. Words count as themselves and,
+//! by `concepts.txt`, as what they are about.
 
 use std::ops::Range;
 

@@ -123,26 +123,13 @@ impl Judge {
 
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
         let Self { model, extractor, set, .. } = self;
-        let mut worst = Worst {
-            score: -1.0,
-            part: Part::Window(0),
-            techniques: [0.0; LABELS.len()],
-            windows: [(-1.0, 0); WORST_WINDOWS],
-        };
+        let mut worst = Worst::default();
         model.score(
             extractor.windows(),
             |window, ids| set.distinct(extractor.window(window), |_| true, ids),
             |window, scores| {
                 worst.learn(Part::Window(window), scores.malicious, &scores);
-                if extractor.passages_of(window).is_empty() {
-                    return;
-                }
-                // The list stays sorted, the worst first.
-                let rank = worst.windows.partition_point(|(score, _)| *score >= scores.malicious);
-                if rank < WORST_WINDOWS {
-                    worst.windows[rank..].rotate_right(1);
-                    worst.windows[rank] = (scores.malicious, window);
-                }
+                worst.rank(extractor, window, scores.malicious);
             },
         )?;
         Ok(worst)
@@ -190,7 +177,27 @@ struct Worst {
     windows: [(f32, usize); WORST_WINDOWS],
 }
 
+impl Default for Worst {
+    fn default() -> Self {
+        Self {
+            score: -1.0,
+            part: Part::Window(0),
+            techniques: [0.0; LABELS.len()],
+            windows: [(-1.0, 0); WORST_WINDOWS],
+        }
+    }
+}
+
 impl Worst {
+    /// Enters a window that has passages into the list of the worst, which stays sorted, the worst first.
+    fn rank(&mut self, extractor: &Extractor, window: usize, score: f32) {
+        let rank = self.windows.partition_point(|(worse, _)| *worse >= score);
+        if rank < WORST_WINDOWS && !extractor.passages_of(window).is_empty() {
+            self.windows[rank..].rotate_right(1);
+            self.windows[rank] = (score, window);
+        }
+    }
+
     fn learn(&mut self, part: Part, score: f32, scores: &Scores) {
         let is_worst = score > self.score;
         if is_worst {
@@ -207,4 +214,24 @@ impl Worst {
 
 fn probability(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_are_looked_at_near_the_worst_windows_that_have_some() {
+        let mut extractor = Extractor::default();
+        extractor.extract("echo a b c d e f g h\ncurl x; sh x\n".repeat(60).as_bytes());
+        let with =
+            (0..extractor.windows()).filter(|window| !extractor.passages_of(*window).is_empty()).count();
+        assert!(with > 4 && with + 2 < extractor.windows(), "{with} of {}", extractor.windows());
+        // The later the worse, and windows of acts come last.
+        let mut worst = Worst::default();
+        for window in 0..extractor.windows() {
+            worst.rank(&extractor, window, window as f32 / 100.0);
+        }
+        assert_eq!(worst.windows.map(|(_, window)| window), [with - 1, with - 2]);
+    }
 }
