@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod codes;
 mod concepts;
+mod context;
 mod decode;
 mod explain;
 pub mod features;
