@@ -58,7 +58,7 @@ class Bags:
         worst_first = np.lexsort((-logits[:windows], script_of))
         window = worst_first[self.rows[:-1]]
         score, passage = logits[window].copy(), np.full(len(self.corpus), -1)
-        near, owner = self._passages_near(logits[:windows], script_of)
+        near, owner = self._passages_near(worst_first, script_of)
         if len(near):
             start = np.flatnonzero(np.diff(owner, prepend=-1))
             highest = np.maximum.reduceat(logits[near], start)
@@ -68,10 +68,9 @@ class Bags:
             score[owner[start]] = np.maximum(score[owner[start]], highest - PASSAGE_PENALTY)
         return score, window, passage
 
-    def _passages_near(self, logits, script_of):
+    def _passages_near(self, worst_first, script_of):
         """The rows of the passages of each script's worst windows that have some, in their order, and whose they are."""
-        some = np.flatnonzero(self.places[:, 1] > self.places[:, 0])
-        some = some[np.lexsort((-logits[some], script_of[some]))]
+        some = worst_first[self.places[worst_first, 1] > self.places[worst_first, 0]]
         nth_of = np.arange(len(some)) - np.searchsorted(script_of[some], script_of[some])
         places, of = [], []
         for nth in range(WORST_WINDOWS):
