@@ -24,8 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
+        .extern_path(".google.protobuf.Timestamp", "crate::well_known::Timestamp")
         .btree_map(".")
-        .bytes(".scriptwatch.ingest.v1.Sealed")
+        .bytes(".scriptwatch.ingest.v1.Envelope")
         .compile_fds(descriptors)?;
     pbjson_build::Builder::new()
         .register_descriptors(&bytes)?

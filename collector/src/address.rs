@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use crate::jetstream::Address;
+use jetstream::Address;
 
 /// What `--store` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreAddress {
-    /// An `SQLite` database.
+    /// An SQLite database.
     File(PathBuf),
-    /// A stream of NATS `JetStream`.
+    /// A stream of NATS JetStream.
     JetStream(Address),
 }
 

@@ -4,18 +4,16 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use ingest::{ClientLimits, tls::Files};
+use jetstream::Address;
+use sink::{SCC_ENDPOINT, SccOptions, WebhookOptions};
+use store::{Cursor, Limits, moment};
+
 use crate::{
     address::{StoreAddress, database},
-    clients::ClientLimits,
-    command::{Format, moment},
-    jetstream::Address,
-    outlets::Outlets,
-    retention::Limits,
-    search::Cursor,
+    command::Format,
+    outlets::{Outlets, WebOptions},
     server::{IndexOptions, Options as ServeOptions},
-    sink::{SCC_ENDPOINT, SccOptions, WebhookOptions},
-    tls::Files,
-    web,
 };
 
 /// Takes findings from sensors, stores them and shows them.
@@ -30,56 +28,62 @@ pub struct Cli {
 /// Where a command reads.
 #[derive(Args)]
 pub struct StorePath {
-    /// The `SQLite` database.
-    #[arg(long, env = "SCRIPTWATCH_STORE", default_value = "scriptwatch.db", value_parser = database)]
+    /// The SQLite database.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_STORE", default_value = "scriptwatch.db", value_parser = database)]
     pub store: PathBuf,
 }
 
 /// Where findings go on to.
 #[derive(Args)]
 pub struct OutletArgs {
-    /// Days that a finding is kept [default: for ever].
-    #[arg(long, env = "SCRIPTWATCH_RETENTION_DAYS", value_parser = value_parser!(u64).range(1..))]
+    /// Days after which a finding is deleted [default: never].
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_RETENTION_DAYS", value_parser = value_parser!(u64).range(1..))]
     retention_days: Option<u64>,
-    /// MiB of findings that are kept, the newest [default: all].
-    #[arg(long, env = "SCRIPTWATCH_RETENTION_MIB", value_parser = value_parser!(u64).range(1..))]
+    /// Maximum size of the stored findings in MiB. The oldest are deleted [default: no limit].
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_RETENTION_MIB", value_parser = value_parser!(u64).range(1..))]
     retention_mib: Option<u64>,
-    /// Append findings to this file as JSON Lines, for log agents; `-` for standard output.
-    #[arg(long, env = "SCRIPTWATCH_JSON_LINES", value_name = "FILE")]
+    /// Append findings to this file as JSON Lines, for log agents. `-` is standard output.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_JSON_LINES", value_name = "FILE")]
     json_lines: Option<PathBuf>,
-    /// Write findings to Security Command Center, as the service account of this machine.
-    #[arg(long, env = "SCRIPTWATCH_SCC")]
+    /// Write findings to Security Command Center, with the service account of this machine.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC")]
     scc: bool,
-    /// Where that is.
-    #[arg(long, env = "SCRIPTWATCH_SCC_ENDPOINT", default_value = SCC_ENDPOINT, value_name = "URL")]
+    /// Endpoint of the Security Command Center API.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_ENDPOINT", default_value = SCC_ENDPOINT, value_name = "URL")]
     scc_endpoint: String,
-    /// Calls of its API a minute, less than the project's quota.
-    #[arg(long, env = "SCRIPTWATCH_SCC_PER_MINUTE", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
-    scc_per_minute: u32,
-    /// Post each finding as JSON to this address, signed as the Standard Webhooks specification has it.
-    #[arg(long, env = "SCRIPTWATCH_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
+    /// Maximum number of API calls per minute. It should be below the quota of the project.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_PER_MINUTE", default_value = "300")]
+    scc_per_minute: NonZeroU32,
+    /// Post each finding as JSON to this URL, signed as in the Standard Webhooks specification.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
     webhook: Option<String>,
-    /// File with the secret that signs: `whsec_` and the base64 of 24 random bytes or more.
-    #[arg(long, env = "SCRIPTWATCH_WEBHOOK_SECRET", value_name = "FILE", requires = "webhook")]
+    /// File with the signing secret: `whsec_`, followed by at least 24 random bytes in base64.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEBHOOK_SECRET", value_name = "FILE", requires = "webhook")]
     webhook_secret: Option<PathBuf>,
-    /// PEM file with the authorities of the receiver's certificate [default: the system's].
-    #[arg(long, env = "SCRIPTWATCH_WEBHOOK_CA", value_name = "FILE", requires = "webhook")]
+    /// PEM file with the certificate authorities to trust for the receiver [default: those of the system].
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEBHOOK_CA", value_name = "FILE", requires = "webhook")]
     webhook_ca: Option<PathBuf>,
-    /// Serve a read-only page of the findings on this address. It asks nobody who they are.
-    #[arg(long, env = "SCRIPTWATCH_WEB_LISTEN", value_name = "ADDRESS")]
+    /// Serve a read-only web page of the findings at this address. The page has no authentication.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEB_LISTEN", value_name = "ADDRESS")]
     web_listen: Option<SocketAddr>,
-    /// A name that the page may be called by, besides localhost and addresses.
+    /// Host name under which the page may be requested, besides localhost and IP addresses.
     #[arg(
         long,
-        env = "SCRIPTWATCH_WEB_HOST",
+        env = "SCRIPTWATCH_COLLECTOR_WEB_HOST",
         value_name = "NAME",
         value_delimiter = ',',
         requires = "web_listen"
     )]
     web_host: Vec<String>,
-    /// Serve /metrics, /healthz and /readyz on this address.
-    #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", value_name = "ADDRESS")]
-    status_listen: Option<SocketAddr>,
+    /// Address of the admin server (/metrics, /healthz, /readyz). `off` disables it.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "off",
+        value_parser = listen
+    )]
+    admin_listen: Listen,
 }
 
 impl OutletArgs {
@@ -97,50 +101,64 @@ impl OutletArgs {
             authorities,
         });
         let hosts = self.web_host;
-        let web = self.web_listen.map(|listen| web::Options { listen, hosts });
-        Outlets { retention, json_lines: self.json_lines, scc, webhook, web, status: self.status_listen }
+        let web = self.web_listen.map(|listen| WebOptions { listen, hosts });
+        Outlets { retention, json_lines: self.json_lines, scc, webhook, web, admin: self.admin_listen.0 }
     }
+}
+
+/// An address to listen at, or none.
+#[derive(Clone, Copy)]
+struct Listen(Option<SocketAddr>);
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if text == "off" {
+        return Ok(Listen(None));
+    }
+    let address =
+        text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
+    Ok(Listen(Some(address)))
 }
 
 /// How to take findings in.
 #[derive(Args)]
 pub struct ServeArgs {
-    /// The `SQLite` database, or a stream of NATS `JetStream` that many collectors share:
-    /// jetstream://HOST:PORT/STREAM, with ?replicas=, credentials=, tls= and ca= where wanted.
-    #[arg(long, env = "SCRIPTWATCH_STORE", default_value = "scriptwatch.db")]
+    /// The SQLite database, or a stream of NATS JetStream that several collectors share:
+    /// jetstream://HOST:PORT/STREAM, optionally with ?replicas=, credentials=, tls= and ca=.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_STORE", default_value = "scriptwatch.db")]
     store: StoreAddress,
-    /// Address to listen on; port 0 takes any.
-    #[arg(long, env = "SCRIPTWATCH_LISTEN", default_value = "127.0.0.1:7600")]
+    /// Address to listen on. Port 0 takes a free port.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_LISTEN", default_value = "127.0.0.1:7600")]
     listen: SocketAddr,
-    /// PEM file with the collector's certificate; renewed ones are used without a restart.
+    /// PEM file with the collector's certificate. It is reloaded when it changes. TLS is required; --plaintext disables
+    /// it explicitly.
     #[arg(
         long,
-        env = "SCRIPTWATCH_TLS_CERT",
+        env = "SCRIPTWATCH_COLLECTOR_TLS_CERT",
         value_name = "FILE",
         requires = "tls_key",
         required_unless_present = "plaintext"
     )]
     tls_cert: Option<PathBuf>,
-    /// PEM file with its key.
-    #[arg(long, env = "SCRIPTWATCH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    /// PEM file with the private key of that certificate.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// PEM file with the authorities of sensors' certificates. With it every sensor must have one, and may send only
-    /// findings of the node that it names.
-    #[arg(long, env = "SCRIPTWATCH_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    /// PEM file with the certificate authorities of sensors. If given, every sensor must have a certificate, and may send
+    /// findings only of the node that its certificate names.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
-    /// Serve without encryption.
-    #[arg(long, env = "SCRIPTWATCH_PLAINTEXT", conflicts_with = "tls_cert")]
+    /// Disable TLS. Connections are then neither encrypted nor authenticated.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_PLAINTEXT", conflicts_with = "tls_cert")]
     plaintext: bool,
-    /// Streams that a client may have at once. A client is a certificate, or without certificates an address: sensors
-    /// behind one address are one.
-    #[arg(long, env = "SCRIPTWATCH_CLIENT_STREAMS", default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
+    /// Maximum number of streams per client. A client is a certificate; without certificates it is an IP address, so all
+    /// sensors behind one address count as one.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_CLIENT_STREAMS", default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     client_streams: u32,
-    /// Findings a second that a client may send for long; more are read as slowly as that. 0 is without limit.
-    #[arg(long, env = "SCRIPTWATCH_CLIENT_FINDINGS_PER_SECOND", default_value_t = 20_000)]
+    /// Maximum sustained number of findings per second and client. Faster clients are read more slowly. 0 is no limit.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_CLIENT_FINDINGS_PER_SECOND", default_value_t = 20_000)]
     client_findings_per_second: u32,
     #[command(flatten)]
     outlets: OutletArgs,
-    /// Write the port to this file once it is open.
+    /// File to create when the port is open. It contains the port number.
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
 }
@@ -168,11 +186,12 @@ impl ServeArgs {
 /// How to index.
 #[derive(Args)]
 pub struct IndexArgs {
-    /// The stream that collectors were given as --store.
-    #[arg(long, env = "SCRIPTWATCH_FROM", value_name = "jetstream://…")]
+    /// The stream that the collectors have as --store.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_FROM", value_name = "jetstream://…")]
     from: Address,
-    /// Name of the durable consumer. Each database needs one of its own: two of one name get half of the findings each.
-    #[arg(long, env = "SCRIPTWATCH_CONSUMER", default_value = "index")]
+    /// Name of the durable consumer. Each database needs its own: two databases with the same consumer get half of the
+    /// findings each.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_CONSUMER", default_value = "index")]
     consumer: String,
     #[command(flatten)]
     store: StorePath,
@@ -195,71 +214,71 @@ impl IndexArgs {
 /// What the collector can do.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Take findings in until SIGINT or SIGTERM.
+    /// Receive findings until SIGINT or SIGTERM.
     Serve(Box<ServeArgs>),
-    /// Write the findings that collectors put into a stream of `JetStream` into a database.
+    /// Write the findings of a JetStream stream into a database.
     Index(Box<IndexArgs>),
-    /// Show findings, newest first, a page at a time.
+    /// List findings, newest first, page by page.
     List {
-        /// Where.
+        /// The store.
         #[command(flatten)]
         store: StorePath,
-        /// How many at most.
+        /// Maximum number of findings.
         #[arg(long, default_value_t = 50)]
         limit: u32,
-        /// The page behind the one that ended with this word.
-        #[arg(long, value_name = "WORD")]
-        page: Option<Cursor>,
-        /// Of this pod: its name, or namespace/name.
+        /// Continue after the page that printed this token.
+        #[arg(long, value_name = "TOKEN")]
+        page_token: Option<Cursor>,
+        /// Only findings of this pod: its name, or namespace/name.
         #[arg(long)]
         pod: Option<String>,
-        /// Of pods in this namespace.
+        /// Only findings of pods in this namespace.
         #[arg(long)]
         namespace: Option<String>,
-        /// Of images whose name begins so.
+        /// Only findings of images whose name begins with this.
         #[arg(long)]
         image: Option<String>,
-        /// Of scripts whose hash begins with these hex digits.
+        /// Only findings of scripts whose SHA-256 begins with these hex digits.
         #[arg(long)]
         sha256: Option<String>,
-        /// Showing this ATT&CK technique, such as T1105 or T1053.
+        /// Only findings with this ATT&CK technique, such as T1105, or a sub-technique of it.
         #[arg(long)]
         technique: Option<String>,
-        /// Of this node.
+        /// Only findings of this node.
         #[arg(long)]
         node: Option<String>,
-        /// From then on: a time such as 2027-01-31T10:00Z, or how long ago, such as 1h or 7d.
+        /// Only findings since this time, such as 2027-01-31T10:00Z, or since so long ago, such as 1h or 7d.
         #[arg(long, value_parser = moment)]
         since: Option<i64>,
-        /// Before then, likewise.
+        /// Only findings before this time.
         #[arg(long, value_parser = moment)]
         until: Option<i64>,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Copy the store to a file while it is in use.
+    /// Copy the store to a file. The store may be in use.
     Backup {
-        /// Where.
+        /// The store.
         #[command(flatten)]
         store: StorePath,
-        /// The file, which must not be there.
+        /// The file. It must not exist.
         to: PathBuf,
     },
     /// Show one finding in full.
     Show {
-        /// Where.
+        /// The store.
         #[command(flatten)]
         store: StorePath,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
-        /// Its id or name.
+        /// Its id, or its full name.
         finding: String,
     },
-    /// Show findings as they arrive.
+    /// Print findings as they arrive.
     Tail {
-        /// Where.
+        /// The store.
         #[command(flatten)]
         store: StorePath,
         /// How to print.

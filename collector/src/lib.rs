@@ -1,23 +1,12 @@
-//! The collector as a library: ingest, store, and what the command line shows.
+//! The collector: its command line, and the wiring of its rooms. Data goes one way: ingest → store → sinks and page.
 
 pub mod address;
-mod checkpoint;
+mod admin;
 pub mod cli;
-pub mod clients;
 pub mod command;
-pub mod ingest;
-pub mod jetstream;
-mod keeper;
-pub mod metrics;
-pub mod outlets;
-pub mod retention;
-mod schema;
-pub mod search;
-mod searchable;
+mod error;
+mod outlets;
+mod process;
 pub mod server;
-pub mod sink;
-mod status;
-pub mod store;
-pub mod tls;
-pub mod web;
-mod writer;
+
+pub use error::ServerError;

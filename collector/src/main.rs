@@ -9,18 +9,20 @@ use std::{
 
 use clap::Parser;
 use collector::{
+    ServerError,
     cli::{Cli, Command},
     command::{list, show, tail},
-    search::Search,
-    server::{ServerError, index, serve},
-    store::Store,
+    server::{index, serve},
 };
+use stage::EXIT_STAGE_FAILED;
+use store::{Search, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("SCRIPTWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("SCRIPTWATCH_COLLECTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -37,7 +39,10 @@ fn main() -> ExitCode {
         }
         Err(e) => {
             eprintln!("collector: {e:#}");
-            ExitCode::FAILURE
+            match e.downcast_ref() {
+                Some(ServerError::Stage(_)) => ExitCode::from(EXIT_STAGE_FAILED),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -56,7 +61,7 @@ fn start(command: Command) -> anyhow::Result<()> {
         Command::List {
             store,
             limit,
-            page,
+            page_token,
             pod,
             namespace,
             image,
@@ -76,12 +81,12 @@ fn start(command: Command) -> anyhow::Result<()> {
                 node,
                 since_ns: since,
                 until_ns: until,
-                after: page,
+                after: page_token,
             };
             list::run(&Store::open_for_reading(&store.store)?, &search, limit, format, &mut out)?;
         }
         Command::Backup { store, to } => {
-            anyhow::ensure!(!to.exists(), "{} is there already: name another file", to.display());
+            anyhow::ensure!(!to.exists(), "{} exists already: name another file", to.display());
             Store::open_for_reading(&store.store)?.back_up(&to)?;
         }
         Command::Show { store, format, finding } => {
@@ -99,7 +104,8 @@ where
     S: FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> F,
     F: Future<Output = Result<(), ServerError>>,
 {
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let stop = async move {
@@ -108,6 +114,9 @@ where
                 _ = terminate.recv() => {}
             }
         };
-        Ok(service(Box::pin(stop)).await?)
-    })
+        anyhow::Ok(service(Box::pin(stop)).await?)
+    });
+    // A thread that hangs must not hold up the end.
+    runtime.shutdown_background();
+    served
 }

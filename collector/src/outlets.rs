@@ -1,20 +1,25 @@
-//! What goes out of a store: sinks, the page, the state. Ingest and indexing have them alike.
+//! What goes out of a store: sinks, the page, the admin server. Ingest and indexing have them alike.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
+use metrics::Metrics;
+use sink::{JsonLines, SccOptions, SecurityCommandCenter, Sink, Source, Webhook, WebhookOptions, follow};
+use store::{Limits, Retention, Store, StoreHandle, Writing, checkpoint, writer};
+use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{
-    checkpoint,
-    keeper::Keeper,
-    metrics::Metrics,
-    retention::{Limits, Retention},
-    server::ServerError,
-    sink::{JsonLines, SccOptions, SecurityCommandCenter, Sink, Webhook, WebhookOptions, follow},
-    status,
-    store::Store,
-    web, writer,
-};
+use crate::{admin, error::ServerError, process::Process};
+
+/// How long sinks may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where the page is.
+#[derive(Clone, Debug)]
+pub struct WebOptions {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Names that it may be called by, besides localhost and addresses.
+    pub hosts: Vec<String>,
+}
 
 /// Which there are.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +33,9 @@ pub struct Outlets {
     /// Findings are posted.
     pub webhook: Option<WebhookOptions>,
     /// The page for people.
-    pub web: Option<web::Options>,
+    pub web: Option<WebOptions>,
     /// State and metrics are served there.
-    pub status: Option<SocketAddr>,
+    pub admin: Option<SocketAddr>,
 }
 
 impl Outlets {
@@ -48,55 +53,87 @@ impl Outlets {
     }
 }
 
-/// What runs beside the writer.
+/// What runs beside ingest.
 pub(crate) struct Running {
-    pub(crate) keeper: Keeper,
-    pub(crate) sinks: JoinSet<()>,
+    pub(crate) writing: Writing,
+    sinks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Without sinks.
+    pub(crate) fn without_sinks(writing: Writing) -> Self {
+        Self { writing, sinks: Vec::new() }
+    }
+
+    /// Waits until sinks have stopped, and then until all that was handed over is stored. Sinks go on from where they stopped
+    /// when the collector comes again.
+    pub(crate) async fn end(self) {
+        let Self { writing: Writing { handle, ended }, sinks } = self;
+        let stopped = async {
+            for sink in sinks {
+                let _ = sink.await;
+            }
+        };
+        let _ = tokio::time::timeout(GRACE, stopped).await;
+        drop(handle);
+        let _ = ended.await;
+    }
 }
 
 /// Opens the database and starts its writer and everything that follows it.
 pub(crate) async fn start(
     outlets: Outlets,
     path: PathBuf,
-    metrics: &Arc<Metrics>,
-    stop: &watch::Receiver<bool>,
+    process: &Process,
 ) -> Result<Running, ServerError> {
-    let Outlets { retention, json_lines, scc, webhook, web, status } = outlets;
+    let Outlets { retention, json_lines, scc, webhook, web, admin } = outlets;
     let store = Store::open(&path)?;
-    checkpoint::start(&path, stop.clone())?;
-    let mut following =
-        Following { path: path.clone(), metrics, stop, names: Vec::new(), tasks: JoinSet::new() };
-    if let Some(file) = json_lines {
-        following.add(JsonLines::new(&file));
+    checkpoint::start(&path, process.stop.clone(), &process.supervisor)?;
+    let webhook = webhook.map(|options| Webhook::new(&options)).transpose().map_err(ServerError::Sink)?;
+    let json_lines = json_lines.map(|file| JsonLines::new(&file));
+    let scc = scc.map(SecurityCommandCenter::new);
+    let names =
+        [json_lines.as_ref().map(Sink::name), scc.as_ref().map(Sink::name), webhook.as_ref().map(Sink::name)];
+    let retention = Retention::new(retention, names.into_iter().flatten().collect());
+    let writing = writer::start(store, retention, process.metrics.clone(), &process.supervisor)?;
+    let following = Following { path: &path, process, handle: &writing.handle };
+    let sinks = [
+        json_lines.map(|sink| following.start("sink-json-lines", sink)),
+        scc.map(|sink| following.start("sink-scc", sink)),
+        webhook.map(|sink| following.start("sink-webhook", sink)),
+    ];
+    if let Some(WebOptions { listen, hosts }) = web {
+        let listener = bind(listen).await?;
+        process.supervisor.errand("web", web::serve(listener, hosts, path, process.stop.clone()));
     }
-    if let Some(options) = scc {
-        following.add(SecurityCommandCenter::new(options));
+    serve_admin(admin, process).await?;
+    Ok(Running { writing, sinks: sinks.into_iter().flatten().collect() })
+}
+
+/// Serves state and metrics where they are asked for.
+pub(crate) async fn serve_admin(listen: Option<SocketAddr>, process: &Process) -> Result<(), ServerError> {
+    if let Some(address) = listen {
+        let serving = admin::serve(bind(address).await?, process.state.clone(), process.stop.clone());
+        process.supervisor.errand("admin", serving);
     }
-    if let Some(options) = webhook {
-        following.add(Webhook::new(&options).map_err(ServerError::Sink)?);
-    }
-    let Following { names, tasks: sinks, .. } = following;
-    let keeper = writer::start(store, Retention::new(retention, names), metrics.clone())?;
-    if let Some(options) = web {
-        web::serve(options, path, stop.clone()).await?;
-    }
-    if let Some(address) = status {
-        status::serve(address, metrics.clone(), stop.clone()).await?;
-    }
-    Ok(Running { keeper, sinks })
+    Ok(())
+}
+
+/// Listens at an address.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|e| ServerError::Listen(address, e))
 }
 
 struct Following<'a> {
-    path: PathBuf,
-    metrics: &'a Arc<Metrics>,
-    stop: &'a watch::Receiver<bool>,
-    names: Vec<String>,
-    tasks: JoinSet<()>,
+    path: &'a PathBuf,
+    process: &'a Process,
+    handle: &'a StoreHandle,
 }
 
 impl Following<'_> {
-    fn add(&mut self, sink: impl Sink + 'static) {
-        self.names.push(sink.name());
-        self.tasks.spawn(follow(sink, self.path.clone(), self.metrics.clone(), self.stop.clone()));
+    fn start(&self, stage: &'static str, sink: impl Sink + 'static) -> JoinHandle<()> {
+        let metrics: Arc<Metrics> = self.process.metrics.clone();
+        let source = Source { store: self.path.clone(), handle: self.handle.clone(), metrics };
+        self.process.supervisor.task(stage, follow(sink, source, self.process.stop.clone()))
     }
 }

@@ -2,27 +2,24 @@
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use proto::ingest::ingest_service_server::IngestServiceServer;
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::{JoinHandle, JoinSet},
+use ingest::{
+    ClientLimits, Clients, Ingest,
+    tls::{self, Current, Files},
 };
+use jetstream::{Address, Index};
+use metrics::Metrics;
+use proto::ingest::ingest_service_server::IngestServiceServer;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, transport::Server};
 use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
 use crate::{
     address::StoreAddress,
-    clients::{ClientLimits, Clients},
-    ingest::Ingest,
-    jetstream::{self, Address, Index, JetStreamError},
-    metrics::Metrics,
-    outlets::{self, Outlets, Running},
-    status,
-    store::StoreError,
-    tls::{self, Current, Files, TlsError},
+    error::ServerError,
+    outlets::{self, Outlets, Running, bind, serve_admin},
+    process::Process,
 };
 
 /// Largest message in either direction: a script of 1 MiB and what is around it fits well.
@@ -30,38 +27,6 @@ const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long a stop waits for clients to close their connections.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Why the server ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The address is taken or not ours.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, std::io::Error),
-    /// The store cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The stream cannot be used.
-    #[error(transparent)]
-    JetStream(#[from] JetStreamError),
-    /// An option wants a database, and there is none.
-    #[error("{0} wants a database: give it to the `collector index` that reads the stream")]
-    NoDatabase(&'static str),
-    /// A sink's options are wrong.
-    #[error("{0}")]
-    Sink(String),
-    /// The transport failed.
-    #[error("the server failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
-    /// Something of the system.
-    #[error("{0}")]
-    System(#[from] std::io::Error),
-    /// TLS could not be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// Reflection could not be set up.
-    #[error("reflection: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
-}
 
 /// Streams that one connection may have; a sensor has one.
 const STREAMS_PER_CONNECTION: u32 = 16;
@@ -83,49 +48,48 @@ pub struct Options {
     pub port_file: Option<PathBuf>,
 }
 
-/// Serves until `stop` resolves; what was taken in by then is stored before this returns.
+/// Serves until `stop` resolves; what was taken in by then is stored before this returns. Ends with an error when a stage
+/// fails.
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
     let Options { listen, store, outlets, clients, tls, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
-    let metrics = Arc::new(Metrics::new());
-    let (stopped, stopping) = watch::channel(false);
-    let Running { keeper, sinks } = match store {
-        StoreAddress::File(path) => outlets::start(outlets, path, &metrics, &stopping).await?,
+    let process = Process::new();
+    let running = match store {
+        StoreAddress::File(path) => outlets::start(outlets, path, &process).await?,
         StoreAddress::JetStream(address) => {
             if let Some(option) = outlets.needing_a_database().first() {
                 return Err(ServerError::NoDatabase(option));
             }
-            let keeper = jetstream::start(&address, outlets.retention, metrics.clone()).await?;
-            if let Some(address) = outlets.status {
-                status::serve(address, metrics.clone(), stopping.clone()).await?;
-            }
-            Running { keeper, sinks: JoinSet::new() }
+            let (metrics, supervisor) = (process.metrics.clone(), &process.supervisor);
+            let writing = jetstream::start(&address, outlets.retention, metrics, supervisor).await?;
+            serve_admin(outlets.admin, &process).await?;
+            Running::without_sinks(writing)
         }
     };
-    let listener = TcpListener::bind(listen).await.map_err(|e| ServerError::Listen(listen, e))?;
+    let listener = bind(listen).await?;
     let address = listener.local_addr()?;
     if let Some(path) = port_file {
         std::fs::write(path, address.port().to_string())?;
     }
     let is_encrypted = tls.is_some();
     let (health, health_service) = tonic_health::server::health_reporter();
-    let telling = tell_health(health, &metrics, &stopping);
+    let telling = tell_health(health, process.metrics.clone(), process.stop.clone());
+    process.supervisor.errand("health", telling);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     let ingest = IngestServiceServer::new(Ingest::new(
-        keeper.jobs,
+        running.writing.handle.clone(),
         Clients::new(clients),
-        metrics.clone(),
-        stopping.clone(),
+        process.metrics.clone(),
+        process.stop.clone(),
     ))
     .max_decoding_message_size(MESSAGE_BYTES)
     .max_encoding_message_size(MESSAGE_BYTES)
     .accept_compressed(CompressionEncoding::Gzip)
     .send_compressed(CompressionEncoding::Gzip);
     info!(%address, tls = is_encrypted, "collector listening");
-    let mut overdue = stopping.clone();
     let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
@@ -134,60 +98,56 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         .add_service(health_service)
         .add_service(reflection)
         .add_service(ingest);
-    let stop = async move {
-        stop.await;
-        info!("stopping");
-        stopped.send_replace(true);
-    };
+    let stopped = process.stop.clone().cancelled_owned();
+    let supervisor = process.supervisor.clone();
     let serving = async move {
         match tls {
             Some(current) => {
-                let incoming = ReceiverStream::new(tls::accept(listener, current));
-                router.serve_with_incoming_shutdown(incoming, stop).await
+                let incoming = ReceiverStream::new(tls::accept(listener, current, &supervisor));
+                router.serve_with_incoming_shutdown(incoming, stopped).await
             }
-            None => router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await,
+            None => router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
         }
     };
+    tokio::pin!(serving);
     tokio::select! {
-        served = serving => served?,
-        () = async {
-            let _ = overdue.wait_for(|s| *s).await;
-            tokio::time::sleep(GRACE).await;
-        } => {
-            // What was not acknowledged will be sent again.
-            warn!("some clients did not close their connections within {GRACE:?}");
-            return Ok(());
+        served = &mut serving => served?,
+        failure = process.supervisor.failed() => {
+            process.begin_stop();
+            return Err(failure.into());
         }
+        () = stop => {}
     }
-    telling.abort();
-    // Sinks go on from where they stopped when the collector comes again.
-    let _ = tokio::time::timeout(GRACE, sinks.join_all()).await;
-    // The last sender went with the server; the keeper stores what it has and ends.
-    let _ = keeper.ended.await;
+    info!("stopping");
+    process.begin_stop();
+    if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+        // What was not acknowledged will be sent again.
+        warn!("some clients did not close their connections within {GRACE:?}");
+        return Ok(());
+    }
+    // The other handles went with the server.
+    running.end().await;
     Ok(())
 }
 
 /// Tells gRPC's health service whether findings can be stored.
-fn tell_health(
-    health: HealthReporter,
-    metrics: &Arc<Metrics>,
-    stop: &watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let (mut ready, mut stop) = (metrics.ready(), stop.clone());
-    tokio::spawn(async move {
-        loop {
-            let is_ready = *ready.borrow_and_update() && !*stop.borrow();
-            if is_ready {
-                health.set_serving::<IngestServiceServer<Ingest>>().await;
-            } else {
-                health.set_not_serving::<IngestServiceServer<Ingest>>().await;
-            }
-            tokio::select! {
-                changed = ready.changed() => if changed.is_err() { return },
-                changed = stop.changed() => if changed.is_err() { return },
-            }
+async fn tell_health(health: HealthReporter, metrics: Arc<Metrics>, stop: CancellationToken) {
+    let mut ready = metrics.ready();
+    loop {
+        let is_ready = *ready.borrow_and_update() && !stop.is_cancelled();
+        if is_ready {
+            health.set_serving::<IngestServiceServer<Ingest>>().await;
+        } else {
+            health.set_not_serving::<IngestServiceServer<Ingest>>().await;
         }
-    })
+        if stop.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            changed = ready.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// How to index.
@@ -203,26 +163,28 @@ pub struct IndexOptions {
     pub outlets: Outlets,
 }
 
-/// Writes a stream into a database until `stop` resolves.
+/// Writes a stream into a database until `stop` resolves. Ends with an error when a stage fails.
 pub async fn index(options: IndexOptions, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
     let IndexOptions { from, consumer, store, outlets } = options;
-    let metrics = Arc::new(Metrics::new());
-    let (stopped, stopping) = watch::channel(false);
-    let Running { keeper, sinks } = outlets::start(outlets, store, &metrics, &stopping).await?;
-    let indexing = jetstream::index(Index { address: from, consumer }, &keeper, &metrics, stopping.clone());
-    let stop = async move {
-        stop.await;
-        info!("stopping");
-        stopped.send_replace(true);
-        // The reader sees it and ends.
-        std::future::pending::<()>().await;
-    };
+    let process = Process::new();
+    let running = outlets::start(outlets, store, &process).await?;
+    let of = Index { address: from, consumer };
+    let indexing =
+        jetstream::index(of, running.writing.handle.clone(), process.metrics.clone(), process.stop.clone());
+    tokio::pin!(indexing);
     tokio::select! {
-        done = indexing => done?,
-        () = stop => {}
+        done = &mut indexing => done?,
+        failure = process.supervisor.failed() => {
+            process.begin_stop();
+            return Err(failure.into());
+        }
+        () = stop => {
+            info!("stopping");
+            process.begin_stop();
+            // The reader sees it and ends.
+            indexing.await?;
+        }
     }
-    let _ = tokio::time::timeout(GRACE, sinks.join_all()).await;
-    drop(keeper.jobs);
-    let _ = keeper.ended.await;
+    running.end().await;
     Ok(())
 }

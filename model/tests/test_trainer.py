@@ -17,7 +17,7 @@ from generator import scripts
 from trainer import __main__ as training
 from trainer import corpus, device, fit, network
 
-SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_BIN"]) / "sensor")
+SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_TEST_BIN"]) / "sensor")
 WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
 
 

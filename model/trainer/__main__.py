@@ -126,6 +126,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     metadata = {f"threshold.{name}": f"{p:.6f}" for name, p in points.items()}
     metadata["passage.penalty"] = f"{scale * fit.PASSAGE_PENALTY:.6f}"
+    metadata["features.sha256"] = corpus.fingerprint(arguments.sensor)
     export.to_onnx(network, out / "script.onnx", bias, scale, metadata)
     figures["thresholds"] = points
     write_vectors(out, network, scale, bias, arguments.sensor)

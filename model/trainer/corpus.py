@@ -88,6 +88,12 @@ def read_features(stream):
         yield windows, passages, places
 
 
+def fingerprint(sensor):
+    """Names the definition of the features that the sensor computes."""
+    done = subprocess.run([sensor, "features", "--fingerprint"], stdout=subprocess.PIPE, check=True, text=True)
+    return done.stdout.strip()
+
+
 def load(path, sensor):
     """Reads one file, with features computed by the sensor's own code."""
     corpus = Corpus()

@@ -4,7 +4,8 @@
 //! Every message of the first two also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
 //! names that SCC's JSON uses.
 
-mod seal;
+mod envelope;
+mod timestamp;
 
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
 mod generated {
@@ -52,8 +53,12 @@ pub use generated::runtime::v1 as cri;
 /// `scriptwatch.ingest.v1`.
 pub use generated::scriptwatch::ingest::v1 as ingest;
 /// Well-known types as they appear in the messages.
-pub use pbjson_types as well_known;
-pub use seal::Damaged;
+pub mod well_known {
+    pub use pbjson_types::{ListValue, NullValue, Struct, Value, value};
+
+    pub use crate::timestamp::Timestamp;
+}
+pub use envelope::Damaged;
 
 /// The encoded `FileDescriptorSet`, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -2,14 +2,18 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use globset::{Glob, GlobMatcher};
-use sensor::{
-    probe::Tier,
-    script::{Limits, Origin},
-    verdict::OperatingPoint,
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+    value_parser,
 };
-use sensor_ebpf::limit::SHELLS_MAX;
+use ebpf::limit::SHELLS_MAX;
+use globset::GlobMatcher;
+use probe::Tier;
+use script::{Limits, Origin};
+use suppression::glob;
+use url::Url;
+use verdict::OperatingPoint;
 
 /// Watches the shells of this node and reports malicious scripts.
 #[derive(Parser)]
@@ -21,172 +25,181 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Watch this node until SIGINT or SIGTERM; SIGHUP reads the threshold and the suppressions again.
+    /// Watch this node until SIGINT or SIGTERM. SIGHUP reloads the threshold and the suppressions.
     Run(Box<Run>),
-    /// Look at the configuration without running.
+    /// Check the configuration without running.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Score scripts from JSON Lines files (`.zst` too); each object has at least `content`.
+    /// Score the scripts of JSON Lines files (also `.zst`). Each object needs at least `content`.
     Score(Files),
-    /// Judge recorded captures again.
+    /// Score recorded captures again, for example with another model or threshold.
     Replay(Box<Replay>),
-    /// Ask a running sensor how it is; the exit code is 1 when it is not well.
+    /// Print the state of a running sensor. The exit code is 1 when it is not healthy.
     Status {
-        /// Its --status-listen.
-        #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN)]
+        /// The address given to it as --admin-listen.
+        #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN)]
         address: SocketAddr,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Measure a model on labelled scripts (`content`, `label`), and what another would have said.
+    /// Measure a model on labelled scripts (`content`, `label`), and compare it with a baseline.
     Eval {
         #[command(flatten)]
         files: Files,
-        /// Another model, to be compared with.
+        /// A baseline model. The verdicts that differ from its are listed.
         #[arg(long, value_name = "MODEL")]
-        against: Option<PathBuf>,
+        baseline: Option<PathBuf>,
     },
-    /// Write the features of scripts, for training.
+    /// Write the features of scripts, as the trainer reads them.
     Features {
+        /// Print the hash of the feature definition instead. A model's metadata must have it as `features.sha256`.
+        #[arg(long, conflicts_with = "files")]
+        fingerprint: bool,
         /// JSON Lines files.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "fingerprint")]
         files: Vec<PathBuf>,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check the configuration file, the environment and the suppressions, as `sensor run` would read them.
+    /// Check the configuration file, the environment and the suppressions as `sensor run` would read them.
     Check(Box<Run>),
 }
 
 #[derive(Args)]
 pub(crate) struct Scoring {
     /// ONNX model [default: script.onnx beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_MODEL")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// ONNX Runtime's shared library [default: libonnxruntime.so beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_ONNXRUNTIME")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ONNXRUNTIME")]
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// Named threshold of the model.
-    #[arg(long, env = "SCRIPTWATCH_OPERATING_POINT", value_enum, default_value = "balanced")]
+    /// Threshold of the model, by name.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_OPERATING_POINT", default_value = "balanced", value_parser = operating_points())]
     pub(crate) operating_point: OperatingPoint,
-    /// Score from which a script is malicious, instead of a named threshold.
-    #[arg(long, env = "SCRIPTWATCH_THRESHOLD", value_parser = probability)]
+    /// Threshold as a number: a script with this score or a higher one is malicious. Overrides --operating-point.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_THRESHOLD", value_parser = probability)]
     pub(crate) threshold: Option<f32>,
 }
 
 #[derive(Args)]
 pub(crate) struct Run {
-    /// TOML file whose keys are these options, with underscores; flags and environment go before it [default:
-    /// /etc/scriptwatch/sensor.toml, if it is there].
-    #[arg(long, env = "SCRIPTWATCH_CONFIG", value_name = "FILE")]
+    /// TOML file. Its keys are these options, with underscores. Precedence: flags > environment > file [default:
+    /// /etc/scriptwatch/sensor.toml, if it exists].
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) scoring: Scoring,
     /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
-    #[arg(long, env = "SCRIPTWATCH_BPF_OBJECT")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_BPF_OBJECT")]
     pub(crate) bpf_object: Option<PathBuf>,
-    /// Collectors to deliver to, such as <https://collector.example:7600>, separated by commas; the next is tried when
-    /// one fails. `http` is without encryption. Without any, findings are only counted and kept.
-    #[arg(long, env = "SCRIPTWATCH_COLLECTOR", value_delimiter = ',', value_parser = collector)]
+    /// Collectors to deliver to, such as <https://collector.example:7600>, separated by commas. When one fails, the next
+    /// is tried. `http` is not encrypted. Without a collector, findings stay in the spool.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_COLLECTOR", value_delimiter = ',', value_parser = collector)]
     pub(crate) collector: Vec<String>,
-    /// PEM file with the authorities that issue collectors' certificates [default: the system's].
-    #[arg(long, env = "SCRIPTWATCH_TLS_CA", value_name = "FILE")]
+    /// PEM file with the certificate authorities to trust for collectors [default: those of the system].
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_CA", value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
-    /// PEM file with this sensor's certificate; renewed ones are used without a restart.
-    #[arg(long, env = "SCRIPTWATCH_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    /// PEM file with this sensor's certificate. It is reloaded when it changes.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// PEM file with its key.
-    #[arg(long, env = "SCRIPTWATCH_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    /// PEM file with the private key of that certificate.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Name that a collector's certificate must bear [default: the one in its address].
-    #[arg(long, env = "SCRIPTWATCH_TLS_SERVER_NAME", value_name = "NAME")]
+    /// Name that must be in the collector's certificate [default: the host of its address].
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_SERVER_NAME", value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
-    /// How long a collector may take to acknowledge before another connection is made.
-    #[arg(long, env = "SCRIPTWATCH_ACK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
+    /// How long to wait for an acknowledgement before the connection is given up.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ACK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
     pub(crate) ack_timeout: Duration,
-    /// Directory where findings wait until a collector has them, `off` for memory only.
-    #[arg(long, env = "SCRIPTWATCH_SPOOL", default_value = "/var/lib/scriptwatch", value_name = "DIRECTORY")]
+    /// Directory of the spool, where findings wait until a collector has stored them. `off` keeps them in memory.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_SENSOR_SPOOL",
+        default_value = "/var/lib/scriptwatch",
+        value_name = "DIRECTORY"
+    )]
     pub(crate) spool: PathBuf,
-    /// MiB of findings that may wait there; the oldest give way.
-    #[arg(long, env = "SCRIPTWATCH_SPOOL_MIB", default_value_t = 256, value_parser = value_parser!(u64).range(1..=1_048_576))]
+    /// Maximum size of the spool in MiB. When it is full, the oldest findings are dropped.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SPOOL_MIB", default_value_t = 256, value_parser = value_parser!(u64).range(1..=1_048_576))]
     pub(crate) spool_mib: u64,
-    /// Hours of the sensor's running time that a finding may wait.
-    #[arg(long, env = "SCRIPTWATCH_SPOOL_HOURS", default_value_t = 168, value_parser = value_parser!(u64).range(1..=87_600))]
+    /// Maximum age of a finding in the spool, in hours during which the sensor ran.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SPOOL_HOURS", default_value_t = 168, value_parser = value_parser!(u64).range(1..=87_600))]
     pub(crate) spool_hours: u64,
-    /// Capture tier: fexit or tracepoint [default: the best this kernel accepts].
-    #[arg(long, env = "SCRIPTWATCH_TIER")]
+    /// Capture tier: fexit or tracepoint [default: the best one that this kernel accepts].
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TIER")]
     pub(crate) tier: Option<Tier>,
     /// Size of the ring buffer in MiB, a power of two.
-    #[arg(long, env = "SCRIPTWATCH_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
     pub(crate) ring_mib: u32,
-    /// Bytes kept of one script; the rest is counted.
-    #[arg(long, env = "SCRIPTWATCH_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
+    /// Bytes kept of one script. The rest is counted.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
     pub(crate) script_bytes: usize,
-    /// Bytes kept of all scripts in the making together.
-    #[arg(long, env = "SCRIPTWATCH_TOTAL_BYTES", default_value_t = Limits::default().total_bytes)]
+    /// Bytes kept of all scripts that are still being read.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TOTAL_BYTES", default_value_t = Limits::default().total_bytes)]
     pub(crate) total_bytes: usize,
-    /// Shell processes followed at once.
-    #[arg(long, env = "SCRIPTWATCH_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
+    /// Maximum number of shell processes that are followed at the same time.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_shells: u32,
-    /// Put probes into shells to see evaluated strings and typed lines; they need `CAP_SYS_ADMIN`.
-    #[arg(long, env = "SCRIPTWATCH_SHELL_PROBES", value_enum, default_value = "on")]
+    /// Attach uprobes to shells, to capture evaluated strings and typed lines. This needs `CAP_SYS_ADMIN`.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SHELL_PROBES", value_enum, default_value = "on")]
     pub(crate) shell_probes: Switch,
-    /// Record every captured script, benign ones too, to this file (zstd when it ends in .zst).
+    /// Record every captured script, also benign ones, in this file (compressed when its name ends in .zst).
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
-    /// TOML file with rules for malicious scripts that are not reported (see the README).
-    #[arg(long, env = "SCRIPTWATCH_SUPPRESSIONS", value_name = "FILE")]
+    /// TOML file with rules for malicious scripts that are not to be reported (see docs/detection.md).
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SUPPRESSIONS", value_name = "FILE")]
     pub(crate) suppressions: Option<PathBuf>,
-    /// Where `sensor status`, probes and Prometheus find it (/status, /healthz, /readyz, /metrics); `off` for nowhere.
-    #[arg(long, env = "SCRIPTWATCH_STATUS_LISTEN", default_value = STATUS_LISTEN, value_parser = listen)]
-    pub(crate) status_listen: Listen,
-    /// Write the capture tier to this file once everything is attached.
+    /// Address of the admin server (/status, /healthz, /readyz, /metrics). `off` disables it.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN, value_parser = listen)]
+    pub(crate) admin_listen: Listen,
+    /// File to create when the sensor is ready. It contains the capture tier.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Name of this node [default: the host name].
-    #[arg(long, env = "SCRIPTWATCH_NODE")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_NODE")]
     pub(crate) node: Option<String>,
-    /// Socket of the container runtime (CRI), `auto` for the first of the usual ones, `off` for none.
-    #[arg(long, env = "SCRIPTWATCH_CONTAINER_RUNTIME", default_value = "auto", value_parser = runtime)]
+    /// Socket of the container runtime (CRI). `auto` takes the first of the usual ones, `off` none.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_CONTAINER_RUNTIME", default_value = "auto", value_parser = runtime)]
     pub(crate) container_runtime: RuntimeSocket,
-    /// How long a finding waits for container and pod before it goes out without; it is completed later.
-    #[arg(long, env = "SCRIPTWATCH_IDENTITY_WAIT", default_value = "2s", value_name = "DURATION", value_parser = duration)]
-    pub(crate) identity_wait: Duration,
-    /// Whether to ask Google Cloud's metadata server for what is not given here; `GCE_METADATA_HOST` moves it.
-    #[arg(long, env = "SCRIPTWATCH_GCE_METADATA", value_enum, default_value = "auto")]
+    /// How long a finding waits until its container and pod are known. After that it is sent without them, and updated later.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ENRICHMENT_TIMEOUT", default_value = "2s", value_name = "DURATION", value_parser = duration)]
+    pub(crate) enrichment_timeout: Duration,
+    /// Whether to ask the metadata server of Google Cloud for the options below that are not given. `GCE_METADATA_HOST`
+    /// overrides its address.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_GCE_METADATA", value_enum, default_value = "auto")]
     pub(crate) gce_metadata: Metadata,
-    /// Google Cloud project (its id) that the node belongs to and findings are filed under.
-    #[arg(long, env = "SCRIPTWATCH_PROJECT", default_value = "")]
+    /// Id of the Google Cloud project of this node. Findings are stored under it.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_PROJECT", default_value = "")]
     pub(crate) project: String,
     /// Number of that project.
-    #[arg(long, env = "SCRIPTWATCH_PROJECT_NUMBER", default_value = "")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_PROJECT_NUMBER", default_value = "")]
     pub(crate) project_number: String,
     /// Name of the cluster.
-    #[arg(long, env = "SCRIPTWATCH_CLUSTER", default_value = "")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_CLUSTER", default_value = "")]
     pub(crate) cluster: String,
     /// Region or zone of the cluster.
-    #[arg(long, env = "SCRIPTWATCH_CLUSTER_LOCATION", default_value = "")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_CLUSTER_LOCATION", default_value = "")]
     pub(crate) cluster_location: String,
-    /// Zone of the machine.
-    #[arg(long, env = "SCRIPTWATCH_ZONE", default_value = "")]
+    /// Zone of the virtual machine.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ZONE", default_value = "")]
     pub(crate) zone: String,
-    /// Name of the machine.
-    #[arg(long, env = "SCRIPTWATCH_INSTANCE_NAME", default_value = "")]
+    /// Name of the virtual machine.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_INSTANCE_NAME", default_value = "")]
     pub(crate) instance_name: String,
-    /// Number of the machine.
-    #[arg(long, env = "SCRIPTWATCH_INSTANCE_ID", default_value = "")]
+    /// Numeric id of the virtual machine.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_INSTANCE_ID", default_value = "")]
     pub(crate) instance_id: String,
-    /// Security Command Center source.
-    #[arg(long, env = "SCRIPTWATCH_SOURCE", default_value = "scriptwatch")]
-    pub(crate) source: String,
-    /// Location of the findings.
-    #[arg(long, env = "SCRIPTWATCH_LOCATION", default_value = "global")]
-    pub(crate) location: String,
+    /// Id of the Security Command Center source.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCC_SOURCE", default_value = "scriptwatch")]
+    pub(crate) scc_source: String,
+    /// Security Command Center location of the findings.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCC_LOCATION", default_value = "global")]
+    pub(crate) scc_location: String,
 }
 
 #[derive(Args)]
@@ -205,49 +218,49 @@ pub(crate) struct Files {
 pub(crate) struct Replay {
     #[command(flatten)]
     pub(crate) files: Files,
-    /// Show malicious scripts, with the lines marked that carried the verdict.
+    /// Print malicious scripts, and mark the lines that the verdict is based on.
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Write a self-contained page, too.
+    /// Also write a self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Another model, to see what it would have said.
+    /// A second model. Its verdicts are shown beside those of the first.
     #[arg(long, value_name = "MODEL")]
-    pub(crate) diff: Option<PathBuf>,
-    /// Only captures on which the two models disagree.
-    #[arg(long, requires = "diff")]
-    pub(crate) flipped: bool,
-    /// Only these verdicts.
+    pub(crate) compare_model: Option<PathBuf>,
+    /// Only captures whose verdict differs between the two models.
+    #[arg(long, requires = "compare_model")]
+    pub(crate) only_changed: bool,
+    /// Only captures with this verdict.
     #[arg(long, value_enum)]
     pub(crate) verdict: Option<VerdictName>,
-    /// Only scripts that came so; may be given more than once.
-    #[arg(long, value_enum)]
+    /// Only scripts of this origin. May be given more than once.
+    #[arg(long, value_parser = origins())]
     pub(crate) origin: Vec<Origin>,
-    /// Only from this score on.
+    /// Only captures with at least this score.
     #[arg(long, value_parser = probability)]
     pub(crate) min_score: Option<f32>,
-    /// Only malicious scripts that show this ATT&CK technique, such as T1105 or T1053.
+    /// Only malicious scripts with this ATT&CK technique, such as T1105, or a sub-technique of it.
     #[arg(long)]
     pub(crate) technique: Option<String>,
-    /// Only scripts whose hash begins with these hex digits.
+    /// Only scripts whose SHA-256 begins with these hex digits.
     #[arg(long, value_parser = hex_prefix)]
     pub(crate) sha256: Option<String>,
-    /// Only scripts on disk whose path fits this glob.
+    /// Only scripts whose path matches this glob. `*` does not match `/`, `**` does.
     #[arg(long, value_parser = glob)]
     pub(crate) path: Option<GlobMatcher>,
-    /// Only scripts of pods whose `namespace/name` fits this glob.
+    /// Only scripts of pods whose `namespace/name` matches this glob.
     #[arg(long, value_parser = glob)]
     pub(crate) pod: Option<GlobMatcher>,
-    /// Only scripts of containers whose image fits this glob.
+    /// Only scripts of containers whose image matches this glob.
     #[arg(long, value_parser = glob)]
     pub(crate) image: Option<GlobMatcher>,
-    /// Only scripts that hold this text.
+    /// Only scripts that contain this text.
     #[arg(long)]
     pub(crate) contains: Option<String>,
-    /// Rules for what is not reported, as for `sensor run`.
+    /// TOML file with suppression rules, as for `sensor run`.
     #[arg(long, value_name = "FILE")]
     pub(crate) suppressions: Option<PathBuf>,
-    /// Threads that judge [default: one a core].
+    /// Number of scoring threads [default: one per core].
     #[arg(long, value_parser = value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
 }
@@ -263,8 +276,18 @@ fn hex_prefix(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_ascii_lowercase()) } else { Err("1 to 64 hex digits are expected".to_owned()) }
 }
 
-fn glob(text: &str) -> Result<GlobMatcher, String> {
-    Ok(Glob::new(text).map_err(|e| e.to_string())?.compile_matcher())
+fn operating_points() -> impl TypedValueParser<Value = OperatingPoint> {
+    PossibleValuesParser::new(OperatingPoint::ALL.map(OperatingPoint::name)).map(|name| {
+        let named = OperatingPoint::ALL.into_iter().find(|point| point.name() == name);
+        named.unwrap_or(OperatingPoint::Balanced)
+    })
+}
+
+fn origins() -> impl TypedValueParser<Value = Origin> {
+    PossibleValuesParser::new(Origin::ALL.map(Origin::name)).map(|name| {
+        let named = Origin::ALL.into_iter().find(|origin| origin.name() == name);
+        named.unwrap_or(Origin::File)
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -301,7 +324,7 @@ fn power_of_two(text: &str) -> Result<u32, String> {
 }
 
 /// Where the sensor tells its state unless told otherwise.
-pub(crate) const STATUS_LISTEN: &str = "127.0.0.1:7601";
+pub(crate) const ADMIN_LISTEN: &str = "127.0.0.1:7601";
 
 /// Which socket to ask about containers.
 #[derive(Clone, Debug)]
@@ -324,9 +347,8 @@ fn runtime(text: &str) -> Result<RuntimeSocket, String> {
 }
 
 fn collector(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest {
-        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => Ok(text.to_owned()),
         _ => Err("an address such as https://collector.example:7600 is expected".to_owned()),
     }
 }

@@ -1,5 +1,5 @@
-//! The configuration file: its keys are the options of `sensor run`, and its values become their defaults. So flags go
-//! before the environment, the environment before the file, and one parser checks them all.
+//! The configuration file: its keys are the options of `sensor run`, and its values become their defaults. So the precedence
+//! is flags > environment > file, and one definition of an option checks and documents all three.
 
 use std::{
     ffi::OsString,
@@ -15,9 +15,12 @@ const USUAL: &str = "/etc/scriptwatch/sensor.toml";
 /// Options that make no sense in the file.
 const NOT_IN_FILE: [&str; 3] = ["config", "help", "version"];
 
-/// Why a configuration file cannot be used. Each message names the file, the key and what is allowed.
+/// Why the configuration cannot be used. Each message names the place, the key and what is allowed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
+    /// The command line or the environment makes no sense, or asks for help.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
     /// It cannot be read.
     #[error("configuration {0}: {1}")]
     Read(PathBuf, std::io::Error),
@@ -36,8 +39,7 @@ pub(crate) enum ConfigError {
     },
 }
 
-/// Reads the command line, the environment and the configuration file. Ends the process for a bad command line, as
-/// clap does.
+/// Reads the command line, the environment and the configuration file. Never ends the process: SIGHUP reads them again.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
     let mut command = Cli::command();
     if let Some(path) = named_file(arguments) {
@@ -52,8 +54,8 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, ConfigError> {
             });
         }
     }
-    let matches = command.get_matches_from(arguments);
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
+    let matches = command.try_get_matches_from(arguments)?;
+    Ok(Cli::from_arg_matches(&matches)?)
 }
 
 /// The file that a run was told of, or the usual one.
@@ -84,8 +86,11 @@ fn key_of(arg: &Arg) -> Option<String> {
     (!NOT_IN_FILE.contains(&long)).then(|| long.replace('-', "_"))
 }
 
-/// Values by option id, checked.
-fn read(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+/// Values of an option, by its id.
+type Default = (String, Vec<String>);
+
+/// The file's values, checked.
+fn read(path: &Path) -> Result<Vec<Default>, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.to_owned(), e))?;
     let table: toml::Table =
         toml::from_str(&text).map_err(|e| ConfigError::Form(path.to_owned(), Box::new(e)))?;
@@ -99,19 +104,35 @@ fn read(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
                 keys.sort();
                 return Err(wrong(format!("unknown key; known are {}", keys.join(", "))));
             };
-            let value = match value {
-                toml::Value::String(text) => text,
-                toml::Value::Integer(n) => n.to_string(),
-                toml::Value::Float(n) => n.to_string(),
-                toml::Value::Boolean(b) => b.to_string(),
-                other => {
-                    return Err(wrong(format!("a string or a number is expected, not {}", other.type_str())));
+            let values = match value {
+                toml::Value::Array(values) if is_list(arg) => {
+                    values.into_iter().map(plain).collect::<Result<Vec<_>, _>>()
                 }
+                value => plain(value).map(|value| vec![value]),
             };
-            check(&run, arg, &value).map_err(wrong)?;
-            Ok((arg.get_id().to_string(), value))
+            let values = values.map_err(wrong)?;
+            for value in &values {
+                check(&run, arg, value).map_err(wrong)?;
+            }
+            Ok((arg.get_id().to_string(), values))
         })
         .collect()
+}
+
+/// Takes an option more than one value?
+fn is_list(arg: &Arg) -> bool {
+    matches!(arg.get_action(), clap::ArgAction::Append) || arg.get_value_delimiter().is_some()
+}
+
+/// A value as it would stand on the command line.
+fn plain(value: toml::Value) -> Result<String, String> {
+    match value {
+        toml::Value::String(text) => Ok(text),
+        toml::Value::Integer(n) => Ok(n.to_string()),
+        toml::Value::Float(n) => Ok(n.to_string()),
+        toml::Value::Boolean(b) => Ok(b.to_string()),
+        other => Err(format!("a string or a number is expected, not {}", other.type_str())),
+    }
 }
 
 /// What the option itself would say of a value.
@@ -131,10 +152,10 @@ fn check(run: &clap::Command, arg: &Arg, value: &str) -> Result<(), String> {
     }
 }
 
-fn with_defaults(command: clap::Command, defaults: &[(String, String)]) -> clap::Command {
+fn with_defaults(command: clap::Command, defaults: &[Default]) -> clap::Command {
     defaults
         .iter()
-        .fold(command, |command, (id, value)| command.mut_arg(id, |arg| arg.default_value(value.clone())))
+        .fold(command, |command, (id, values)| command.mut_arg(id, |arg| arg.default_values(values.clone())))
 }
 
 #[cfg(test)]
@@ -162,7 +183,23 @@ mod tests {
         let told = run(file, &["--ring-mib", "64"]).unwrap();
         assert_eq!(told.ring_mib, 64);
         assert_eq!(told.scoring.threshold, Some(0.5));
-        assert_eq!(told.max_shells, sensor_ebpf::limit::SHELLS_MAX);
+        assert_eq!(told.max_shells, ebpf::limit::SHELLS_MAX);
+    }
+
+    #[test]
+    fn a_list_is_an_array_or_separated_by_commas() {
+        for file in
+            ["collector = [\"https://a\", \"http://b:1\"]\n", "collector = \"https://a,http://b:1\"\n"]
+        {
+            assert_eq!(run(file, &[]).unwrap().collector, ["https://a", "http://b:1"]);
+        }
+        let flag = run("collector = [\"https://a\"]\n", &["--collector", "https://c"]).unwrap();
+        assert_eq!(flag.collector, ["https://c"]);
+    }
+
+    #[test]
+    fn a_bad_command_line_is_an_error_and_not_the_end() {
+        assert!(run("", &["--ring-mib", "33"]).err().unwrap().contains("power of two"));
     }
 
     #[test]
@@ -170,13 +207,15 @@ mod tests {
         for (file, says) in [
             (
                 "ring_mb = 32\n",
-                "configuration FILE: ring_mb: unknown key; known are ack_timeout, bpf_object, cluster",
+                "configuration FILE: ring_mb: unknown key; known are ack_timeout, admin_listen, bpf_object",
             ),
             ("ring_mib = 33\n", "configuration FILE: ring_mib: invalid value '33'"),
             ("ring_mib = 33\n", "a power of two up to 1024 is expected"),
             ("operating_point = \"lax\"\n", "[possible values: strict, balanced, sensitive]"),
             ("threshold = 7\n", "a number from 0 to 1 is expected"),
             ("project = [\"a\"]\n", "a string or a number is expected, not array"),
+            ("collector = [[\"a\"]]\n", "a string or a number is expected, not array"),
+            ("collector = [\"https://a\", \"b\"]\n", "invalid value 'b'"),
             ("project = \n", "configuration FILE: TOML parse error"),
             ("config = \"/x\"\n", "unknown key"),
         ] {

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use proto::{
-    ingest::{Ack, Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient},
+    ingest::{Ack, Batch, Envelope, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 /// A batch of the node `n`.
 pub fn batch(sequence: u64, revision: u64, findings: &[Finding]) -> Batch {
-    let findings = findings.iter().map(|finding| Sealed::of(finding, revision)).collect();
+    let findings = findings.iter().map(|finding| Envelope::of(finding, revision)).collect();
     Batch { sequence, sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }), findings }
 }
 

@@ -69,7 +69,7 @@ fn serve(
             .arg(store)
             .arg("--port-file")
             .arg(&port_file)
-            .env("SCRIPTWATCH_LOG", "warn")
+            .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
             .envs(env.iter().map(|(key, value)| (key, value))),
     )?;
     let port = wait_for_file(&port_file)?.parse()?;
@@ -82,7 +82,7 @@ pub fn index(stream: &str, dir: &Path) -> anyhow::Result<Daemon> {
         Command::new(bin().join("collector"))
             .args(["index", "--from", stream, "--store"])
             .arg(dir.join("findings.db"))
-            .env("SCRIPTWATCH_LOG", "warn"),
+            .env("SCRIPTWATCH_COLLECTOR_LOG", "warn"),
     )
 }
 
@@ -90,7 +90,7 @@ pub fn index(stream: &str, dir: &Path) -> anyhow::Result<Daemon> {
 pub fn refusal(args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(bin().join("collector"))
         .args(args)
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_COLLECTOR_LOG", "error")
         .stdin(Stdio::null())
         .output()?;
     ensure!(!output.status.success(), "{args:?} is taken");
@@ -102,7 +102,7 @@ pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
     let output = Command::new(bin().join("collector"))
         .args(["list", "--limit", "1000000", "--format", "json", "--store"])
         .arg(dir.join("findings.db"))
-        .env("SCRIPTWATCH_LOG", "warn")
+        .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -19,15 +19,15 @@ pub(crate) fn patience() -> Duration {
 /// # Panics
 /// When it does not.
 pub fn bin() -> PathBuf {
-    std::env::var_os("SCRIPTWATCH_BIN").map_or_else(
-        || panic!("SCRIPTWATCH_BIN is not set: run this with `cargo xtask test` or `bench`"),
+    std::env::var_os("SCRIPTWATCH_TEST_BIN").map_or_else(
+        || panic!("SCRIPTWATCH_TEST_BIN is not set: run this with `cargo xtask test` or `bench`"),
         PathBuf::from,
     )
 }
 
 /// How much of a test's bulk to do: all of it, or a part where everything is slow (in an emulated machine).
 pub fn scaled(count: usize) -> usize {
-    let divisor = std::env::var("SCRIPTWATCH_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let divisor = std::env::var("SCRIPTWATCH_TEST_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     (count / divisor).max(1)
 }
 
@@ -59,6 +59,18 @@ impl Daemon {
         let status = self.child.wait()?;
         ensure!(status.success(), "ended with {status}");
         Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    pub fn end(&mut self) -> anyhow::Result<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(start.elapsed() < patience(), "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Ends it at once.

@@ -17,5 +17,6 @@ pub mod proxy;
 pub mod request;
 pub mod scc;
 pub mod shell;
+pub mod shells;
 pub mod terminal;
 pub mod webhook;

@@ -1,4 +1,4 @@
-//! A real NATS server with `JetStream`, on loopback, with its files in a directory.
+//! A real NATS server with JetStream, on loopback, with its files in a directory.
 
 use std::{
     fs,

@@ -52,15 +52,15 @@ impl Node {
         let to = to.map_or_else(|| format!("http://127.0.0.1:{port}"), str::to_owned);
         let mut command = Command::new(bin().join("sensor"));
         command
-            .args(["run", "--status-listen", "127.0.0.1:0", "--collector", &to])
+            .args(["run", "--admin-listen", "127.0.0.1:0", "--collector", &to])
             .arg("--spool")
             .arg(dir.path().join("spool"))
             .args(args)
             .env(
-                "SCRIPTWATCH_LOG",
+                "SCRIPTWATCH_SENSOR_LOG",
                 std::env::var("SCRIPTWATCH_TEST_LOG").unwrap_or_else(|_| "info".to_owned()),
             )
-            .env("SCRIPTWATCH_CONTAINER_RUNTIME", "off")
+            .env("SCRIPTWATCH_SENSOR_CONTAINER_RUNTIME", "off")
             .env("NO_COLOR", "1")
             .envs(env.iter().copied());
         let (sensor, tier) = start_sensor(&mut command, dir.path())?;
@@ -110,8 +110,8 @@ impl Node {
         }
     }
 
-    /// A counter of the running sensor, as its status tells it.
-    pub fn reading(&self, name: &str) -> anyhow::Result<u64> {
+    /// Where the sensor's status is.
+    pub fn admin_address(&self) -> anyhow::Result<String> {
         // Told a moment after the sensor watches.
         let address = || {
             let log = self.log();
@@ -119,7 +119,12 @@ impl Node {
             rest.split_once('/').map(|(address, _)| address.to_owned())
         };
         self.wait_until(|| address().is_some()).context("the sensor told no address of its status")?;
-        reading(&address().context("it was told")?, name)
+        address().context("it was told")
+    }
+
+    /// A counter of the running sensor, as its status tells it.
+    pub fn reading(&self, name: &str) -> anyhow::Result<u64> {
+        reading(&self.admin_address()?, name)
     }
 
     /// Sends SIGHUP and waits until the log says this about it.

@@ -94,7 +94,7 @@ fn totals(log: &str) -> anyhow::Result<BTreeMap<String, u64>> {
     Ok(line
         .split_whitespace()
         .filter_map(|pair| {
-            let (name, n) = pair.split_once('=')?;
+            let (name, n) = pair.rsplit_once('=')?;
             Some((name.to_owned(), n.parse().ok()?))
         })
         .collect())

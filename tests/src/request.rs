@@ -1,5 +1,10 @@
 //! Plain HTTP by hand, as an attacker or a probe would ask.
 
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+};
+
 /// What is answered over plain HTTP, head and body.
 ///
 /// # Panics
@@ -13,10 +18,14 @@ pub fn get(address: &str, path: &str) -> String {
 /// # Panics
 /// When there is no answer.
 pub fn get_as(address: &str, host: &str, path: &str) -> String {
-    use std::io::{Read, Write};
+    try_get(address, host, path).expect("an answer")
+}
+
+/// Likewise, where there may be no answer.
+pub fn try_get(address: &str, host: &str, path: &str) -> io::Result<String> {
     let mut answer = String::new();
-    let mut socket = std::net::TcpStream::connect(address).expect("a connection");
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
-    socket.read_to_string(&mut answer).expect("an answer");
-    answer
+    let mut socket = TcpStream::connect(address)?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    socket.read_to_string(&mut answer)?;
+    Ok(answer)
 }

@@ -6,10 +6,7 @@ use std::{
 };
 
 use e2e::daemon::bin;
-use sensor::{
-    daemon::{Assets, load_judge},
-    verdict::OperatingPoint,
-};
+use verdict::{Judge, OperatingPoint};
 
 /// The system's allocator, counting what a thread asks of it. ONNX Runtime is C++ and has its own: it is not counted.
 struct Counting;
@@ -60,9 +57,8 @@ const WARM: usize = 40_000;
 
 #[test]
 fn a_harmless_script_costs_no_allocation() {
-    let file = |name: &str| Some(bin().join(name));
-    let assets = Assets::find(file("sensor-ebpf.o"), file("script.onnx"), file("libonnxruntime.so"));
-    let mut judge = load_judge(&assets, OperatingPoint::Balanced, None).expect("a judge");
+    let (library, model) = (bin().join("libonnxruntime.so"), bin().join("script.onnx"));
+    let mut judge = Judge::load(&library, &model, OperatingPoint::Balanced, None).expect("a judge");
     // The cache has room for 16,384, and its table grows once more when enough were thrown out.
     for seed in 0..WARM {
         judge.judge(script(1, seed).as_bytes()).expect("a verdict");

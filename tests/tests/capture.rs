@@ -2,15 +2,7 @@
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
-use e2e::{daemon::scaled, node::Node, outcome::bytes, shell};
-
-/// The shells: how they are called, and their arguments before a script's.
-const SHELLS: [(&str, &str, &[&str]); 4] = [
-    ("bash", "/bin/bash", &[]),
-    ("dash", "/bin/dash", &[]),
-    ("busybox", "/bin/busybox", &["sh"]),
-    ("bash-static", "/bin/bash-static", &[]),
-];
+use e2e::{daemon::scaled, node::Node, outcome::bytes, shell, shells::SHELLS};
 
 /// A script that forks, runs builtins, reads data, and tells itself from every other by `tag`.
 fn script(tag: &str, lines: usize) -> String {
@@ -26,53 +18,51 @@ fn script(tag: &str, lines: usize) -> String {
     text
 }
 
-fn with<'a>(shell: &'a [&'a str], more: &[&'a str]) -> Vec<&'a str> {
-    [shell, more].concat()
-}
-
 #[test]
 fn every_form_is_captured_by_every_shell() {
     let node = Node::start(&[]).unwrap();
     let mut expected = Vec::new();
-    for (name, program, first) in SHELLS {
+    for shell in SHELLS.iter() {
         for lines in [1, scaled(300).max(60)] {
-            let tag = |form: &str| format!("{name}-{form}-{lines}");
+            let tag = |form: &str| format!("{}-{form}-{lines}", shell.name);
+            let (program, first) = (shell.program, &shell.first[..]);
 
             let text = script(&tag("file"), lines);
             let file = node.file(&tag("file"), text.as_bytes()).unwrap();
             let pid =
-                shell::run(program, &with(first, &[file.to_str().unwrap(), "one", "two words"])).unwrap();
-            expected.push((text, "file", pid, Some(file)));
+                shell::run(program, &shell.with(&[file.to_str().unwrap(), "one", "two words"])).unwrap();
+            expected.push((shell, text, "file", pid, Some(file)));
 
             let text = script(&tag("stdin"), lines);
             let file = node.file(&tag("stdin"), text.as_bytes()).unwrap();
             let pid = shell::from_file(program, first, &file).unwrap();
-            expected.push((text, "stdin", pid, Some(file)));
+            expected.push((shell, text, "stdin", pid, Some(file)));
 
             let text = script(&tag("pipe"), lines);
             let pid = shell::pipe(program, first, text.as_bytes()).unwrap();
-            expected.push((text, "stdin", pid, None));
+            expected.push((shell, text, "stdin", pid, None));
 
             let text = script(&tag("argument"), lines);
-            let pid = shell::run(program, &with(first, &["-c", &text, "name", "arg"])).unwrap();
-            expected.push((text, "command", pid, None));
+            let pid = shell::run(program, &shell.with(&["-c", &text, "name", "arg"])).unwrap();
+            expected.push((shell, text, "command", pid, None));
 
-            let text = format!("#!{program} {}\n{}", first.join(" "), script(&tag("shebang"), lines));
+            let text = format!("{}\n{}", shell.shebang(), script(&tag("shebang"), lines));
             let file = node.file(&tag("shebang"), text.as_bytes()).unwrap();
             let pid = shell::execute(&file, &["arg"]).unwrap();
-            expected.push((text, "file", pid, Some(file)));
+            expected.push((shell, text, "file", pid, Some(file)));
         }
     }
     let outcome = node.finish().unwrap();
-    for (text, origin, pid, path) in &expected {
+    for (shell, text, origin, pid, path) in &expected {
         let capture = outcome.captured_once(text.as_bytes(), origin);
+        assert_eq!(capture["interpreter"]["kind"], shell.family, "{shell:?}");
         assert_eq!(capture["id"]["pid"], *pid);
         match path {
             Some(path) => assert_eq!(bytes(&capture["path"]), path.to_str().unwrap().as_bytes()),
             None => assert!(capture["path"].is_null()),
         }
     }
-    assert_eq!(outcome.total("lost_events"), 0);
+    assert_eq!(outcome.total("events_lost_total"), 0);
 }
 
 #[test]
@@ -129,7 +119,10 @@ fn what_is_beyond_the_limit_is_counted_and_what_is_not_text_is_kept() {
     let capture = outcome.with_content(kept).next().expect("the first 100,000 bytes");
     assert_eq!(capture["size"], long.len());
     assert_eq!(capture["flags"]["truncated"], true);
-    assert_eq!(outcome.total("cut_bytes"), (long.len() - 100_000) as u64);
+    assert_eq!(
+        outcome.total("script_cut_bytes_total{reason=\"script_limit\"}"),
+        (long.len() - 100_000) as u64
+    );
     assert_eq!(outcome.with_content(&odd).count(), 1);
 }
 
@@ -150,16 +143,16 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
     for i in 0..scaled(1000) {
         let text = script(&format!("serial-{i}"), i % 7);
         let file = node.file(&format!("serial-{i}"), text.as_bytes()).unwrap();
-        let (_, program, first) = SHELLS[i % SHELLS.len()];
-        shell::run(program, &with(first, &[file.to_str().unwrap()])).unwrap();
+        let shell = &SHELLS[i % SHELLS.len()];
+        shell::run(shell.program, &shell.with(&[file.to_str().unwrap()])).unwrap();
         expected.push((text, "file"));
     }
     let mut children = Vec::new();
     for i in 0..scaled(200) {
         let text = script(&format!("parallel-{i}"), 5);
-        let (_, program, first) = SHELLS[i % SHELLS.len()];
-        let mut command = Command::new(program);
-        command.args(first).stdout(std::process::Stdio::null());
+        let shell = &SHELLS[i % SHELLS.len()];
+        let mut command = Command::new(shell.program);
+        command.args(&shell.first).stdout(std::process::Stdio::null());
         children.push(command.args(["-c", &text]).spawn().unwrap());
         expected.push((text, "command"));
     }
@@ -171,13 +164,13 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
         outcome.captured_once(text.as_bytes(), origin);
     }
     for counter in [
-        "lost_events",
-        "kernel_ring_full",
-        "kernel_shells_full",
-        "kernel_short_read",
-        "unscored",
-        "undecodable",
-        "orphans",
+        "events_lost_total",
+        "kernel_ring_full_total",
+        "kernel_shells_full_total",
+        "kernel_short_read_total",
+        "queue_items_dropped_total{queue=\"captures\"}",
+        "events_undecodable_total",
+        "events_orphaned_total",
     ] {
         assert_eq!(outcome.total(counter), 0, "{counter}");
     }
@@ -190,13 +183,14 @@ fn a_sourced_file_is_a_script_of_its_own() {
     let inner_file = node.file("inner", inner.as_bytes()).unwrap();
     let outer = format!("# outer\n. {}\necho done\n", inner_file.display());
     let outer_file = node.file("outer", outer.as_bytes()).unwrap();
-    for (_, program, first) in SHELLS {
-        shell::run(program, &with(first, &[outer_file.to_str().unwrap()])).unwrap();
+    for shell in SHELLS.iter() {
+        shell::run(shell.program, &shell.with(&[outer_file.to_str().unwrap()])).unwrap();
     }
     let outcome = node.finish().unwrap();
     assert_eq!(outcome.with_content(outer.as_bytes()).count(), SHELLS.len());
     let sourced: Vec<_> = outcome.with_content(inner.as_bytes()).collect();
-    assert_eq!(sourced.len(), SHELLS.len());
+    let seen = SHELLS.iter().filter(|shell| shell.shows_sourced_files()).count();
+    assert_eq!(sourced.len(), seen, "{}", outcome.listing());
     assert!(
         sourced
             .iter()

@@ -86,6 +86,6 @@ fn the_kernel_tells_the_cgroup_even_when_it_is_gone() {
     assert!(of("# deep").ends_with(&format!("/pod{UID}/{ID}")), "{}", of("# deep"));
     assert!(!of("# outside").contains("kubepods"));
     let outcome = node.finish().expect("an outcome");
-    assert_eq!(outcome.total("lost_events"), 0);
-    assert_eq!(outcome.total("containers"), 1, "the deep one is nobody's");
+    assert_eq!(outcome.total("events_lost_total"), 0);
+    assert_eq!(outcome.total("containers_known"), 1, "the deep one is nobody's");
 }

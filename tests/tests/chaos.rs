@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use collector::{search::Search, store::Store};
 use e2e::{
     collectors, daemon, made,
     nats::Nats,
     proxy::{Proxy, Random, Weather},
 };
-use proto::ingest::{Batch, Sealed, Sensor, ingest_service_client::IngestServiceClient};
+use proto::ingest::{Batch, Envelope, Sensor, ingest_service_client::IngestServiceClient};
+use store::{Search, Store};
 use tempfile::TempDir;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -33,8 +33,8 @@ struct Scale {
 }
 
 fn scale() -> Scale {
-    let is_long = std::env::var_os("SCRIPTWATCH_CHAOS").is_some();
-    let seed = std::env::var("SCRIPTWATCH_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let is_long = std::env::var_os("SCRIPTWATCH_TEST_CHAOS").is_some();
+    let seed = std::env::var("SCRIPTWATCH_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     eprintln!("seed {seed}");
     if is_long {
         Scale { seed, findings: 10_000, faults: 100 }
@@ -303,7 +303,7 @@ fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
                 if connection == 0 && stream == 0 {
                     for sequence in 1..1000 {
                         let sensor = Some(Sensor { node: "mute".to_owned(), version: String::new() });
-                        let findings = vec![Sealed::of(&made::finding(sequence % scale.findings), 0)];
+                        let findings = vec![Envelope::of(&made::finding(sequence % scale.findings), 0)];
                         let batch = Batch { sequence, sensor, findings };
                         if sender.try_send(batch).is_err() {
                             break;

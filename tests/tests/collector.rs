@@ -150,7 +150,7 @@ async fn what_happened_is_counted_and_says_nothing_of_scripts() {
     let dir = tempfile::tempdir().unwrap();
     let status = format!("127.0.0.1:{}", daemon::free_port());
     let lines = dir.path().join("lines");
-    let args = ["--plaintext", "--status-listen", &status, "--json-lines", lines.to_str().unwrap()];
+    let args = ["--plaintext", "--admin-listen", &status, "--json-lines", lines.to_str().unwrap()];
     let (_daemon, port) = collectors::start_with(dir.path(), "port", 0, &args).unwrap();
     let sent = batch(1, &[finding("a", "hidden words"), finding("b", "x"), finding("BAD", "never")]);
     client::deliver(port, sent).await.unwrap();
@@ -167,7 +167,7 @@ async fn what_happened_is_counted_and_says_nothing_of_scripts() {
         "scriptwatch_collector_findings_rejected_total 1",
         "scriptwatch_collector_findings_stored_total 2",
         "scriptwatch_collector_findings_damaged_total 1",
-        "scriptwatch_collector_store_seconds_count 1",
+        "scriptwatch_collector_store_duration_seconds_count 1",
         "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");

@@ -124,7 +124,7 @@ mod onnx {
         pub(crate) output: &'static str,
         pub(crate) width: i64,
         pub(crate) probability: f32,
-        pub(crate) metadata: Vec<(&'static str, &'static str)>,
+        pub(crate) metadata: Vec<(&'static str, String)>,
     }
 
     impl Model {
@@ -172,7 +172,7 @@ mod onnx {
                 output: vec![value(self.output, FLOAT, &[Err("sets"), Ok(self.width)])],
             };
             let entry =
-                |(key, value): &(&str, &str)| Entry { key: (*key).to_owned(), value: (*value).to_owned() };
+                |(key, value): &(&str, String)| Entry { key: (*key).to_owned(), value: value.clone() };
             File {
                 ir_version: 8,
                 graph: Some(graph),
@@ -191,8 +191,15 @@ fn fitting() -> Model {
         output: "probabilities",
         width: 17,
         probability: 0.4,
-        metadata: vec![],
+        metadata: vec![(verdict::FEATURES_KEY, verdict::fingerprint())],
     }
+}
+
+/// That model with an entry more in its metadata.
+fn with(key: &'static str, value: &str) -> Model {
+    let mut model = fitting();
+    model.metadata.push((key, value.to_owned()));
+    model
 }
 
 /// What `sensor score` with this model says: the first line, standard error and the exit status.
@@ -218,18 +225,18 @@ fn any_model_with_the_signature_is_used() {
     assert_eq!(code, Some(0), "{errors}");
     assert!((line["score"].as_f64().unwrap() - 0.4).abs() < 1e-6, "{line}");
     assert_eq!(line["malicious"], false, "one half is the threshold of a model that names none");
-    let named = Model { metadata: vec![("threshold.balanced", "0.3")], ..fitting() };
+    let named = with("threshold.balanced", "0.3");
     assert_eq!(score(&named, &long).0["malicious"], true);
 }
 
 #[test]
 fn passages_count_less_by_what_the_model_says() {
     // The whole is the worst then, and with a negative penalty a passage is.
-    let eager = Model { metadata: vec![("passage.penalty", "-2.0")], ..fitting() };
+    let eager = with("passage.penalty", "-2.0");
     let (line, ..) = score(&eager, "echo a\necho b\necho c\n");
     let logit = |p: f64| (p / (1.0 - p)).ln();
     assert!((logit(line["score"].as_f64().unwrap()) - (logit(0.4) + 2.0)).abs() < 1e-4, "{line}");
-    let usual = Model { metadata: vec![("passage.penalty", "1.0")], ..fitting() };
+    let usual = with("passage.penalty", "1.0");
     assert!((score(&usual, "echo a\necho b\necho c\n").0["score"].as_f64().unwrap() - 0.4).abs() < 1e-6);
 }
 
@@ -248,6 +255,11 @@ fn what_does_not_fit_is_said() {
         (Model { ends: "offsets", ..fitting() }, "\"offsets\""),
         (Model { output: "scores", ..fitting() }, "no output named \"probabilities\""),
         (Model { width: 3, ..fitting() }, "float32[sets, 17] is expected"),
+        (Model { metadata: vec![], ..fitting() }, "does not say with which features it was trained"),
+        (
+            Model { metadata: vec![(verdict::FEATURES_KEY, "0".repeat(64))], ..fitting() },
+            "was trained with other features",
+        ),
     ];
     for (model, expected) in misfits {
         let (_, errors, code) = score(&model, "id");

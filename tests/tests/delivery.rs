@@ -156,7 +156,7 @@ fn a_sensor_that_is_killed_delivers_what_it_had_when_it_comes_again() {
     for number in 10..15 {
         attack(number);
     }
-    node.wait_for_reading("findings_made", 5).expect("findings");
+    node.wait_for_reading("findings_spooled_total", 5).expect("findings");
     node.sensor.kill().expect("a kill");
     let port: u16 = fs::read_to_string(node.path("port")).expect("a port").parse().expect("a number");
     node.collector = collectors::start(node.dir.path(), port).expect("a collector").0;

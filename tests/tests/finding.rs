@@ -77,7 +77,7 @@ fn literal_execution_has_no_path_and_harmless_text_stays_here() {
     assert!(script(finding)["path"].is_null());
     let outcome = node.finish().unwrap();
     assert!(outcome.findings.iter().all(|f| !f.to_string().contains("harmless words that stay")));
-    assert_eq!(outcome.total("findings_made"), outcome.total("findings_stored"));
+    assert_eq!(outcome.total("findings_spooled_total"), outcome.total("findings_delivered_total"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_is_suppressed_is_counted_and_does_not_leave() {
     shell::run("/bin/bash", &["-c", &attack]).unwrap();
     shell::run("/bin/bash", &["-c", &format!("{ATTACK} # reported")]).unwrap();
     let outcome = node.finish().unwrap();
-    assert_eq!(outcome.total("suppressed"), 1);
+    assert_eq!(outcome.total("detections_suppressed_total"), 1);
     assert!(outcome.findings.iter().all(|f| script(f)["sha256"] != hash.as_str()));
     assert_eq!(outcome.findings.len(), 1);
 }

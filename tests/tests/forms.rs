@@ -128,7 +128,7 @@ fn streams_of_every_kind() {
     for (text, origin) in &expected {
         outcome.captured_once(text.as_bytes(), origin);
     }
-    assert_eq!(outcome.total("lost_events"), 0);
+    assert_eq!(outcome.total("events_lost_total"), 0);
 }
 
 #[test]
@@ -245,7 +245,10 @@ fn content_of_every_kind() {
     assert_eq!(read["size"], huge.len());
     assert_eq!(read["flags"]["truncated"], true);
     assert_eq!(bytes(&read["content"]), &huge.as_bytes()[..1024 * 1024]);
-    assert_eq!(outcome.total("cut_bytes"), (huge.len() - 1024 * 1024) as u64);
+    assert_eq!(
+        outcome.total("script_cut_bytes_total{reason=\"script_limit\"}"),
+        (huge.len() - 1024 * 1024) as u64
+    );
 }
 
 #[test]
@@ -387,5 +390,5 @@ fn binaries_given_to_a_shell_are_no_scripts() {
     assert!(status.success());
     let outcome = node.finish().unwrap();
     assert!(outcome.captures.iter().all(|c| !bytes(&c["content"]).starts_with(b"\x7fELF")));
-    assert!(outcome.total("shells_silent") >= 1);
+    assert!(outcome.total("shells_without_script_total{reason=\"no_script\"}") >= 1);
 }

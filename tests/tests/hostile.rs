@@ -2,16 +2,11 @@
 
 use std::{cell::RefCell, sync::Arc};
 
+use ebpf::event::{Exec, Header, KIND_EXEC, KIND_TEXT};
+use event::Event;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
-use sensor::{
-    probe::{
-        classify::{Executable, ShellKind},
-        event::Event,
-        functions::Functions,
-    },
-    script::{Assembler, Limits, Output},
-};
-use sensor_ebpf::event::{Exec, Header, KIND_EXEC, KIND_TEXT};
+use script::{Assembler, Limits, Output};
+use shell::{Executable, Family, ProbePoints};
 
 /// Byte strings fed to the decoder and, where they decode, to the reassembler.
 const CASES: u32 = 1_000_000;
@@ -38,13 +33,12 @@ fn record() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn executable(tgid: u32) -> Arc<Executable> {
-    let kind =
-        [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)][tgid as usize % 4];
+    let family = Family::named(["", "bash", "dash", "busybox"][tgid as usize % 4]).ok();
     Arc::new(Executable {
-        kind,
+        family,
         size: 1,
         sha256: None,
-        functions: Functions::default(),
+        probe_points: ProbePoints::default(),
         probed: tgid % 2 == 1,
     })
 }
@@ -79,7 +73,7 @@ fn a_million_records_neither_panic_nor_pile_up() {
                 assembler.tick(u64::MAX, &mut count);
             }
             prop_assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
-            prop_assert!(assembler.shells() <= 64);
+            prop_assert!(assembler.followed() <= 64);
             Ok(())
         })
         .unwrap();

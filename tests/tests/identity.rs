@@ -91,7 +91,7 @@ fn a_pod_that_lives_for_milliseconds_is_known() {
     is_complete(&findings[0], &containerd, &id);
     assert_eq!(findings[0]["sourceProperties"]["Container_Pid"], 1.0, "the first process of its container");
     let outcome = node.finish().expect("an outcome");
-    assert_eq!(outcome.total("findings_incomplete"), 0);
+    assert_eq!(outcome.total("findings_incomplete_total"), 0);
     let capture = outcome.captured_once(text.as_bytes(), "command");
     assert_eq!(capture["container"]["pod"]["name"], "flash", "{capture}");
 }
@@ -159,8 +159,8 @@ fn a_restart_of_the_runtime_is_survived_and_a_late_answer_completes_a_finding() 
         containerd.run(&pod, &plan).expect("one"),
         containerd.run(&pod, &Plan { name: "late", ..plan }).expect("another"),
     );
-    let node = node(&containerd, &["--identity-wait", "300ms"]);
-    node.wait_for_reading("containers", 2).expect("the list of containers");
+    let node = node(&containerd, &["--enrichment-timeout", "300ms"]);
+    node.wait_for_reading("containers_known", 2).expect("the list of containers");
     containerd.restart().expect("a restart");
     containerd.exec(&first, &["/bin/bash", "-c", &attack(3)]).expect("an exec");
     node.wait_for(|all| all.len() == 1).expect("a finding");
@@ -168,7 +168,7 @@ fn a_restart_of_the_runtime_is_survived_and_a_late_answer_completes_a_finding() 
     drop(node);
     let node = {
         containerd.stop().expect("its end");
-        let node = self::node(&containerd, &["--identity-wait", "300ms"]);
+        let node = self::node(&containerd, &["--enrichment-timeout", "300ms"]);
         let start = Instant::now();
         containerd.exec_by_runc(&second, &["/bin/bash", "-c", &attack(4)]).expect("an exec");
         let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
@@ -184,7 +184,10 @@ fn a_restart_of_the_runtime_is_survived_and_a_late_answer_completes_a_finding() 
     assert_eq!(findings.len(), 1, "it is the same finding: {findings:#?}");
     is_complete(&findings[0], &containerd, &second);
     let outcome = node.finish().expect("an outcome");
-    assert_eq!((outcome.total("findings_incomplete"), outcome.total("findings_completed")), (1, 1));
+    assert_eq!(
+        (outcome.total("findings_incomplete_total"), outcome.total("findings_completed_total")),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn a_process_of_the_node_is_in_no_container() {
 fn a_containers_end_frees_its_files() {
     let containerd = Containerd::start(&images()).expect("containerd");
     let node = node(&containerd, &[]);
-    let before = node.reading("probed").expect("a reading");
+    let before = node.reading("shell_binaries_probed").expect("a reading");
     let pod = containerd.pod("shop", "brief").expect("a pod");
     let plan = Plan {
         name: "web",
@@ -232,8 +235,8 @@ fn a_containers_end_frees_its_files() {
         ..Plan::default()
     };
     let id = containerd.run(&pod, &plan).expect("a container");
-    node.wait_for_reading("probed", before + 1).expect("a probe in its shell");
+    node.wait_for_reading("shell_binaries_probed", before + 1).expect("a probe in its shell");
     containerd.wait(&id).expect("its end");
     containerd.remove(&pod).expect("its removal");
-    node.wait_for_reading("probed", before).expect("no probe in it any more");
+    node.wait_for_reading("shell_binaries_probed", before).expect("no probe in it any more");
 }

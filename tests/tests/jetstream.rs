@@ -3,7 +3,6 @@
 use std::{path::Path, time::Duration};
 
 use async_nats::jetstream::{self, consumer::pull};
-use collector::{search::Search, store::Store};
 use e2e::{
     client::{self, store},
     collectors,
@@ -11,7 +10,9 @@ use e2e::{
     made::saying as finding,
     nats::Nats,
 };
-use serde_json::Value;
+use prost::Message;
+use proto::scc::Finding;
+use store::{Search, Store};
 use tokio_stream::StreamExt;
 
 /// What the database holds: ids and descriptions.
@@ -67,10 +68,12 @@ async fn any_client_can_read_the_stream_and_each_version_is_one_message() {
     let consumer = stream.create_consumer(pull::Config::default()).await.expect("a consumer");
     let mut messages = consumer.fetch().max_messages(10).messages().await.expect("messages");
     let message = messages.next().await.expect("a message").expect("a message");
-    let json: Value = serde_json::from_slice(&message.payload).expect("JSON");
     assert_eq!(message.subject.as_str(), "findings.findings.n");
-    assert_eq!(json["description"], "\u{1b}[2J\n");
-    assert_eq!(json["name"], "projects/p/sources/s/locations/global/findings/a");
+    let kind = message.headers.as_ref().and_then(|headers| headers.get("Content-Type")).expect("a type");
+    assert_eq!(kind.as_str(), "application/x-protobuf");
+    let sent = Finding::decode(message.payload.clone()).expect("a finding");
+    assert_eq!(sent.description, "\u{1b}[2J\n");
+    assert_eq!(sent.name, "projects/p/sources/s/locations/global/findings/a");
 }
 
 #[tokio::test]

@@ -56,14 +56,18 @@ fn a_storm_with_the_reader_held_back_adds_up() {
     assert_eq!(run, scripts as u64, "a runner failed");
     let outcome = node.finish().unwrap();
     let captured = storm_captures(&outcome);
-    let lost_whole = outcome.total("kernel_lost_execs");
-    let lost_text = outcome.total("shells_lost");
-    let unscored = outcome.total("unscored");
+    let lost_whole = outcome.total("kernel_lost_execs_total");
+    let lost_text = outcome.total("shells_without_script_total{reason=\"events_lost\"}");
+    let unscored = outcome.total("queue_items_dropped_total{queue=\"captures\"}");
     assert!(lost_whole > 0, "the reader was not held back: nothing was lost");
     assert!(captured > 0, "everything was lost");
     // What is lost has no name: shells that others started on this machine meanwhile may be among it.
     let told_of = captured + lost_whole + lost_text + unscored;
-    assert!((run..=outcome.total("kernel_execs")).contains(&told_of), "{told_of} of {run}: {}", outcome.log);
+    assert!(
+        (run..=outcome.total("kernel_execs_total")).contains(&told_of),
+        "{told_of} of {run}: {}",
+        outcome.log
+    );
     // Every capture is whole: what arrived of a script arrived unharmed.
     assert!(outcome.captures.iter().all(|c| c["flags"]["truncated"] == false));
 }
@@ -74,9 +78,14 @@ fn a_storm_that_is_read_loses_nothing() {
     let run = storm(scaled(8000)) as u64;
     let outcome = node.finish().unwrap();
     assert_eq!(storm_captures(&outcome), run, "{}", outcome.log);
-    for counter in
-        ["kernel_ring_full", "kernel_lost_execs", "shells_lost", "unscored", "lost_events", "orphans"]
-    {
+    for counter in [
+        "kernel_ring_full_total",
+        "kernel_lost_execs_total",
+        "shells_without_script_total{reason=\"events_lost\"}",
+        "queue_items_dropped_total{queue=\"captures\"}",
+        "events_lost_total",
+        "events_orphaned_total",
+    ] {
         assert_eq!(outcome.total(counter), 0, "{counter}");
     }
 }
@@ -101,7 +110,7 @@ fn more_shells_than_the_table_holds_are_counted() {
         shell.wait().unwrap();
     }
     let outcome = node.finish().unwrap();
-    assert!(outcome.total("kernel_shells_full") >= 8, "{}", outcome.log);
+    assert!(outcome.total("kernel_shells_full_total") >= 8, "{}", outcome.log);
     assert_eq!(outcome.with_content(b": over the limit").count(), 1, "{}", outcome.listing());
     assert!(outcome.log.contains("the table of shells is full"), "{}", outcome.log);
 }
@@ -130,8 +139,13 @@ fn memory_for_scripts_is_bounded_and_what_is_cut_is_counted() {
         .map(|c| bytes(&c["content"]).len() as u64)
         .sum();
     assert!(kept <= 300_000, "{kept} bytes kept");
-    assert_eq!(outcome.total("memory_cut_bytes"), 4 * big.len() as u64 - kept, "{}", outcome.log);
-    assert_eq!(outcome.total("cut_bytes"), 0);
+    assert_eq!(
+        outcome.total("script_cut_bytes_total{reason=\"total_limit\"}"),
+        4 * big.len() as u64 - kept,
+        "{}",
+        outcome.log
+    );
+    assert_eq!(outcome.total("script_cut_bytes_total{reason=\"script_limit\"}"), 0);
 }
 
 fn waits_for_input(pid: u32) -> bool {
@@ -144,14 +158,14 @@ fn a_read_that_cannot_be_copied_is_counted() {
     let node = Node::start(&[]).unwrap();
     let text = node.file("text", ": read and taken away\n".repeat(300).as_bytes()).unwrap();
     // A guest has it elsewhere.
-    let fake = std::env::var("SCRIPTWATCH_FAKE_SHELL")
+    let fake = std::env::var("SCRIPTWATCH_TEST_FAKE_SHELL")
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_fake-shell").to_owned());
     let status = quiet(&fake).arg("20000").stdin(File::open(&text).unwrap()).status().unwrap();
     assert!(status.success());
     let outcome = node.finish().unwrap();
-    assert!(outcome.total("kernel_short_read") > 0, "{}", outcome.log);
+    assert!(outcome.total("kernel_short_read_total") > 0, "{}", outcome.log);
     // The process's own account says the same.
-    assert!(outcome.total("lost_events") > 0, "{}", outcome.log);
+    assert!(outcome.total("events_lost_total") > 0, "{}", outcome.log);
 }
 
 #[test]
@@ -160,14 +174,14 @@ fn a_sensor_whose_log_a_shell_reads_does_not_feed_itself() {
     let log = dir.path().join("log");
     // A shell started before the sensor: not known to it, and reading all the time.
     let command = format!(
-        "{} run --status-listen 127.0.0.1:0 --record {} 2>&1 | while read -r line; do echo \"$line\"; done > {}",
+        "{} run --admin-listen 127.0.0.1:0 --record {} 2>&1 | while read -r line; do echo \"$line\"; done > {}",
         e2e::daemon::bin().join("sensor").display(),
         dir.path().join("record.jsonl").display(),
         log.display()
     );
     let mut shell = quiet("/bin/bash")
         .args(["-c", &command])
-        .env("SCRIPTWATCH_LOG", "debug")
+        .env("SCRIPTWATCH_SENSOR_LOG", "debug")
         .env("NO_COLOR", "1")
         .spawn()
         .expect("a shell");
@@ -183,12 +197,12 @@ fn a_sensor_whose_log_a_shell_reads_does_not_feed_itself() {
     let reading = |name: &str| e2e::node::reading(&address, name).expect("a status");
     // One more shell whose output nobody waits for, and then nothing: what is left is the sensor's own doing.
     shell::run("/bin/bash", &["-c", ": something to log about"]).expect("a shell");
-    let before = reading("events");
+    let before = reading("events_total");
     let quiet_for = Instant::now();
     while quiet_for.elapsed().as_secs() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
-    let grown = reading("events") - before;
+    let grown = reading("events_total") - before;
     // Asking for the status runs no shell; a loop would make thousands.
     assert!(grown < 200, "{grown} events with nothing going on");
     let sensor: u32 = e2e::node::child_of(shell.id(), "sensor").expect("the sensor");

@@ -50,6 +50,6 @@ fn a_file_that_two_containers_share_is_heard_once_in_each() {
     for text in &texts {
         outcome.captured_once(text.as_bytes(), "eval");
     }
-    assert_eq!(outcome.total("evaluated_again"), 0, "a string came from both probes");
-    assert_eq!(outcome.total("lost_events"), 0);
+    assert_eq!(outcome.total("evaluations_repeated_total"), 0, "a string came from both probes");
+    assert_eq!(outcome.total("events_lost_total"), 0);
 }

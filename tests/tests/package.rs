@@ -62,8 +62,8 @@ impl Cluster {
             .private("/opt/own/bash", Path::new("/bin/bash"), 1234);
         let shell = shell.entrypoint(&["/bin/sleep", "86400"]);
         let containerd = Containerd::start(&[shell]).expect("containerd");
-        let image = std::env::var_os("SCRIPTWATCH_IMAGE")
-            .expect("SCRIPTWATCH_IMAGE: run this with `cargo xtask test`");
+        let image = std::env::var_os("SCRIPTWATCH_TEST_IMAGE")
+            .expect("SCRIPTWATCH_TEST_IMAGE: run this with `cargo xtask test`");
         containerd.import_tar(&PathBuf::from(image)).expect("the image");
         let dir = tempfile::tempdir().expect("a directory");
         let (collector, port) = collectors::start(dir.path(), 0).expect("a collector");

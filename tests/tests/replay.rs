@@ -30,7 +30,7 @@ fn sensor(args: &[&str], file: &PathBuf) -> (String, String, Option<i32>) {
     let output = Command::new(bin().join("sensor"))
         .args(args)
         .arg(file)
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -71,7 +71,7 @@ fn filters_choose_what_is_shown() {
     assert!(errors.contains("hex digits"), "{errors}");
     // The same model twice disagrees nowhere.
     let model = bin().join("script.onnx");
-    assert_eq!(shown(&["--diff", model.to_str().unwrap(), "--flipped"]), 0);
+    assert_eq!(shown(&["--compare-model", model.to_str().unwrap(), "--only-changed"]), 0);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn an_evaluation_counts_found_and_false() {
     let file = records(&dir, &lines);
     let model = bin().join("script.onnx");
     let (out, errors, code) =
-        sensor(&["eval", "--format", "json", "--against", model.to_str().unwrap()], &file);
+        sensor(&["eval", "--format", "json", "--baseline", model.to_str().unwrap()], &file);
     assert_eq!(code, Some(0), "{errors}");
     let result: Value = serde_json::from_str(&out).unwrap();
     let first = &result["models"][0];

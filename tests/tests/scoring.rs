@@ -11,7 +11,7 @@ fn score(file: &std::path::Path) -> (Vec<Value>, String, Option<i32>) {
     let output = Command::new(bin().join("sensor"))
         .args(["score", "--format", "json"])
         .arg(file)
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
         .output()
         .unwrap();
     let lines =

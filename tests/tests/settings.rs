@@ -51,8 +51,8 @@ fn the_metadata_server_names_project_and_cluster() {
 fn a_metadata_server_that_comes_late_holds_nothing_up_and_completes_what_went_out() {
     // A port where nobody listens yet.
     let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").to_string();
-    let node =
-        Node::start_with(&["--identity-wait", "100ms"], &[("GCE_METADATA_HOST", &address)]).expect("a node");
+    let node = Node::start_with(&["--enrichment-timeout", "100ms"], &[("GCE_METADATA_HOST", &address)])
+        .expect("a node");
     shell::run("/bin/bash", &["-c", ATTACK]).expect("a shell");
     let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
     let name = findings[0]["name"].clone();
@@ -85,7 +85,7 @@ fn the_threshold_and_the_suppressions_can_change_without_a_restart() {
         shell::run("/bin/bash", &["-c", &format!("{ATTACK} # {number}")]).expect("a shell");
     };
     attack(1);
-    node.wait_for_reading("scored", 1).expect("a verdict");
+    node.wait_for_reading("captures_scored_total", 1).expect("a verdict");
     write("0.01", "");
     node.reload("configuration read again").expect("a reload");
     attack(2);
@@ -105,7 +105,7 @@ fn the_threshold_and_the_suppressions_can_change_without_a_restart() {
     write("0.01", &format!("[[suppress]]\nsha256 = \"{hash}\"\nreason = \"z\"\n"));
     node.reload("configuration read again").expect("a reload");
     attack(4);
-    node.wait_for_reading("suppressed", 1).expect("a suppression");
+    node.wait_for_reading("detections_suppressed_total", 1).expect("a suppression");
     let outcome = node.finish().expect("an outcome");
     assert_eq!(outcome.findings.len(), 2);
 }
@@ -128,13 +128,13 @@ fn a_configuration_can_be_checked_before_it_is_used() {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     };
-    let (good, out, _) = check("operating_point = \"strict\"\nidentity_wait = \"500ms\"\n", &[]);
+    let (good, out, _) = check("operating_point = \"strict\"\nenrichment_timeout = \"500ms\"\n", &[]);
     assert!(good && out.ends_with("sensor.toml: ok\n"), "{out}");
     let (good, _, err) = check("operating_pont = \"strict\"\n", &[]);
     assert!(!good && err.contains("operating_pont: unknown key; known are"), "{err}");
     let (good, _, err) = check("suppressions = \"/nowhere\"\n", &[]);
     assert!(!good && err.contains("suppressions /nowhere"), "{err}");
     // The environment goes before the file, so what the file says is not looked at by the run, but by the check.
-    let (good, _, err) = check("threshold = 0.5\n", &[("SCRIPTWATCH_THRESHOLD", "2")]);
+    let (good, _, err) = check("threshold = 0.5\n", &[("SCRIPTWATCH_SENSOR_THRESHOLD", "2")]);
     assert!(!good && err.contains("a number from 0 to 1"), "{err}");
 }

@@ -172,7 +172,7 @@ fn a_webhook_that_proves_nothing_gets_nothing() {
         .expect("a certificate");
     let trusted = Authority::new("hooks").and_then(|a| a.write(dir.path(), "ca.crt")).expect("a file");
     let status = format!("127.0.0.1:{}", daemon::free_port());
-    let (_collector, port, receiver) = hook(dir.path(), &files, &trusted, &["--status-listen", &status]);
+    let (_collector, port, receiver) = hook(dir.path(), &files, &trusted, &["--admin-listen", &status]);
     store(port, 1, &[finding("a", "one")]);
     wait_until("an attempt", || {
         request::get(&status, "/metrics").contains("sink_failures_total{sink=\"webhook https://localhost")

@@ -88,7 +88,7 @@ fn every_kind_of_evaluated_string_is_seen_once() {
             .iter()
             .any(|c| c["content"].as_str().is_some_and(|t| t.starts_with("echo substituted")))
     );
-    assert_eq!(outcome.total("lost_events"), 0);
+    assert_eq!(outcome.total("events_lost_total"), 0);
 }
 
 #[test]

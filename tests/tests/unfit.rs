@@ -14,7 +14,7 @@ use e2e::daemon::bin;
 fn run_after(commands: &str) -> Output {
     Command::new("unshare")
         .args(["--mount", "sh", "-c", &format!("{commands}; exec {}/sensor run", bin().display())])
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
         .output()
         .unwrap()
 }
@@ -39,7 +39,7 @@ fn without_root_the_capabilities_are_named() {
     }
     let output = Command::new(dir.path().join("sensor"))
         .arg("run")
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
         .uid(65534)
         .gid(65534)
         .output()
@@ -58,7 +58,7 @@ fn a_missing_object_is_named_with_its_remedy() {
     let output = Command::new(bin().join("sensor"))
         .args(["run", "--bpf-object"])
         .arg(&missing)
-        .env("SCRIPTWATCH_LOG", "error")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
         .output()
         .unwrap();
     refused(&output, &["/nonexistent/sensor-ebpf.o", "cargo xtask build-ebpf"]);

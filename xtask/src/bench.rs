@@ -17,15 +17,15 @@ pub(crate) fn run(what: &[String], kernel: Option<&str>, tier: Option<&str>) -> 
     let bin = binaries::build()?;
     packages::for_benches()?;
     let mut build = Command::new(cargo());
-    build.current_dir(root()).args(["build", "--release", "--quiet", "-p", "e2e", "--bins"]);
+    build.current_dir(root()).args(["build", "--release", "--quiet", "-p", "scriptwatch-e2e", "--bins"]);
     step::run("building the measurements", &mut build)?;
     if let Some(name) = kernel {
         return in_guest(what, name, tier);
     }
     let mut bench = Command::new(release().join("bench"));
-    bench.args(what).env("SCRIPTWATCH_BIN", bin);
+    bench.args(what).env("SCRIPTWATCH_TEST_BIN", bin);
     if let Some(tier) = tier {
-        bench.env("SCRIPTWATCH_TIER", tier);
+        bench.env("SCRIPTWATCH_SENSOR_TIER", tier);
     }
     let status = bench.status().context("the measurements cannot be started")?;
     Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
@@ -34,7 +34,7 @@ pub(crate) fn run(what: &[String], kernel: Option<&str>, tier: Option<&str>) -> 
 fn in_guest(what: &[String], kernel: &str, tier: Option<&str>) -> anyhow::Result<ExitCode> {
     ensure!(what.iter().all(|w| w.bytes().all(|b| b.is_ascii_lowercase())), "a measurement's name is a word");
     let series = KERNELS.into_iter().find(|k| k.name == kernel).context("no such kernel")?;
-    let tier = tier.map(|t| format!("SCRIPTWATCH_TIER={t} ")).unwrap_or_default();
+    let tier = tier.map(|t| format!("SCRIPTWATCH_SENSOR_TIER={t} ")).unwrap_or_default();
     let command = format!("{tier}/programs/bench {}", what.join(" "));
     let programs = [("bench".to_owned(), release().join("bench"))];
     let guest = Guest::prepare(&programs, &[("measurements".to_owned(), command)], |tree| {

@@ -25,7 +25,15 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
 pub(crate) fn scoring() -> anyhow::Result<PathBuf> {
     let library = onnxruntime::library()?;
     let mut build = Command::new(cargo());
-    build.current_dir(root()).args(["build", "--release", "--quiet", "-p", "sensor", "-p", "collector"]);
+    build.current_dir(root()).args([
+        "build",
+        "--release",
+        "--quiet",
+        "-p",
+        "scriptwatch-sensor",
+        "-p",
+        "scriptwatch-collector",
+    ]);
     let fresh = release().join("sensor").exists() && release().join("collector").exists();
     if fresh {
         // Usually nothing to do; a line for that would only be noise.

@@ -177,7 +177,7 @@ fn hash_of(finding: &Value) -> &str {
 
 fn stored(bin: &Path, pair: &Pair) -> anyhow::Result<Findings> {
     let output = Command::new(bin.join("collector"))
-        .env("SCRIPTWATCH_LOG", "warn")
+        .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
         .args(["list", "--format", "json", "--limit", "1000", "--store"])
         .arg(&pair.store)
         .output()?;

@@ -3,12 +3,14 @@
 mod bench;
 mod binaries;
 mod demo;
+mod deny;
 mod fuzz;
 mod guest;
 mod layout;
 mod manifests;
 mod models;
 mod package;
+mod release;
 mod run;
 mod services;
 mod setup;
@@ -94,6 +96,10 @@ enum Chore {
         #[arg(long, default_value = package::NAME)]
         name: String,
     },
+    /// Write the files of a release to target/release-files: image, chart, SBOM, checksums.
+    Release,
+    /// Check licences, sources, versions and security advisories of the dependencies (deny.toml).
+    Deny,
     /// Make the plain manifests from the Helm chart.
     Manifests,
     /// Fuzz what takes hostile bytes: event decoder, reassembler, features.
@@ -135,6 +141,8 @@ fn main() -> ExitCode {
         Chore::Eval { args } => models::sensor("eval", &args),
         Chore::Train(train) => models::train(&train),
         Chore::Package { arch, name } => package::run(arch, &name).map(|_| ExitCode::SUCCESS),
+        Chore::Release => release::run().map(|()| ExitCode::SUCCESS),
+        Chore::Deny => deny::run().map(|()| ExitCode::SUCCESS),
         Chore::Manifests => manifests::write().map(|()| ExitCode::SUCCESS),
         Chore::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|()| ExitCode::SUCCESS),
         Chore::Bench { what, kernel, tier } => bench::run(&what, kernel.as_deref(), tier.as_deref()),

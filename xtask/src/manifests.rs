@@ -108,7 +108,7 @@ impl Tools {
                 "collector": {
                     "jetstream": { "url": "jetstream://nats:4222/findings?replicas=3", "replicas": 3 },
                     "tls": { "secretName": "c" },
-                    "extraEnv": [{ "name": "SCRIPTWATCH_JSON_LINES", "value": "-" }],
+                    "extraEnv": [{ "name": "SCRIPTWATCH_COLLECTOR_JSON_LINES", "value": "-" }],
                     "extraVolumes": [{ "name": "x", "emptyDir": {} }],
                     "extraVolumeMounts": [{ "name": "x", "mountPath": "/x" }],
                 },

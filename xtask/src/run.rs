@@ -49,7 +49,7 @@ pub(crate) fn run(sensor_args: &[String]) -> anyhow::Result<ExitCode> {
     };
     eprintln!("==> watching this machine (tier {}); findings appear below, Ctrl-C ends", pair.tier);
     let mut tail = Command::new(bin.join("collector"))
-        .env("SCRIPTWATCH_LOG", "warn")
+        .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
         .args(["tail", "--store"])
         .arg(&pair.store)
         .process_group(0)

@@ -14,6 +14,9 @@ use nix::{
     unistd::Pid,
 };
 
+const SENSOR_LOG: &str = "SCRIPTWATCH_SENSOR_LOG";
+const COLLECTOR_LOG: &str = "SCRIPTWATCH_COLLECTOR_LOG";
+
 /// How long a service may take to come up.
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end.
@@ -118,11 +121,12 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
     let store = dir.join("findings.db");
     let port_file = dir.join("port");
     let ready_file = dir.join("ready");
-    let level =
-        std::env::var("SCRIPTWATCH_LOG").unwrap_or_else(|_| if quiet { "warn" } else { "info" }.to_owned());
+    let level = |variable: &str| {
+        std::env::var(variable).unwrap_or_else(|_| if quiet { "warn" } else { "info" }.to_owned())
+    };
     let mut serve = Command::new(bin.join("collector"));
     serve
-        .env("SCRIPTWATCH_LOG", &level)
+        .env(COLLECTOR_LOG, level(COLLECTOR_LOG))
         .args(["serve", "--plaintext", "--listen", "127.0.0.1:0", "--store"])
         .arg(&store)
         .arg("--port-file")
@@ -130,10 +134,10 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
     let mut collector = Service::start("collector", &mut serve)?;
     let port = collector.wait_for(&port_file)?;
     let mut run = Command::new(bin.join("sensor"));
-    if std::env::var_os("SCRIPTWATCH_SPOOL").is_none() {
-        run.env("SCRIPTWATCH_SPOOL", dir.join("spool"));
+    if std::env::var_os("SCRIPTWATCH_SENSOR_SPOOL").is_none() {
+        run.env("SCRIPTWATCH_SENSOR_SPOOL", dir.join("spool"));
     }
-    run.env("SCRIPTWATCH_LOG", &level)
+    run.env(SENSOR_LOG, level(SENSOR_LOG))
         .args(["run", "--collector", &format!("http://127.0.0.1:{port}"), "--ready-file"])
         .arg(&ready_file)
         .args(sensor_args);

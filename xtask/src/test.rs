@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    binaries,
+    binaries, deny,
     guest::{self, KERNELS, Series},
     layout::{cargo, root},
     manifests, models, package,
@@ -26,16 +26,16 @@ fn chaos(seed: Option<u64>) -> anyhow::Result<ExitCode> {
         "test",
         "--release",
         "-p",
-        "e2e",
+        "scriptwatch-e2e",
         "--test",
         "chaos",
         "--",
         "--test-threads=1",
     ]);
     command
-        .env("SCRIPTWATCH_BIN", &bin)
-        .env("SCRIPTWATCH_CHAOS", "long")
-        .env("SCRIPTWATCH_SEED", seed.to_string());
+        .env("SCRIPTWATCH_TEST_BIN", &bin)
+        .env("SCRIPTWATCH_TEST_CHAOS", "long")
+        .env("SCRIPTWATCH_TEST_SEED", seed.to_string());
     step::show("the long form of the chaos tests", &mut command)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -59,10 +59,12 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<Exi
     let name = filter.unwrap_or_default();
     if filter.is_none() {
         chart()?;
+        deny::test()?;
     }
     step::show(
         "unit tests",
-        cargo(&["test", "--workspace", "--exclude", "e2e", "--", name]).env("SCRIPTWATCH_BIN", &bin),
+        cargo(&["test", "--workspace", "--exclude", "scriptwatch-e2e", "--", name])
+            .env("SCRIPTWATCH_TEST_BIN", &bin),
     )?;
     if filter.is_none() || filter == Some("training") {
         training(&bin)?;
@@ -76,9 +78,9 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<Exi
     // The sensor sees every shell of the machine, so one test at a time.
     step::show(
         "end-to-end tests",
-        cargo(&["test", "--release", "-p", "e2e", "--", "--test-threads=1", name])
-            .env("SCRIPTWATCH_BIN", &bin)
-            .env("SCRIPTWATCH_IMAGE", image),
+        cargo(&["test", "--release", "-p", "scriptwatch-e2e", "--", "--test-threads=1", name])
+            .env("SCRIPTWATCH_TEST_BIN", &bin)
+            .env("SCRIPTWATCH_TEST_IMAGE", image),
     )?;
     if filter.is_none() {
         on_other_kernels()?;
@@ -105,7 +107,7 @@ fn training(bin: &Path) -> anyhow::Result<()> {
             "tests of the training",
             python
                 .args(["-m", "unittest", "discover", "--start-directory", "model/tests"])
-                .env("SCRIPTWATCH_BIN", bin),
+                .env("SCRIPTWATCH_TEST_BIN", bin),
         ),
         Err(e) if std::env::var_os("CI").is_some() => Err(e),
         Err(e) => {

@@ -35,7 +35,8 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
         .iter()
         .flat_map(|tier| {
             SUITE.map(|test| {
-                let command = format!("SCRIPTWATCH_TIER={tier} /programs/{test} --test-threads=1 {filter}");
+                let command =
+                    format!("SCRIPTWATCH_SENSOR_TIER={tier} /programs/{test} --test-threads=1 {filter}");
                 (format!("{test}, tier {tier}"), command)
             })
         })

@@ -4,13 +4,11 @@ use std::io::Write;
 
 use comfy_table::{Table, presets};
 
+use store::{Search, Store, Stored, Summary};
+
 use super::{
     Format,
-    summary::{COLUMNS, Summary},
-};
-use crate::{
-    search::Search,
-    store::{Store, Stored},
+    row::{COLUMNS, cells},
 };
 
 /// Prints a page of the findings that fit, newest first. How to get the next goes to stderr.
@@ -34,14 +32,14 @@ pub fn run(
             let mut table = Table::new();
             table.load_preset(presets::NOTHING).set_header(COLUMNS);
             for stored in findings {
-                table.add_row(Summary::of(&stored.finding, &stored.node).cells());
+                table.add_row(cells(&Summary::of(&stored.finding, &stored.node)));
             }
             writeln!(out, "{}", table.trim_fmt())?;
         }
     }
     out.flush()?;
     if let Some(next) = next {
-        eprintln!("more: --page {next}");
+        eprintln!("more: --page-token {next}");
     }
     Ok(())
 }

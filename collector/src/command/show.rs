@@ -4,11 +4,10 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use super::{
-    Format,
-    summary::{Summary, plain},
-};
-use crate::store::Store;
+use store::{Store, Summary};
+use terminal::{field as plain, source_line};
+
+use super::Format;
 
 /// Longest piece of text shown in one line.
 const TEXT_MAX: usize = 400;
@@ -62,7 +61,7 @@ pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> an
     if let Some(script) = script {
         writeln!(out)?;
         for (number, line) in script.contents.lines().enumerate() {
-            writeln!(out, "{:>6}  {}", number + 1, plain(line, TEXT_MAX))?;
+            writeln!(out, "{:>6}  {}", number + 1, source_line(line.as_bytes(), TEXT_MAX))?;
         }
     }
     Ok(())

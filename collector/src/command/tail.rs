@@ -2,8 +2,9 @@
 
 use std::{io::Write, path::Path, time::Duration};
 
-use super::{Format, summary::Summary};
-use crate::store::Store;
+use store::{Store, Summary};
+
+use super::{Format, row::cells};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -22,7 +23,7 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> anyhow::Result<(
                     writeln!(out)?;
                 }
                 Format::Table => {
-                    writeln!(out, "{}", Summary::of(&stored.finding, &stored.node).cells().join("  "))?;
+                    writeln!(out, "{}", cells(&Summary::of(&stored.finding, &stored.node)).join("  "))?;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Which cgroup a process is in. Taken while it executes, so that a container that is gone a moment later is known.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-use sensor_ebpf::{
+use ebpf::{
     event::{CGROUP_V1, Cgroup, CgroupRecord, FLAG_CUT, Header},
     limit::{CGROUP_BYTES, CGROUP_STEPS, NAME_BYTES},
     map::Shell,

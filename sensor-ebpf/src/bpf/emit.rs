@@ -4,7 +4,7 @@ use aya_ebpf::{
     bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::generated::bpf_probe_read_user,
 };
-use sensor_ebpf::{
+use ebpf::{
     counter,
     event::{FLAG_CUT, FLAG_MORE, Header, KIND_EXEC, Record},
     limit::{CHUNK_BYTES, CHUNK_LARGE_BYTES, CHUNK_MEDIUM_BYTES, CHUNK_SMALL_BYTES},

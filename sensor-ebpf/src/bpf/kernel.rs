@@ -1,7 +1,7 @@
 //! Reading kernel structures at the offsets that userspace found in BTF.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use sensor_ebpf::{map::FileKey, offsets::Offsets};
+use ebpf::{map::FileKey, offsets::Offsets};
 
 /// Set by userspace before loading; read-only afterwards, so the verifier knows its values.
 #[unsafe(no_mangle)]

@@ -4,7 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use sensor_ebpf::{
+use ebpf::{
     counter,
     event::{Header, Read, Record},
     limit::{CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
@@ -48,7 +48,7 @@ pub(crate) static EMPTY_LINE: PerCpuArray<Record<Read, LINE_BYTES>> = PerCpuArra
 #[map]
 pub(crate) static MEASURE: PerCpuArray<[u8; CHUNK_BYTES]> = PerCpuArray::with_max_entries(1, 0);
 
-/// `sensor_ebpf::counter` indexes.
+/// `ebpf::counter` indexes.
 #[map]
 pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::COUNT, 0);
 

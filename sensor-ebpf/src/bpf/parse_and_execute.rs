@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::uprobe,
     programs::ProbeContext,
 };
-use sensor_ebpf::{
+use ebpf::{
     event::{TEXT_EVALUATED, Text},
     limit::TEXT_BY_BYTES,
 };

@@ -1,7 +1,7 @@
 //! Where a file lies, as its process sees it: walked from the dentry up to the process's root, across mounts.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel_str};
-use sensor_ebpf::{
+use ebpf::{
     event::{Header, Path, PathRecord},
     limit::{NAME_BYTES, PATH_BYTES, PATH_STEPS},
     map::Shell,

@@ -4,7 +4,7 @@
 use aya_ebpf::{
     EbpfContext, helpers::bpf_get_current_pid_tgid, macros::uretprobe, programs::RetProbeContext,
 };
-use sensor_ebpf::{
+use ebpf::{
     event::{TEXT_TYPED, Text},
     limit::TEXT_BY_BYTES,
 };

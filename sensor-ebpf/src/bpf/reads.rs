@@ -1,7 +1,7 @@
 //! What a shell read: shared by the hooks of both tiers, which differ only in how they come by the arguments.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use sensor_ebpf::{
+use ebpf::{
     counter,
     event::{FLAG_GATHERED, Header, KIND_PATH, KIND_READ, PATH_FILE, Read, Record},
     limit::{CHUNKS_PER_READ, LINE_BYTES},
@@ -37,7 +37,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return };
     let shell = unsafe { &mut *shell };
-    if shell.class != sensor_ebpf::map::EXE_SHELL {
+    if shell.class != ebpf::map::EXE_SHELL {
         // Not classified when it was executed: userspace may have done so since.
         match unsafe { EXES.get(shell.exe) }.map(|known| known.class) {
             Some(EXE_OTHER) => {

@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 use aya_log_ebpf::warn;
-use sensor_ebpf::{
+use ebpf::{
     counter,
     event::{
         Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_CGROUP, KIND_EXEC,

@@ -3,7 +3,7 @@
 use aya_ebpf::{
     EbpfContext, helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext,
 };
-use sensor_ebpf::event::{EXIT_ENDED, Exit, KIND_EXIT};
+use ebpf::event::{EXIT_ENDED, Exit, KIND_EXIT};
 
 use crate::{
     emit,

@@ -1,7 +1,7 @@
 //! `sched_process_fork`: a subshell goes on reading where its parent stood, so it is followed too.
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
-use sensor_ebpf::{
+use ebpf::{
     event::{Fork, KIND_FORK},
     map::Shell,
 };

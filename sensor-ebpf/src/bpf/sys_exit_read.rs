@@ -2,7 +2,7 @@
 //! entered with are still on the task's stack, so no entry hook and no map between the two is needed.
 
 use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::tracepoint, programs::TracePointContext};
-use sensor_ebpf::counter;
+use ebpf::counter;
 
 use crate::{
     maps::{count, is_followed},

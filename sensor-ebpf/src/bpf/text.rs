@@ -1,7 +1,7 @@
 //! Strings in a shell's memory: measured first, then sent in records of their size.
 
 use aya_ebpf::helpers::generated::{bpf_get_attach_cookie, bpf_probe_read_user_str};
-use sensor_ebpf::{
+use ebpf::{
     counter,
     event::{KIND_TEXT, Text},
     limit::{CHUNK_BYTES, CHUNKS_PER_READ},

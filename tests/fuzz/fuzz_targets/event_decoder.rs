@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sensor::probe::event::Event;
+use event::Event;
 
 fuzz_target!(|record: &[u8]| {
     let _ = Event::decode(record);

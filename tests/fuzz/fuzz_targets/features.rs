@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use sensor::verdict::features::{BUCKETS, Extractor};
+use verdict::{BUCKETS, features::Extractor};
 
 thread_local! {
     static EXTRACTOR: RefCell<Extractor> = RefCell::default();

@@ -4,14 +4,9 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use sensor::{
-    probe::{
-        classify::{Executable, ShellKind},
-        event::Event,
-        functions::Functions,
-    },
-    script::{Assembler, Limits},
-};
+use event::Event;
+use script::{Assembler, Limits};
+use shell::{Executable, Family, ProbePoints};
 
 const LIMITS: Limits =
     Limits { script_bytes: 4096, total_bytes: 64 * 1024, args_bytes: 256, scripts_per_shell: 8 };
@@ -24,11 +19,10 @@ fuzz_target!(|bytes: &[u8]| {
         let (record, next) = after.split_at(length);
         rest = next;
         if let Ok(event) = Event::decode(record) {
-            let classify = |header: &sensor_ebpf::event::Header, _: &_| {
-                let kind = [None, Some(ShellKind::Bash), Some(ShellKind::Posix), Some(ShellKind::Busybox)]
-                    [header.tgid as usize % 4];
-                let probed = header.tgid % 8 < 4;
-                Arc::new(Executable { kind, size: 1, sha256: None, functions: Functions::default(), probed })
+            let classify = |header: &ebpf::event::Header, _: &_| {
+                let family = Family::named(["", "bash", "dash", "busybox"][header.tgid as usize % 4]).ok();
+                let (probe_points, probed) = (ProbePoints::default(), header.tgid % 8 < 4);
+                Arc::new(Executable { family, size: 1, sha256: None, probe_points, probed })
             };
             assembler.take(event, classify, &mut |_| {});
         }

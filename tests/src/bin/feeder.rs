@@ -7,15 +7,16 @@ use std::{
     fs,
     io::Write,
     path::Path,
-    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
+use delivery::{DeliveryMetrics, Endpoints, Queue, Sender, Spool, SpoolLimits, Tls, deliver};
 use e2e::made;
+use prometheus_client::registry::Registry;
 use proto::ingest::Sensor;
-use sensor::delivery::{Endpoints, Queue, Sender, Spool, SpoolLimits, Tls, deliver};
-use tokio::sync::watch;
+use stage::{QueueMetrics, Supervisor};
+use tokio_util::sync::CancellationToken;
 
 /// Findings between two notes.
 const STEP: u64 = 20;
@@ -32,16 +33,21 @@ fn main() -> anyhow::Result<()> {
     let noted = fs::read_to_string(journal).unwrap_or_default();
     let next: u64 = noted.lines().last().and_then(|line| line.parse().ok()).unwrap_or(0);
 
-    let spool = Spool::open(Some(Path::new(spool)), SpoolLimits::default());
-    let (outbox, queue, writing) = Queue::new(spool)?;
-    let counts = outbox.counts().clone();
+    let mut registry = Registry::default();
+    let metrics = DeliveryMetrics::register(&mut registry);
+    let supervisor = Supervisor::register(&mut registry);
+    let spool = Spool::open(Some(Path::new(spool)), SpoolLimits::default(), metrics.clone());
+    let (outbox, queue, spooler) = Queue::new(spool, &QueueMetrics::default());
+    let heartbeat = supervisor.heartbeat("spool", Duration::from_secs(10));
+    let time = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let writing = std::thread::spawn(move || spooler.run(&heartbeat, &time));
     let endpoints = Endpoints::new(collectors.split(',').map(str::to_owned).collect(), Tls::default())
         .context("no collector")?;
     let sensor = Sensor { node: "feeder".to_owned(), version: "0".to_owned() };
-    let sender = Sender { sensor, patience: Duration::from_secs(2) };
+    let sender = Sender { sensor, ack_timeout: Duration::from_secs(2) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let (stop, stopping) = watch::channel(false);
-    let delivery = runtime.spawn(deliver(endpoints, sender, queue, stopping));
+    let stop = CancellationToken::new();
+    let delivery = runtime.spawn(deliver(endpoints, sender, queue, stop.clone()));
 
     let mut journal = fs::File::options().create(true).append(true).open(journal)?;
     let mut made = 0;
@@ -51,7 +57,7 @@ fn main() -> anyhow::Result<()> {
             outbox.put(&made::finding(number));
         }
         made += end - start;
-        while counts.made.load(Ordering::Relaxed) < made {
+        while metrics.spooled() < made {
             std::thread::yield_now();
         }
         writeln!(journal, "{end}")?;
@@ -60,12 +66,12 @@ fn main() -> anyhow::Result<()> {
     drop(outbox);
     ensure!(writing.join().is_ok(), "the spool's thread panicked");
     let begun = Instant::now();
-    while counts.waiting.load(Ordering::Relaxed) > 0 {
+    while metrics.waiting() > 0 {
         ensure!(begun.elapsed() < Duration::from_mins(2), "not delivered in two minutes");
         std::thread::sleep(Duration::from_millis(5));
     }
-    ensure!(counts.dropped.load(Ordering::Relaxed) == 0, "findings were dropped");
-    stop.send_replace(true);
+    ensure!(metrics.dropped() == 0, "findings were dropped");
+    stop.cancel();
     runtime.block_on(delivery)?;
     Ok(())
 }

@@ -193,7 +193,7 @@ $b mount -t tmpfs tmp /tmp
 $b mount -t cgroup2 cgroup2 /sys/fs/cgroup
 $b ifconfig lo 127.0.0.1 up
 $b hostname guest
-export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_BIN={INSTALLED} SCRIPTWATCH_FAKE_SHELL={FAKE_SHELL} SCRIPTWATCH_SCALE=20
+export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_TEST_BIN={INSTALLED} SCRIPTWATCH_TEST_FAKE_SHELL={FAKE_SHELL} SCRIPTWATCH_TEST_SCALE=20
 "
     );
     for (label, command) in commands {
@@ -214,7 +214,16 @@ pub(crate) fn test_binaries(names: &[&str]) -> anyhow::Result<Vec<(String, PathB
     let step = step::Step::begin("building the programs for the guest");
     let output = Command::new(cargo())
         .current_dir(root())
-        .args(["test", "--release", "-p", "e2e", "--no-run", "--message-format", "json", "--quiet"])
+        .args([
+            "test",
+            "--release",
+            "-p",
+            "scriptwatch-e2e",
+            "--no-run",
+            "--message-format",
+            "json",
+            "--quiet",
+        ])
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "the tests do not build");

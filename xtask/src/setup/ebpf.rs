@@ -1,7 +1,7 @@
 //! The BPF object: which compiler builds it, and building it.
 //!
-//! The BPF target has no precompiled `core`, so a compiler with library sources is needed: rustup's nightly
-//! with rust-src where it is there, Debian's rustc-web and rust-web-src otherwise.
+//! The BPF target has no precompiled `core`, so a compiler with library sources is needed: rustup's nightly of a fixed day with
+//! rust-src where it is there, Debian's rustc-web and rust-web-src otherwise.
 
 use std::{
     fs,
@@ -24,6 +24,8 @@ struct Compiler {
     what: String,
 }
 
+/// The nightly that the programs are built with.
+const NIGHTLY: &str = "nightly-2026-05-20";
 /// Debian's compiler lies here, beside rustup's on the PATH.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
@@ -43,15 +45,15 @@ fn compiler() -> anyhow::Result<Compiler> {
     }
     if packages::has("rustup") {
         let mut install = Command::new("rustup");
-        install.args(["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"]);
-        if step::run("installing rustup's nightly with rust-src", &mut install).is_ok()
+        install.args(["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"]);
+        if step::run(&format!("installing rustup's {NIGHTLY} with rust-src"), &mut install).is_ok()
             && let Some(found) = nightly()
         {
             return Ok(found);
         }
     }
     bail!(
-        "no Rust compiler with library sources: `rustup toolchain install nightly --component rust-src`, \
+        "no Rust compiler with library sources: `rustup toolchain install {NIGHTLY} --component rust-src`, \
          or on Debian `apt-get install rustc-web rust-web-src`"
     )
 }
@@ -62,13 +64,9 @@ fn has_sources(rustc: &Path) -> bool {
 }
 
 fn nightly() -> Option<Compiler> {
-    let rustc = PathBuf::from(step::output(Command::new("rustup").args([
-        "which",
-        "--toolchain",
-        "nightly",
-        "rustc",
-    ]))?);
-    has_sources(&rustc).then(|| Compiler { rustc, what: "rustup's nightly".to_owned() })
+    let rustc =
+        PathBuf::from(step::output(Command::new("rustup").args(["which", "--toolchain", NIGHTLY, "rustc"]))?);
+    has_sources(&rustc).then(|| Compiler { rustc, what: format!("rustup's {NIGHTLY}") })
 }
 
 fn debian() -> Option<Compiler> {
@@ -104,7 +102,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let mut build = Command::new(cargo());
     build
         .current_dir(root())
-        .args(["build", "--release", "--package", "sensor-ebpf", "--features", "program"])
+        .args(["build", "--release", "--package", "scriptwatch-ebpf", "--features", "program"])
         .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core", "--target-dir"])
         .arg(&built_in)
         .env("RUSTC", &compiler.rustc)

@@ -9,10 +9,15 @@ use std::{
 use anyhow::{Context, bail};
 
 use super::packages;
-use crate::{layout::cache, step};
+use crate::{
+    layout::{cache, root},
+    step,
+};
 
 /// The version used. The sensor asks for API 24, which every version from 1.24 has.
 const VERSION: &str = "1.32.0";
+/// Its wheels with their hashes.
+const REQUIREMENTS: &str = "xtask/src/setup/onnxruntime-requirements.txt";
 
 /// Makes sure that the library is in the cache; returns its path.
 pub(crate) fn library() -> anyhow::Result<PathBuf> {
@@ -33,10 +38,10 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
     // Any Python will do: only the library inside is wanted.
     let machine = std::env::consts::ARCH;
     download.args(["--python-version", "3.12", "--implementation", "cp"]);
-    for glibc in ["2_27", "2_28", "2_34"] {
+    for glibc in ["2_27", "2_28"] {
         download.arg("--platform").arg(format!("manylinux_{glibc}_{machine}"));
     }
-    download.arg(format!("onnxruntime=={VERSION}"));
+    download.args(["--require-hashes", "--requirement"]).arg(root().join(REQUIREMENTS));
     step::run(&format!("downloading ONNX Runtime {VERSION} (28 MB)"), &mut download)?;
     let wheel =
         first(scratch.path(), |name| name.starts_with("onnxruntime-")).context("pip downloaded no wheel")?;
@@ -58,4 +63,15 @@ fn first(dir: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
         .flatten()
         .map(|e| e.path())
         .find(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(&wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hashes_are_of_the_version_used() {
+        let text = fs::read_to_string(root().join(REQUIREMENTS)).unwrap();
+        assert!(text.contains(&format!("onnxruntime=={VERSION} ")));
+    }
 }

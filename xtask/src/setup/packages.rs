@@ -42,20 +42,25 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the end-to-end tests run, as programs and the packages that hold them: shells, a container runtime, a message
+/// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
 /// server, a browser.
-const TESTED: [(&str, &str); 10] = [
+const TESTED: [(&str, &str); 6] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/bin/faketime", "faketime"),
     ("/usr/sbin/nats-server", "nats-server"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
-    ("/bin/bash", "bash"),
-    ("/bin/dash", "dash"),
-    ("/bin/busybox", "busybox-static"),
-    ("/bin/bash-static", "bash-static"),
 ];
+
+/// The shells that the tests run, as programs and packages.
+pub(crate) fn shells() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("../../../tests/shells.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let mut words = line.split_whitespace().skip(2);
+        Some((words.next()?, words.next()?))
+    })
+}
 
 /// Programs that virtual machines for tests need.
 const VMS: [(&str, &str); 6] = [
@@ -89,8 +94,10 @@ pub(crate) fn for_benches() -> anyhow::Result<()> {
 
 /// What the tests need.
 pub(crate) fn for_tests() -> anyhow::Result<()> {
-    let missing: Vec<&str> =
-        TESTED.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    let all = TESTED.into_iter().chain(shells());
+    let mut missing: Vec<&str> =
+        all.filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| package).collect();
+    missing.dedup();
     if missing.is_empty() {
         Ok(())
     } else {

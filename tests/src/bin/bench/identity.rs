@@ -41,7 +41,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         there = crowd;
         let node = Node::start(&args)?;
-        node.wait_for_reading("containers", crowd as u64)?;
+        node.wait_for_reading("containers_known", crowd as u64)?;
         idle(&node, crowd)?;
         let brief = if crowd == CROWDS[1] { SHARE } else { BRIEF };
         let (findings, lived) = briefly(&containerd, &node, brief, crowd)?;

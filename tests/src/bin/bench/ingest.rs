@@ -17,7 +17,7 @@ use anyhow::{Context, ensure};
 use e2e::{collectors, daemon::Daemon, made, nats::Nats};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proto::ingest::{
-    Ack, Batch, Sealed, Sensor,
+    Ack, Batch, Envelope, Sensor,
     ingest_service_client::IngestServiceClient,
     ingest_service_server::{IngestService, IngestServiceServer},
 };
@@ -131,7 +131,7 @@ fn batch(sequence: u64, numbers: std::ops::Range<u64>, node: &str) -> Batch {
     Batch {
         sequence,
         sensor: Some(Sensor { node: node.to_owned(), version: "0".to_owned() }),
-        findings: numbers.map(|number| Sealed::of(&made::finding(number), 1)).collect(),
+        findings: numbers.map(|number| Envelope::of(&made::finding(number), 1)).collect(),
     }
 }
 

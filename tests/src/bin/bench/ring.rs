@@ -45,8 +45,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let outcome = node.finish()?;
     println!(
         "lost: {} (ring full), {} (scoring behind)",
-        outcome.total("kernel_ring_full"),
-        outcome.total("unscored")
+        outcome.total("kernel_ring_full_total"),
+        outcome.total("queue_items_dropped_total{queue=\"captures\"}")
     );
     Ok(())
 }

@@ -3,21 +3,17 @@
 use std::{hint::black_box, time::Instant};
 
 use e2e::daemon::bin;
-use sensor::{
-    daemon::{Assets, load_judge},
-    verdict::{
-        Model, OperatingPoint, ScriptHash,
-        features::{Extractor, FeatureSet},
-    },
+use verdict::{
+    Judge, Model, OperatingPoint, ScriptHash,
+    features::{Extractor, FeatureSet},
 };
 
 use crate::statistics::show;
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    let file = |name: &str| Some(bin().join(name));
-    let assets = Assets::find(file("sensor-ebpf.o"), file("script.onnx"), file("libonnxruntime.so"));
-    let mut model = Model::load(&assets.onnxruntime, &assets.model)?;
-    let mut judge = load_judge(&assets, OperatingPoint::Balanced, None)?;
+    let (library, file) = (bin().join("libonnxruntime.so"), bin().join("script.onnx"));
+    let mut model = Model::load(&library, &file)?;
+    let mut judge = Judge::load(&library, &file, OperatingPoint::Balanced, None)?;
     for (name, bytes, runs) in [("1 KiB", 1024, 20_000), ("4 KiB", 4096, 8_000), ("64 KiB", 65_536, 600)] {
         let scripts: Vec<Vec<u8>> = (0..200).map(|i| script(bytes, i)).collect();
         for text in &scripts {

@@ -1,0 +1,316 @@
+//! The ingest service: takes batches, has them stored, acknowledges.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use proto::{
+    Damaged,
+    ingest::{Ack, Batch, Envelope, Rejection, ingest_service_server::IngestService},
+    scc::Finding,
+    well_known::value::Kind,
+};
+use tokio::sync::{Semaphore, mpsc, mpsc::error::SendTimeoutError, oneshot};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{info, warn};
+
+use metrics::Metrics;
+use store::{Incoming, StoreHandle};
+
+use crate::{
+    clients::{Client, Clients},
+    tls::Peer,
+};
+
+/// Acknowledgements on their way to one sensor; a sensor that does not read them is not read from either.
+const WINDOW: usize = 64;
+
+/// KiB of findings that are on their way to the store, of all streams together.
+const ROOM_KIB: u32 = 64 * 1024;
+/// A client that reads no acknowledgement for so long is cut off.
+const READS: Duration = Duration::from_mins(1);
+
+/// The service.
+pub struct Ingest {
+    store: StoreHandle,
+    clients: Arc<Clients>,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+}
+
+impl Ingest {
+    /// Streams end, with everything they took in acknowledged, when `stop` is cancelled.
+    pub fn new(
+        store: StoreHandle,
+        clients: Arc<Clients>,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { store, clients, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), metrics, stop }
+    }
+}
+
+#[tonic::async_trait]
+impl IngestService for Ingest {
+    type DeliverStream = Pin<Box<dyn Stream<Item = Result<Ack, Status>> + Send>>;
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<Batch>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
+        let claim = Claim { certified: Peer::of(&request) };
+        // A certificate says who it is; without one all clients behind an address are one.
+        let client = claim.certified.as_ref().map_or_else(
+            || request.remote_addr().map_or_else(String::new, |address| address.ip().to_string()),
+            ToString::to_string,
+        );
+        let Some(client) = self.clients.enter(&client) else {
+            self.metrics.streams_refused.inc();
+            return Err(Status::resource_exhausted(format!(
+                "client {client} has {} streams, as many as it may: --client-streams of the collector says so",
+                self.clients.most()
+            )));
+        };
+        let (acks, answers) = mpsc::channel(WINDOW);
+        let stream = Delivery {
+            batches: request.into_inner(),
+            claim,
+            client,
+            store: self.store.clone(),
+            room: self.room.clone(),
+            metrics: self.metrics.clone(),
+            acks: acks.clone(),
+        };
+        let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            info!(peer, "stream opened");
+            metrics.streams.inc();
+            match stream.take(stop).await {
+                Ok(()) => info!(peer, "stream ended"),
+                Err(status) => {
+                    warn!(peer, "stream broken: {}", status.message());
+                    // Whoever does not read will not read this either.
+                    let _ = acks.try_send(Err(status));
+                }
+            }
+            metrics.streams.dec();
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+}
+
+/// A batch on its way to the store.
+struct Pending {
+    sequence: u64,
+    rejections: Vec<Rejection>,
+    done: oneshot::Receiver<Result<(), String>>,
+}
+
+/// One stream of a sensor.
+struct Delivery {
+    batches: Streaming<Batch>,
+    claim: Claim,
+    client: Client,
+    store: StoreHandle,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    acks: mpsc::Sender<Result<Ack, Status>>,
+}
+
+impl Delivery {
+    async fn take(mut self, stop: CancellationToken) -> Result<(), Status> {
+        // Batches go on to the store while earlier ones are being stored; acknowledgements keep their order.
+        let (pending, stored) = mpsc::channel::<Pending>(WINDOW);
+        let answer = tokio::spawn(acknowledge(stored, self.acks.clone()));
+        let mut node = String::new();
+        let mut expected = 1;
+        loop {
+            let batch = tokio::select! {
+                batch = self.batches.next() => match batch {
+                    Some(batch) => batch?,
+                    None => break,
+                },
+                () = stop.cancelled() => break,
+                // Nothing more will be acknowledged.
+                () = pending.closed() => break,
+            };
+            if batch.sequence != expected {
+                return Err(Status::invalid_argument(format!(
+                    "batch {} came where {expected} was due",
+                    batch.sequence
+                )));
+            }
+            expected += 1;
+            if let Some(sensor) = batch.sensor {
+                if !is_word(&sensor.node, NODE_BYTES_MAX) {
+                    return Err(Status::invalid_argument(
+                        "the batch does not say whose it is: sensor.node is a name of 1 to 253 printable ASCII characters",
+                    ));
+                }
+                self.claim.check(&sensor.node)?;
+                node = sensor.node;
+            }
+            if node.is_empty() {
+                return Err(Status::invalid_argument(
+                    "the first batch does not say whose it is: sensor.node is empty",
+                ));
+            }
+            let waited = self.client.keep_pace(batch.findings.len()).await;
+            self.metrics.throttled.inc_by(waited.as_secs_f64());
+            let bytes: usize = batch.findings.iter().map(|envelope| envelope.finding.len()).sum();
+            let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(ROOM_KIB);
+            // Nobody closes it.
+            let room = self.room.clone().acquire_many_owned(kib).await.ok();
+            let mut rejections = Vec::new();
+            let mut findings = Vec::with_capacity(batch.findings.len());
+            for envelope in &batch.findings {
+                let opened = open(envelope, &node, &self.claim, &mut rejections);
+                findings.extend(opened.inspect_err(|_| {
+                    self.metrics.damaged.inc();
+                })?);
+            }
+            self.metrics.batches.inc();
+            self.metrics.received.inc_by(batch.findings.len() as u64);
+            self.metrics.received_bytes.inc_by(bytes as u64);
+            self.metrics.rejected.inc_by(rejections.len() as u64);
+            let (done, wait) = oneshot::channel();
+            let write = store::Batch { node: node.clone(), findings, done, room };
+            if self.store.put(write).await.is_err() {
+                return Err(Status::unavailable("the collector is stopping"));
+            }
+            if pending.send(Pending { sequence: batch.sequence, rejections, done: wait }).await.is_err() {
+                break;
+            }
+        }
+        drop(pending);
+        answer.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Acknowledges batches in their order, each when it is stored. Ends at the first that is not, and when the client does not
+/// read.
+async fn acknowledge(
+    mut stored: mpsc::Receiver<Pending>,
+    acks: mpsc::Sender<Result<Ack, Status>>,
+) -> Result<(), Status> {
+    while let Some(batch) = stored.recv().await {
+        let ack = match batch.done.await {
+            Ok(Ok(())) => Ok(Ack { sequence: batch.sequence, rejections: batch.rejections }),
+            Ok(Err(why)) => return Err(Status::unavailable(format!("not stored: {why}"))),
+            Err(_) => return Err(Status::unavailable("the collector is stopping")),
+        };
+        if let Err(e) = acks.send_timeout(ack, READS).await {
+            return match e {
+                SendTimeoutError::Timeout(_) => {
+                    Err(Status::deadline_exceeded("the client does not read its acknowledgements"))
+                }
+                // The stream is gone.
+                SendTimeoutError::Closed(_) => Ok(()),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Whose a stream may say it is.
+struct Claim {
+    /// Names in the client's certificate; `None` when it has none.
+    certified: Option<Peer>,
+}
+
+impl Claim {
+    /// A certificate is for one node, and nobody else's findings.
+    fn check(&self, node: &str) -> Result<(), Status> {
+        match &self.certified {
+            Some(peer) if !peer.is_for(node) => Err(Status::permission_denied(format!(
+                "the client's certificate is for {peer}, not for node {node:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A finding as it came, checked. What was damaged on its way is an error, since it was whole when it left; what can
+/// never be stored is rejected, and must not hold up those behind it.
+fn open(
+    envelope: &Envelope,
+    node: &str,
+    claim: &Claim,
+    rejections: &mut Vec<Rejection>,
+) -> Result<Option<Incoming>, Status> {
+    let finding = match envelope.open() {
+        Ok(finding) => finding,
+        Err(e @ Damaged::Checksum) => return Err(Status::data_loss(e.to_string())),
+        Err(e @ Damaged::Form(_)) => {
+            rejections.push(Rejection { name: String::new(), reason: e.to_string() });
+            return Ok(None);
+        }
+    };
+    if !is_acceptable(&finding, rejections) {
+        return Ok(None);
+    }
+    if claim.certified.is_some() && node_of(&finding).is_some_and(|named| named != node) {
+        let reason = format!("it is about another node than {node:?}, whose certificate this is");
+        rejections.push(Rejection { name: finding.name, reason });
+        return Ok(None);
+    }
+    Ok(Some(Incoming::new(&finding, envelope.finding.clone(), envelope.revision)))
+}
+
+/// The node that a finding says it is about.
+fn node_of(finding: &Finding) -> Option<&str> {
+    match finding.source_properties.get("Node_Name")?.kind.as_ref()? {
+        Kind::StringValue(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Names longer than this are nobody's.
+const NAME_BYTES_MAX: usize = 512;
+/// Likewise of nodes: the longest DNS name.
+const NODE_BYTES_MAX: usize = 253;
+
+/// Is it a name that may stand in headers, subjects and logs?
+fn is_word(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// A finding without a proper name can never be stored.
+fn is_acceptable(finding: &Finding, rejections: &mut Vec<Rejection>) -> bool {
+    let reason = match finding.name.rsplit_once("/findings/") {
+        _ if !is_word(&finding.name, NAME_BYTES_MAX) => "its name is not 1 to 512 printable ASCII characters",
+        Some((_, id))
+            if (1..=32).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) =>
+        {
+            return true;
+        }
+        _ => "its name does not end in /findings/ID with an ID of 1 to 32 lower-case letters and digits",
+    };
+    rejections.push(Rejection {
+        name: finding.name.chars().take(NAME_BYTES_MAX).collect(),
+        reason: reason.to_owned(),
+    });
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        let mut rejections = Vec::new();
+        let mut ok = |name: &str| {
+            is_acceptable(&Finding { name: name.to_owned(), ..Finding::default() }, &mut rejections)
+        };
+        assert!(ok("projects/p/sources/s/locations/l/findings/0a9"));
+        assert!(!ok("projects/p/sources/s/locations/l/findings/"));
+        assert!(!ok("projects/p/findings/UPPER"));
+        assert!(!ok(""));
+        assert!(!ok("projects/p\r\nX: y/findings/a"));
+        assert_eq!(rejections.len(), 4);
+    }
+}

@@ -1,0 +1,272 @@
+//! TLS: who may connect, and as whom. Certificates are read again when their files change, so that renewed ones are
+//! used without a restart.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use stage::Supervisor;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        RootCertStore, ServerConfig,
+        pki_types::{
+            CertificateDer, PrivateKeyDer,
+            pem::{self, PemObject},
+        },
+        server::WebPkiClientVerifier,
+    },
+    server::TlsStream,
+};
+use tonic::{
+    Request,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
+use tracing::{info, warn};
+use x509_parser::{extensions::GeneralName, parse_x509_certificate};
+
+/// Why TLS cannot be set up. Each message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{0}: {1}")]
+    Read(PathBuf, io::Error),
+    /// A file holds no certificate.
+    #[error("{0} holds no certificate in PEM")]
+    NoCertificate(PathBuf),
+    /// A file holds no key.
+    #[error("{0} holds no private key in PEM")]
+    NoKey(PathBuf),
+    /// They do not fit together.
+    #[error("the certificate {0} cannot be used: {1}")]
+    Unfit(PathBuf, String),
+}
+
+/// The files.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The collector's certificate, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Authorities that issue sensors' certificates; with them, a sensor must have one.
+    pub clients: Option<PathBuf>,
+}
+
+impl Files {
+    fn modified(&self) -> Vec<Option<SystemTime>> {
+        [Some(&self.certificate), Some(&self.key), self.clients.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
+            .collect()
+    }
+
+    fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let chain = certificates(&self.certificate)?;
+        let key = key(&self.key)?;
+        let unfit = |e: &dyn fmt::Display| TlsError::Unfit(self.certificate.clone(), e.to_string());
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| unfit(&e))?;
+        let builder = match &self.clients {
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(path)? {
+                    roots.add(certificate).map_err(|e| TlsError::Unfit(path.clone(), e.to_string()))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                    .build()
+                    .map_err(|e| TlsError::Unfit(path.clone(), e.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(|e| unfit(&e))?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = found.map_err(|e| TlsError::of(path, e, TlsError::NoCertificate))?;
+    if found.is_empty() { Err(TlsError::NoCertificate(path.to_owned())) } else { Ok(found) }
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|e| TlsError::of(path, e, TlsError::NoKey))
+}
+
+impl TlsError {
+    fn of(path: &Path, error: pem::Error, nothing: fn(PathBuf) -> Self) -> Self {
+        match error {
+            pem::Error::Io(e) => Self::Read(path.to_owned(), e),
+            pem::Error::NoItemsFound => nothing(path.to_owned()),
+            other => {
+                Self::Read(path.to_owned(), io::Error::new(io::ErrorKind::InvalidData, other.to_string()))
+            }
+        }
+    }
+}
+
+/// The configuration as the files are now.
+pub struct Current {
+    files: Files,
+    state: Mutex<(Vec<Option<SystemTime>>, Arc<ServerConfig>)>,
+}
+
+impl Current {
+    /// Reads the files.
+    pub fn load(files: Files) -> Result<Arc<Self>, TlsError> {
+        let state = (files.modified(), files.load()?);
+        Ok(Arc::new(Self { files, state: Mutex::new(state) }))
+    }
+
+    /// Files that make no sense leave what was there: a renewal may be half done.
+    async fn get(self: &Arc<Self>) -> Arc<ServerConfig> {
+        let current = self.clone();
+        // Beside the async runtime: it looks at files, and reads them when they changed.
+        match tokio::task::spawn_blocking(move || current.reload()).await {
+            Ok(config) => config,
+            Err(_) => self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone(),
+        }
+    }
+
+    fn reload(&self) -> Arc<ServerConfig> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let modified = self.files.modified();
+        if modified != state.0 {
+            match self.files.load() {
+                Ok(config) => {
+                    info!("certificates were renewed");
+                    *state = (modified, config);
+                }
+                Err(e) => warn!("the old certificate stays in use: {e}"),
+            }
+        }
+        state.1.clone()
+    }
+}
+
+/// A handshake that takes longer is nobody's.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a refused peer may go on sending.
+const PARTING: Duration = Duration::from_secs(1);
+/// Handshakes at once; who connects and says nothing holds up only so many.
+const HANDSHAKES: usize = 256;
+/// Connections that wait to be served.
+const WAITING: usize = 64;
+
+/// Accepts connections and their TLS, each in a task of its own, until the receiver is gone.
+pub fn accept(
+    listener: TcpListener,
+    current: Arc<Current>,
+    supervisor: &Supervisor,
+) -> mpsc::Receiver<io::Result<TlsStream<TcpStream>>> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let room = Arc::new(Semaphore::new(HANDSHAKES));
+    let accepting = async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = sender.closed() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(e) => {
+                    // Out of descriptors, mostly: those in use must end first.
+                    warn!("a connection cannot be accepted: {e}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            let (acceptor, sender) = (TlsAcceptor::from(current.get().await), sender.clone());
+            tokio::spawn(async move {
+                let _ = stream.set_nodelay(true);
+                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream).into_fallible()).await;
+                match shaken {
+                    Ok(Ok(stream)) => {
+                        drop(permit);
+                        // A server that stops takes no more.
+                        let _ = sender.send(Ok(stream)).await;
+                    }
+                    Ok(Err((e, stream))) => {
+                        tell(peer, &e.to_string());
+                        part(stream).await;
+                    }
+                    Err(_) => tell(peer, "no handshake in time"),
+                }
+            });
+        }
+    };
+    // It ends with the server that takes what it accepts.
+    supervisor.errand("accept", accepting);
+    receiver
+}
+
+/// Ends a connection so that the peer reads the alert: what it sent meanwhile, unread, would make the kernel reset it.
+async fn part(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut stream, &mut tokio::io::sink())).await;
+}
+
+fn tell(peer: SocketAddr, why: &str) {
+    warn!(%peer, "connection refused: {why}");
+}
+
+/// Names in a client's certificate that the authority has vouched for.
+pub(crate) struct Peer(Vec<String>);
+
+impl Peer {
+    /// Of a request over TLS with a client certificate.
+    pub(crate) fn of<T>(request: &Request<T>) -> Option<Self> {
+        let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>()?;
+        let certificates = info.peer_certs()?;
+        // A certificate whose names cannot be read is for nobody.
+        Some(Self(certificates.first().and_then(|der| names(der)).unwrap_or_default()))
+    }
+
+    pub(crate) fn is_for(&self, node: &str) -> bool {
+        self.0.iter().any(|name| name == node)
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("nobody") } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+/// DNS names, and the last segment of URIs (`spiffe://cluster/node/NAME`); the common name where there are none.
+fn names(der: &[u8]) -> Option<Vec<String>> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    let mut found = Vec::new();
+    if let Some(alternatives) = certificate.subject_alternative_name().ok()? {
+        for name in &alternatives.value.general_names {
+            match name {
+                GeneralName::DNSName(name) => found.push((*name).to_owned()),
+                GeneralName::URI(uri) => {
+                    found.extend(uri.rsplit('/').next().map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+    }
+    if found.is_empty() {
+        let common = certificate.subject().iter_common_name().next()?;
+        found.push(common.as_str().ok()?.to_owned());
+    }
+    Some(found)
+}

@@ -1,0 +1,121 @@
+//! Writes a stream's findings into a database, to be searched and to go on to sinks.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{AckPolicy, PullConsumer, pull},
+};
+use futures_util::StreamExt;
+use metrics::Metrics;
+use store::{Batch, Incoming, Limits, StoreHandle};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    address::Address,
+    connection::{JetStreamError, connect},
+    message,
+};
+
+/// Messages fetched and stored together.
+const FETCHED: usize = 512;
+/// How long a fetch waits for more.
+const WAIT: Duration = Duration::from_millis(500);
+/// A message that was not acknowledged for so long comes again.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How long to wait after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is read.
+pub struct Index {
+    /// The stream.
+    pub address: Address,
+    /// Name of the durable consumer, under which the server keeps the place.
+    pub consumer: String,
+}
+
+/// Reads until `stop` is cancelled. A message is acknowledged when the database has it, so what is read twice after a
+/// failure is stored once: by name.
+pub async fn index(
+    of: Index,
+    handle: StoreHandle,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> Result<(), JetStreamError> {
+    let connection = connect(&of.address, Limits::default()).await?;
+    let config = pull::Config {
+        durable_name: Some(of.consumer.clone()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: AGAIN,
+        max_ack_pending: 4 * FETCHED as i64,
+        ..pull::Config::default()
+    };
+    let consumer: PullConsumer = connection
+        .stream
+        .get_or_create_consumer(&of.consumer, config)
+        .await
+        .map_err(|e| JetStreamError::Stream(of.address.clone(), e.to_string()))?;
+    info!("reading {:?} as {}", of.address, of.consumer);
+    loop {
+        let round = async {
+            let fetched = consumer.batch().max_messages(FETCHED).expires(WAIT).messages().await;
+            let mut fetched = fetched.map_err(|e| e.to_string())?;
+            let mut messages = Vec::new();
+            while let Some(message) = fetched.next().await {
+                messages.push(message.map_err(|e| e.to_string())?);
+            }
+            store(messages, &handle, &metrics).await
+        };
+        let failed = tokio::select! {
+            done = round => done.err(),
+            () = stop.cancelled() => break,
+        };
+        if let Some(why) = failed {
+            warn!("reading {:?}: {why}; again in {PAUSE:?}", of.address);
+            if tokio::time::timeout(PAUSE, stop.cancelled()).await.is_ok() {
+                break;
+            }
+        }
+    }
+    let _ = connection.client.flush().await;
+    Ok(())
+}
+
+async fn store(messages: Vec<Message>, handle: &StoreHandle, metrics: &Arc<Metrics>) -> Result<(), String> {
+    // The writer takes one node's findings at a time.
+    let mut of_nodes: Vec<(String, Vec<Incoming>)> = Vec::new();
+    let mut taken = Vec::with_capacity(messages.len());
+    for message in messages {
+        match message::decode(message.headers.as_ref(), &message.payload) {
+            Ok((node, incoming)) => {
+                match of_nodes.last_mut() {
+                    Some((last, findings)) if *last == node => findings.push(incoming),
+                    _ => of_nodes.push((node, vec![incoming])),
+                }
+                taken.push(message);
+            }
+            Err(why) => {
+                // It stays in the stream, and would come for ever.
+                let place = message.info().map(|info| info.stream_sequence).unwrap_or_default();
+                warn!("message {place} is no finding and is skipped: {why}");
+                metrics.skipped.inc();
+                message.ack_with(AckKind::Term).await.map_err(|e| e.to_string())?;
+            }
+        }
+    }
+    let mut waits = Vec::new();
+    for (node, findings) in of_nodes {
+        let (done, wait) = oneshot::channel();
+        handle.put(Batch { node, findings, done, room: None }).await.map_err(|e| e.to_string())?;
+        waits.push(wait);
+    }
+    for wait in waits {
+        wait.await.map_err(|e| e.to_string())??;
+    }
+    for message in taken {
+        message.ack().await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Follows the store from where a sink stopped, so that what was stored reaches it at least once, after a restart too; an
+//! update reaches it as the finding's latest state.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use metrics::{Metrics, OfSink};
+use store::{Progress, Store, StoreError, StoreHandle, Stored};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::sink::{Sink, SinkError};
+
+/// How often the store is looked at.
+const POLL: Duration = Duration::from_millis(200);
+/// Findings written before the place is noted.
+const NOTE_EVERY: usize = 50;
+/// Pauses between attempts.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(90);
+
+/// Where a sink reads, and where its place is kept.
+pub struct Source {
+    /// The database.
+    pub store: PathBuf,
+    /// The way to who writes it.
+    pub handle: StoreHandle,
+    /// What happens is counted there.
+    pub metrics: Arc<Metrics>,
+}
+
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(PAUSE_MIN)
+        .with_max_delay(PAUSE_MAX)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Gives a sink every finding that was stored since its place, until `stop` is cancelled.
+pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken) {
+    let name = sink.name();
+    let of = OfSink::named(&name);
+    let mut pause = pauses();
+    while !stop.is_cancelled() {
+        let wait = match pass(&mut sink, &source, &stop).await {
+            Ok(()) => {
+                pause = pauses();
+                POLL
+            }
+            Err(why) => {
+                source.metrics.sink_failures.get_or_create(&of).inc();
+                let wait = pause.next().unwrap_or(PAUSE_MAX);
+                warn!("sink {name}: {why}; again in {wait:?}");
+                wait
+            }
+        };
+        let _ = tokio::time::timeout(wait, stop.cancelled()).await;
+    }
+    info!("sink {name} stopped");
+}
+
+/// What the store has behind a place, and its last sequence number.
+struct News {
+    findings: Vec<Stored>,
+    last: i64,
+}
+
+impl Source {
+    /// Reads the database beside the async runtime.
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, String> {
+        let path = self.store.clone();
+        let read = move || ask(&Store::open_for_reading(&path)?);
+        tokio::task::spawn_blocking(read).await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    }
+
+    async fn place(&self, sink: &str) -> Result<i64, String> {
+        let sink = sink.to_owned();
+        self.read(move |store| store.place_of(&sink)).await
+    }
+
+    async fn after(&self, place: i64) -> Result<News, String> {
+        self.read(move |store| Ok(News { findings: store.after(place)?, last: store.last_seq()? })).await
+    }
+}
+
+/// Writes what there is; an error is why that ended early.
+async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -> Result<(), String> {
+    let name = sink.name();
+    let of = OfSink::named(&name);
+    let metrics = &source.metrics;
+    let mut place = source.place(&name).await?;
+    loop {
+        let News { findings, last } = source.after(place).await?;
+        metrics.sink_waiting.get_or_create(&of).set((last - place).max(0));
+        if findings.is_empty() {
+            return Ok(());
+        }
+        for group in findings.chunks(NOTE_EVERY) {
+            let mut ended = None;
+            let mut refused = 0;
+            for stored in group {
+                if stop.is_cancelled() {
+                    ended = Some(Ok(()));
+                    break;
+                }
+                match sink.write(stored).await {
+                    Ok(()) => {
+                        metrics.sink_written.get_or_create(&of).inc();
+                    }
+                    Err(SinkError::Never(why)) => {
+                        metrics.sink_rejected.get_or_create(&of).inc();
+                        refused += 1;
+                        warn!(name = stored.finding.name, "sink {name} refuses a finding for good: {why}");
+                    }
+                    Err(SinkError::Later(why)) => {
+                        ended = Some(Err(why));
+                        break;
+                    }
+                }
+                place = stored.seq;
+            }
+            source.handle.note(Progress { sink: name.clone(), seq: place, refused }).await?;
+            if let Some(ended) = ended {
+                return ended;
+            }
+        }
+    }
+}

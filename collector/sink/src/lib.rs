@@ -1,0 +1,16 @@
+//! Where stored findings go on to: each sink follows the store from a place of its own.
+//!
+//! Knows nothing of how findings came in.
+
+mod follow;
+mod json_lines;
+mod scc;
+#[allow(clippy::module_inception, reason = "the crate is the room, the file its noun")]
+mod sink;
+mod webhook;
+
+pub use follow::{Source, follow};
+pub use json_lines::JsonLines;
+pub use scc::{ENDPOINT as SCC_ENDPOINT, Options as SccOptions, SecurityCommandCenter};
+pub use sink::{Sink, SinkError};
+pub use webhook::{Options as WebhookOptions, Webhook};

@@ -1,0 +1,165 @@
+//! A webhook: each finding is posted as JSON, signed as the Standard Webhooks specification has it
+//! (<https://www.standardwebhooks.com>), so that the receiver can tell that it is ours and not an old one again.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use standardwebhooks::Webhook as Signer;
+use ureq::{
+    Agent,
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use store::Stored;
+
+use crate::sink::{Sink, SinkError};
+
+/// A call that takes longer is made again.
+const CALL: Duration = Duration::from_secs(15);
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
+/// Bytes of a secret that is long enough.
+const SECRET_MIN: usize = 24;
+
+/// How to reach it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to post to: `https:`, or `http:` on loopback.
+    pub url: String,
+    /// File with the secret.
+    pub secret_file: PathBuf,
+    /// PEM file with authorities to trust instead of the system's.
+    pub authorities: Option<PathBuf>,
+}
+
+/// The sink.
+pub struct Webhook {
+    url: String,
+    signer: Arc<Signer>,
+    agent: Agent,
+}
+
+impl Webhook {
+    /// Reads the files. Errors name the option that is wrong.
+    pub fn new(options: &Options) -> Result<Self, String> {
+        let url = url::Url::parse(&options.url).map_err(|e| format!("--webhook {}: {e}", options.url))?;
+        let is_local = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        if !(url.scheme() == "https" || url.scheme() == "http" && is_local) {
+            return Err(format!(
+                "--webhook {}: findings hold scripts, so only https: is taken, or http: to this machine",
+                options.url
+            ));
+        }
+        let file = &options.secret_file;
+        let text =
+            std::fs::read_to_string(file).map_err(|e| format!("--webhook-secret {}: {e}", file.display()))?;
+        let signer =
+            secret(text.trim()).map_err(|why| format!("--webhook-secret {}: {why}", file.display()))?;
+        let roots = match &options.authorities {
+            None => RootCerts::PlatformVerifier,
+            Some(path) => {
+                let failed = |e: &dyn std::fmt::Display| format!("--webhook-ca {}: {e}", path.display());
+                let found = CertificateDer::pem_file_iter(path)
+                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                    .map_err(|e| failed(&e))?;
+                if found.is_empty() {
+                    return Err(failed(&"it holds no certificate in PEM"));
+                }
+                let owned = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+                RootCerts::Specific(Arc::new(owned))
+            }
+        };
+        let agent = Agent::config_builder()
+            .timeout_global(Some(CALL))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build()
+            .into();
+        Ok(Self { url: options.url.clone(), signer: Arc::new(signer), agent })
+    }
+}
+
+/// A signer with a secret that is long enough.
+fn secret(text: &str) -> Result<Signer, String> {
+    // Four letters of base64 are three bytes.
+    let is_long = text
+        .strip_prefix(PREFIX)
+        .is_some_and(|encoded| encoded.trim_end_matches('=').len() * 3 / 4 >= SECRET_MIN);
+    is_long.then(|| Signer::new(text).ok()).flatten().ok_or_else(|| {
+        format!(
+            "{PREFIX} and the base64 of {SECRET_MIN} random bytes or more are expected: \
+             printf {PREFIX}%s \"$(head -c 32 /dev/urandom | base64)\""
+        )
+    })
+}
+
+impl Sink for Webhook {
+    fn name(&self) -> String {
+        format!("webhook {}", self.url)
+    }
+
+    async fn write(&mut self, stored: &Stored) -> Result<(), SinkError> {
+        let body = serde_json::to_vec(&stored.finding).map_err(|e| SinkError::Never(e.to_string()))?;
+        // The same for a finding's version however often it is sent, so that the receiver can tell.
+        let finding = stored.finding.name.rsplit('/').next().unwrap_or_default();
+        let id = format!("{finding}.{}", stored.seq);
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+        let signature = self.signer.sign(&id, time, &body).map_err(|e| SinkError::Never(e.to_string()))?;
+        let request = self
+            .agent
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", time.to_string())
+            .header("webhook-signature", signature);
+        let answered = tokio::task::spawn_blocking(move || request.send(&body[..]))
+            .await
+            .map_err(|e| SinkError::Later(e.to_string()))?;
+        match answered.map(|response| response.status()) {
+            Ok(status) if status.is_success() => Ok(()),
+            // What the receiver says of this very body.
+            Ok(status) if matches!(status.as_u16(), 400 | 413 | 415 | 422) => {
+                Err(SinkError::Never(format!("{} answers {status}", self.url)))
+            }
+            Ok(status) => Err(SinkError::Later(format!("{} answers {status}", self.url))),
+            Err(e) => Err(SinkError::Later(format!("{}: {e}", self.url))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_secret_or_no_address_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret_file = dir.path().join("secret");
+        let good = format!("{PREFIX}{}\n", BASE64_STANDARD.encode([7; 32]));
+        std::fs::write(&secret_file, &good).unwrap();
+        let with = |url: &str| {
+            Webhook::new(&Options {
+                url: url.to_owned(),
+                secret_file: secret_file.clone(),
+                authorities: None,
+            })
+        };
+        assert!(with("https://hooks.example/x").is_ok());
+        assert!(with("http://127.0.0.1:1/x").is_ok());
+        assert!(with("http://hooks.example/x").err().unwrap().contains("https"));
+        std::fs::write(&secret_file, "whsec_YWJj").unwrap();
+        assert!(with("https://hooks.example/x").err().unwrap().contains("24"));
+    }
+}

@@ -1,0 +1,20 @@
+//! A finding as a row of a table.
+
+use store::Summary;
+use terminal::field;
+
+/// Names of the columns.
+pub(crate) const COLUMNS: [&str; 7] = ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "ID"];
+
+/// The cells of a finding's row, as a terminal may show them.
+pub(crate) fn cells(summary: &Summary) -> [String; 7] {
+    [
+        summary.time.clone(),
+        summary.severity.to_owned(),
+        summary.score.clone(),
+        field(&summary.node, 40),
+        field(&summary.origin, 12),
+        field(&summary.script, 60),
+        field(&summary.id, 32),
+    ]
+}

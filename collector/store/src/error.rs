@@ -1,0 +1,20 @@
+//! Why the store cannot be used.
+
+use std::path::PathBuf;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened.
+    #[error("the store {0} cannot be opened: {1}")]
+    Open(PathBuf, rusqlite::Error),
+    /// It was written by a newer collector.
+    #[error("the store {0} has schema version {1}, newer than this collector's {2}: upgrade the collector")]
+    Newer(PathBuf, i64, i64),
+    /// SQLite failed.
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row does not hold a finding.
+    #[error("a stored finding is damaged: {0}")]
+    Damaged(#[from] prost::DecodeError),
+}

@@ -1,0 +1,27 @@
+//! Findings in an SQLite database, one row each: what writes it, what is asked of it, and what it forgets.
+//!
+//! Knows nothing of how findings came in or where they go on to.
+
+pub mod checkpoint;
+mod columns;
+mod error;
+mod handle;
+mod incoming;
+mod retention;
+mod schema;
+mod search;
+#[allow(clippy::module_inception, reason = "the crate is the room, the file its noun")]
+mod store;
+mod stored;
+mod summary;
+pub mod writer;
+
+pub use columns::Columns;
+pub use error::StoreError;
+pub use handle::{Batch, Progress, StoreHandle, WAITING, Write, Writing};
+pub use incoming::Incoming;
+pub use retention::{Limits, Retention};
+pub use search::{Cursor, Search, moment};
+pub use store::Store;
+pub use stored::Stored;
+pub use summary::Summary;

@@ -1,0 +1,137 @@
+//! How long findings are kept.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tracing::{info, warn};
+
+use metrics::Metrics;
+
+use crate::{error::StoreError, store::Store};
+
+/// How often it is looked at.
+const PERIOD: Duration = Duration::from_mins(1);
+/// What a sink has not taken is kept for so many times the limits, and then it is too late.
+const GRACE_FACTOR: u32 = 2;
+
+/// What is kept. Without limits, everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// How long a finding is kept after it was stored.
+    pub age: Option<Duration>,
+    /// Bytes of findings that are kept.
+    pub bytes: Option<u64>,
+}
+
+impl Limits {
+    fn times(self, n: u32) -> Self {
+        Self {
+            age: self.age.map(|age| age.saturating_mul(n)),
+            bytes: self.bytes.map(|bytes| bytes.saturating_mul(n.into())),
+        }
+    }
+
+    /// Unix time in ns before which findings are too old.
+    fn before(self) -> Option<i64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.age.map(|age| i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Applies limits every now and then.
+pub struct Retention {
+    limits: Limits,
+    /// Names of the sinks that are to have findings before they are forgotten.
+    sinks: Vec<String>,
+    last: Option<Instant>,
+}
+
+impl Retention {
+    /// Limits, and the sinks that are waited for.
+    pub fn new(limits: Limits, sinks: Vec<String>) -> Self {
+        Self { limits, sinks, last: None }
+    }
+
+    /// To be called after every write, and while there are none.
+    pub fn apply_now_and_then(&mut self, store: &mut Store, metrics: &Metrics) {
+        if self.last.is_some_and(|last| last.elapsed() < PERIOD) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        if let Err(e) = self.apply(store, metrics) {
+            warn!("retention could not be applied: {e}");
+        }
+    }
+
+    fn apply(&self, store: &mut Store, metrics: &Metrics) -> Result<(), StoreError> {
+        let mut place = None;
+        for sink in &self.sinks {
+            let at = store.place_of(sink)?;
+            place = Some(place.map_or(at, |least: i64| least.min(at)));
+        }
+        let forgotten = store.forget(self.limits.before(), self.limits.bytes, place)?;
+        if forgotten > 0 {
+            info!("{forgotten} findings were past their retention and are gone");
+            metrics.deleted.inc_by(forgotten);
+        }
+        if place.is_some() {
+            let late = self.limits.times(GRACE_FACTOR);
+            let missed = store.forget(late.before(), late.bytes, None)?;
+            if missed > 0 {
+                warn!("{missed} findings were forgotten before every sink had them");
+                metrics.deleted.inc_by(missed);
+                metrics.missed.inc_by(missed);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+    use prost::Message;
+    use proto::scc::Finding;
+
+    use super::*;
+    use crate::{handle::Progress, incoming::Incoming};
+
+    #[test]
+    fn what_a_sink_has_not_taken_is_kept_for_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let stored = |hours_ago: u64| now.saturating_sub(Duration::from_hours(hours_ago)).as_nanos() as i64;
+        for (id, hours_ago) in [("a", 30), ("b", 15), ("c", 12), ("d", 1)] {
+            let finding = Finding { name: format!("x/findings/{id}"), ..Finding::default() };
+            let incoming = Incoming::new(&finding, finding.encode_to_vec().into(), 1);
+            store.put("n", stored(hours_ago), &[incoming]).unwrap();
+        }
+        let ids = |store: &Store| -> String {
+            store
+                .after(0)
+                .unwrap()
+                .iter()
+                .map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned())
+                .collect()
+        };
+        let metrics = Metrics::register(&mut Registry::default(), "0");
+        let limits = Limits { age: Some(Duration::from_hours(10)), bytes: None };
+        let progress = Progress { sink: "s".to_owned(), seq: 2, refused: 0 };
+        store.note_progress(&progress).unwrap();
+        let mut retention = Retention::new(limits, vec!["s".to_owned()]);
+        retention.apply_now_and_then(&mut store, &metrics);
+        // The sink has a and b; c is too old and waits for it.
+        assert_eq!(ids(&store), "cd");
+        assert_eq!(metrics.missed.get(), 0);
+        // It never comes.
+        retention.limits.age = Some(Duration::from_hours(5));
+        retention.last = None;
+        retention.apply_now_and_then(&mut store, &metrics);
+        assert_eq!(ids(&store), "d");
+        assert_eq!(metrics.missed.get(), 1);
+        // Nobody is waited for.
+        let limits = Limits { age: Some(Duration::from_mins(1)), bytes: None };
+        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics);
+        assert_eq!(ids(&store), "");
+    }
+}

@@ -1,0 +1,80 @@
+//! The database's schema, and the steps from one version to the next.
+
+use rusqlite::{Connection, Transaction, params};
+
+use crate::{columns::Columns, error::StoreError};
+
+/// A step to the next version.
+type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
+
+/// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
+const STEPS: [Step; 3] = [first, searchable, sinks];
+
+/// The version that this collector writes.
+pub(crate) const VERSION: i64 = STEPS.len() as i64;
+
+/// Brings a database up to date, each step in a transaction. Returns the version it had.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<i64, StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (version, step) in (0..).zip(STEPS).skip(found.max(0) as usize) {
+        let transaction = connection.transaction()?;
+        step(&transaction)?;
+        transaction.pragma_update(None, "user_version", version + 1)?;
+        transaction.commit()?;
+    }
+    Ok(found)
+}
+
+fn first(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+CREATE TABLE finding (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    event_ns INTEGER NOT NULL,
+    stored_ns INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    message BLOB NOT NULL
+) STRICT;
+CREATE INDEX finding_event ON finding (event_ns);
+CREATE INDEX finding_sha256 ON finding (sha256);
+",
+    )?;
+    Ok(())
+}
+
+/// Columns to search by, and the revision by which an old version of a finding is told from a new one.
+fn searchable(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+ALTER TABLE finding ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE finding ADD COLUMN namespace TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN pod TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN image TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN techniques TEXT NOT NULL DEFAULT '';
+CREATE INDEX finding_pod ON finding (pod, namespace) WHERE pod != '';
+CREATE INDEX finding_image ON finding (image) WHERE image != '';
+DROP INDEX finding_event;
+CREATE INDEX finding_newest ON finding (event_ns DESC, seq DESC);
+",
+    )?;
+    let mut select = transaction.prepare("SELECT seq, message FROM finding")?;
+    let mut update = transaction
+        .prepare("UPDATE finding SET namespace = ?2, pod = ?3, image = ?4, techniques = ?5 WHERE seq = ?1")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (seq, message): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let of = Columns::of(&prost::Message::decode(&message[..])?);
+        update.execute(params![seq, of.namespace, of.pod, of.image, of.techniques])?;
+    }
+    Ok(())
+}
+
+/// How far each sink has come.
+fn sinks(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "CREATE TABLE sink (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0) STRICT;",
+    )?;
+    Ok(())
+}

@@ -1,0 +1,422 @@
+//! Findings in an SQLite database, one row each, by name.
+
+use std::path::Path;
+
+use prost::Message;
+use proto::scc::Finding;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::{
+    error::StoreError,
+    handle::Progress,
+    incoming::Incoming,
+    schema::{self, VERSION},
+    search::Search,
+    stored::Stored,
+};
+
+/// The database. One writer and any number of readers, each with its own connection.
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the database for writing; makes it when it is not there.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |e| StoreError::Open(path.to_owned(), e);
+        let mut connection = Connection::open(path).map_err(failed)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        // An acknowledged finding must survive a power cut, so every commit reaches the disk.
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        // Names and hashes are spread all over their indexes; with these pages at hand they need no disk.
+        connection.pragma_update(None, "cache_size", -32 * 1024).map_err(failed)?;
+        // The log is brought in by `checkpoint`, beside the writer; should it lag, the writer helps at 128 MiB.
+        connection.pragma_update(None, "wal_autocheckpoint", 32_000).map_err(failed)?;
+        let version = schema::migrate(&mut connection)?;
+        if version > VERSION {
+            return Err(StoreError::Newer(path.to_owned(), version, VERSION));
+        }
+        Ok(Self { connection })
+    }
+
+    /// Opens an existing database for reading.
+    pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open(path.to_owned(), e))?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        Ok(Self { connection })
+    }
+
+    /// Stores findings in one transaction. A finding of a known name replaces the stored one.
+    pub fn put(&mut self, node: &str, stored_ns: i64, findings: &[Incoming]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        put_within(&transaction, node, stored_ns, findings)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Stores several senders' findings in one transaction.
+    pub fn put_all<'a>(
+        &mut self,
+        stored_ns: i64,
+        groups: impl Iterator<Item = (&'a str, &'a [Incoming])>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        for (node, findings) in groups {
+            put_within(&transaction, node, stored_ns, findings)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Findings that fit, newest first.
+    pub fn search(&self, search: &Search, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let (condition, bound) = search.condition();
+        let sql = format!(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE {condition} ORDER BY event_ns DESC, seq DESC LIMIT {limit}"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows =
+            statement.query_map(rusqlite::params_from_iter(bound), raw)?.collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter().map(stored).collect()
+    }
+
+    /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes, but nothing behind
+    /// the place of a sink. Returns how many findings are gone.
+    pub fn forget(
+        &mut self,
+        before_ns: Option<i64>,
+        bytes: Option<u64>,
+        place: Option<i64>,
+    ) -> Result<u64, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let place = place.unwrap_or(i64::MAX);
+        let mut gone = 0;
+        if let Some(before) = before_ns {
+            // Numbers grow with time, so the first that is young enough ends it.
+            let first: Option<i64> = transaction
+                .query_row(
+                    "SELECT seq FROM finding WHERE stored_ns >= ?1 ORDER BY seq LIMIT 1",
+                    [before],
+                    |r| r.get(0),
+                )
+                .optional()?;
+            gone += transaction.execute(
+                "DELETE FROM finding WHERE seq < ?1 AND seq <= ?2",
+                [first.unwrap_or(i64::MAX), place],
+            )?;
+        }
+        if let Some(bytes) = bytes {
+            let there: i64 =
+                transaction
+                    .query_row("SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding", [], |r| r.get(0))?;
+            let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
+            if excess > 0 {
+                gone += transaction.execute(
+                    "DELETE FROM finding WHERE seq <= ?2 AND seq <= (SELECT MIN(seq) FROM (SELECT seq, SUM(LENGTH(message)) OVER (ORDER BY seq) AS up_to FROM finding) WHERE up_to >= ?1)",
+                    [excess, place],
+                )?;
+            }
+        }
+        transaction.commit()?;
+        Ok(gone as u64)
+    }
+
+    /// Writes something that changes nothing.
+    pub(crate) fn try_out(&mut self) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Copies the database to a file while others read and write it.
+    pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        let mut copy = Connection::open(to).map_err(|e| StoreError::Open(to.to_owned(), e))?;
+        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)?;
+        // A pause between steps lets writers in.
+        backup.run_to_completion(256, std::time::Duration::from_millis(5), None)?;
+        Ok(())
+    }
+
+    /// Findings stored or updated after `seq`, oldest first.
+    pub fn after(&self, seq: i64) -> Result<Vec<Stored>, StoreError> {
+        self.query(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000",
+            seq,
+        )
+    }
+
+    /// The sequence number up to which a sink has written.
+    pub fn place_of(&self, sink: &str) -> Result<i64, StoreError> {
+        let place = self
+            .connection
+            .query_row("SELECT seq FROM sink WHERE name = ?1", [sink], |row| row.get(0))
+            .optional()?;
+        Ok(place.unwrap_or(0))
+    }
+
+    /// Notes how far a sink has come.
+    pub fn note_progress(&mut self, progress: &Progress) -> Result<(), StoreError> {
+        let Progress { sink, seq, refused } = progress;
+        self.connection.execute(
+            "INSERT INTO sink (name, seq, refused) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, refused = refused + excluded.refused",
+            params![sink, seq, i64::try_from(*refused).unwrap_or(i64::MAX)],
+        )?;
+        Ok(())
+    }
+
+    /// The highest sequence number there is.
+    pub fn last_seq(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.query_row("SELECT COALESCE(MAX(seq), 0) FROM finding", [], |row| row.get(0))?)
+    }
+
+    /// The finding of this name, or whose name ends in this id.
+    pub fn find(&self, name_or_id: &str) -> Result<Option<Stored>, StoreError> {
+        // Names are indexed, their ends are not.
+        let mut exact = self
+            .connection
+            .prepare_cached("SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1")?;
+        let mut row = exact.query_row([name_or_id], raw).optional()?;
+        if row.is_none() && !name_or_id.contains('/') {
+            row = self
+                .connection
+                .query_row(
+                    "SELECT seq, stored_ns, node, message FROM finding WHERE substr(name, -length(?1)) = ?1 LIMIT 1",
+                    [format!("/{name_or_id}")],
+                    raw,
+                )
+                .optional()?;
+        }
+        row.map(stored).transpose()
+    }
+
+    /// How many findings there are.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row("SELECT COUNT(*) FROM finding", [], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    fn query(&self, sql: &str, parameter: i64) -> Result<Vec<Stored>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([parameter], raw)?.collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter().map(stored).collect()
+    }
+}
+
+fn put_within(
+    transaction: &rusqlite::Transaction<'_>,
+    node: &str,
+    stored_ns: i64,
+    findings: &[Incoming],
+) -> Result<(), StoreError> {
+    // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
+    // comes late, over a connection thought dead, replaces nothing.
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (name) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
+             stored_ns = excluded.stored_ns, node = excluded.node, sha256 = excluded.sha256, message = excluded.message,
+             revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
+             techniques = excluded.techniques
+         WHERE excluded.revision >= finding.revision",
+    )?;
+    for Incoming { name, columns: of, message, revision } in findings {
+        statement.execute(params![
+            name,
+            of.event_ns,
+            stored_ns,
+            node,
+            of.sha256,
+            &message[..],
+            i64::try_from(*revision).unwrap_or(i64::MAX),
+            of.namespace,
+            of.pod,
+            of.image,
+            of.techniques
+        ])?;
+    }
+    Ok(())
+}
+
+type Raw = (i64, i64, String, Vec<u8>);
+
+fn raw(row: &rusqlite::Row<'_>) -> rusqlite::Result<Raw> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn stored((seq, stored_ns, node, message): Raw) -> Result<Stored, StoreError> {
+    Ok(Stored { seq, stored_ns, node, finding: Finding::decode(&message[..])? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::well_known::{ListValue, Value, value::Kind};
+
+    use super::*;
+    use crate::search::Cursor;
+
+    fn finding(name: &str, description: &str) -> Incoming {
+        incoming(&Finding {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            ..Finding::default()
+        })
+    }
+
+    fn incoming(finding: &Finding) -> Incoming {
+        Incoming::new(finding, finding.encode_to_vec().into(), 1)
+    }
+
+    #[test]
+    fn the_same_finding_twice_is_one_row_and_the_later_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let mut store = Store::open(&path).unwrap();
+        store.put("n", 1, &[finding("a/findings/1", "old"), finding("a/findings/2", "x")]).unwrap();
+        let seen = store.last_seq().unwrap();
+        store.put("n", 2, &[Incoming { revision: 2, ..finding("a/findings/1", "new") }]).unwrap();
+        // Late, over a connection thought dead.
+        store.put("n", 3, &[finding("a/findings/1", "old")]).unwrap();
+        assert_eq!(store.count().unwrap(), 2);
+        let reader = Store::open_for_reading(&path).unwrap();
+        assert_eq!(reader.find("1").unwrap().unwrap().finding.description, "new");
+        let news = reader.after(seen).unwrap();
+        assert_eq!(news.len(), 1);
+        assert_eq!(news[0].finding.name, "a/findings/1");
+        assert!(reader.find("' OR 1=1 --").unwrap().is_none());
+    }
+
+    fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
+        let mut finding = Finding { name: format!("a/findings/{id}"), ..Finding::default() };
+        finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });
+        change(&mut finding);
+        incoming(&finding)
+    }
+
+    fn property(finding: &mut Finding, key: &str, value: &str) {
+        let value = Value { kind: Some(Kind::StringValue(value.to_owned())) };
+        finding.source_properties.insert(key.to_owned(), value);
+    }
+
+    fn ids(store: &Store, search: &Search) -> Vec<String> {
+        let found = store.search(search, 100).unwrap();
+        found.iter().map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_searched_by_is_found_and_hostile_words_find_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let all = [
+            at(1, 100, |f| {
+                property(f, "Pod_Name", "web-0");
+                property(f, "Pod_Namespace", "shop");
+                property(f, "Container_Image_Uri", "registry.example/web:1");
+            }),
+            at(2, 200, |f| {
+                property(f, "Pod_Name", "web-0");
+                property(f, "Pod_Namespace", "other");
+            }),
+            at(3, 300, |f| {
+                let id = Value { kind: Some(Kind::StringValue("T1053.003".to_owned())) };
+                let list = Value { kind: Some(Kind::ListValue(ListValue { values: vec![id] })) };
+                f.source_properties.insert("Verdict_Techniques".to_owned(), list);
+            }),
+        ];
+        store.put("n", 1, &all).unwrap();
+        let search = |change: fn(&mut Search)| {
+            let mut search = Search::default();
+            change(&mut search);
+            ids(&store, &search)
+        };
+        assert_eq!(search(|_| {}), ["3", "2", "1"]);
+        assert_eq!(search(|s| s.pod = Some("web-0".to_owned())), ["2", "1"]);
+        assert_eq!(search(|s| s.pod = Some("shop/web-0".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.image = Some("registry.example/".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.technique = Some("T1053".to_owned())), ["3"]);
+        assert_eq!(search(|s| s.technique = Some("T105".to_owned())), Vec::<String>::new());
+        assert_eq!(search(|s| s.since_ns = Some(200_000_000_000)), ["3", "2"]);
+        assert_eq!(search(|s| s.until_ns = Some(200_000_000_000)), ["1"]);
+        assert_eq!(search(|s| s.node = Some("n' OR '1'='1".to_owned())), Vec::<String>::new());
+        assert_eq!(search(|s| s.pod = Some("%".to_owned())), Vec::<String>::new());
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gaps() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        // Some happened at the same time.
+        let all: Vec<Incoming> = (0..25).map(|id| at(id, i64::from(id / 3), |_| {})).collect();
+        store.put("n", 1, &all).unwrap();
+        let (mut seen, mut search) = (Vec::new(), Search::default());
+        loop {
+            let page = store.search(&search, 4).unwrap();
+            let Some(last) = page.last() else { break };
+            search.after = Some(last.cursor().to_string().parse().unwrap());
+            seen.extend(page.iter().map(|s| s.seq));
+        }
+        assert_eq!(seen.len(), 25);
+        assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
+        assert!("x".parse::<Cursor>().is_err());
+    }
+
+    #[test]
+    fn retention_forgets_the_oldest() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        for id in 0..10 {
+            store
+                .put("n", i64::from(id), &[at(id, i64::from(id), |f| f.description = "x".repeat(100))])
+                .unwrap();
+        }
+        assert_eq!(store.forget(Some(3), None, None).unwrap(), 3);
+        assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
+        assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
+        assert_eq!(store.forget(None, None, None).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_backup_is_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        store.put("n", 1, &[finding("a/findings/1", "x")]).unwrap();
+        let copy = dir.path().join("copy.db");
+        Store::open_for_reading(&dir.path().join("f.db")).unwrap().back_up(&copy).unwrap();
+        assert_eq!(Store::open(&copy).unwrap().count().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "CREATE TABLE finding (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,
+             event_ns INTEGER NOT NULL, stored_ns INTEGER NOT NULL, node TEXT NOT NULL, sha256 TEXT NOT NULL,
+             message BLOB NOT NULL) STRICT;
+             CREATE INDEX finding_event ON finding (event_ns); CREATE INDEX finding_sha256 ON finding (sha256);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        let message = at(7, 70, |f| property(f, "Pod_Name", "web-0")).message.to_vec();
+        old.execute("INSERT INTO finding VALUES (1, 'a/findings/7', 70000000000, 1, 'n', '', ?1)", [message])
+            .unwrap();
+        drop(old);
+        let mut store = Store::open(&path).unwrap();
+        let search = Search { pod: Some("web-0".to_owned()), ..Search::default() };
+        assert_eq!(ids(&store, &search), ["7"]);
+        store.put("n", 1, &[at(8, 80, |_| {})]).unwrap();
+        assert_eq!(store.count().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        Store::open(&path).unwrap().connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Store::open(&path), Err(StoreError::Newer(_, 99, _))));
+    }
+}

@@ -1,0 +1,133 @@
+//! The one thread that writes: it puts together what streams have handed in since its last commit, so that a
+//! hundred streams share one sync to disk.
+
+use std::{sync::Arc, time::Duration, time::Instant};
+
+use metrics::Metrics;
+use stage::{Heartbeat, Supervisor};
+use tokio::{runtime::Runtime, sync::mpsc};
+
+use crate::{
+    error::StoreError,
+    handle::{Batch, Progress, StoreHandle, Write, Writing},
+    retention::Retention,
+    store::Store,
+};
+
+/// Batches in one transaction.
+const GROUP: usize = 64;
+/// How long the writer waits for a batch before it looks after the store.
+const IDLE: Duration = Duration::from_secs(5);
+/// A disk may take long for a sync; a writer that takes longer than this hangs.
+const HUNG: Duration = Duration::from_mins(2);
+
+/// Starts the writer. It ends when every handle is gone, after storing what was handed over.
+pub fn start(
+    store: Store,
+    retention: Retention,
+    metrics: Arc<Metrics>,
+    supervisor: &Supervisor,
+) -> std::io::Result<Writing> {
+    let (handle, waiting) = StoreHandle::new();
+    // Its own, for the waiting: the server's may end first.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let writer = Writer { store, retention, metrics };
+    let heartbeat = supervisor.heartbeat("writer", HUNG);
+    let thread = supervisor.thread("writer", move || writer.run(&runtime, waiting, &heartbeat))?;
+    let ended = tokio::task::spawn_blocking(move || {
+        // A panic is the supervisor's to tell.
+        let _ = thread.join();
+    });
+    Ok(Writing { handle, ended })
+}
+
+struct Writer {
+    store: Store,
+    retention: Retention,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn run(mut self, runtime: &Runtime, mut writes: mpsc::Receiver<Write>, heartbeat: &Heartbeat) {
+        loop {
+            heartbeat.beat();
+            let Ok(write) = runtime.block_on(async { tokio::time::timeout(IDLE, writes.recv()).await })
+            else {
+                self.look_after();
+                continue;
+            };
+            let Some(first) = write else { return };
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(write) = next {
+                match write {
+                    Write::Batch(batch) => group.push(batch),
+                    Write::Progress(progress, done) => {
+                        // Whoever asked may be gone.
+                        let _ = done.send(self.note(&progress).map_err(|e| e.to_string()));
+                    }
+                }
+                next = if group.len() < GROUP { writes.try_recv().ok() } else { None };
+            }
+            if group.is_empty() {
+                continue;
+            }
+            let begun = Instant::now();
+            let stored = self
+                .store
+                .put_all(now_ns(), group.iter().map(|batch| (batch.node.as_str(), &batch.findings[..])));
+            self.finish(group, stored, begun);
+            self.retention.apply_now_and_then(&mut self.store, &self.metrics);
+        }
+    }
+
+    fn note(&mut self, progress: &Progress) -> Result<(), StoreError> {
+        self.store.note_progress(progress)
+    }
+
+    /// While nothing comes: what is too old goes, and a store that failed is tried, since those who look whether the
+    /// collector is ready send nothing until it is.
+    fn look_after(&mut self) {
+        self.retention.apply_now_and_then(&mut self.store, &self.metrics);
+        if !*self.metrics.ready().borrow()
+            && let Ok(()) = self.store.try_out()
+        {
+            tracing::info!("the store takes findings again");
+            self.metrics.set_ready(true);
+        }
+    }
+
+    fn finish(&mut self, group: Vec<Batch>, stored: Result<(), StoreError>, begun: Instant) {
+        match stored {
+            Ok(()) => {
+                self.metrics.set_ready(true);
+                for batch in group {
+                    self.metrics.commit(begun.elapsed(), Some(batch.findings.len()));
+                    // A stream that is gone will send again; storing by name makes that harmless.
+                    let _ = batch.done.send(Ok(()));
+                }
+            }
+            // One bad batch must not take the others with it.
+            Err(e) if group.len() > 1 => {
+                tracing::warn!("a group of batches could not be stored, trying one by one: {e}");
+                for batch in group {
+                    let begun = Instant::now();
+                    let stored = self.store.put(&batch.node, now_ns(), &batch.findings);
+                    self.finish(vec![batch], stored, begun);
+                }
+            }
+            Err(e) => {
+                tracing::error!("a batch could not be stored: {e}");
+                self.metrics.set_ready(false);
+                for batch in group {
+                    self.metrics.commit(begun.elapsed(), None);
+                    let _ = batch.done.send(Err(e.to_string()));
+                }
+            }
+        }
+    }
+}
+
+fn now_ns() -> i64 {
+    i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,96 @@
+//! The HTTP server.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::State as Extract,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use stage::Supervisor;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::{readings::readings, status::Status};
+
+/// What the server tells.
+pub struct State {
+    /// Every metric.
+    pub registry: Registry,
+    /// Whether the sensor is well.
+    pub supervisor: Supervisor,
+    /// Version of the sensor.
+    pub version: &'static str,
+    /// Name of the node.
+    pub node: String,
+    /// Capture tier.
+    pub tier: String,
+}
+
+impl State {
+    fn status(&self) -> Status {
+        let failure = self.supervisor.failure().map(|failure| failure.to_string());
+        Status {
+            version: self.version.to_owned(),
+            node: self.node.clone(),
+            tier: self.tier.clone(),
+            healthy: failure.is_none(),
+            failure,
+            readings: readings(&self.registry),
+        }
+    }
+}
+
+/// Serves until the runtime ends. An address that cannot be had is told, and the sensor goes on without.
+pub async fn serve(address: SocketAddr, state: Arc<State>) {
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(e) => {
+            warn!(
+                "the admin address {address} cannot be used: {e}; give another with --admin-listen, or `off`"
+            );
+            return;
+        }
+    };
+    if let Ok(bound) = listener.local_addr() {
+        info!("status at http://{bound}/status");
+    }
+    let router = Router::new()
+        .route("/status", get(status))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(healthz))
+        .route("/metrics", get(metrics))
+        .with_state(state);
+    if let Err(e) = axum::serve(listener, router).await {
+        warn!("the admin server at {address} ended: {e}");
+    }
+}
+
+async fn status(Extract(state): Extract<Arc<State>>) -> Json<Status> {
+    Json(state.status())
+}
+
+/// The programs are attached before this is served, so being alive is being ready.
+async fn healthz(Extract(state): Extract<Arc<State>>) -> impl IntoResponse {
+    match state.supervisor.failure() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failure}\n")),
+    }
+}
+
+async fn metrics(Extract(state): Extract<Arc<State>>) -> impl IntoResponse {
+    let mut text = String::new();
+    match encode(&mut text, &state.registry) {
+        Ok(()) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        ),
+        Err(fmt::Error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new())
+        }
+    }
+}

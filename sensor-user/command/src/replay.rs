@@ -1,0 +1,175 @@
+//! `sensor replay`: recorded captures through the same code as the daemon's, from verdict to finding; the bench of
+//! those who tune the sensor.
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::{
+    filter::Filter,
+    page::Page,
+    pool,
+    replayed::{Replayed, Sums, word},
+    source_text::SourceText,
+};
+use finding::{Evidence, build};
+use identity::{Identity, Node};
+use record::Recorded;
+use suppression::Suppressions;
+use verdict::Judge;
+
+/// How results are shown.
+#[derive(Clone, Debug, Default)]
+pub struct Show {
+    /// Findings as JSON Lines, instead of a table.
+    pub json: bool,
+    /// Malicious scripts with the parts marked that carried the verdict.
+    pub explain: bool,
+    /// A page for a browser is written here, too.
+    pub html: Option<PathBuf>,
+    /// Colours.
+    pub colour: bool,
+}
+
+/// What a worker needs: the judge, and another to compare with.
+pub struct Judges {
+    /// Judges.
+    pub judge: Judge,
+    /// What another model would have said.
+    pub other: Option<Judge>,
+}
+
+/// Replays files onto `out`. Returns how many lines were bad.
+pub fn run(
+    workers: Vec<Judges>,
+    node: &Node,
+    files: &[PathBuf],
+    suppressions: &Suppressions,
+    filter: &Filter,
+    show: &Show,
+    out: &mut dyn Write,
+) -> anyhow::Result<usize> {
+    let compares = workers.iter().any(|w| w.other.is_some());
+    let mut page = show.html.as_deref().map(Page::create).transpose()?;
+    let mut sums = Sums::default();
+    let progress = progress();
+    let start = Instant::now();
+    if !show.json {
+        head(compares, out)?;
+    }
+    let now = Timestamp::now();
+    let bad = pool::over_lines(files, workers, judge, |mut replayed: Replayed| {
+        progress.inc(1);
+        sums.captures += 1;
+        if !filter.accepts(&replayed) {
+            return Ok(());
+        }
+        let Replayed { capture, verdict, container, .. } = &replayed;
+        replayed.suppressed = verdict.malicious
+            && suppressions.matching(capture, &verdict.hash, container.as_ref(), now).is_some();
+        sums.shown += 1;
+        sums.suppressed += u64::from(replayed.suppressed);
+        sums.malicious += u64::from(replayed.verdict.malicious);
+        if let Some(other) = &replayed.other {
+            sums.newly += u64::from(other.malicious && !replayed.verdict.malicious);
+            sums.no_longer += u64::from(replayed.verdict.malicious && !other.malicious);
+        }
+        if let Some(page) = &mut page {
+            page.add(&replayed)?;
+        }
+        one(node, &replayed, show, out)
+    })?;
+    progress.finish_and_clear();
+    let seconds = start.elapsed().as_secs_f64();
+    if let Some(page) = page {
+        page.finish(&sums)?;
+    }
+    eprintln!(
+        "{} captures in {seconds:.1} s ({:.0}/s), {} shown, {} malicious, {} of them suppressed{}",
+        sums.captures,
+        sums.captures as f64 / seconds.max(1e-9),
+        sums.shown,
+        sums.malicious,
+        sums.suppressed,
+        if compares {
+            format!("; the other model: {} more, {} no longer", sums.newly, sums.no_longer)
+        } else {
+            String::new()
+        }
+    );
+    Ok(bad)
+}
+
+fn judge(judges: &mut Judges, recorded: Recorded) -> anyhow::Result<Replayed> {
+    let Recorded { capture, container } = recorded;
+    let verdict = judges.judge.judge(&capture.content)?;
+    let other = match &mut judges.other {
+        Some(other) => Some(other.judge(&capture.content)?),
+        None => None,
+    };
+    Ok(Replayed { capture, container, verdict, other, suppressed: false })
+}
+
+/// A bar on stderr, when somebody looks at it and the table goes elsewhere.
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() || std::io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} captures, {per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style)
+}
+
+fn head(compares: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    let other = if compares { "  OTHER      SCORE " } else { "" };
+    writeln!(
+        out,
+        "{:10}  {:>6}{other}  {:11}  {:>8}  {:12}  {:24}  {:32}  SOURCE",
+        "VERDICT", "SCORE", "ORIGIN", "BYTES", "SHA256", "TECHNIQUES", "POD"
+    )
+}
+
+fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Replayed { capture, verdict, .. } = replayed;
+    if !show.json {
+        row(replayed, out)?;
+        if show.explain && verdict.malicious {
+            SourceText::new(&capture.content, &verdict.spans).write_terminal(show.colour, out)?;
+        }
+        return Ok(());
+    }
+    if verdict.malicious && !replayed.suppressed {
+        let now_unix_ns = capture.time_unix_ns;
+        let container = replayed.container.clone().map(Arc::new);
+        let identity = Identity { container, ..Identity::default() };
+        let (identity, ancestors) = (&identity, &[][..]);
+        let finding = build(&Evidence { capture, verdict, node, identity, ancestors, now_unix_ns });
+        serde_json::to_writer(&mut *out, &finding)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn row(replayed: &Replayed, out: &mut dyn Write) -> std::io::Result<()> {
+    let Replayed { capture, verdict, other, .. } = replayed;
+    let source = terminal::field(&replayed.source(), 60);
+    let pod = terminal::field(&replayed.pod(), 60);
+    let hash = verdict.hash.to_string();
+    let other = other.as_ref().map(|o| format!("  {:9}  {:6.4}", word(o), o.score)).unwrap_or_default();
+    writeln!(
+        out,
+        "{:10}  {:6.4}{other}  {:11}  {:>8}  {}  {:24}  {pod:32}  {source}",
+        replayed.outcome(),
+        verdict.score,
+        capture.origin.name(),
+        capture.size,
+        &hash[..12],
+        verdict.technique_ids().join(","),
+    )
+}

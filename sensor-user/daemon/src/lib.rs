@@ -1,0 +1,266 @@
+//! The daemon: threads, tasks and the queues between the rooms. All wiring, no policy.
+
+mod capture;
+mod capture_metrics;
+mod config;
+mod output;
+mod scoring;
+mod services;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use delivery::{DeliveryMetrics, Queue, Spool};
+use detection::{DetectionMetrics, Detector, Reporter, Sensitivity};
+use identity::Directory;
+use probe::{Executables, Probe, Settings};
+use prometheus_client::{
+    metrics::info::Info,
+    registry::{Registry, Unit},
+};
+use record::{Recorder, Recording};
+use stage::{Failure, QueueMetrics, Supervisor, queue};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use verdict::Judge;
+
+pub use config::{Assets, Config, Reload, Reloadable};
+
+use capture::Capturer;
+use capture_metrics::CaptureMetrics;
+use scoring::Scorer;
+use services::Services;
+
+/// Bytes of captures that wait for scoring. Text that is still growing is shared with the assembler.
+const CAPTURES_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of detections that wait for the reporter, which is quick.
+const DETECTIONS_BYTES: usize = 32 * 1024 * 1024;
+/// Containers that ended and were not yet looked after; what does not fit stays probed until others need the room.
+const ENDED_CONTAINERS: usize = 8192;
+/// A thread that does not come by for this long hangs.
+const HUNG: Duration = Duration::from_secs(10);
+/// How long the stages may take to end.
+const STOP: Duration = Duration::from_secs(20);
+/// How long they may take when one of them failed: it may never end, and until the process does nothing is captured.
+const STOP_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// A stage failed, and the process is to be started anew.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StageFailed(#[from] Failure);
+
+/// Runs until SIGINT or SIGTERM, or until a stage fails ([`StageFailed`]).
+pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow::Result<()> {
+    // What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
+    // SAFETY: mallopt only sets a parameter of the allocator, and no thread was started yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
+    let mut registry = Registry::with_prefix(admin::PREFIX);
+    let supervisor = Supervisor::register(&mut registry);
+    let queues = QueueMetrics::register(&mut registry);
+    let capture_metrics = CaptureMetrics::register(&mut registry);
+    let detection_metrics = DetectionMetrics::register(&mut registry);
+    let delivery_metrics = DeliveryMetrics::register(&mut registry);
+
+    // The model first: it is the likelier one to be missing, and loading programs has effects.
+    let Sensitivity { point, threshold } = config.reloadable.sensitivity;
+    let judge = Judge::load(&config.assets.onnxruntime, &config.assets.model, point, threshold)?;
+    let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
+    let settings = Settings {
+        object: config.assets.bpf_object.clone(),
+        tier: config.tier,
+        ring_bytes: config.ring_bytes,
+        max_shells: config.max_shells,
+        shell_probes: config.shell_probes,
+    };
+    let mut probe = Probe::start(&settings)?;
+    let logger = probe.logger();
+    let tier = probe.tier();
+    registry.register_collector(Box::new(probe.counters()?));
+    let mut reader = probe.into_reader()?;
+    let waker = reader.waker();
+    let executables = Executables::of_this_node(reader.control());
+    capture_metrics.set_probed(reader.control());
+
+    let running = Arc::new(AtomicBool::new(true));
+    let (outputs, to_score) = queue("captures", CAPTURES_BYTES, &queues);
+    let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
+    let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
+    let (directory, questions) = Directory::new(config.container_runtime.is_some());
+    let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
+    let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
+    let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
+    let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics);
+    let (outbox, to_deliver, spooler) = Queue::new(spool, &queues);
+
+    let capture = {
+        let capturer = Capturer {
+            reader,
+            executables,
+            limits: config.limits,
+            directory: directory.clone(),
+            ended: ends,
+            outputs,
+            running: running.clone(),
+            metrics: capture_metrics,
+        };
+        let heartbeat = supervisor.heartbeat("capture", HUNG);
+        supervisor.thread("capture", move || capturer.run(&heartbeat))?
+    };
+    let scoring = {
+        let scorer = Scorer {
+            detector: Detector::new(judge, directory.clone(), detection_metrics.clone()),
+            sensitivity: follow_sensitivity,
+            detections,
+            recording: recorder.map(|recorder| Recording::new(recorder, directory.clone())),
+        };
+        let (heartbeat, time) = (supervisor.heartbeat("scoring", HUNG), timer()?);
+        supervisor.thread("scoring", move || scorer.run(to_score, &heartbeat, &time))?
+    };
+    let spooling = {
+        let (heartbeat, time) = (supervisor.heartbeat("spool", HUNG), timer()?);
+        supervisor.thread("spool", move || spooler.run(&heartbeat, &time))?
+    };
+    let reporter = Reporter {
+        directory: directory.clone(),
+        node: follow_node,
+        suppressions: follow_suppressions,
+        emit: move |finding: &_| outbox.put(finding),
+        metrics: detection_metrics,
+        enrichment_timeout: config.enrichment_timeout,
+    };
+
+    let uptime = Uptime(Instant::now());
+    registry.register_collector(Box::new(uptime));
+    let labels =
+        [("version", version.to_owned()), ("tier", tier.to_string()), ("node", config.node.name.clone())];
+    registry.register("build", "The sensor", Info::new(labels.to_vec()));
+    let state = Arc::new(admin::State {
+        registry,
+        supervisor: supervisor.clone(),
+        version,
+        node: config.node.name.clone(),
+        tier: tier.to_string(),
+    });
+
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let stopped = runtime.block_on(async {
+        // Before anyone is told that the sensor is up: whoever ends it then must find it prepared.
+        let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
+        let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
+        let stop = CancellationToken::new();
+        let reporting = supervisor.task("reporter", reporter.run(to_report));
+        let services =
+            Services { supervisor: &supervisor, stop: &stop, directory: &directory, state: &state, logger };
+        let delivery = services.start(
+            services::Plan {
+                collectors: config.collectors,
+                ack_timeout: config.ack_timeout,
+                container_runtime: config.container_runtime,
+                admin_listen: config.admin_listen,
+                complete_node: !config.node.is_complete,
+            },
+            to_deliver,
+            questions,
+            move |id| {
+                let _ = ended.try_send(id);
+            },
+            node,
+        );
+        // Setting up took memory that running does not.
+        // SAFETY: malloc_trim has no preconditions.
+        unsafe { libc::malloc_trim(0) };
+        info!(%tier, node = config.node.name, "ready");
+        if let Some(path) = &config.ready_file {
+            std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
+        }
+        let failure = loop {
+            tokio::select! {
+                _ = interrupt.recv() => break None,
+                _ = terminate.recv() => break None,
+                failure = supervisor.failed() => break Some(failure),
+                _ = hangup.recv() => match reload() {
+                    Ok(fresh) => {
+                        info!("configuration read again");
+                        sensitivity.send_replace(fresh.sensitivity);
+                        suppressions.send_replace(fresh.suppressions);
+                    }
+                    Err(e) => warn!("the configuration stays as it was: {e:#}"),
+                },
+            }
+        };
+        info!("stopping");
+        supervisor.expect_ends();
+        running.store(false, Ordering::Relaxed);
+        waker.wake();
+        // The capture thread ends, its queue closes, the scoring thread ends, and with it the reporter, and the spooler
+        // with the reporter's outbox; what was in it is written by then.
+        let ends = async {
+            tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?.0.ok();
+            reporting.await?;
+            tokio::task::spawn_blocking(move || spooling.join()).await?.ok();
+            stop.cancel();
+            for task in delivery {
+                task.await?;
+            }
+            anyhow::Ok(())
+        };
+        let patience = if failure.is_some() { STOP_AFTER_FAILURE } else { STOP };
+        let ended = tokio::time::timeout(patience, ends).await;
+        match (failure, ended) {
+            // A stage that hangs does not end; the others had their time.
+            (Some(failure), _) => Err(StageFailed(failure).into()),
+            (None, Ok(ended)) => match supervisor.failure() {
+                Some(failure) => Err(StageFailed(failure).into()),
+                None => ended,
+            },
+            (None, Err(_)) => anyhow::bail!("the stages did not end within {STOP:?}"),
+        }
+    });
+    log_totals(&state);
+    // A blocking task that hangs must not hold up the end.
+    runtime.shutdown_background();
+    stopped
+}
+
+/// Keeps the time for a thread that waits.
+fn timer() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_time().build()
+}
+
+/// Writes all counters to the log, in one line that tests and people can read.
+fn log_totals(state: &admin::State) {
+    let all: Vec<String> =
+        admin::readings(&state.registry).iter().map(|(name, value)| format!("{name}={value}")).collect();
+    info!("totals: {}", all.join(" "));
+}
+
+/// Shows since when the programs are attached.
+#[derive(Debug)]
+struct Uptime(Instant);
+
+impl prometheus_client::collector::Collector for Uptime {
+    fn encode(
+        &self,
+        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        use prometheus_client::{
+            encoding::EncodeMetric,
+            metrics::{MetricType, gauge::ConstGauge},
+        };
+        let (name, help) = ("uptime", "Time since the programs were attached");
+        let metric = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        ConstGauge::new(i64::try_from(self.0.elapsed().as_secs()).unwrap_or(i64::MAX)).encode(metric)
+    }
+}

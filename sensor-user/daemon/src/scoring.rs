@@ -1,0 +1,55 @@
+//! The scoring thread: captures → detections, and a record of the captures where one is asked for.
+
+use detection::{Detection, Detector, Sensitivity};
+use record::Recording;
+use stage::{Heartbeat, Received, Receiver, Sender};
+use tokio::{runtime::Runtime, sync::watch};
+use tracing::info;
+
+use crate::output::Output;
+
+/// What the scoring thread works with.
+pub(crate) struct Scorer {
+    pub(crate) detector: Detector,
+    pub(crate) sensitivity: watch::Receiver<Sensitivity>,
+    pub(crate) detections: Sender<Detection>,
+    pub(crate) recording: Option<Recording>,
+}
+
+impl Scorer {
+    /// Scores until the capture thread is gone. `runtime` keeps the time while it waits.
+    pub(crate) fn run(mut self, mut outputs: Receiver<Output>, heartbeat: &Heartbeat, runtime: &Runtime) {
+        loop {
+            heartbeat.beat();
+            if self.sensitivity.has_changed().unwrap_or(false) {
+                let sensitivity = *self.sensitivity.borrow_and_update();
+                let threshold = self.detector.set_sensitivity(sensitivity);
+                info!(threshold, "threshold set");
+            }
+            let output = match outputs.recv_within(heartbeat.interval(), runtime) {
+                Received::Item(output) => output.0,
+                Received::Nothing => continue,
+                Received::Ended => break,
+            };
+            match output {
+                script::Output::Capture(capture) => {
+                    if let Some(detection) = self.detector.judge(&capture) {
+                        // The queue counts what does not fit, and a reporter that is gone has failed: the supervisor knows.
+                        let _ = self.detections.try_send(detection);
+                    }
+                    if let Some(recording) = &mut self.recording {
+                        recording.take(capture);
+                    }
+                }
+                script::Output::Finished(id) => {
+                    if let Some(recording) = &mut self.recording {
+                        recording.finish(&id);
+                    }
+                }
+            }
+        }
+        if let Some(recording) = self.recording {
+            recording.end();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The tasks beside the way of the data: delivery, the container runtime, the metadata server, the admin server, the
+//! programs' own log.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use aya_log::EbpfLogger;
+use delivery::{Endpoints, Queue, Sender, deliver};
+use identity::{ContainerId, Directory, Node};
+use proto::ingest::Sensor;
+use stage::Supervisor;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often the programs' own messages are passed on; they are rare and nobody waits for them.
+const LOG_PERIOD: Duration = Duration::from_secs(1);
+/// How often the runtime shows that it is alive, and how late it may be.
+const BEAT: Duration = Duration::from_secs(1);
+const HUNG: Duration = Duration::from_secs(10);
+
+/// What is to run.
+pub(crate) struct Plan {
+    pub(crate) collectors: Option<Endpoints>,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) container_runtime: Option<PathBuf>,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Ask the metadata server.
+    pub(crate) complete_node: bool,
+}
+
+/// What the tasks share.
+pub(crate) struct Services<'a> {
+    pub(crate) supervisor: &'a Supervisor,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) directory: &'a Arc<Directory>,
+    pub(crate) state: &'a Arc<admin::State>,
+    pub(crate) logger: Option<EbpfLogger<&'static dyn log::Log>>,
+}
+
+impl Services<'_> {
+    /// Starts them; returns those that have to be waited for when `stop` is cancelled.
+    pub(crate) fn start(
+        self,
+        plan: Plan,
+        queue: Queue,
+        questions: mpsc::Receiver<ContainerId>,
+        on_end: impl Fn(ContainerId) + Send + Sync + 'static,
+        node: watch::Sender<Arc<Node>>,
+    ) -> Vec<JoinHandle<()>> {
+        let Self { supervisor, stop, directory, state, logger } = self;
+        let mut tasks = Vec::new();
+        if let Some(endpoints) = plan.collectors {
+            let sensor = Sensor { node: state.node.clone(), version: state.version.to_owned() };
+            let sender = Sender { sensor, ack_timeout: plan.ack_timeout };
+            tasks.push(supervisor.task("delivery", deliver(endpoints, sender, queue, stop.clone())));
+        }
+        if let Some(logger) = logger {
+            tasks.push(supervisor.task("bpf-log", forward_log(logger, stop.clone())));
+        }
+        let heartbeat = supervisor.heartbeat("runtime", HUNG);
+        let beating = async move {
+            loop {
+                heartbeat.beat();
+                tokio::time::sleep(BEAT).await;
+            }
+        };
+        supervisor.task("runtime", beating);
+        if let Some(socket) = plan.container_runtime {
+            let following = identity::follow(socket, directory.clone(), questions, Arc::new(on_end));
+            supervisor.task("container-runtime", following);
+        }
+        if plan.complete_node {
+            supervisor.errand("metadata", identity::complete(node));
+        }
+        if let Some(address) = plan.admin_listen {
+            supervisor.errand("admin", admin::serve(address, state.clone()));
+        }
+        tasks
+    }
+}
+
+async fn forward_log(mut logger: EbpfLogger<&'static dyn log::Log>, stop: CancellationToken) {
+    while tokio::time::timeout(LOG_PERIOD, stop.cancelled()).await.is_err() {
+        logger.flush();
+    }
+    logger.flush();
+}

@@ -1,0 +1,147 @@
+//! Where the collectors are, and how a connection to one is made.
+
+use std::{path::PathBuf, time::Duration};
+
+use proto::ingest::ingest_service_client::IngestServiceClient;
+use tonic::{
+    codec::CompressionEncoding,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+
+use cause::chain;
+
+/// Largest message in either direction.
+const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How collectors prove who they are, and how this sensor does. Files are read anew for every connection, so that a
+/// certificate that was renewed is used without a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Certificates of authorities to trust, instead of the system's.
+    pub authority: Option<PathBuf>,
+    /// This sensor's certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Name that the collector's certificate must bear, instead of the address's.
+    pub server_name: Option<String>,
+}
+
+/// One or more collectors; the next is tried when one fails.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    uris: Vec<String>,
+    tls: Tls,
+    current: usize,
+}
+
+impl Endpoints {
+    /// Collectors such as `https://collector.example:7600`, in the order in which they are tried; `http` is without
+    /// encryption. `None` when there are none.
+    pub fn new(uris: Vec<String>, tls: Tls) -> Option<Self> {
+        (!uris.is_empty()).then_some(Self { uris, tls, current: 0 })
+    }
+
+    /// The collector in use.
+    pub(super) fn uri(&self) -> &str {
+        &self.uris[self.current]
+    }
+
+    /// Goes on with the next.
+    pub(super) fn rotate(&mut self) {
+        self.current = (self.current + 1) % self.uris.len();
+    }
+
+    /// Connects; an error says what is wrong and what to do about it.
+    pub(super) async fn connect(&self) -> Result<IngestServiceClient<Channel>, String> {
+        let uri = self.uri();
+        let mut endpoint = Endpoint::from_shared(uri.to_owned())
+            .map_err(|e| format!("not a usable address: {e}"))?
+            .connect_timeout(Duration::from_secs(5))
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        if uri.starts_with("https:") {
+            endpoint = endpoint.tls_config(self.tls.config()?).map_err(|e| chain(&e))?;
+        }
+        let channel = endpoint.connect().await.map_err(|e| remedied(chain(&e)))?;
+        Ok(IngestServiceClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(MESSAGE_BYTES)
+            .send_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Gzip))
+    }
+
+    /// Why a stream was refused, with what to do about it. A collector that wants a certificate says so after the handshake, and
+    /// the connection may be gone before that is read.
+    pub(super) fn refused(&self, said: String) -> String {
+        let anonymous = self.uri().starts_with("https:") && self.tls.identity.is_none();
+        if anonymous && said.contains("connection closed") {
+            return format!(
+                "if the collector asks for a certificate, give one with --tls-cert and --tls-key; it closed the connection ({said})"
+            );
+        }
+        said
+    }
+
+    /// When the files of the sensor's identity and of the authorities were last written.
+    pub(super) fn renewed(&self) -> Vec<Option<std::time::SystemTime>> {
+        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let identity = self.tls.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        self.tls.authority.iter().chain(identity).map(modified).collect()
+    }
+}
+
+impl Tls {
+    fn config(&self) -> Result<ClientTlsConfig, String> {
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+        let mut config = ClientTlsConfig::new();
+        config = match &self.authority {
+            Some(path) => config.ca_certificate(Certificate::from_pem(read(path)?)),
+            None => config.with_native_roots(),
+        };
+        if let Some((certificate, key)) = &self.identity {
+            config = config.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        }
+        if let Some(name) = &self.server_name {
+            config = config.domain_name(name.clone());
+        }
+        Ok(config)
+    }
+}
+
+/// What TLS says, with what to do about it.
+pub(super) fn remedied(error: String) -> String {
+    let plain = error.to_lowercase().replace(' ', "");
+    let remedy = [
+        ("certificateexpired", "the collector's certificate has expired, or a clock is wrong"),
+        (
+            "notvalidforname",
+            "the collector's certificate is for another name: connect by that name, or give --tls-server-name",
+        ),
+        ("unknownissuer", "nobody trusted issued the collector's certificate: give its authority with --tls-ca"),
+        ("certificaterequired", "the collector asks for a certificate: give one with --tls-cert and --tls-key"),
+    ]
+    .into_iter()
+    .find(|(sign, _)| plain.contains(sign));
+    match remedy {
+        Some((_, remedy)) => format!("{remedy} ({error})"),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_certificate_is_told_of_it_when_the_connection_closes() {
+        let closed = || "transport error: operation was canceled: connection closed".to_owned();
+        let refused = |uri: &str, identity| {
+            let tls = Tls { identity, ..Tls::default() };
+            Endpoints::new(vec![uri.to_owned()], tls).expect("an endpoint").refused(closed())
+        };
+        assert!(refused("https://collector:7600", None).contains("give one with --tls-cert and --tls-key"));
+        assert_eq!(refused("https://collector:7600", Some(("c".into(), "k".into()))), closed());
+        assert_eq!(refused("http://collector:7600", None), closed());
+    }
+}

@@ -1,0 +1,191 @@
+//! Findings that wait for the collector, on disk, and in memory where the disk cannot be written.
+//!
+//! What was appended is synced: it is there after a kill and a power cut. It is bounded in bytes and age, and gives way
+//! from its oldest end.
+
+mod disk;
+mod entry;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, path::Path};
+
+use proto::ingest::Envelope;
+use tracing::{info, warn};
+
+use crate::metrics::DeliveryMetrics;
+use disk::Disk;
+
+pub(crate) use entry::Entry;
+pub use entry::Limits;
+
+/// Bytes of findings kept in memory when the disk cannot be written.
+const MEMORY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Findings that wait.
+pub struct Spool {
+    disk: Option<Disk>,
+    /// Newer than everything on disk.
+    memory: VecDeque<Entry>,
+    memory_bytes: u64,
+    next: u64,
+    limits: Limits,
+    metrics: DeliveryMetrics,
+    /// The disk's failure was told.
+    told: bool,
+}
+
+impl Spool {
+    /// Opens the spool in a directory, which is made where it is not there; without one, findings wait in memory. A
+    /// directory that cannot be used is told, and never fatal.
+    pub fn open(directory: Option<&Path>, limits: Limits, metrics: DeliveryMetrics) -> Self {
+        let disk = directory.and_then(|directory| match Disk::open(directory) {
+            Ok((disk, damaged)) => {
+                if damaged > 0 {
+                    warn!("{damaged} damaged records were cut off the spool in {}", directory.display());
+                }
+                metrics.damaged.inc_by(damaged);
+                Some(disk)
+            }
+            Err(e) => {
+                warn!(
+                    "findings wait in memory only, the spool in {} cannot be used: {e}",
+                    directory.display()
+                );
+                None
+            }
+        });
+        let next = disk.as_ref().map_or(0, Disk::last) + 1;
+        let mut spool =
+            Self { disk, memory: VecDeque::new(), memory_bytes: 0, next, limits, metrics, told: false };
+        spool.expire();
+        spool.tell_levels();
+        let waiting = spool.len();
+        if waiting > 0 {
+            info!("{waiting} findings of an earlier run wait to be delivered");
+        }
+        spool
+    }
+
+    /// What happens here is counted there.
+    pub(crate) fn metrics(&self) -> &DeliveryMetrics {
+        &self.metrics
+    }
+
+    /// Writes findings down, in their order. They are on disk when this returns, or in memory where that fails.
+    pub(crate) fn append(&mut self, findings: Vec<Envelope>) {
+        for envelope in findings {
+            let entry = Entry { sequence: self.next, envelope };
+            self.next += 1;
+            self.memory_bytes += entry.bytes();
+            self.memory.push_back(entry);
+        }
+        if let Some(disk) = &mut self.disk {
+            match disk.append(self.memory.make_contiguous()) {
+                Ok(()) => {
+                    self.memory.clear();
+                    self.memory_bytes = 0;
+                    if std::mem::take(&mut self.told) {
+                        info!("the spool can be written again");
+                    }
+                }
+                Err(e) => {
+                    if !std::mem::replace(&mut self.told, true) {
+                        warn!("findings wait in memory for now, the spool cannot be written: {e}");
+                    }
+                }
+            }
+        }
+        self.expire();
+        self.tell_levels();
+    }
+
+    /// The oldest findings after a sequence number: at most `count`, and at most `bytes` unless the first is larger.
+    pub(crate) fn after(&mut self, sequence: u64, count: usize, bytes: u64) -> Vec<Entry> {
+        let mut found = Vec::new();
+        if let Some(disk) = &mut self.disk {
+            match disk.after(sequence, count, bytes) {
+                Ok((entries, damaged)) => {
+                    if damaged > 0 {
+                        warn!("{damaged} damaged records of the spool were dropped");
+                    }
+                    self.metrics.damaged.inc_by(damaged);
+                    found = entries;
+                }
+                Err(e) => {
+                    warn!("the spool cannot be read: {e}");
+                }
+            }
+        }
+        let mut room = bytes.saturating_sub(found.iter().map(Entry::bytes).sum());
+        let last = found.last().map_or(sequence, |entry| entry.sequence);
+        // What is in memory is newer than all on disk, so it comes when the disk has no more.
+        let more_on_disk = self.disk.as_ref().is_some_and(|disk| disk.last() > last);
+        if !more_on_disk {
+            for entry in self.memory.iter().filter(|entry| entry.sequence > last) {
+                if found.len() >= count || !found.is_empty() && entry.bytes() > room {
+                    break;
+                }
+                room = room.saturating_sub(entry.bytes());
+                found.push(entry.clone());
+            }
+        }
+        self.tell_levels();
+        found
+    }
+
+    /// Everything up to a sequence number is stored elsewhere.
+    pub(crate) fn remove_up_to(&mut self, sequence: u64) {
+        if let Some(disk) = &mut self.disk
+            && let Err(e) = disk.remove_up_to(sequence)
+        {
+            // It is sent again after a restart, which is harmless.
+            warn!("delivered findings stay in the spool: {e}");
+        }
+        while self.memory.front().is_some_and(|entry| entry.sequence <= sequence) {
+            self.drop_from_memory();
+        }
+        self.tell_levels();
+    }
+
+    /// Findings that wait.
+    pub(crate) fn len(&self) -> u64 {
+        self.disk.as_ref().map_or(0, Disk::len) + self.memory.len() as u64
+    }
+
+    fn drop_from_memory(&mut self) {
+        if let Some(entry) = self.memory.pop_front() {
+            self.memory_bytes = self.memory_bytes.saturating_sub(entry.bytes());
+        }
+    }
+
+    /// Drops what is too much or too old, from the oldest end.
+    fn expire(&mut self) {
+        let mut expired = 0;
+        if let Some(disk) = &mut self.disk {
+            match disk.expire(self.limits) {
+                Ok(n) => expired += n,
+                Err(e) => warn!("the spool cannot be shortened: {e}"),
+            }
+        }
+        while self.memory_bytes > MEMORY_BYTES.min(self.limits.bytes) {
+            self.drop_from_memory();
+            expired += 1;
+        }
+        if expired > 0 {
+            self.metrics.expired.inc_by(expired);
+            warn!(
+                "{expired} findings were dropped: the spool is full, or they waited too long; is the collector reachable?"
+            );
+        }
+    }
+
+    fn tell_levels(&self) {
+        let (disk_len, disk_bytes) = self.disk.as_ref().map_or((0, 0), |disk| (disk.len(), disk.bytes()));
+        let level = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.metrics.waiting.set(level(disk_len + self.memory.len() as u64));
+        self.metrics.waiting_bytes.set(level(disk_bytes + self.memory_bytes));
+        self.metrics.in_memory.set(self.memory.len() as i64);
+    }
+}

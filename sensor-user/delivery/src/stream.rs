@@ -1,0 +1,245 @@
+//! The gRPC stream: batches with sequence numbers up, acknowledgements down, again after a reconnect.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use proto::ingest::{Ack, Batch, Sensor, ingest_service_client::IngestServiceClient};
+use tokio::sync::mpsc;
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tracing::{info, warn};
+
+use crate::{
+    endpoint::{Endpoints, remedied},
+    queue::Queue,
+};
+use cause::chain;
+
+/// Findings in one batch.
+const BATCH_MAX: usize = 64;
+/// Bytes of findings in one batch; a finding larger than that travels alone.
+const BATCH_BYTES: u64 = 1024 * 1024;
+/// Batches sent and not yet acknowledged.
+const WINDOW: usize = 64;
+/// How long a stop waits for what is on its way.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often renewed certificates and late acknowledgements are looked for.
+const CHECK: Duration = Duration::from_secs(1);
+/// Longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Who delivers.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// The sensor that the collector is told of.
+    pub sensor: Sensor,
+    /// A connection over which a batch is not acknowledged for this long is given up.
+    pub ack_timeout: Duration,
+}
+
+/// Why a stream ended.
+enum End {
+    /// The connection is of no use any more.
+    Broken(String),
+    /// It is to be made anew, for the certificates were renewed.
+    Renewed,
+    /// Everything is delivered, or the time to do so is over.
+    Stopped,
+}
+
+/// Delivers findings until `stop` is cancelled and what was spooled is stored, or the time for that is over; what is left
+/// then stays in the spool.
+pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, stop: CancellationToken) {
+    let delays = || {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(PAUSE_MAX)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    };
+    let mut backoff = delays();
+    loop {
+        let before = queue.metrics.delivered.get();
+        let why = match endpoints.connect().await {
+            Ok(client) => {
+                let session = Session {
+                    endpoints: &endpoints,
+                    sender: &sender,
+                    queue: &queue,
+                    in_flight: VecDeque::new(),
+                    sent: 0,
+                    sequence: 0,
+                };
+                match session.run(client, &stop).await {
+                    End::Stopped => return,
+                    End::Renewed => {
+                        info!("certificates were renewed: connecting anew");
+                        continue;
+                    }
+                    End::Broken(why) => why,
+                }
+            }
+            Err(e) => e,
+        };
+        if queue.metrics.delivered.get() > before {
+            backoff = delays();
+        }
+        let delay = backoff.next().unwrap_or(PAUSE_MAX);
+        warn!("collector {}: {why}; trying again in {delay:?}", endpoints.uri());
+        endpoints.rotate();
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = stop.cancelled() => {
+                tell_rest(&queue).await;
+                return;
+            }
+        }
+    }
+}
+
+async fn tell_rest(queue: &Queue) {
+    let left = queue.with_spool(|spool| spool.len()).await;
+    if left > 0 {
+        warn!("{left} findings are not delivered yet and stay in the spool");
+    }
+}
+
+/// A batch that was sent.
+struct InFlight {
+    /// Last of its findings in the spool.
+    up_to: u64,
+    findings: u64,
+    sent: Instant,
+}
+
+/// One connection's life.
+struct Session<'a> {
+    endpoints: &'a Endpoints,
+    sender: &'a Sender,
+    queue: &'a Queue,
+    in_flight: VecDeque<InFlight>,
+    /// Sequence number in the spool of the last finding sent.
+    sent: u64,
+    /// Sequence number of the last batch sent.
+    sequence: u64,
+}
+
+impl Session<'_> {
+    async fn run(mut self, mut client: IngestServiceClient<Channel>, stop: &CancellationToken) -> End {
+        let (up, outgoing) = mpsc::channel::<Batch>(WINDOW + 1);
+        let opening = client.deliver(ReceiverStream::new(outgoing));
+        let mut down = match tokio::time::timeout(self.sender.ack_timeout, opening).await {
+            Ok(Ok(response)) => response.into_inner(),
+            Ok(Err(status)) => {
+                return End::Broken(format!("stream refused: {}", self.endpoints.refused(said(&status))));
+            }
+            Err(_) => return End::Broken("the stream is not opened in time".to_owned()),
+        };
+        info!("delivering to {}", self.endpoints.uri());
+        let certificates = self.endpoints.renewed();
+        let mut check = tokio::time::interval(CHECK);
+        let mut stopping = stop.is_cancelled();
+        let mut deadline = tokio::time::Instant::now() + DRAIN;
+        loop {
+            // Before the spool is looked at, so that nothing is missed between the look and the wait.
+            let news = self.queue.news.notified();
+            while self.in_flight.len() < WINDOW {
+                let Some(batch) = self.next().await else { break };
+                if up.send(batch).await.is_err() {
+                    return End::Broken("the stream was closed".to_owned());
+                }
+            }
+            if stopping && self.in_flight.is_empty() && self.queue.with_spool(|spool| spool.len()).await == 0
+            {
+                return End::Stopped;
+            }
+            tokio::select! {
+                () = news, if self.in_flight.len() < WINDOW => {}
+                ack = down.next() => match ack {
+                    Some(Ok(ack)) => if let Err(why) = self.acknowledge(ack).await {
+                        return End::Broken(why);
+                    },
+                    Some(Err(status)) => return End::Broken(said(&status)),
+                    None => return End::Broken("the collector ended the stream".to_owned()),
+                },
+                _ = check.tick() => {
+                    if self.in_flight.front().is_some_and(|batch| batch.sent.elapsed() > self.sender.ack_timeout) {
+                        return End::Broken(format!("nothing was acknowledged for {:?}", self.sender.ack_timeout));
+                    }
+                    if self.in_flight.is_empty() && self.endpoints.renewed() != certificates {
+                        return End::Renewed;
+                    }
+                }
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    deadline = tokio::time::Instant::now() + DRAIN;
+                }
+                () = tokio::time::sleep_until(deadline), if stopping => {
+                    tell_rest(self.queue).await;
+                    return End::Stopped;
+                }
+            }
+        }
+    }
+
+    /// The next batch, of what is there already: nothing waits for more.
+    async fn next(&mut self) -> Option<Batch> {
+        let sent = self.sent;
+        let entries = self.queue.with_spool(move |spool| spool.after(sent, BATCH_MAX, BATCH_BYTES)).await;
+        let up_to = entries.last()?.sequence;
+        self.sequence += 1;
+        self.sent = up_to;
+        self.in_flight.push_back(InFlight { up_to, findings: entries.len() as u64, sent: Instant::now() });
+        Some(Batch {
+            sequence: self.sequence,
+            sensor: Some(self.sender.sensor.clone()),
+            findings: entries.into_iter().map(|entry| entry.envelope).collect(),
+        })
+    }
+
+    async fn acknowledge(&mut self, ack: Ack) -> Result<(), String> {
+        if ack.sequence > self.sequence {
+            return Err(format!("batch {} is acknowledged and was never sent", ack.sequence));
+        }
+        let first = self.sequence - self.in_flight.len() as u64 + 1;
+        let (mut done, mut up_to) = (0, 0);
+        for _ in first..=ack.sequence {
+            let Some(batch) = self.in_flight.pop_front() else { break };
+            done += batch.findings;
+            up_to = batch.up_to;
+            self.queue.metrics.seconds.observe(batch.sent.elapsed().as_secs_f64());
+        }
+        if done > 0 {
+            self.queue.with_spool(move |spool| spool.remove_up_to(up_to)).await;
+        }
+        for rejection in &ack.rejections {
+            warn!(
+                name = rejection.name,
+                "the collector refused a finding: {}",
+                rejection.reason.escape_debug()
+            );
+        }
+        let rejected = ack.rejections.len() as u64;
+        self.queue.metrics.rejected.inc_by(rejected);
+        self.queue.metrics.delivered.inc_by(done.saturating_sub(rejected));
+        Ok(())
+    }
+}
+
+/// What a status says, with its causes.
+fn said(status: &tonic::Status) -> String {
+    let said = match status.message() {
+        "" => status.code().description().to_owned(),
+        message => message.to_owned(),
+    };
+    let said = match std::error::Error::source(status) {
+        Some(cause) => format!("{said}: {}", chain(cause)),
+        None => said,
+    };
+    remedied(said)
+}

@@ -1,0 +1,62 @@
+//! What detection counts.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// Whether a verdict was found in the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Lookup {
+    result: &'static str,
+}
+
+/// Bounds of the buckets for scoring, in seconds.
+const SECONDS: [f64; 10] = [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.02, 0.1, 1.0];
+
+/// Counters of detection. Cheap to clone.
+#[derive(Clone)]
+pub struct DetectionMetrics {
+    pub(crate) scored: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) seconds: Histogram,
+    pub(crate) hits: Counter,
+    pub(crate) misses: Counter,
+    pub(crate) detections: Counter,
+    pub(crate) suppressed: Counter,
+    pub(crate) incomplete: Counter,
+    pub(crate) completed: Counter,
+}
+
+impl DetectionMetrics {
+    /// Metrics that are shown in this registry.
+    pub fn register(registry: &mut Registry) -> Self {
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let scored = counter("captures_scored", "Captures judged");
+        let failed = counter("captures_failed", "Captures on which the model failed");
+        let detections = counter("detections", "Malicious captures, repeated and suppressed ones left out");
+        let suppressed =
+            counter("detections_suppressed", "Malicious captures not reported because of a suppression");
+        let incomplete =
+            counter("findings_incomplete", "Findings sent before it was known who ran the script");
+        let completed =
+            counter("findings_completed", "Findings sent again when it became known who ran the script");
+        let seconds = Histogram::new(SECONDS);
+        registry.register_with_unit(
+            "scoring_duration",
+            "Time to judge a capture that was not in the cache",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        let lookups: Family<Lookup, Counter> = Family::default();
+        registry.register("verdict_cache_lookups", "Verdicts looked up by hash", lookups.clone());
+        let lookup = |result| lookups.get_or_create_owned(&Lookup { result });
+        let (hits, misses) = (lookup("hit"), lookup("miss"));
+        Self { scored, failed, seconds, hits, misses, detections, suppressed, incomplete, completed }
+    }
+}

@@ -1,0 +1,176 @@
+//! From a verdict to a finding: waits for who ran the script, a bounded time, and completes the finding later when it
+//! could not wait.
+
+use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use finding::{Evidence, build};
+use identity::{Directory, Identity, Node};
+use jiff::Timestamp;
+use lru::LruCache;
+use proto::scc::Finding;
+use script::ScriptId;
+use stage::{Receiver, Weigh};
+use suppression::Suppressions;
+use tokio::{
+    sync::{broadcast, watch},
+    time::{Instant, sleep_until},
+};
+use tracing::debug;
+
+use crate::{detection::Detection, metrics::DetectionMetrics};
+
+/// Bytes of detections that wait for who ran them; when there are more, the oldest are reported as they are.
+pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// Findings that went out incomplete and may be completed.
+const INCOMPLETE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// What the reporter works with.
+pub struct Reporter<E> {
+    /// Who is in which cgroup.
+    pub directory: Arc<Directory>,
+    /// The machine, as far as it is known.
+    pub node: watch::Receiver<Arc<Node>>,
+    /// The operator's rules.
+    pub suppressions: watch::Receiver<Arc<Suppressions>>,
+    /// Takes every finding. It must not wait.
+    pub emit: E,
+    /// What happens is counted there.
+    pub metrics: DetectionMetrics,
+    /// How long a finding waits for who ran its script.
+    pub enrichment_timeout: Duration,
+}
+
+/// Detections that wait, oldest first, and those whose findings went out incomplete.
+struct Held {
+    waiting: VecDeque<(Instant, Detection)>,
+    bytes: usize,
+    /// With the project that the finding's name has: it must be the same when it is completed.
+    incomplete: LruCache<ScriptId, (Detection, Arc<Node>)>,
+}
+
+impl<E: Fn(&Finding)> Reporter<E> {
+    /// Reports until the scoring thread is gone and nothing waits any more.
+    pub async fn run(mut self, mut detections: Receiver<Detection>) {
+        let mut news = self.directory.news();
+        let mut held = Held { waiting: VecDeque::new(), bytes: 0, incomplete: LruCache::new(INCOMPLETE) };
+        loop {
+            let deadline = held.waiting.front().map(|(deadline, _)| *deadline);
+            tokio::select! {
+                detection = detections.recv() => match detection {
+                    Some(detection) => self.take(detection, &mut held),
+                    None => break,
+                },
+                heard = news.recv() => {
+                    // Being behind is as good as news: everything is looked at.
+                    if matches!(heard, Err(broadcast::error::RecvError::Closed)) {
+                        break;
+                    }
+                    self.look_again(&mut held);
+                }
+                Ok(()) = self.node.changed() => self.look_again(&mut held),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    if let Some((_, detection)) = held.pop() {
+                        self.report(detection, &mut held);
+                    }
+                }
+            }
+        }
+        // Stopping: what is known has to do.
+        while let Some(detection) = detections.try_recv() {
+            self.take(detection, &mut held);
+        }
+        while let Some((_, detection)) = held.pop() {
+            self.report(detection, &mut held);
+        }
+    }
+
+    fn take(&mut self, detection: Detection, held: &mut Held) {
+        let must_wait = held.waiting.iter().any(|(_, other)| other.capture.id == detection.capture.id);
+        if !must_wait && self.is_complete(&detection) {
+            self.report(detection, held);
+            return;
+        }
+        held.bytes += detection.weight_bytes();
+        held.waiting.push_back((Instant::now() + self.enrichment_timeout, detection));
+        while held.bytes > WAITING_BYTES {
+            let Some((_, oldest)) = held.pop() else { break };
+            self.report(oldest, held);
+        }
+    }
+
+    fn is_complete(&self, detection: &Detection) -> bool {
+        self.node.borrow().is_complete && self.directory.identify(detection.capture.cgroup).is_complete
+    }
+
+    /// Something became known.
+    fn look_again(&mut self, held: &mut Held) {
+        // In order, so that a script that grew is reported as it was before it is as it is.
+        let waiting = std::mem::take(&mut held.waiting);
+        held.bytes = 0;
+        for (deadline, detection) in waiting {
+            if self.is_complete(&detection) {
+                self.report(detection, held);
+            } else {
+                held.bytes += detection.weight_bytes();
+                held.waiting.push_back((deadline, detection));
+            }
+        }
+        let done: Vec<ScriptId> = held
+            .incomplete
+            .iter()
+            .filter(|(_, (detection, _))| self.is_complete(detection))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in done {
+            let Some((detection, named)) = held.incomplete.pop(&id) else { continue };
+            let now = self.node.borrow().clone();
+            // Only what the name is made of stays.
+            let mut node = (*now).clone();
+            node.cloud.project_id.clone_from(&named.cloud.project_id);
+            node.cloud.project_number.clone_from(&named.cloud.project_number);
+            let node = if named.project() == now.project() { now } else { Arc::new(node) };
+            self.metrics.completed.inc();
+            self.send(&detection, &node, &self.directory.identify(detection.capture.cgroup));
+        }
+    }
+
+    fn report(&mut self, detection: Detection, held: &mut Held) {
+        let identity = self.directory.identify(detection.capture.cgroup);
+        let node = self.node.borrow().clone();
+        let container = identity.container.as_deref();
+        let rules = self.suppressions.borrow().clone();
+        if let Some(rule) =
+            rules.matching(&detection.capture, &detection.verdict.hash, container, Timestamp::now())
+        {
+            self.metrics.suppressed.inc();
+            debug!(hash = %detection.verdict.hash, rule.reason, "suppressed");
+            return;
+        }
+        self.send(&detection, &node, &identity);
+        if identity.is_complete && node.is_complete {
+            held.incomplete.pop(&detection.capture.id);
+        } else {
+            self.metrics.incomplete.inc();
+            held.incomplete.put(detection.capture.id, (detection, node));
+        }
+    }
+
+    fn send(&self, detection: &Detection, node: &Node, identity: &Identity) {
+        (self.emit)(&build(&Evidence {
+            capture: &detection.capture,
+            verdict: &detection.verdict,
+            node,
+            identity,
+            ancestors: &detection.ancestors,
+            now_unix_ns: clock::now_unix_ns(),
+        }));
+    }
+}
+
+impl Held {
+    fn pop(&mut self) -> Option<(Instant, Detection)> {
+        let popped = self.waiting.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(popped.1.weight_bytes());
+        Some(popped)
+    }
+}

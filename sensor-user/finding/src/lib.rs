@@ -1,0 +1,13 @@
+//! From a capture and its verdict to a Security Command Center finding.
+//!
+//! Knows nothing of the kernel or of how findings are delivered.
+
+mod attack;
+mod build;
+mod id;
+mod indicator;
+mod place;
+mod time;
+
+pub use build::{Evidence, build};
+pub use id::finding_id;

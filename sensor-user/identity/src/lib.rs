@@ -1,0 +1,23 @@
+//! Who ran it: the node, the container and pod, and processes as /proc shows them.
+//!
+//! Knows nothing of scripts or findings.
+
+mod ancestry;
+mod bundle;
+mod cgroup;
+mod container;
+mod directory;
+mod metadata;
+mod node;
+mod process;
+mod runtime;
+
+pub use ancestry::Ancestry;
+pub use cgroup::{ContainerId, Placement};
+pub use container::{Container, Pod};
+pub use directory::{Directory, Identity, Knowledge};
+pub use gce_metadata::is_on_google_cloud;
+pub use metadata::complete;
+pub use node::{Cloud, Node};
+pub use process::{ProcessFacts, cut};
+pub use runtime::{OnEnd, follow, usual_socket};

@@ -1,0 +1,75 @@
+//! A live process, from /proc.
+
+use std::os::unix::ffi::OsStringExt;
+
+use procfs::process::Process;
+
+/// What /proc tells of a process. Everything in it is the process's own word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// Process id.
+    pub pid: u32,
+    /// Parent's process id.
+    pub ppid: u32,
+    /// Name the kernel keeps.
+    pub name: String,
+    /// Path of the executable.
+    pub exe: Vec<u8>,
+    /// Arguments, cut at a limit.
+    pub args: Vec<String>,
+    /// True when `args` was cut.
+    pub args_truncated: bool,
+    /// User id.
+    pub uid: u32,
+    /// When it was forked, boot time in ns, rounded down to a clock tick.
+    pub start_ns: u64,
+    /// When it executed what it runs, boot time in ns; where that was seen.
+    pub exec_ns: Option<u64>,
+}
+
+/// Arguments of another process that are kept, bytes.
+const ARGS_BYTES: usize = 1024;
+
+impl ProcessFacts {
+    /// Bytes that it takes, about.
+    pub fn weight_bytes(&self) -> usize {
+        let args: usize = self.args.iter().map(|arg| size_of::<String>() + arg.capacity()).sum();
+        size_of::<Self>() + self.name.capacity() + self.exe.capacity() + args
+    }
+
+    /// Looks a process up; `None` when it is gone.
+    pub fn of(pid: u32) -> Option<Self> {
+        let process = Process::new(i32::try_from(pid).ok()?).ok()?;
+        let stat = process.stat().ok()?;
+        let (args, args_truncated) = cut(process.cmdline().unwrap_or_default());
+        Some(Self {
+            pid,
+            ppid: u32::try_from(stat.ppid).unwrap_or(0),
+            name: stat.comm,
+            exe: process.exe().map(|p| p.into_os_string().into_vec()).unwrap_or_default(),
+            args,
+            args_truncated,
+            uid: process.uid().unwrap_or(0),
+            start_ns: stat.starttime.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1)),
+            exec_ns: None,
+        })
+    }
+}
+
+/// As many of the arguments as may be kept, and whether that is not all.
+pub fn cut(args: impl IntoIterator<Item = String>) -> (Vec<String>, bool) {
+    let mut room = ARGS_BYTES;
+    let mut kept = Vec::new();
+    for mut arg in args {
+        if arg.len() > room {
+            // The beginning of what does not fit says more than nothing.
+            let end = (0..=room).rev().find(|at| arg.is_char_boundary(*at)).unwrap_or(0);
+            arg.truncate(end);
+            kept.push(arg);
+            return (kept, true);
+        }
+        room -= arg.len();
+        kept.push(arg);
+    }
+    (kept, false)
+}

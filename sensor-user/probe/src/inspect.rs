@@ -1,0 +1,127 @@
+//! Opens executables and looks at what they hold.
+
+use std::{
+    fs::File,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use ebpf::map::FileKey;
+use shell::Executable;
+
+/// An executable just inspected, with its file still open: probes go in first, since the shell runs already, and hashing
+/// takes milliseconds.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    executable: Executable,
+    file: File,
+    binary: Vec<u8>,
+}
+
+impl Inspected {
+    /// What was found, but for the hash.
+    pub(crate) fn executable(&self) -> &Executable {
+        &self.executable
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What was found, with the hash when it is a shell, and whether it was probed.
+    pub(crate) fn hashed(self, probed: bool) -> Executable {
+        self.executable.hashed(&self.binary, probed)
+    }
+}
+
+/// A shell's binary is never larger; larger ones are not searched.
+const SHELL_MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Paths where shells usually lie; inspected when the sensor starts, so that the first script run by one of them is not
+/// the first time it is seen.
+const USUAL: [&str; 13] = [
+    "/bin/sh",
+    "/bin/bash",
+    "/bin/dash",
+    "/usr/bin/sh",
+    "/usr/bin/bash",
+    "/usr/bin/dash",
+    "/bin/busybox",
+    "/usr/bin/busybox",
+    "/bin/zsh",
+    "/usr/bin/zsh",
+    "/bin/ksh",
+    "/bin/mksh",
+    "/usr/bin/yash",
+];
+
+/// Inspects the shells of this node.
+pub(crate) fn usual_shells() -> Vec<(FileKey, Inspected)> {
+    USUAL
+        .iter()
+        .filter_map(|path| {
+            let file = open_on_node(Path::new(path))?;
+            let metadata = file.metadata().ok()?;
+            Some((key_of(&metadata), of_file(file, metadata.size())))
+        })
+        .collect()
+}
+
+/// Opens a file of the node: the sensor's own container has others at the same paths.
+fn open_on_node(path: &Path) -> Option<File> {
+    let below = path.strip_prefix("/").ok()?;
+    File::open(Path::new("/proc/1/root").join(below)).or_else(|_| File::open(path)).ok()
+}
+
+/// The key as the kernel half forms it.
+fn key_of(metadata: &std::fs::Metadata) -> FileKey {
+    let dev = metadata.dev();
+    FileKey {
+        ino: metadata.ino(),
+        size: metadata.size(),
+        ctime_s: metadata.ctime() as u64,
+        ctime_ns: metadata.ctime_nsec() as u32,
+        // Inside the kernel a device number has twelve bits of major and twenty of minor.
+        dev: libc::major(dev) << 20 | libc::minor(dev),
+    }
+}
+
+/// Inspects the executable of a live process, or the file at `path` on this node when the process is gone. `None` when
+/// neither is the file that `key` names.
+pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Inspected> {
+    let mut candidates = vec![PathBuf::from(format!("/proc/{tgid}/exe"))];
+    if let Some(path) = path {
+        use std::os::unix::ffi::OsStrExt;
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+        if let Ok(below) = path.strip_prefix("/") {
+            candidates.push(PathBuf::from(format!("/proc/{tgid}/root")).join(below));
+            candidates.push(Path::new("/proc/1/root").join(below));
+        }
+        candidates.push(path);
+    }
+    candidates.iter().find_map(|path| {
+        let file = File::open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        // Overlay file systems show another device number here than in the inode; number, size and change
+        // time together are enough to know the file again.
+        let same = metadata.ino() == key.ino
+            && metadata.size() == key.size
+            && metadata.ctime() as u64 == key.ctime_s
+            && metadata.ctime_nsec() as u32 == key.ctime_ns;
+        same.then(|| of_file(file, metadata.size()))
+    })
+}
+
+fn of_file(file: File, size: u64) -> Inspected {
+    let mut binary = Vec::new();
+    if size > 0 && size <= SHELL_MAX_BYTES {
+        // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
+        binary.reserve_exact(size as usize);
+        if (&file).take(SHELL_MAX_BYTES).read_to_end(&mut binary).is_err() {
+            binary.clear();
+        }
+    }
+    Inspected { executable: Executable::of_binary(&binary, size), file, binary }
+}

@@ -1,0 +1,305 @@
+//! Loading and attaching the BPF programs.
+
+use std::{
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    programs::{FExit, ProgramError, RawTracePoint, TracePoint},
+    util::KernelVersion,
+};
+use ebpf::map::{Exe, FileKey};
+use nix::{
+    mount::{MsFlags, mount},
+    sys::resource::{RLIM_INFINITY, Resource, setrlimit},
+};
+use tracing::{debug, info, warn};
+
+use cause::chain;
+
+use super::{
+    Counters, Reader, Tier, offsets,
+    uprobes::{Uprobes, have_cookies},
+};
+
+/// Why the programs cannot run. Each message is one sentence that names what is missing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// A capability is missing.
+    #[error("the sensor needs the capabilities {0}: run it as root, or grant them to its container")]
+    Capabilities(String),
+    /// The capability for uprobes is missing.
+    #[error(
+        "the sensor needs the capabilities CAP_SYS_ADMIN: the kernel asks for it to put probes into shells; grant it, or do without evaluated strings and typed lines by --shell-probes off"
+    )]
+    ShellProbes,
+    /// Process ids would mean others than the kernel's.
+    #[error(
+        "the sensor is in a PID namespace of its own and cannot look at the node's processes: give its pod `hostPID: true` (Docker: --pid=host)"
+    )]
+    PidNamespace,
+    /// The kernel does not publish its types.
+    #[error(
+        "this kernel publishes no BTF (/sys/kernel/btf/vmlinux is missing): use one built with CONFIG_DEBUG_INFO_BTF=y"
+    )]
+    NoBtf,
+    /// BTF could not be understood.
+    #[error("the kernel's BTF cannot be read: {0}")]
+    Btf(String),
+    /// A structure field is not there.
+    #[error("this kernel has no field {0}: it is not supported (5.10 to 6.18 are)")]
+    NoField(String),
+    /// The object file with the programs is missing.
+    #[error(
+        "the BPF object {0} cannot be read ({1}): build it with `cargo xtask build-ebpf`, or point --bpf-object at it"
+    )]
+    Object(PathBuf, io::Error),
+    /// The kernel refused.
+    #[error("the kernel refused the BPF {what}: {why}")]
+    Refused {
+        /// Program, map or attachment.
+        what: String,
+        /// What it said.
+        why: String,
+    },
+    /// No tier could be attached.
+    #[error("no capture tier can be attached: {0}")]
+    NoTier(String),
+    /// A file could not be used.
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+/// How to run the probe.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The BPF object file.
+    pub object: PathBuf,
+    /// Only this tier, instead of the best that works.
+    pub tier: Option<Tier>,
+    /// Size of the ring buffer, bytes; a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Shell processes followed at once.
+    pub max_shells: u32,
+    /// Put probes into shells, to see what they evaluate.
+    pub shell_probes: bool,
+}
+
+/// The loaded programs. Dropping it detaches them.
+pub struct Probe {
+    ebpf: Ebpf,
+    tier: Tier,
+    shell_probes: bool,
+}
+
+impl Probe {
+    /// Loads the programs and attaches them, with the best tier that this kernel accepts.
+    pub fn start(settings: &Settings) -> Result<Self, ProbeError> {
+        check_capabilities(settings.shell_probes)?;
+        check_pid_namespace()?;
+        // Kernels before 5.11 charge maps against this limit.
+        let charged = KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(5, 11, 0));
+        if charged && setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).is_err() {
+            return Err(ProbeError::Capabilities("CAP_SYS_RESOURCE".to_owned()));
+        }
+        let offsets = offsets::of_running_kernel()?;
+        let object =
+            std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
+        let cookies = u32::from(have_cookies());
+        let mut ebpf = EbpfLoader::new()
+            // No relocations by the kernel's types are in the object; parsing them takes a tenth of a second.
+            .btf(None)
+            .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
+            .override_global("COOKIES", &cookies, true)
+            .map_max_entries("EVENTS", settings.ring_bytes)
+            .map_max_entries("SHELLS", settings.max_shells)
+            .verifier_log_level(VerifierLogLevel::STATS)
+            .load(&object)
+            .map_err(|e| refused("object", &e))?;
+        let tier = attach_reads(&mut ebpf, settings.tier)?;
+        // Exec last: from here on shells are followed, and their reads are seen already.
+        for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
+            attach_raw(&mut ebpf, name)?;
+        }
+        // The kernel's types, parsed here and in aya, took a hundred megabytes for a moment.
+        // SAFETY: malloc_trim has no preconditions.
+        unsafe { libc::malloc_trim(0) };
+        log_size(&ebpf);
+        info!(%tier, "capture attached");
+        Ok(Self { ebpf, tier, shell_probes: settings.shell_probes })
+    }
+
+    /// The tier in use.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Becomes the reader of events, which keeps the programs attached.
+    pub fn into_reader(mut self) -> Result<Reader, ProbeError> {
+        let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
+        let classes: HashMap<MapData, FileKey, Exe> =
+            HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
+        let awake: Array<MapData, u32> =
+            Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
+        Reader::new(ring, awake, classes, Uprobes::new(self.ebpf, self.shell_probes))
+            .map_err(|e| refused("event descriptor", &e))
+    }
+
+    /// Takes the kernel's counters out. Works once.
+    pub fn counters(&mut self) -> Result<Counters, ProbeError> {
+        let counters: PerCpuArray<MapData, u64> =
+            PerCpuArray::try_from(self.take("COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?;
+        Ok(Counters::new(counters))
+    }
+
+    /// The programs' own log, for aya-log; `None` when they were built without.
+    pub fn logger(&mut self) -> Option<aya_log::EbpfLogger<&'static dyn log::Log>> {
+        match aya_log::EbpfLogger::init(&mut self.ebpf) {
+            Ok(logger) => Some(logger),
+            Err(e) => {
+                warn!("the BPF programs' log is not available: {e}");
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Result<aya::maps::Map, ProbeError> {
+        self.ebpf.take_map(name).ok_or_else(|| ProbeError::Refused {
+            what: format!("map {name}"),
+            why: "it is not in the object, or was taken already".to_owned(),
+        })
+    }
+}
+
+fn refused(what: &str, error: &dyn std::error::Error) -> ProbeError {
+    ProbeError::Refused { what: what.to_owned(), why: chain(error) }
+}
+
+fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError> {
+    let mut failures = Vec::new();
+    for tier in Tier::ALL.into_iter().filter(|tier| only.is_none_or(|o| o == *tier)) {
+        let attached = match tier {
+            Tier::Fexit => attach_fexit(ebpf),
+            Tier::Tracepoint => attach_tracepoint(ebpf),
+        };
+        match attached {
+            Ok(()) => return Ok(tier),
+            Err(e) => {
+                info!("tier {tier} is not available: {e}");
+                failures.push(format!("{tier}: {e}"));
+            }
+        }
+    }
+    Err(ProbeError::NoTier(failures.join("; ")))
+}
+
+fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProbeError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or_else(|| ProbeError::Refused {
+            what: format!("program {name}"),
+            why: "it is not in the object: rebuild it".to_owned(),
+        })?
+        .try_into()
+        .map_err(|e: ProgramError| refused(name, &e))
+}
+
+fn attach_fexit(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    let function = if cfg!(target_arch = "x86_64") { "__x64_sys_read" } else { "__arm64_sys_read" };
+    let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Btf(e.to_string()))?;
+    let fexit: &mut FExit = program(ebpf, "sys_read_fexit")?;
+    fexit.load(function, &btf).map_err(|e| refused("program sys_read_fexit", &e))?;
+    fexit.attach().map_err(|e| refused("attachment to the return of read", &e))?;
+    Ok(())
+}
+
+fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+    mount_tracefs()?;
+    let tracepoint: &mut TracePoint = program(ebpf, "sys_exit_read")?;
+    tracepoint.load().map_err(|e| refused("program sys_exit_read", &e))?;
+    tracepoint
+        .attach("syscalls", "sys_exit_read")
+        .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
+    Ok(())
+}
+
+fn attach_raw(ebpf: &mut Ebpf, name: &str) -> Result<(), ProbeError> {
+    let raw: &mut RawTracePoint = program(ebpf, name)?;
+    raw.load().map_err(|e| refused(&format!("program {name}"), &e))?;
+    raw.attach(name).map_err(|e| refused(&format!("attachment to {name}"), &e))?;
+    Ok(())
+}
+
+/// How much work the verifier had: it gives up at a million instructions.
+fn log_size(ebpf: &Ebpf) {
+    for (name, program) in ebpf.programs() {
+        let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
+        if let Some(instructions) = instructions {
+            debug!(name, instructions, "verified");
+        }
+    }
+}
+
+/// A tracepoint is attached by its number, which is read from tracefs.
+fn mount_tracefs() -> Result<(), ProbeError> {
+    let at = Path::new("/sys/kernel/tracing");
+    let there = |dir: &str| Path::new(dir).join("events/syscalls").exists();
+    if there("/sys/kernel/tracing") || there("/sys/kernel/debug/tracing") {
+        return Ok(());
+    }
+    mount(Some("tracefs"), at, Some("tracefs"), MsFlags::empty(), None::<&str>).map_err(|e| {
+        ProbeError::Refused { what: "mount of tracefs on /sys/kernel/tracing".to_owned(), why: e.to_string() }
+    })
+}
+
+/// Capability numbers of `linux/capability.h`.
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_DAC_READ_SEARCH: u32 = 2;
+const CAP_SYS_PTRACE: u32 = 19;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// Says which capabilities are missing before the kernel answers with a bare EPERM.
+fn check_capabilities(shell_probes: bool) -> Result<(), ProbeError> {
+    let path = PathBuf::from("/proc/self/status");
+    let status = std::fs::read_to_string(&path).map_err(|e| ProbeError::Io(path, e))?;
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(u64::MAX);
+    let has = |cap: u32| effective >> cap & 1 == 1;
+    let mut missing = Vec::new();
+    if !has(CAP_SYS_ADMIN) {
+        missing.extend([(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]);
+    }
+    missing.extend([(CAP_SYS_PTRACE, "CAP_SYS_PTRACE"), (CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH")]);
+    missing.retain(|(cap, _)| !has(*cap));
+    let missing: Vec<&str> = missing.iter().map(|(_, name)| *name).collect();
+    if missing.is_empty() && shell_probes && !has(CAP_SYS_ADMIN) {
+        return Err(ProbeError::ShellProbes);
+    }
+    if missing.is_empty() { Ok(()) } else { Err(ProbeError::Capabilities(missing.join(", "))) }
+}
+
+/// Inode of the first PID namespace (`PROC_PID_INIT_INO` of the kernel).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The kernel half tells process ids of the first namespace.
+fn check_pid_namespace() -> Result<(), ProbeError> {
+    let path = PathBuf::from("/proc/self/ns/pid");
+    let metadata = std::fs::metadata(&path).map_err(|e| ProbeError::Io(path, e))?;
+    if metadata.ino() == FIRST_PID_NAMESPACE { Ok(()) } else { Err(ProbeError::PidNamespace) }
+}
+
+impl From<EbpfError> for ProbeError {
+    fn from(e: EbpfError) -> Self {
+        refused("object", &e)
+    }
+}

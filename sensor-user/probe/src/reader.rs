@@ -1,0 +1,157 @@
+//! The ring buffer's reader, and what the kernel half is told of executables.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aya::maps::{Array, HashMap, MapData, RingBuf};
+use ebpf::map::{Exe, FileKey};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::eventfd::{EfdFlags, EventFd},
+};
+
+use event::{DecodeError, Event};
+use shell::Executable;
+
+use crate::{inspect::Inspected, uprobes::Uprobes};
+
+/// Tells the kernel half what executables are, and attaches probes to shells.
+pub struct Control {
+    classes: HashMap<MapData, FileKey, Exe>,
+    uprobes: Uprobes,
+}
+
+impl Control {
+    /// Registers an executable that was just inspected: probes first, then its class, then its hash.
+    pub(crate) fn register(&mut self, key: FileKey, inspected: Inspected) -> Executable {
+        let points = inspected.executable().probe_points;
+        let number = self.uprobes.attach(&key, inspected.file(), &points);
+        self.tell(key, inspected.executable().class(), number);
+        let probed = number != 0 && points.evaluates.is_some();
+        inspected.hashed(probed)
+    }
+
+    /// Tells the kernel half again: its table is smaller than userspace's, and may have forgotten.
+    pub(crate) fn refresh(&mut self, key: FileKey, executable: &Executable) {
+        let number = self.uprobes.number(&key);
+        self.tell(key, executable.class(), number);
+    }
+
+    /// Forgets an executable whose last user is gone, so that nothing keeps its file in use.
+    pub(crate) fn forget(&mut self, key: &FileKey) {
+        self.uprobes.detach(key);
+        // Forgotten already where it was made room for others.
+        let _ = self.classes.remove(key);
+    }
+
+    /// Has it probes?
+    pub(crate) fn is_probed(&self, key: &FileKey) -> bool {
+        self.uprobes.is_attached(key)
+    }
+
+    fn tell(&mut self, key: FileKey, class: u32, probe: u32) {
+        // Failing to only means that it is asked about again.
+        if let Err(e) = self.classes.insert(key, Exe { class, probe }, 0) {
+            tracing::debug!("class of an executable not stored: {e}");
+        }
+    }
+
+    /// Shell binaries that have probes now.
+    pub fn probed(&self) -> usize {
+        self.uprobes.probed()
+    }
+}
+
+/// Reads events one by one. Dropping it detaches the programs.
+pub struct Reader {
+    ring: RingBuf<MapData>,
+    awake: Array<MapData, u32>,
+    is_awake: bool,
+    last_event: Instant,
+    control: Control,
+    waker: Waker,
+}
+
+/// Ends a reader's wait from another thread.
+#[derive(Clone)]
+pub struct Waker(Arc<EventFd>);
+
+impl Waker {
+    /// Ends the wait that is under way, or the next.
+    pub fn wake(&self) {
+        // The counter of an event descriptor does not overflow in the life of a machine.
+        let _ = self.0.write(1);
+    }
+}
+
+/// How often the reader looks for records by itself while there are some.
+const LOOK: Duration = Duration::from_millis(2);
+/// Without records for so long it goes to sleep, until an execution wakes it.
+const DROWSY: Duration = Duration::from_millis(100);
+
+impl Reader {
+    pub(super) fn new(
+        ring: RingBuf<MapData>,
+        awake: Array<MapData, u32>,
+        classes: HashMap<MapData, FileKey, Exe>,
+        uprobes: Uprobes,
+    ) -> io::Result<Self> {
+        let control = Control { classes, uprobes };
+        let waker = Waker(Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?));
+        Ok(Self { ring, awake, is_awake: false, last_event: Instant::now(), control, waker })
+    }
+
+    /// What ends a wait from another thread.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// The way back to the kernel half.
+    pub fn control(&mut self) -> &mut Control {
+        &mut self.control
+    }
+
+    /// Waits a moment for more, or until an execution when there was nothing for a while; `timeout` at most.
+    pub fn wait(&mut self, timeout: Duration) {
+        let awake = self.last_event.elapsed() < DROWSY;
+        if awake != self.is_awake {
+            // Where the map cannot be written, records wait for the next look.
+            self.is_awake = awake && self.awake.set(0, 1, 0).is_ok();
+            if !awake && self.awake.set(0, 0, 0).is_ok() {
+                // What came just before the kernel half knew is found now, not after a sleep.
+                return;
+            }
+        }
+        let timeout = if awake { timeout.min(LOOK) } else { timeout };
+        let mut fds = [
+            PollFd::new(self.ring.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.waker.0.as_fd(), PollFlags::POLLIN),
+        ];
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        // An interrupted wait is a short wait.
+        let _ = poll(&mut fds, timeout);
+        let _ = self.waker.0.read();
+    }
+
+    /// Hands every event that is there to `on_event`, at most `limit` of them; returns how many there were.
+    pub fn drain(
+        &mut self,
+        limit: usize,
+        mut on_event: impl FnMut(Result<Event<'_>, DecodeError>, &mut Control),
+    ) -> usize {
+        let mut seen = 0;
+        while seen < limit {
+            let Some(item) = self.ring.next() else { break };
+            on_event(Event::decode(&item), &mut self.control);
+            seen += 1;
+        }
+        if seen > 0 {
+            self.last_event = Instant::now();
+        }
+        seen
+    }
+}

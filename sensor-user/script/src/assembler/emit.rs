@@ -1,0 +1,141 @@
+//! When a capture of a script is emitted, and what it holds.
+
+use super::{Assembler, IDLE_NS, Limits, ShellId};
+use std::sync::Arc;
+
+use crate::{
+    capture::{Capture, Origin, Output, ScriptFlags},
+    content::Content,
+    keystrokes,
+    shell_process::{Script, ShellProcess, Source},
+};
+
+/// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
+const AGAIN_NS: u64 = 20_000_000;
+
+impl Assembler {
+    /// Emits the scripts of a shell that changed since they were emitted and have been idle since a time.
+    pub(super) fn emit_changed(&mut self, id: ShellId, idle_before_ns: u64, emit: &mut impl FnMut(Output)) {
+        let Some(shell) = self.shells.get(&id) else { return };
+        let due: Vec<usize> = (0..shell.scripts.len())
+            .filter(|i| shell.scripts[*i].is_due() && shell.scripts[*i].last_ns < idle_before_ns)
+            .collect();
+        for index in due {
+            let now = self.shells[&id].scripts[index].last_ns;
+            self.emit_one(id, index, now, emit);
+        }
+    }
+
+    /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
+    /// while there are events, or more waits.
+    pub fn tick(&mut self, now_boot_ns: u64, emit: &mut impl FnMut(Output)) -> bool {
+        let before = now_boot_ns.saturating_sub(IDLE_NS);
+        let mut more_waits = false;
+        let mut due: Vec<ShellId> = Vec::new();
+        for (id, shell) in &self.shells {
+            let mut waiting = shell.scripts.iter().filter(|s| s.is_due()).peekable();
+            more_waits |= waiting.peek().is_some();
+            if waiting.any(|s| s.last_ns < before) {
+                due.push(*id);
+            }
+        }
+        for id in due {
+            self.emit_changed(id, before, emit);
+        }
+        more_waits
+    }
+
+    /// Emits a script as it stands.
+    pub(super) fn emit_one(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut impl FnMut(Output)) {
+        let limits = self.limits;
+        let boot_unix_ns = self.boot_unix_ns;
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let Some(script) = shell.scripts.get_mut(index) else { return };
+        script.changed = false;
+        script.emitted_bytes = script.content.seen_bytes();
+        script.emitted_ns = now_ns;
+        shell.captured = true;
+        self.counts.captures += 1;
+        emit(Output::Capture(Arc::new(capture_of(shell, index, limits, boot_unix_ns))));
+    }
+}
+
+/// The capture of a shell's script as it stands.
+fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: u64) -> Capture {
+    let script = &shell.scripts[index];
+    let content = &script.content;
+    let (args, args_truncated) = cut_arguments(shell, limits.args_bytes);
+    let text = if script.keystrokes {
+        let (lines, keys) = content.bytes().split_at(script.entered.min(content.bytes().len()));
+        [lines, &keystrokes::lines(keys)].concat().into()
+    } else {
+        content.text()
+    };
+    let text_bytes = text.len() as u64;
+    Capture {
+        id: shell.id_of(script),
+        origin: script.origin,
+        parent: shell.parent_of(script).map(|parent| shell.id_of(parent)),
+        evaluated_by: script.evaluated_by.clone(),
+        content: text,
+        size: if script.keystrokes { text_bytes } else { content.seen_bytes() },
+        flags: ScriptFlags {
+            keystrokes: script.keystrokes,
+            maybe_data: script.origin == Origin::Sourced
+                && script.source != Source::Memory
+                && shell.family.profile().reads.sourced_may_be_data
+                && !shell.tells(),
+            truncated: content.seen_bytes() > content.bytes().len() as u64,
+            incomplete: script.lossy || content.has_holes(),
+            mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
+        },
+        path: script.path.clone(),
+        interpreter: shell.interpreter(),
+        args,
+        args_truncated,
+        ns_pid: shell.exec.ns_pid,
+        ppid: shell.exec.ppid,
+        uid: shell.exec.uid,
+        gid: shell.exec.gid,
+        cgroup: shell.exec.cgroup,
+        start_ns: shell.exec.start_ns,
+        time_unix_ns: boot_unix_ns + script.first_ns,
+    }
+}
+
+fn cut_arguments(shell: &ShellProcess, limit: usize) -> (Vec<Vec<u8>>, bool) {
+    let mut room = limit;
+    let mut cut = shell.arguments_cut;
+    let mut args = Vec::with_capacity(shell.argv.len());
+    for arg in &shell.argv {
+        if room == 0 {
+            cut = true;
+            break;
+        }
+        let kept = arg.len().min(room);
+        cut |= kept < arg.len();
+        args.push(arg[..kept].to_vec());
+        room -= kept;
+    }
+    (args, cut)
+}
+
+/// Builtins and commands that eat the stream their own script comes from.
+fn reads_standard_input(content: &Content) -> bool {
+    const EATERS: [&[u8]; 5] = [b"read", b"mapfile", b"readarray", b"cat", b"select"];
+    content.bytes().split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).any(|word| EATERS.contains(&word))
+}
+
+impl Script {
+    /// Is there text that was not emitted?
+    pub(super) fn is_due(&self) -> bool {
+        self.changed && !self.candidate
+    }
+
+    /// At a fork: is there text that was not emitted, and enough of it or for long enough?
+    pub(super) fn is_due_again(&self, now_ns: u64) -> bool {
+        let grown = self.content.seen_bytes() >= self.emitted_bytes + self.emitted_bytes / 4 + 64;
+        self.is_due()
+            && (self.emitted_bytes == 0 || grown || now_ns.saturating_sub(self.emitted_ns) > AGAIN_NS)
+    }
+}

@@ -1,0 +1,434 @@
+//! Follows shells from `execve` to their end and emits their scripts at the moments that matter.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE, Read};
+
+use strings::{Hashes, Partial};
+
+use event::{Event, absolute_path};
+use shell::{Executable, Mode};
+
+use crate::{
+    capture::{Origin, Output},
+    shell_process::{Place, ShellProcess, Source},
+};
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes kept of one script; the rest is counted.
+    pub script_bytes: usize,
+    /// Bytes kept of all scripts in the making.
+    pub total_bytes: usize,
+    /// Bytes kept of an argument vector in a capture.
+    pub args_bytes: usize,
+    /// Scripts kept of one shell; a shell that sources more is counted.
+    pub scripts_per_shell: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            script_bytes: 1024 * 1024,
+            total_bytes: 64 * 1024 * 1024,
+            args_bytes: 32 * 1024,
+            scripts_per_shell: 256,
+        }
+    }
+}
+
+/// What happened, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AssemblerCounts {
+    /// Shells seen.
+    pub shells: u64,
+    /// Captures emitted; a growing script is emitted more than once.
+    pub captures: u64,
+    /// Distinct scripts.
+    pub scripts: u64,
+    /// Events of processes whose `execve` was not seen.
+    pub orphans: u64,
+    /// Events that the kernel half reports lost, by the processes' own accounts.
+    pub lost_events: u64,
+    /// Script bytes not kept because a script may have only so many.
+    pub cut_bytes: u64,
+    /// Script bytes not kept because all scripts together may have only so many.
+    pub memory_cut_bytes: u64,
+    /// Images forgotten because their end was not seen.
+    pub abandoned: u64,
+    /// Shells of which no script was captured because events were lost.
+    pub shells_lost: u64,
+    /// Shells that had no script: nothing to read, or asked for their version.
+    pub shells_silent: u64,
+    /// Strings evaluated that were emitted before, and not again.
+    pub evaluated_again: u64,
+}
+
+/// New text that waits this long without more is emitted.
+const IDLE_NS: u64 = 50_000_000;
+
+/// Names a shell: the process that executed it, and when.
+type ShellId = (u32, u64);
+
+/// Puts scripts together from events.
+pub struct Assembler {
+    limits: Limits,
+    shells: HashMap<ShellId, ShellProcess>,
+    /// Which shell a process runs; subshells run their parent's.
+    processes: HashMap<u32, ShellId>,
+    /// Processes that turned out to be no shells; what else arrives of them is not missed.
+    non_shells: HashMap<u32, u64>,
+    /// Strings of which not all has arrived, by process.
+    strings: HashMap<u32, Partial>,
+    hashes: Hashes,
+    kept_bytes: usize,
+    /// Unix time minus boot time, ns.
+    boot_unix_ns: u64,
+    counts: AssemblerCounts,
+}
+
+impl Assembler {
+    /// An assembler on a machine that booted at this Unix time (ns).
+    pub fn new(limits: Limits, boot_unix_ns: u64) -> Self {
+        Self {
+            limits,
+            shells: HashMap::new(),
+            processes: HashMap::new(),
+            non_shells: HashMap::new(),
+            strings: HashMap::new(),
+            hashes: Hashes::new(),
+            kept_bytes: 0,
+            boot_unix_ns,
+            counts: AssemblerCounts::default(),
+        }
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> AssemblerCounts {
+        self.counts
+    }
+
+    /// Bytes of scripts in the making that are kept now.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// Shells followed now.
+    pub fn followed(&self) -> usize {
+        self.shells.len()
+    }
+
+    /// Takes an event in. `classify` is asked what an executable is when a shell begins; `emit` gets every
+    /// capture that is due.
+    pub fn take(
+        &mut self,
+        event: Event<'_>,
+        classify: impl FnOnce(&Header, &Exec) -> Arc<Executable>,
+        emit: &mut impl FnMut(Output),
+    ) {
+        let header = *event.header();
+        self.counts.lost_events += u64::from(header.lost);
+        if let Event::Exec(header, exec) = event {
+            let executable = classify(&header, &exec);
+            self.begin(header, exec, executable, emit);
+            return;
+        }
+        let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
+            self.of_no_shell(&header, &event);
+            return;
+        };
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        shell.lost += u64::from(header.lost);
+        if header.lost > 0 {
+            for script in &mut shell.scripts {
+                script.lossy = true;
+            }
+        }
+        match event {
+            // Where a cgroup is says nothing of the script.
+            Event::Exec(..) | Event::Cgroup(..) => {}
+            Event::Args(header, chunk, bytes) => {
+                let cut = header.flags & FLAG_CUT != 0;
+                if shell.take_arguments(chunk.offset, bytes, chunk.total, cut) {
+                    self.command_text(id, emit);
+                }
+            }
+            Event::Path(_, path, components) => {
+                let absolute = absolute_path(components);
+                match path.purpose {
+                    PATH_EXE => shell.exe_path = Some(absolute),
+                    PATH_FILE => {
+                        shell.announced = Some((Source::Inode { dev: path.dev, ino: path.ino }, absolute));
+                    }
+                    _ => {}
+                }
+            }
+            Event::Text(header, text, bytes) => self.string(id, &header, &text, bytes, emit),
+            Event::Read(header, read, bytes) => self.read(id, header, &read, bytes, emit),
+            Event::Fork(header, fork) => self.fork(id, &header, fork, emit),
+            Event::Exit(header, how) => self.exit(id, &header, how, emit),
+        }
+    }
+
+    /// An event of a process that runs no shell: a stranger's, or one whose beginning was missed.
+    fn of_no_shell(&mut self, header: &Header, event: &Event<'_>) {
+        if self.non_shells.get(&header.tgid) != Some(&header.exec_ns) {
+            self.counts.orphans += 1;
+            return;
+        }
+        match event {
+            Event::Exit(..) => {
+                self.non_shells.remove(&header.tgid);
+            }
+            // What a stranger forked before the kernel half knew of it is a stranger too.
+            Event::Fork(_, fork) => {
+                self.non_shells.insert(fork.child, header.exec_ns);
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(
+        &mut self,
+        header: Header,
+        exec: Box<Exec>,
+        executable: Arc<Executable>,
+        emit: &mut impl FnMut(Output),
+    ) {
+        // The end of what this process ran before may have been lost.
+        self.leave(header.tgid, emit);
+        let Some(family) = executable.family else {
+            self.non_shells.insert(header.tgid, header.exec_ns);
+            return;
+        };
+        self.non_shells.remove(&header.tgid);
+        let id = (header.tgid, header.exec_ns);
+        self.counts.shells += 1;
+        if self.shells.contains_key(&id) {
+            // Only a broken record names a shell that is there.
+            self.processes.retain(|_, shell| *shell != id);
+            self.forget(id, emit);
+        }
+        self.shells.insert(id, ShellProcess::new(header, exec, family, executable));
+        self.processes.insert(header.tgid, id);
+    }
+
+    /// The text of `-c`, known as soon as the arguments are.
+    fn command_text(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let Some(Mode::Command(index)) = shell.invocation.as_ref().map(|i| i.mode) else { return };
+        let Some(text) = shell.argv.get(index).cloned() else { return };
+        let time = shell.header.time_ns;
+        // Its text may have come another way already, when the arguments were late.
+        if shell.scripts.iter().any(|s| s.origin == Origin::Command) {
+            return;
+        }
+        let index = shell.add(Origin::Command, Source::Argument, time);
+        let script = &mut shell.scripts[index];
+        script.lossy |= shell.arguments_cut;
+        script.content.write(0, &text, self.limits.script_bytes);
+        self.kept_bytes += script.content.bytes().len();
+        self.counts.scripts += 1;
+        self.emit_one(id, index, time, emit);
+    }
+
+    fn read(
+        &mut self,
+        id: ShellId,
+        header: Header,
+        read: &Read,
+        bytes: &[u8],
+        emit: &mut impl FnMut(Output),
+    ) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let index = match shell.place(read) {
+            None => return,
+            Some(Place::Existing(index)) => index,
+            // An empty file is a script, too; an empty pipe is none.
+            Some(Place::New(origin)) if bytes.is_empty() => {
+                if origin != Origin::Sourced && read.pos == 0 && read.size == 0 {
+                    self.empty_script(id, origin, &header, read, emit);
+                }
+                return;
+            }
+            // bash looks at what it is given and refuses binaries.
+            Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
+            Some(Place::New(origin)) => self.begin_script(id, origin, &header, read, emit),
+        };
+        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
+            return;
+        };
+        // A shell that edits lines itself reads key by key.
+        script.keystrokes |= script.origin == Origin::Interactive && read.count == 1;
+        // When memory is short, what is there is kept and what comes is counted.
+        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
+        let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
+        let (before_kept, before_seen) = (script.content.bytes().len(), script.content.seen_bytes());
+        let changed = match u64::try_from(read.pos) {
+            Ok(pos) => script.content.write(pos, bytes, limit),
+            Err(_) => script.content.append(bytes, limit),
+        };
+        let kept = script.content.bytes().len() - before_kept;
+        self.kept_bytes += kept;
+        let cut = (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
+        let short = limit < self.limits.script_bytes;
+        *(if short { &mut self.counts.memory_cut_bytes } else { &mut self.counts.cut_bytes }) += cut;
+        if header.flags & FLAG_CUT != 0 {
+            script.lossy = true;
+        }
+        script.changed |= changed;
+        script.last_ns = header.time_ns;
+        if !script.changed || header.flags & FLAG_MORE != 0 {
+            return;
+        }
+        let complete = read.pos >= 0 && script.content.is_complete(read.size, self.limits.script_bytes);
+        let ended = read.ret == 0;
+        if script.candidate {
+            return;
+        }
+        let doubled = script.content.seen_bytes() >= 2 * script.emitted_bytes.max(512);
+        if complete || ended || doubled && script.emitted_bytes > 0 {
+            self.emit_one(id, index, header.time_ns, emit);
+        }
+    }
+
+    /// Adds a script that is read from a file or stream; a shell that sources without end loses its oldest.
+    fn begin_script(
+        &mut self,
+        id: ShellId,
+        origin: Origin,
+        header: &Header,
+        read: &Read,
+        emit: &mut impl FnMut(Output),
+    ) -> usize {
+        let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
+        if shell.scripts.len() >= self.limits.scripts_per_shell
+            && let Some(oldest) = shell.scripts.iter().position(|s| s.origin == Origin::Sourced)
+        {
+            let late = shell.scripts[oldest].last_ns;
+            if shell.scripts[oldest].is_due() {
+                self.emit_one(id, oldest, late, emit);
+            }
+            let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
+            let script = shell.scripts.remove(oldest);
+            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
+            if !script.candidate {
+                emit(Output::Finished(shell.id_of(&script)));
+            }
+        }
+        let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
+        let source = Source::Inode { dev: read.dev, ino: read.ino };
+        let path = shell.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
+        let candidate = origin == Origin::Sourced && shell.tells();
+        let index = shell.add(origin, source, header.time_ns);
+        shell.scripts[index].path = path;
+        shell.scripts[index].candidate = candidate;
+        self.counts.scripts += u64::from(!candidate);
+        index
+    }
+
+    fn empty_script(
+        &mut self,
+        id: ShellId,
+        origin: Origin,
+        header: &Header,
+        read: &Read,
+        emit: &mut impl FnMut(Output),
+    ) {
+        let index = self.begin_script(id, origin, header, read, emit);
+        self.emit_one(id, index, header.time_ns, emit);
+    }
+
+    fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut impl FnMut(Output)) {
+        self.leave(fork.child, emit);
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        shell.processes += 1;
+        self.processes.insert(fork.child, id);
+        let due: Vec<usize> =
+            (0..shell.scripts.len()).filter(|i| shell.scripts[*i].is_due_again(header.time_ns)).collect();
+        for index in due {
+            self.emit_one(id, index, header.time_ns, emit);
+        }
+    }
+
+    fn exit(&mut self, id: ShellId, header: &Header, how: Exit, emit: &mut impl FnMut(Output)) {
+        if how.how == EXIT_ENDED && header.tgid != id.0 {
+            // A subshell's end says nothing of its parent's script.
+            self.processes.remove(&header.tgid);
+            self.strings.remove(&header.tgid);
+            self.release(id, emit);
+            return;
+        }
+        self.leave(header.tgid, emit);
+    }
+
+    /// A process no longer runs its shell: emits what is new and forgets a shell nobody runs.
+    fn leave(&mut self, tgid: u32, emit: &mut impl FnMut(Output)) {
+        self.strings.remove(&tgid);
+        let Some(id) = self.processes.remove(&tgid) else { return };
+        self.emit_changed(id, u64::MAX, emit);
+        self.release(id, emit);
+    }
+
+    fn release(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        shell.processes = shell.processes.saturating_sub(1);
+        if shell.processes == 0 {
+            self.forget(id, emit);
+        }
+    }
+
+    /// Emits what is new of a shell, and forgets it.
+    fn forget(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        if !shell.tells() {
+            // Events were lost, the word on a candidate among them, perhaps.
+            for script in shell.scripts.iter_mut().filter(|s| s.candidate) {
+                script.candidate = false;
+                self.counts.scripts += 1;
+            }
+        }
+        self.emit_changed(id, u64::MAX, emit);
+        if let Some(shell) = self.shells.remove(&id) {
+            if !shell.captured {
+                let lost = shell.lost > 0 || shell.invocation.is_none();
+                *(if lost { &mut self.counts.shells_lost } else { &mut self.counts.shells_silent }) += 1;
+            }
+            for script in shell.scripts.iter().filter(|s| !s.candidate) {
+                emit(Output::Finished(shell.id_of(script)));
+            }
+            let bytes: usize = shell.scripts.iter().map(|s| s.content.bytes().len()).sum();
+            self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
+    pub fn sweep(&mut self, emit: &mut impl FnMut(Output)) {
+        let gone: Vec<u32> = self
+            .processes
+            .keys()
+            .filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists())
+            .copied()
+            .collect();
+        self.non_shells.retain(|tgid, _| Path::new(&format!("/proc/{tgid}")).exists());
+        for tgid in gone {
+            self.counts.abandoned += 1;
+            self.leave(tgid, emit);
+        }
+    }
+
+    /// Emits what there is of every shell and forgets them all: the sensor ends.
+    pub fn end(&mut self, emit: &mut impl FnMut(Output)) {
+        let processes: Vec<u32> = self.processes.keys().copied().collect();
+        for tgid in processes {
+            self.leave(tgid, emit);
+        }
+    }
+}
+
+mod emit;
+mod strings;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Strings in a shell's memory: what it evaluates, and the lines that its editor returned.
+
+use std::hash::{BuildHasher, RandomState};
+
+use ebpf::event::{FLAG_CUT, FLAG_MORE, Header, TEXT_TYPED, Text};
+
+use super::{Assembler, ShellId};
+use event::until_nul;
+
+use crate::{
+    capture::{Origin, Output},
+    content::Content,
+    shell_process::{ShellProcess, Source},
+};
+
+/// Evaluated strings of a shell that are known again.
+const EVALUATED: usize = 64;
+/// The same line twice within this time came from two probes on one file (kernels without cookies): to prompt and read
+/// takes longer, even when lines are pasted.
+const TWICE_NS: u64 = 50_000;
+
+/// A string that arrives in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    content: Content,
+    lossy: bool,
+}
+
+impl Assembler {
+    /// Takes a piece of a string in.
+    pub(super) fn string(
+        &mut self,
+        id: ShellId,
+        header: &Header,
+        text: &Text,
+        bytes: &[u8],
+        emit: &mut impl FnMut(Output),
+    ) {
+        let mut string = self.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
+        string.content.write(u64::from(text.offset), bytes, self.limits.script_bytes);
+        string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
+        if header.flags & FLAG_MORE != 0 {
+            self.strings.insert(header.tgid, string);
+            return;
+        }
+        self.counts.cut_bytes += u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
+        if text.what == TEXT_TYPED {
+            self.typed(id, header, &string, emit);
+        } else {
+            self.evaluated(id, header, text, string, emit);
+        }
+    }
+
+    /// A line that was entered: it stands for the keys that made it.
+    fn typed(&mut self, id: ShellId, header: &Header, line: &Partial, emit: &mut impl FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let index = shell.scripts.iter().position(|s| s.origin == Origin::Interactive).unwrap_or_else(|| {
+            self.counts.scripts += 1;
+            shell.add(Origin::Interactive, Source::Editor, header.time_ns)
+        });
+        let script = &mut shell.scripts[index];
+        let bytes = line.content.bytes();
+        let before = script.content.bytes().len();
+        let repeated = script.entered > 0
+            && header.time_ns.saturating_sub(script.last_ns) < TWICE_NS
+            && script.content.bytes()[..script.entered]
+                .strip_suffix(b"\n")
+                .is_some_and(|b| b.ends_with(bytes));
+        if repeated {
+            return;
+        }
+        script.source = Source::Editor;
+        script.keystrokes = false;
+        script.content.truncate(script.entered);
+        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
+        let limit = self.limits.script_bytes.min(before.saturating_add(room));
+        script.content.append(bytes, limit);
+        script.content.append(b"\n", limit);
+        script.entered = script.content.bytes().len();
+        script.lossy |= line.lossy;
+        script.last_ns = header.time_ns;
+        self.kept_bytes = (self.kept_bytes + script.entered).saturating_sub(before);
+        self.emit_one(id, index, header.time_ns, emit);
+    }
+
+    /// A string that bash evaluates. It is emitted at once and not kept: nothing can be added to it.
+    fn evaluated(
+        &mut self,
+        id: ShellId,
+        header: &Header,
+        text: &Text,
+        string: Partial,
+        emit: &mut impl FnMut(Output),
+    ) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let by = until_nul(&text.by);
+        let by_shell = text.by_shell != 0;
+        let bytes = string.content.bytes();
+        let command = by_shell && by == b"-c";
+        if command && shell.scripts.iter().any(|s| s.origin == Origin::Command) {
+            // Its argument told it already.
+            return;
+        }
+        if !by_shell && let Some(index) = shell.has_read(bytes) {
+            let script = &mut shell.scripts[index];
+            if script.candidate {
+                script.candidate = false;
+                self.counts.scripts += 1;
+                self.emit_one(id, index, header.time_ns, emit);
+            }
+            return;
+        }
+        let hash = self.hashes.hash_one(bytes);
+        if shell.evaluated.contains(&hash) {
+            self.counts.evaluated_again += 1;
+            return;
+        }
+        if shell.evaluated.len() >= EVALUATED {
+            shell.evaluated.pop_front();
+        }
+        shell.evaluated.push_back(hash);
+        let origin = match (command, by_shell || !by.contains(&b'/')) {
+            (true, _) => Origin::Command,
+            (false, true) => Origin::Eval,
+            (false, false) => Origin::Sourced,
+        };
+        self.counts.scripts += 1;
+        let index = shell.add(origin, Source::Memory, header.time_ns);
+        let script = &mut shell.scripts[index];
+        script.content = string.content;
+        script.lossy |= string.lossy;
+        script.evaluated_by = (!command).then(|| by.to_vec());
+        if command {
+            // Kept as any other script of an argument is, so that what it evaluates has a parent.
+            self.kept_bytes += script.content.bytes().len();
+            self.emit_one(id, index, header.time_ns, emit);
+            return;
+        }
+        self.emit_one(id, index, header.time_ns, emit);
+        if let Some(shell) = self.shells.get_mut(&id) {
+            let script = shell.scripts.remove(index);
+            emit(Output::Finished(shell.id_of(&script)));
+        }
+    }
+}
+
+impl ShellProcess {
+    /// The sourced file that this was read from: bash hands one to the same function as any string, without its NULs.
+    fn has_read(&self, bytes: &[u8]) -> Option<usize> {
+        self.scripts.iter().rposition(|s| {
+            let read = s.content.bytes();
+            let cut = s.content.seen_bytes() > read.len() as u64;
+            s.origin == Origin::Sourced
+                && (read == bytes
+                    || cut && bytes.starts_with(read)
+                    || read.len() > bytes.len() && read.iter().filter(|b| **b != 0).eq(bytes))
+        })
+    }
+}
+
+/// Keys hashes so that nobody can make strings that pass for each other.
+pub(super) type Hashes = RandomState;

@@ -1,0 +1,241 @@
+//! Streams of events as the kernel half sends them, and what must come of them.
+
+use ebpf::event::{
+    Chunk, Exit, FLAG_GATHERED, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_READ, Read,
+};
+
+use super::*;
+use shell::{Family, ProbePoints};
+
+use crate::{Capture, ScriptId};
+
+fn family(name: &str) -> Option<Family> {
+    Family::named(name).ok()
+}
+
+const BASH: u32 = 100;
+const EXEC_NS: u64 = 5_000;
+
+struct Run {
+    assembler: Assembler,
+    now: u64,
+    captures: Vec<Arc<Capture>>,
+    finished: Vec<ScriptId>,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            assembler: Assembler::new(Limits::default(), 0),
+            now: EXEC_NS,
+            captures: vec![],
+            finished: vec![],
+        }
+    }
+
+    fn header(&mut self, kind: u16, tgid: u32) -> Header {
+        self.now += 1000;
+        Header { kind, tgid, exec_ns: EXEC_NS, time_ns: self.now, ..Header::default() }
+    }
+
+    fn send(&mut self, event: Event<'_>, family: Option<Family>) {
+        let executable = Arc::new(Executable {
+            family,
+            size: 1,
+            sha256: None,
+            probe_points: ProbePoints::default(),
+            probed: false,
+        });
+        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        self.assembler.take(event, |_, _| executable, &mut |output| match output {
+            Output::Capture(capture) => captures.push(capture),
+            Output::Finished(id) => finished.push(id),
+        });
+    }
+
+    fn exec(&mut self, tgid: u32, family: Option<Family>, args: &str) {
+        let header = self.header(KIND_EXEC, tgid);
+        self.send(Event::Exec(header, Box::new(bytemuck::Zeroable::zeroed())), family);
+        let args: Vec<u8> = args.replace(' ', "\0").into_bytes().into_iter().chain([0]).collect();
+        let header = self.header(KIND_ARGS, tgid);
+        self.send(Event::Args(header, Chunk { offset: 0, total: args.len() as u32 }, &args), None);
+    }
+
+    fn read(&mut self, tgid: u32, fd: i32, pos: i64, size: u64, bytes: &[u8]) {
+        let header = self.header(KIND_READ, tgid);
+        let read = Read {
+            ino: 7,
+            size,
+            pos,
+            ret: bytes.len() as u64,
+            count: 8192,
+            dev: 1,
+            mode: 0,
+            fd,
+            reserved: 0,
+        };
+        self.send(Event::Read(header, read, bytes), None);
+    }
+
+    fn line(&mut self, tgid: u32, bytes: &[u8], lost: u32) {
+        let mut header = self.header(KIND_READ, tgid);
+        header.flags = FLAG_GATHERED;
+        header.lost = lost;
+        let read = Read { ino: 9, pos: -1, ret: bytes.len() as u64, count: 1, ..Read::default() };
+        self.send(Event::Read(header, read, bytes), None);
+    }
+
+    fn fork(&mut self, tgid: u32, child: u32) {
+        let header = self.header(KIND_FORK, tgid);
+        self.send(Event::Fork(header, Fork { child, reserved: 0 }), None);
+    }
+
+    fn exit(&mut self, tgid: u32) {
+        let header = self.header(KIND_EXIT, tgid);
+        self.send(Event::Exit(header, Exit { how: EXIT_ENDED, status: 0 }), None);
+    }
+
+    fn last(&self) -> &Capture {
+        self.captures.last().expect("a capture")
+    }
+}
+
+#[test]
+fn a_file_read_again_after_a_seek_is_captured_once_and_at_once() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash a.sh");
+    run.read(BASH, 255, 0, 20, b"true one\n");
+    assert!(run.captures.is_empty(), "half of the file");
+    run.read(BASH, 255, 9, 20, b": and rest\n");
+    assert_eq!(run.captures.len(), 1);
+    run.fork(BASH, 101);
+    run.read(BASH, 255, 9, 20, b": and rest\n");
+    run.exit(101);
+    run.exit(BASH);
+    assert_eq!(run.captures.len(), 1);
+    assert_eq!(run.last().content[..], *b"true one\n: and rest\n");
+    assert_eq!((run.last().origin, run.finished.len()), (Origin::File, 1));
+    assert_eq!(run.assembler.followed(), 0);
+}
+
+#[test]
+fn a_stream_is_emitted_at_the_first_fork_and_whole_at_the_end() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash");
+    run.line(BASH, b"cd /tmp\n", 0);
+    run.fork(BASH, 101);
+    assert_eq!(run.last().content[..], *b"cd /tmp\n");
+    run.line(BASH, b"ls\n", 0);
+    run.exit(BASH);
+    assert_eq!(run.last().content[..], *b"cd /tmp\nls\n");
+    assert!(run.finished.is_empty(), "the subshell still runs");
+    run.exit(101);
+    assert_eq!(run.finished.len(), 1);
+}
+
+#[test]
+fn a_loss_is_told_by_the_capture() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash");
+    run.line(BASH, b"echo a\n", 0);
+    run.line(BASH, b"echo c\n", 3);
+    run.exit(BASH);
+    assert!(run.last().flags.incomplete);
+    assert_eq!(run.assembler.counts().lost_events, 3);
+}
+
+#[test]
+fn standard_input_of_a_shell_with_a_script_is_data() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash -c read");
+    assert_eq!(run.last().origin, Origin::Command);
+    run.line(BASH, b"secret\n", 0);
+    run.exit(BASH);
+    assert_eq!(run.captures.len(), 1);
+}
+
+#[test]
+fn a_process_id_used_again_begins_anew() {
+    let mut run = Run::new();
+    for _ in 0..1000 {
+        run.exec(BASH, family("posix"), "sh");
+        run.read(BASH, 0, -1, 0, b"echo x\n");
+        // Its end was lost.
+    }
+    assert_eq!(run.assembler.followed(), 1);
+    assert_eq!(run.captures.len(), 999);
+}
+
+#[test]
+fn text_that_waits_is_emitted() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash");
+    run.line(BASH, b"x=1\n", 0);
+    let mut seen = 0;
+    run.assembler.tick(run.now + 1, &mut |_| seen += 1);
+    assert_eq!(seen, 0);
+    run.assembler.tick(run.now + 2 * IDLE_NS, &mut |_| seen += 1);
+    run.assembler.tick(run.now + 3 * IDLE_NS, &mut |_| seen += 1);
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn a_stranger_is_neither_followed_nor_missed() {
+    let mut run = Run::new();
+    run.exec(BASH, None, "ls");
+    run.line(BASH, b"x\n", 0);
+    run.fork(BASH, 101);
+    run.exit(101);
+    run.exit(BASH);
+    assert_eq!(run.assembler.counts().orphans, 0);
+    run.exit(BASH);
+    assert_eq!(run.assembler.counts().orphans, 1, "now it is unknown");
+}
+
+#[test]
+fn an_hour_of_reused_process_ids_mixes_nothing_up() {
+    const IDS: u32 = 300;
+    const PER_SECOND: u64 = 50;
+    let mut run = Run::new();
+    let mut expected = Vec::new();
+    for turn in 0..3600 * PER_SECOND {
+        let pid = 1000 + (turn % u64::from(IDS)) as u32;
+        let exec_ns = EXEC_NS + turn * 1_000_000_000 / PER_SECOND;
+        run.now = exec_ns;
+        let header = |kind| Header { kind, tgid: pid, exec_ns, time_ns: exec_ns, ..Header::default() };
+        run.send(Event::Exec(header(KIND_EXEC), Box::new(bytemuck::Zeroable::zeroed())), family("posix"));
+        let args = format!("sh\0-c\0: turn {turn}\0");
+        let chunk = Chunk { offset: 0, total: args.len() as u32 };
+        run.send(Event::Args(header(KIND_ARGS), chunk, args.as_bytes()), None);
+        expected.push((pid, exec_ns));
+        // The child of an earlier process of this number must not be taken for this one's.
+        if turn % 3 == 0 {
+            run.send(
+                Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, reserved: 0 }),
+                None,
+            );
+        }
+        // The end of one in ten is lost.
+        if turn % 10 != 0 {
+            run.send(Event::Exit(header(KIND_EXIT), Exit { how: EXIT_ENDED, status: 0 }), None);
+        }
+        // What a process left behind that was there before under this number belongs to no one now.
+        let late = Header { exec_ns: exec_ns - 1, ..header(KIND_READ) };
+        let read = Read { ino: 3, fd: 255, count: 80, size: 9, ..Read::default() };
+        run.send(Event::Read(late, read, b"not mine\n"), None);
+        assert!(
+            run.assembler.followed() <= IDS as usize * 2,
+            "{} shells at turn {turn}",
+            run.assembler.followed()
+        );
+    }
+    assert_eq!(run.captures.len(), expected.len());
+    for (turn, (capture, (pid, exec_ns))) in run.captures.iter().zip(expected).enumerate() {
+        assert_eq!((capture.id.pid, capture.id.exec_ns), (pid, exec_ns));
+        assert_eq!(capture.content[..], *format!(": turn {turn}").as_bytes());
+    }
+    let mut ended = 0;
+    run.assembler.end(&mut |output| ended += usize::from(matches!(output, Output::Finished(_))));
+    assert_eq!(run.finished.len() + ended, run.captures.len());
+    assert_eq!((run.assembler.kept_bytes(), run.assembler.followed()), (0, 0));
+}

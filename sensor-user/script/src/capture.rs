@@ -1,0 +1,155 @@
+//! A script as it was captured: the unit that is judged, recorded and reported.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use shell::Family;
+
+use crate::text::ScriptText;
+
+/// How a script came to its shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A script file, by `#!` or as an argument.
+    File,
+    /// `-c` text.
+    Command,
+    /// Standard input.
+    Stdin,
+    /// A file read by `source` or `.`, or a start-up file.
+    Sourced,
+    /// A string the shell evaluated: `eval`, a trap, a function from the environment.
+    Eval,
+    /// Lines typed at a terminal.
+    Interactive,
+}
+
+impl Origin {
+    /// Each of them.
+    pub const ALL: [Self; 6] =
+        [Self::File, Self::Command, Self::Stdin, Self::Sourced, Self::Eval, Self::Interactive];
+
+    /// The name in records and findings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Command => "command",
+            Self::Stdin => "stdin",
+            Self::Sourced => "sourced",
+            Self::Eval => "eval",
+            Self::Interactive => "interactive",
+        }
+    }
+}
+
+/// Names a script on its node: stable while the script grows and over retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ScriptId {
+    /// Thread group id of the shell, host's PID namespace.
+    pub pid: u32,
+    /// Boot time of the shell's `execve`, nanoseconds.
+    pub exec_ns: u64,
+    /// Which of that shell's scripts, from 0.
+    pub ordinal: u32,
+}
+
+/// The program that ran the script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpreter {
+    /// Which shell it is.
+    pub kind: Family,
+    /// Absolute path as its process saw it.
+    #[serde(with = "crate::byte_string")]
+    pub path: Vec<u8>,
+    /// Size of the binary, bytes.
+    pub size: u64,
+    /// SHA-256 of the binary, lower-case hex; `None` when it was gone before it could be read.
+    pub sha256: Option<String>,
+}
+
+/// What is not perfect about a capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScriptFlags {
+    /// Longer than what is kept.
+    pub truncated: bool,
+    /// Events were lost: bytes may be missing, and missing bytes within are zero.
+    pub incomplete: bool,
+    /// The script's stream also carries data that its commands read; the two cannot be told apart.
+    pub mixed_with_data: bool,
+    /// Read as a sourced file is, by a shell that does not tell what it evaluates: it may be data, such as the history.
+    pub maybe_data: bool,
+    /// Made from keystrokes, with editing keys applied: what the shell put in by itself (completion, history) is missing.
+    pub keystrokes: bool,
+}
+
+/// A script and who ran it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Its name on this node.
+    pub id: ScriptId,
+    /// How it came.
+    pub origin: Origin,
+    /// The script of the same shell that sourced or evaluated this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ScriptId>,
+    /// Why it was evaluated, in the shell's words: `eval`, `exit trap`, the name of a function or file.
+    #[serde(default, with = "crate::byte_string::optional", skip_serializing_if = "Option::is_none")]
+    pub evaluated_by: Option<Vec<u8>>,
+    /// The bytes kept.
+    pub content: ScriptText,
+    /// Length of the whole script as far as seen, bytes.
+    pub size: u64,
+    /// What is not perfect.
+    #[serde(default)]
+    pub flags: ScriptFlags,
+    /// Absolute path of the script on disk; only where it came from a file.
+    #[serde(default, with = "crate::byte_string::optional", skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<u8>>,
+    /// The shell.
+    pub interpreter: Interpreter,
+    /// The shell's arguments, its name first; cut at a limit.
+    #[serde(with = "crate::byte_string::list")]
+    pub args: Vec<Vec<u8>>,
+    /// True when `args` was cut.
+    #[serde(default)]
+    pub args_truncated: bool,
+    /// Process id in the innermost PID namespace.
+    pub ns_pid: u32,
+    /// Parent's process id.
+    pub ppid: u32,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Id of the cgroup, as `ebpf::event::Cgroup` has it.
+    pub cgroup: u64,
+    /// When the process was forked, boot time in ns.
+    pub start_ns: u64,
+    /// When the script began, Unix time in ns.
+    pub time_unix_ns: u64,
+}
+
+impl Capture {
+    /// Bytes that it takes, about, its text included.
+    pub fn weight_bytes(&self) -> usize {
+        let args: usize = self.args.iter().map(|arg| size_of::<Vec<u8>>() + arg.capacity()).sum();
+        let optional = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>()
+            + self.content.len()
+            + args
+            + optional(&self.path)
+            + optional(&self.evaluated_by)
+            + self.interpreter.path.capacity()
+    }
+}
+
+/// What the assembler emits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A script as it stands; it may come again when it has grown.
+    Capture(Arc<Capture>),
+    /// Nothing more will come of this script.
+    Finished(ScriptId),
+}

@@ -1,0 +1,17 @@
+//! From events to scripts: which shells run, how each was called, and what it has read so far.
+//!
+//! The product is the [`Capture`]. This crate knows nothing of BPF maps, models or findings: they are not among its
+//! dependencies.
+
+mod assembler;
+pub mod byte_string;
+mod capture;
+mod content;
+mod keystrokes;
+mod shell_process;
+mod text;
+
+pub use assembler::{Assembler, AssemblerCounts, Limits};
+pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};
+pub use content::Content;
+pub use text::ScriptText;

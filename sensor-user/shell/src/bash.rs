@@ -1,0 +1,55 @@
+//! GNU bash. Options: `parse_long_options` and `parse_shell_options` of shell.c.
+
+use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+
+/// They must come before all other options.
+const LONG: &[&str] = &[
+    "debug",
+    "debugger",
+    "dump-po-strings",
+    "dump-strings",
+    "help",
+    "init-file",
+    "login",
+    "noediting",
+    "noprofile",
+    "norc",
+    "posix",
+    "pretty-print",
+    "protected",
+    "rcfile",
+    "restricted",
+    "verbose",
+    "version",
+    "wordexp",
+];
+
+pub(crate) static PROFILE: Profile = Profile {
+    name: "bash",
+    programs: &["bash", "rbash"],
+    marks: &[b"BASH_VERSINFO", b"BASH_EXECUTION_STRING"],
+    grammar: Grammar {
+        with_operand: b"oO",
+        operand: Operand::Next,
+        long: Long::OneDashOrTwo(LONG, &["init-file", "rcfile"]),
+        named: Named { command: None, stdin: None, abbreviated: false },
+        ends_options: b"",
+        plus_c_is_command: true,
+        plus_s_is_stdin: true,
+        lone_plus: LonePlus::Skipped,
+    },
+    reads: Reads {
+        script_fd_min: 10,
+        block_bytes: None,
+        sniff_bytes: Some(80),
+        sourced: SourcedReads::WholeFile,
+        startup_files: &[],
+        sourced_may_be_data: true,
+    },
+    evaluates_by: Some("parse_and_execute"),
+    reads_lines_by: Some("readline"),
+    applets: None,
+    limits: &[
+        "A bash whose symbols were stripped off, such as Debian's bash-static, does not tell what it evaluates.",
+    ],
+};

@@ -1,0 +1,34 @@
+//! busybox. Its shells, ash and hush, are applets of one binary. Options: `procargs` and `options` of ash.c.
+
+use crate::profile::{Applets, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+
+pub(crate) static PROFILE: Profile = Profile {
+    name: "busybox",
+    programs: &["busybox"],
+    marks: &[b"BusyBox v", b"applet not found"],
+    grammar: Grammar {
+        with_operand: b"o",
+        operand: Operand::Next,
+        long: Long::Plain,
+        named: Named { command: None, stdin: None, abbreviated: false },
+        ends_options: b"",
+        plus_c_is_command: true,
+        plus_s_is_stdin: true,
+        lone_plus: LonePlus::Skipped,
+    },
+    reads: Reads {
+        script_fd_min: 10,
+        block_bytes: None,
+        sniff_bytes: None,
+        sourced: SourcedReads::ScriptDescriptor,
+        startup_files: &[],
+        sourced_may_be_data: false,
+    },
+    evaluates_by: None,
+    reads_lines_by: None,
+    applets: Some(Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] }),
+    limits: &[
+        "It does not tell what it evaluates: `eval`, traps.",
+        "hush reads its script on whatever descriptor is free: of a file below 10 only the name is known.",
+    ],
+};

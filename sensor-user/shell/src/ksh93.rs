@@ -1,0 +1,34 @@
+//! The Korn shell of AT&T, ksh93, and its continuation ksh93u+m. Options: `sh_argopts` of args.c.
+
+use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+
+pub(crate) static PROFILE: Profile = Profile {
+    name: "ksh93",
+    programs: &["ksh93", "rksh93"],
+    marks: &[b".sh.match", b".sh.version", b"/etc/ksh.kshrc"],
+    grammar: Grammar {
+        with_operand: b"o",
+        operand: Operand::RestOrNextUnlessOption,
+        long: Long::Plain,
+        named: Named { command: None, stdin: None, abbreviated: false },
+        ends_options: b"",
+        plus_c_is_command: false,
+        plus_s_is_stdin: false,
+        lone_plus: LonePlus::EndsOptions,
+    },
+    reads: Reads {
+        script_fd_min: 10,
+        block_bytes: Some(65536),
+        sniff_bytes: None,
+        sourced: SourcedReads::ScriptDescriptor,
+        startup_files: &[],
+        sourced_may_be_data: false,
+    },
+    evaluates_by: None,
+    reads_lines_by: None,
+    applets: None,
+    limits: &[
+        "It does not tell what it evaluates: `eval`, traps.",
+        "Sourced files are read on low descriptors, as data is, and are not seen.",
+    ],
+};

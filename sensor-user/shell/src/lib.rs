@@ -1,0 +1,26 @@
+//! What is known of each shell: how its binary is recognised, the grammar of its arguments, which of its reads are
+//! script, what can be probed in it, and what it does not tell.
+//!
+//! One file a family, and [`table::FAMILIES`] lists them. A shell is added by a file, a line in that table, and its name
+//! in the end-to-end tests. This crate knows nothing of events, maps or scripts.
+
+mod bash;
+mod busybox;
+mod dash;
+mod executable;
+mod family;
+mod invocation;
+mod ksh93;
+mod mksh;
+mod posix;
+mod probe_points;
+mod profile;
+pub mod table;
+mod yash;
+mod zsh;
+
+pub use executable::Executable;
+pub use family::{Family, UnknownFamily};
+pub use invocation::{Invocation, Mode};
+pub use probe_points::ProbePoints;
+pub use profile::{Applets, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};

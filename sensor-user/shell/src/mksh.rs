@@ -1,0 +1,34 @@
+//! The MirBSD Korn shell, mksh and lksh. Options: `parse_args` of misc.c.
+
+use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+
+pub(crate) static PROFILE: Profile = Profile {
+    name: "mksh",
+    programs: &["lksh", "mksh"],
+    marks: &[b"KSHEGID", b"KSHUID"],
+    grammar: Grammar {
+        with_operand: b"oT",
+        operand: Operand::RestOrNext,
+        long: Long::None,
+        named: Named { command: None, stdin: Some("stdin"), abbreviated: false },
+        ends_options: b"",
+        plus_c_is_command: false,
+        plus_s_is_stdin: false,
+        lone_plus: LonePlus::EndsOptions,
+    },
+    reads: Reads {
+        script_fd_min: 10,
+        block_bytes: Some(512),
+        sniff_bytes: None,
+        sourced: SourcedReads::ScriptDescriptor,
+        startup_files: &[],
+        sourced_may_be_data: true,
+    },
+    evaluates_by: None,
+    reads_lines_by: None,
+    applets: None,
+    limits: &[
+        "It does not tell what it evaluates: `eval`, traps.",
+        "What `$(<file)` and `$(command)` read cannot be told from a sourced file.",
+    ],
+};

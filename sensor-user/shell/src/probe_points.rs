@@ -1,0 +1,59 @@
+//! Functions of a shell that probes are attached to, found in its table of dynamic symbols: bash exports its own for
+//! loadable builtins, so they are there in a stripped binary too.
+
+use object::{Object, ObjectSegment, ObjectSymbol, SegmentFlags, elf::PF_X};
+
+use crate::profile::Profile;
+
+/// Where the functions begin in the file, bytes from its start; `None` where the binary does not export them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbePoints {
+    /// Every string that the shell evaluates passes here ([`Profile::evaluates_by`]).
+    pub evaluates: Option<u64>,
+    /// Returns every line that is entered ([`Profile::reads_lines_by`]). Missing where bash links readline dynamically.
+    pub reads_lines: Option<u64>,
+}
+
+impl ProbePoints {
+    /// Looks a profile's functions up in an ELF image. Whatever the image holds, the answer is within its executable part.
+    pub fn of(binary: &[u8], profile: &Profile) -> Self {
+        if profile.evaluates_by.is_none() && profile.reads_lines_by.is_none() {
+            return Self::default();
+        }
+        let Ok(file) = object::File::parse(binary) else { return Self::default() };
+        let offset_of = |name: &str| {
+            let symbol = file.dynamic_symbols().find(|s| s.is_definition() && s.name() == Ok(name))?;
+            file.segments().find_map(|segment| {
+                let SegmentFlags::Elf { p_flags } = segment.flags() else { return None };
+                let into = symbol.address().checked_sub(segment.address())?;
+                let (start, size) = segment.file_range();
+                (p_flags & PF_X != 0 && into < size).then(|| start.checked_add(into)).flatten()
+            })
+        };
+        Self {
+            evaluates: profile.evaluates_by.and_then(offset_of),
+            reads_lines: profile.reads_lines_by.and_then(offset_of),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bash;
+
+    #[test]
+    fn what_is_no_elf_image_has_no_functions() {
+        for image in [&b""[..], b"\x7fELF\x02\x01\x01 and then nothing of it"] {
+            assert_eq!(ProbePoints::of(image, &bash::PROFILE), ProbePoints::default());
+        }
+    }
+
+    #[test]
+    fn bash_exports_both() {
+        let Ok(bash) = std::fs::read("/bin/bash") else { return };
+        let found = ProbePoints::of(&bash, &bash::PROFILE);
+        assert!(found.evaluates.is_some_and(|at| at > 0 && at < bash.len() as u64));
+        assert!(found.reads_lines.is_some());
+    }
+}

@@ -1,0 +1,127 @@
+//! The form of a profile: data, so that a shell's file reads like a table and not like a program.
+
+/// A shell family. All texts are as they stand in the family's sources.
+#[derive(Debug)]
+pub struct Profile {
+    /// Name in records and findings: lower-case letters and digits.
+    pub name: &'static str,
+    /// Names its programs usually bear. Only looked at when the binary itself cannot be read any more.
+    pub programs: &'static [&'static str],
+    /// Texts that every build of it holds. All of them must be there for a binary to be recognised.
+    pub marks: &'static [&'static [u8]],
+    /// How its arguments are read.
+    pub grammar: Grammar,
+    /// Which of its reads are script.
+    pub reads: Reads,
+    /// Exported function that every evaluated string passes through, as `f(char *string, char *reason, …)`.
+    pub evaluates_by: Option<&'static str>,
+    /// Exported function that returns each line typed at a terminal, as `char *f(…)`.
+    pub reads_lines_by: Option<&'static str>,
+    /// Names under which a binary of many programs is this shell; `None` where the binary is nothing but the shell.
+    pub applets: Option<Applets>,
+    /// What a capture of it lacks, a sentence each.
+    pub limits: &'static [&'static str],
+}
+
+/// A binary that is a shell only when it is called by a shell's name, or with that name as its first argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Applets {
+    /// What the binary itself is called; then the next argument names the applet.
+    pub binary: &'static str,
+    /// The applets that are shells.
+    pub shells: &'static [&'static str],
+}
+
+/// Where the operand of an option letter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// The next word; what follows in the word are options still (`bash -oe pipefail`).
+    Next,
+    /// The rest of the word where there is any, else the next word (`zsh -oerrexit`).
+    RestOrNext,
+    /// As before, but a next word that begins with a dash is none: the operand may be missing (`ksh93 -o -c`).
+    RestOrNextUnlessOption,
+}
+
+/// How words with two dashes, and long names behind one, are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Long {
+    /// They are none: the shell gives up, or takes the word for an operand.
+    None,
+    /// `--NAME`, without operand.
+    Plain,
+    /// These names, behind one dash or two, before all other options; the second list is of those that take the next word.
+    OneDashOrTwo(&'static [&'static str], &'static [&'static str]),
+    /// `--NAME` or `--NAME=…`. Those of the list, also when cut to two letters or more, take the next word when there is no
+    /// `=`.
+    WithOperands(&'static [&'static str]),
+}
+
+/// What a word that is a single `+` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LonePlus {
+    /// An option word without options: more may follow.
+    Skipped,
+    /// The end of the options.
+    EndsOptions,
+    /// The first operand.
+    Operand,
+}
+
+/// How a shell reads its argument vector.
+#[derive(Clone, Copy, Debug)]
+pub struct Grammar {
+    /// Letters that take an operand.
+    pub with_operand: &'static [u8],
+    /// Where that is.
+    pub operand: Operand,
+    /// Long options.
+    pub long: Long,
+    /// Option names that mean `-c` and `-s`, if there are such.
+    pub named: Named,
+    /// Letters behind which there are no more options, in that word or others.
+    pub ends_options: &'static [u8],
+    /// Does `+c` mean what `-c` does?
+    pub plus_c_is_command: bool,
+    /// Does `+s` mean what `-s` does?
+    pub plus_s_is_stdin: bool,
+    /// What a lone `+` is. A lone `-` ends the options everywhere.
+    pub lone_plus: LonePlus,
+}
+
+/// Names of the options that letters stand for, as `-o NAME` and `--NAME` have them: lower-case letters without `_` and `-`.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// That of `-c`.
+    pub command: Option<&'static str>,
+    /// That of `-s`.
+    pub stdin: Option<&'static str>,
+    /// May they be cut to three letters or more?
+    pub abbreviated: bool,
+}
+
+/// Which reads of a shell are script.
+#[derive(Clone, Copy, Debug)]
+pub struct Reads {
+    /// Its script is read from a descriptor of at least this number.
+    pub script_fd_min: i32,
+    /// Bytes asked for when it reads a script, where that tells a script from other reads on such descriptors.
+    pub block_bytes: Option<u64>,
+    /// Bytes of a script that it looks at first, on whatever descriptor, to see whether it is a binary.
+    pub sniff_bytes: Option<u64>,
+    /// How sourced files are read.
+    pub sourced: SourcedReads,
+    /// Files that it reads by itself before its script, by the last part of their names.
+    pub startup_files: &'static [&'static str],
+    /// Are there reads of data that look like those of a sourced file?
+    pub sourced_may_be_data: bool,
+}
+
+/// How a shell reads the files that it sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourcedReads {
+    /// The whole file in one call, on any descriptor. Its history is read so, too: only the evaluation tells them apart.
+    WholeFile,
+    /// As scripts are.
+    ScriptDescriptor,
+}

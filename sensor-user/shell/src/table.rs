@@ -1,0 +1,82 @@
+//! The families that are known, and which of them a binary is.
+
+use memchr::memmem;
+
+use crate::{bash, busybox, dash, family::Family, ksh93, mksh, posix, profile::Profile, yash, zsh};
+
+/// Every family. The first whose marks a binary holds is the one; so the general one is the last.
+pub static FAMILIES: [&Profile; 8] = [
+    &bash::PROFILE,
+    &zsh::PROFILE,
+    &mksh::PROFILE,
+    &ksh93::PROFILE,
+    &yash::PROFILE,
+    &busybox::PROFILE,
+    &dash::PROFILE,
+    &posix::PROFILE,
+];
+
+/// All of them.
+pub fn families() -> impl Iterator<Item = Family> {
+    FAMILIES.into_iter().map(Family)
+}
+
+/// Their names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.into_iter().map(|profile| profile.name)
+}
+
+/// Which shell an executable's bytes are, by what they hold and never by a name: a renamed or copied bash is still bash,
+/// and a program called `sh` may be something else.
+pub fn recognize(binary: &[u8]) -> Option<Family> {
+    if !binary.starts_with(b"\x7fELF") {
+        return None;
+    }
+    families().find(|family| family.0.marks.iter().all(|mark| memmem::find(binary, mark).is_some()))
+}
+
+/// Which shell a program of this path or name is likely to be, for when its binary cannot be read.
+pub fn by_program_name(name: &[u8]) -> Option<Family> {
+    let base = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let base = base.strip_prefix(b"-").unwrap_or(base);
+    families().find(|family| family.0.programs.iter().any(|program| program.as_bytes() == base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family_of(path: &str) -> Option<&'static str> {
+        recognize(&std::fs::read(path).ok()?).map(Family::name)
+    }
+
+    #[test]
+    fn shells_are_known_by_their_content() {
+        // Where a package is not installed there is nothing to look at; the end-to-end tests install them all.
+        for (path, name) in [
+            ("/bin/bash", "bash"),
+            ("/bin/bash-static", "bash"),
+            ("/bin/dash", "dash"),
+            ("/bin/busybox", "busybox"),
+            ("/bin/zsh", "zsh"),
+            ("/bin/ksh93", "ksh93"),
+            ("/bin/mksh", "mksh"),
+            ("/usr/bin/yash", "yash"),
+        ] {
+            if std::path::Path::new(path).exists() {
+                assert_eq!(family_of(path), Some(name), "{path}");
+            }
+        }
+        for other in ["/bin/ls", "/usr/bin/perl", "/usr/bin/env", "/usr/bin/apt-get", "/usr/bin/python3"] {
+            assert_eq!(family_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_guess_for_binaries_that_are_gone() {
+        let guess = |name: &[u8]| by_program_name(name).map(Family::name);
+        assert_eq!(guess(b"/opt/x/bash"), Some("bash"));
+        assert_eq!(guess(b"-sh"), Some("posix"));
+        assert_eq!(guess(b"/bin/ls"), None);
+    }
+}

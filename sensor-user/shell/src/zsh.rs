@@ -1,0 +1,34 @@
+//! The Z shell. Options: `parseargs` and `parseopts` of init.c.
+
+use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+
+pub(crate) static PROFILE: Profile = Profile {
+    name: "zsh",
+    programs: &["zsh", "rzsh"],
+    marks: &[b"ZSH_NAME", b"shinstdin"],
+    grammar: Grammar {
+        with_operand: b"o",
+        operand: Operand::RestOrNext,
+        long: Long::WithOperands(&["emulate"]),
+        named: Named { command: None, stdin: Some("shinstdin"), abbreviated: false },
+        ends_options: b"b",
+        plus_c_is_command: true,
+        plus_s_is_stdin: false,
+        lone_plus: LonePlus::EndsOptions,
+    },
+    reads: Reads {
+        script_fd_min: 10,
+        block_bytes: Some(8192),
+        sniff_bytes: None,
+        sourced: SourcedReads::ScriptDescriptor,
+        startup_files: &["zshenv", ".zshenv"],
+        sourced_may_be_data: false,
+    },
+    evaluates_by: None,
+    reads_lines_by: None,
+    applets: None,
+    limits: &[
+        "It does not tell what it evaluates: `eval`, traps.",
+        "Files compiled with `zcompile` hold no text, and functions that are loaded on demand are read as data is.",
+    ],
+};

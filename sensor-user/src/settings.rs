@@ -1,0 +1,153 @@
+//! From the command line to what the rooms are told.
+
+use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+
+use command::{
+    eval::Contestant,
+    filter::Filter,
+    replay::{Judges, Show},
+};
+use daemon::{Config, Reloadable};
+use delivery::{Endpoints, SpoolLimits, Tls};
+use detection::Sensitivity;
+use identity::{Cloud, Node};
+use script::Limits;
+use suppression::Suppressions;
+use verdict::{Judge, ModelError};
+
+use crate::{
+    assets,
+    cli::{self, Format, Metadata, Run, RuntimeSocket, Scoring, Switch, VerdictName},
+};
+
+/// A judge for a model, or for the default one.
+fn judge_with(scoring: &Scoring, model: Option<PathBuf>) -> Result<Judge, ModelError> {
+    let assets = assets::find(None, model, scoring.onnxruntime.clone());
+    Judge::load(&assets.onnxruntime, &assets.model, scoring.operating_point, scoring.threshold)
+}
+
+/// The judge that the command line asks for.
+pub(crate) fn judge(scoring: &Scoring) -> Result<Judge, ModelError> {
+    judge_with(scoring, scoring.model.clone())
+}
+
+/// One for each thread.
+pub(crate) fn several<T, E>(jobs: Option<u16>, mut make: impl FnMut() -> Result<T, E>) -> Result<Vec<T>, E> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    (0..jobs.map_or_else(cores, usize::from)).map(|_| make()).collect()
+}
+
+/// A model to be measured.
+pub(crate) fn contestant(scoring: &Scoring, model: Option<PathBuf>) -> Result<Contestant, ModelError> {
+    let path = assets::find(None, model, None).model;
+    let judges = several(None, || judge_with(scoring, Some(path.clone())))?;
+    Ok(Contestant { path, judges })
+}
+
+/// What a replay works with.
+pub(crate) struct Replay {
+    pub(crate) node: Node,
+    pub(crate) workers: Vec<Judges>,
+    pub(crate) suppressions: Suppressions,
+    pub(crate) filter: Filter,
+    pub(crate) show: Show,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a replay is told.
+pub(crate) fn replay(args: cli::Replay) -> anyhow::Result<Replay> {
+    let scoring = &args.files.scoring;
+    let workers = several(args.jobs, || {
+        let other = args.compare_model.clone().map(|model| judge_with(scoring, Some(model))).transpose()?;
+        Ok::<_, ModelError>(Judges { judge: judge(scoring)?, other })
+    })?;
+    Ok(Replay {
+        node: Node::of_this_machine(None, "scriptwatch", "global", Cloud::default())?,
+        workers,
+        suppressions: suppressions(args.suppressions.as_deref())?,
+        filter: Filter {
+            malicious: args.verdict.map(|v| v == VerdictName::Malicious),
+            only_changed: args.only_changed,
+            origins: args.origin,
+            min_score: args.min_score,
+            technique: args.technique,
+            sha256: args.sha256,
+            path: args.path,
+            pod: args.pod,
+            image: args.image,
+            contains: args.contains,
+        },
+        show: Show {
+            json: args.files.format == Format::Json,
+            explain: args.explain,
+            html: args.html,
+            colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        },
+        files: args.files.paths,
+    })
+}
+
+fn suppressions(file: Option<&std::path::Path>) -> anyhow::Result<Suppressions> {
+    Ok(file.map(Suppressions::load).transpose()?.unwrap_or_default())
+}
+
+/// What SIGHUP may change.
+pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
+    let suppressions = Arc::new(suppressions(run.suppressions.as_deref())?);
+    let sensitivity = Sensitivity { point: run.scoring.operating_point, threshold: run.scoring.threshold };
+    Ok(Reloadable { sensitivity, suppressions })
+}
+
+/// What the daemon is told.
+pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
+    let reloadable = reloadable(&run)?;
+    let cloud = Cloud {
+        project_id: run.project,
+        project_number: run.project_number,
+        zone: run.zone,
+        instance_name: run.instance_name,
+        instance_id: run.instance_id,
+        cluster: run.cluster,
+        cluster_location: run.cluster_location,
+    };
+    let mut node = Node::of_this_machine(run.node, &run.scc_source, &run.scc_location, cloud)?;
+    let metadata = match run.gce_metadata {
+        Metadata::Auto => identity::is_on_google_cloud(),
+        Metadata::On => true,
+        Metadata::Off => false,
+    };
+    node.is_complete = !metadata;
+    Ok(Config {
+        assets: assets::find(run.bpf_object, run.scoring.model, run.scoring.onnxruntime),
+        collectors: Endpoints::new(
+            run.collector,
+            Tls {
+                authority: run.tls_ca,
+                identity: run.tls_cert.zip(run.tls_key),
+                server_name: run.tls_server_name,
+            },
+        ),
+        ack_timeout: run.ack_timeout,
+        spool: (run.spool.as_os_str() != "off").then_some(run.spool),
+        spool_limits: SpoolLimits {
+            bytes: run.spool_mib * 1024 * 1024,
+            age: Duration::from_secs(run.spool_hours * 3600),
+        },
+        tier: run.tier,
+        ring_bytes: run.ring_mib * 1024 * 1024,
+        max_shells: run.max_shells,
+        shell_probes: run.shell_probes == Switch::On,
+        limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
+        reloadable,
+        record: run.record,
+        admin_listen: run.admin_listen.0,
+        ready_file: run.ready_file,
+        container_runtime: match run.container_runtime {
+            RuntimeSocket::Auto => identity::usual_socket(),
+            RuntimeSocket::Off => None,
+            RuntimeSocket::At(path) => Some(path),
+        },
+        enrichment_timeout: run.enrichment_timeout,
+        node,
+    })
+}

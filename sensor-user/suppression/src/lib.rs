@@ -1,0 +1,283 @@
+//! Which verdicts are not reported, by the operator's rules: a file that the sensor and replay both honour.
+//!
+//! ```toml
+//! [[suppress]]
+//! sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! reason = "our own installer, reviewed"
+//!
+//! [[suppress]]
+//! path = "/opt/ci/**/*.sh"
+//! expires = 2027-01-31
+//! reason = "build agents"
+//!
+//! [[suppress]]
+//! namespace = "ci-*"
+//! image = "europe-docker.pkg.dev/acme/build/*"
+//! reason = "they install toolchains"
+//! ```
+//!
+//! A rule matches when all that it names does. A suppressed verdict is counted, and nothing leaves the node.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::Deserialize;
+
+use identity::Container;
+use script::Capture;
+use verdict::ScriptHash;
+
+/// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum SuppressionError {
+    /// It cannot be read.
+    #[error("suppressions {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// It is not TOML of the documented form.
+    #[error("suppressions {0}: {1}")]
+    Form(PathBuf, Box<toml::de::Error>),
+    /// A rule makes no sense.
+    #[error("suppressions {path}: rule {number}: {what}")]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// Which rule, from 1.
+        number: usize,
+        /// What is wrong, and what is allowed.
+        what: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    #[serde(default)]
+    suppress: Vec<RuleForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleForm {
+    sha256: Option<String>,
+    path: Option<String>,
+    image: Option<String>,
+    namespace: Option<String>,
+    expires: Option<toml::value::Datetime>,
+    reason: String,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    sha256: Option<ScriptHash>,
+    path: Option<GlobMatcher>,
+    image: Option<GlobMatcher>,
+    namespace: Option<GlobMatcher>,
+    /// The last day on which it holds, UTC.
+    expires: Option<Date>,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// The rules of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Suppressions {
+    rules: Vec<Rule>,
+}
+
+impl Suppressions {
+    /// Reads and checks a file of rules.
+    pub fn load(path: &Path) -> Result<Self, SuppressionError> {
+        let text = std::fs::read_to_string(path).map_err(|e| SuppressionError::Read(path.to_owned(), e))?;
+        let form: FileForm =
+            toml::from_str(&text).map_err(|e| SuppressionError::Form(path.to_owned(), Box::new(e)))?;
+        let rules = form.suppress.into_iter().enumerate().map(|(index, rule)| {
+            check(rule).map_err(|what| SuppressionError::Rule {
+                path: path.to_owned(),
+                number: index + 1,
+                what,
+            })
+        });
+        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    }
+
+    /// The first rule in force that matches a script that ran in `container`. A rule that names an image or a
+    /// namespace matches nothing of which those are not known.
+    pub fn matching(
+        &self,
+        capture: &Capture,
+        hash: &ScriptHash,
+        container: Option<&Container>,
+        now: Timestamp,
+    ) -> Option<&Rule> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let fits = |glob: &Option<GlobMatcher>, value: Option<&str>| {
+            glob.as_ref().is_none_or(|glob| value.is_some_and(|value| glob.is_match(value)))
+        };
+        let path = capture.path.as_ref().map(|path| String::from_utf8_lossy(path));
+        let namespace = container.and_then(|c| c.pod.as_ref()).map(|pod| pod.namespace.as_str());
+        let image = container.map(|c| c.image_uri.as_str()).filter(|image| !image.is_empty());
+        let today = now.to_zoned_datetime(TimeZone::UTC).date();
+        self.rules.iter().find(|rule| {
+            rule.expires.is_none_or(|last| today <= last)
+                && rule.sha256.is_none_or(|wanted| wanted == *hash)
+                && fits(&rule.path, path.as_deref())
+                && fits(&rule.image, image)
+                && fits(&rule.namespace, namespace)
+        })
+    }
+}
+
+/// What a glob means, in rules and in filters: a star matches within a directory, two of them across directories.
+pub fn glob(text: &str) -> Result<GlobMatcher, String> {
+    let built = GlobBuilder::new(text).literal_separator(true).build();
+    built.map(|glob| glob.compile_matcher()).map_err(|e| e.kind().to_string())
+}
+
+fn check(form: RuleForm) -> Result<Rule, String> {
+    if form.sha256.is_none() && [&form.path, &form.image, &form.namespace].iter().all(|glob| glob.is_none()) {
+        return Err(
+            "it names none of sha256, path, image and namespace, so it would suppress everything".to_owned()
+        );
+    }
+    if form.reason.trim().is_empty() {
+        return Err("its reason is empty: say why, for whoever reads this in a year".to_owned());
+    }
+    let sha256 = form.sha256.map(|text| {
+        let mut hash = [0; 32];
+        hex::decode_to_slice(&text, &mut hash)
+            .map(|()| ScriptHash(hash))
+            .map_err(|_| format!("sha256 = {text:?} is not 64 hex digits"))
+    });
+    let glob = |key: &str, text: Option<String>| -> Result<Option<GlobMatcher>, String> {
+        text.map(|text| glob(&text).map_err(|e| format!("{key} = {text:?}: {e}"))).transpose()
+    };
+    let expires = form.expires.map(|datetime| {
+        let date = datetime.date.filter(|_| datetime.time.is_none());
+        date.and_then(|d| Date::new(d.year as i16, d.month as i8, d.day as i8).ok())
+            .ok_or_else(|| format!("expires = {datetime} is no date such as 2027-01-31"))
+    });
+    Ok(Rule {
+        sha256: sha256.transpose()?,
+        path: glob("path", form.path)?,
+        image: glob("image", form.image)?,
+        namespace: glob("namespace", form.namespace)?,
+        expires: expires.transpose()?,
+        reason: form.reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use identity::{ContainerId, Pod};
+    use script::{Interpreter, Origin, ScriptFlags, ScriptId};
+    use shell::Family;
+
+    fn load(text: &str) -> Result<Suppressions, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Suppressions::load(file.path()).map_err(|e| e.to_string())
+    }
+
+    fn capture(path: Option<&str>) -> Capture {
+        Capture {
+            id: ScriptId { pid: 1, exec_ns: 1, ordinal: 0 },
+            origin: Origin::File,
+            parent: None,
+            evaluated_by: None,
+            content: b"x"[..].into(),
+            size: 1,
+            flags: ScriptFlags::default(),
+            path: path.map(|p| p.as_bytes().to_vec()),
+            interpreter: Interpreter {
+                kind: Family::named("bash").unwrap(),
+                path: vec![],
+                size: 0,
+                sha256: None,
+            },
+            args: vec![],
+            args_truncated: false,
+            ns_pid: 1,
+            ppid: 1,
+            uid: 0,
+            gid: 0,
+            cgroup: 0,
+            start_ns: 0,
+            time_unix_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_for_what_it_names_until_it_expires() {
+        let hash = ScriptHash::of(b"x");
+        let rules = load(&format!(
+            "[[suppress]]\npath = \"/opt/*/run.sh\"\nexpires = 2027-01-31\nreason = \"ours\"\n\
+             [[suppress]]\nsha256 = \"{hash}\"\nreason = \"reviewed\"\n"
+        ))
+        .unwrap();
+        let on = |date: &str| -> Timestamp { format!("{date}T23:59:00Z").parse().unwrap() };
+        let reason = |path: &str, hash: &ScriptHash, date: &str| {
+            rules.matching(&capture(Some(path)), hash, None, on(date)).map(|r| r.reason.clone())
+        };
+        let other = ScriptHash::of(b"y");
+        assert_eq!(reason("/opt/a/run.sh", &other, "2027-01-31").as_deref(), Some("ours"));
+        assert_eq!(reason("/opt/a/run.sh", &other, "2027-02-01"), None);
+        assert_eq!(reason("/opt/a/b/run.sh", &other, "2027-01-01"), None, "a star stays in a directory");
+        assert_eq!(reason("/elsewhere", &hash, "2040-01-01").as_deref(), Some("reviewed"));
+        assert!(rules.matching(&capture(None), &other, None, on("2026-12-01")).is_none());
+    }
+
+    #[test]
+    fn a_rule_about_images_and_namespaces_needs_to_know_them() {
+        let rules = load(
+            "[[suppress]]\nnamespace = \"ci-*\"\nimage = \"registry.example/build/*\"\nreason = \"toolchains\"\n",
+        )
+        .unwrap();
+        let matches = |namespace: &str, image: &str| {
+            let pod = Pod { namespace: namespace.to_owned(), ..Pod::default() };
+            let container = Container {
+                id: ContainerId::new(&"0".repeat(64)).unwrap(),
+                name: String::new(),
+                image_uri: image.to_owned(),
+                image_id: String::new(),
+                labels: BTreeMap::new(),
+                created_unix_ns: None,
+                sandbox: String::new(),
+                pod: Some(pod),
+            };
+            let (hash, now) = (ScriptHash::of(b"x"), Timestamp::UNIX_EPOCH);
+            rules.matching(&capture(None), &hash, Some(&container), now).is_some()
+        };
+        assert!(matches("ci-7", "registry.example/build/rust:1"));
+        assert!(!matches("shop", "registry.example/build/rust:1"));
+        assert!(!matches("ci-7", "registry.example/web:1"));
+        assert!(!matches("ci-7", ""));
+        assert!(
+            rules.matching(&capture(None), &ScriptHash::of(b"x"), None, Timestamp::UNIX_EPOCH).is_none(),
+            "nothing is known of it"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, says) in [
+            ("[[suppress]]\nreason = \"x\"\n", "rule 1: it names none of"),
+            ("[[suppress]]\nsha256 = \"abc\"\nreason = \"x\"\n", "is not 64 hex digits"),
+            ("[[suppress]]\npath = \"/a\"\nreason = \" \"\n", "reason is empty"),
+            ("[[suppress]]\npath = \"/a[\"\nreason = \"x\"\n", "path = \"/a[\""),
+            ("[[suppress]]\npaht = \"/a\"\nreason = \"x\"\n", "unknown field `paht`"),
+            ("[[suppress]]\npath = \"/a\"\n", "missing field `reason`"),
+            ("[[suppress]]\npath = \"/a\"\nexpires = 2027-01-31T10:00:00Z\nreason = \"x\"\n", "is no date"),
+            ("[[suppress]]\npath = \"/a\"\nexpires = \"soon\"\nreason = \"x\"\n", "expires"),
+        ] {
+            let message = load(text).unwrap_err();
+            assert!(message.contains(says), "{message:?} does not say {says:?}");
+        }
+    }
+}

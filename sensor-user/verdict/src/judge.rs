@@ -1,0 +1,232 @@
+//! The judge: one model, one policy, a cache, and the buffers that scoring needs.
+
+use std::{num::NonZeroUsize, path::Path};
+
+use crate::{
+    cache::VerdictCache,
+    explain::{self, logit},
+    features::{Extractor, FeatureSet, PASSAGE_PIECES, WINDOW_WORDS},
+    hash::ScriptHash,
+    model::{Model, ModelError, Scores},
+    operating_point::OperatingPoint,
+    technique::LABELS,
+    verdict::Verdict,
+};
+
+/// Windows whose passages are looked at: the worst ones.
+const WORST_WINDOWS: usize = 2;
+/// Verdicts remembered.
+const CACHED_VERDICTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// A malicious script's technique is named from this probability on.
+const TECHNIQUE_THRESHOLD: f32 = 0.5;
+
+/// What a score must reach.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// A script scoring at least this is malicious.
+    pub threshold: f32,
+    /// A malicious script's technique is named from this probability on.
+    pub technique_threshold: f32,
+}
+
+/// Judges scripts.
+pub struct Judge {
+    model: Model,
+    policy: Policy,
+    /// The model's own; `None` when it does not judge passages.
+    passage_penalty: Option<f32>,
+    cache: VerdictCache,
+    extractor: Extractor,
+    set: FeatureSet,
+    /// Indexes of passages to look at.
+    passages: Vec<usize>,
+}
+
+impl Judge {
+    /// Loads ONNX Runtime and a model, and judges by a named threshold of the model or by a number.
+    pub fn load(
+        onnxruntime: &Path,
+        model: &Path,
+        point: OperatingPoint,
+        threshold: Option<f32>,
+    ) -> Result<Self, ModelError> {
+        let model = Model::load(onnxruntime, model)?;
+        let threshold = threshold.unwrap_or_else(|| model.threshold(point));
+        Ok(Self::new(model, Policy { threshold, technique_threshold: TECHNIQUE_THRESHOLD }))
+    }
+
+    /// A judge with a model of its own.
+    pub fn new(model: Model, policy: Policy) -> Self {
+        Self {
+            passage_penalty: model.passage_penalty(),
+            model,
+            policy,
+            cache: VerdictCache::new(CACHED_VERDICTS),
+            extractor: Extractor::default(),
+            set: FeatureSet::default(),
+            passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
+        }
+    }
+
+    /// Judges from now on by another threshold: a named one of the model, or a number.
+    pub fn set_threshold(&mut self, point: OperatingPoint, threshold: Option<f32>) {
+        self.policy.threshold = threshold.unwrap_or_else(|| self.model.threshold(point));
+        // What is remembered was said by the old one.
+        self.cache.clear();
+    }
+
+    /// The score from which a script is malicious.
+    pub fn threshold(&self) -> f32 {
+        self.policy.threshold
+    }
+
+    /// Judges a script, or remembers what was said of it. For harmless scripts nothing is allocated once the buffers have
+    /// grown and the cache is full.
+    pub fn judge(&mut self, content: &[u8]) -> Result<Verdict, ModelError> {
+        let hash = ScriptHash::of(content);
+        if let Some(verdict) = self.cache.get(&hash) {
+            return Ok(verdict);
+        }
+        let verdict = self.judge_anew(hash, content)?;
+        self.cache.put(hash, verdict.clone());
+        Ok(verdict)
+    }
+
+    /// Judges without looking into the cache.
+    pub fn judge_anew(&mut self, hash: ScriptHash, content: &[u8]) -> Result<Verdict, ModelError> {
+        self.extractor.extract(content);
+        let mut worst = self.judge_windows()?;
+        if let Some(penalty) = self.passage_penalty {
+            self.judge_passages(penalty, &mut worst)?;
+        }
+        let Worst { score, part, techniques, .. } = worst;
+        let malicious = score >= self.policy.threshold;
+        let mut named: Vec<usize> = Vec::new();
+        let mut spans = Vec::new();
+        if malicious {
+            named = (0..LABELS.len()).filter(|i| techniques[*i] >= self.policy.technique_threshold).collect();
+            named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
+            let features = match part {
+                Part::Window(window) => self.extractor.window(window),
+                Part::Passage(passage) => self.extractor.passage(passage),
+            };
+            spans = explain::spans(&mut self.model, features, &mut self.set, content)?;
+        }
+        Ok(Verdict { hash, score, malicious, techniques: named, spans })
+    }
+
+    fn judge_windows(&mut self) -> Result<Worst, ModelError> {
+        let Self { model, extractor, set, .. } = self;
+        let mut worst = Worst::default();
+        model.score(
+            extractor.windows(),
+            |window, ids| set.distinct(extractor.window(window), |_| true, ids),
+            |window, scores| {
+                worst.learn(Part::Window(window), scores.malicious, &scores);
+                worst.rank(extractor, window, scores.malicious);
+            },
+        )?;
+        Ok(worst)
+    }
+
+    /// Looks closely at the worst windows.
+    fn judge_passages(&mut self, penalty: f32, worst: &mut Worst) -> Result<(), ModelError> {
+        let Self { model, extractor, set, passages, .. } = self;
+        passages.clear();
+        for (_, window) in worst.windows.iter().filter(|(score, _)| *score >= 0.0) {
+            passages.extend(extractor.passages_of(*window));
+        }
+        passages.sort_unstable();
+        passages.dedup();
+        model.score(
+            passages.len(),
+            |i, ids| set.distinct(extractor.passage(passages[i]), |_| true, ids),
+            |i, scores| {
+                let score = probability(logit(scores.malicious) - penalty);
+                worst.learn(Part::Passage(passages[i]), score, &scores);
+            },
+        )
+    }
+
+    /// Cache hits and misses.
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        self.cache.hits_and_misses()
+    }
+}
+
+/// What a score is of: a window or a passage, by number.
+#[derive(Clone, Copy)]
+enum Part {
+    Window(usize),
+    Passage(usize),
+}
+
+/// What is known while a script is judged.
+struct Worst {
+    score: f32,
+    part: Part,
+    /// The highest probability of each technique in any window, and in a passage that was the worst part.
+    techniques: [f32; LABELS.len()],
+    /// The worst windows that have passages, with their scores.
+    windows: [(f32, usize); WORST_WINDOWS],
+}
+
+impl Default for Worst {
+    fn default() -> Self {
+        Self {
+            score: -1.0,
+            part: Part::Window(0),
+            techniques: [0.0; LABELS.len()],
+            windows: [(-1.0, 0); WORST_WINDOWS],
+        }
+    }
+}
+
+impl Worst {
+    /// Enters a window that has passages into the list of the worst, which stays sorted, the worst first.
+    fn rank(&mut self, extractor: &Extractor, window: usize, score: f32) {
+        let rank = self.windows.partition_point(|(worse, _)| *worse >= score);
+        if rank < WORST_WINDOWS && !extractor.passages_of(window).is_empty() {
+            self.windows[rank..].rotate_right(1);
+            self.windows[rank] = (score, window);
+        }
+    }
+
+    fn learn(&mut self, part: Part, score: f32, scores: &Scores) {
+        let is_worst = score > self.score;
+        if is_worst {
+            self.score = score;
+            self.part = part;
+        }
+        if is_worst || matches!(part, Part::Window(_)) {
+            for (best, p) in self.techniques.iter_mut().zip(scores.techniques) {
+                *best = best.max(p);
+            }
+        }
+    }
+}
+
+fn probability(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_are_looked_at_near_the_worst_windows_that_have_some() {
+        let mut extractor = Extractor::default();
+        extractor.extract("echo a b c d e f g h\ncurl x; sh x\n".repeat(60).as_bytes());
+        let with =
+            (0..extractor.windows()).filter(|window| !extractor.passages_of(*window).is_empty()).count();
+        assert!(with > 4 && with + 2 < extractor.windows(), "{with} of {}", extractor.windows());
+        // The later the worse, and windows of effects come last.
+        let mut worst = Worst::default();
+        for window in 0..extractor.windows() {
+            worst.rank(&extractor, window, window as f32 / 100.0);
+        }
+        assert_eq!(worst.windows.map(|(_, window)| window), [with - 1, with - 2]);
+    }
+}
