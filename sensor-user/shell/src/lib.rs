@@ -20,7 +20,8 @@ mod yash;
 mod zsh;
 
 pub use executable::Executable;
-pub use family::{Family, UnknownFamily};
+pub use family::Family;
 pub use invocation::{Invocation, Mode};
 pub use probe_points::ProbePoints;
 pub use profile::{Applets, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+pub use table::UnknownFamily;

@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use super::{
     normal::Normal,
+    separator::is_operator,
     words::{self, Joint, Word},
 };
 
 /// There are windows of effects when a script has at most so many words of effects in a hundred.
-const ACTS_PERCENT_MAX: usize = 70;
+const EFFECTS_PERCENT_MAX: usize = 70;
 
 /// Which words belong to effects.
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Effects {
             }
         }
         let effects = self.print_only.iter().filter(|print_only| !**print_only).count();
-        if 100 * effects <= ACTS_PERCENT_MAX * words.len() {
+        if 100 * effects <= EFFECTS_PERCENT_MAX * words.len() {
             self.words.extend((0..words.len() as u32).filter(|i| !self.print_only[*i as usize]));
         }
     }
@@ -93,7 +94,7 @@ impl Statement<'_> {
 
     /// The operators there, without those within quotes.
     fn operators(&self, i: usize) -> impl DoubleEndedIterator<Item = u8> {
-        let operators = self.gap(i).filter(|at| words::is_operator(self.normal.text[*at]));
+        let operators = self.gap(i).filter(|at| is_operator(self.normal.text[*at]));
         operators.filter(|at| !self.is_quoted(*at)).map(|at| self.normal.text[at])
     }
 

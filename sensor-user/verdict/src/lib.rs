@@ -20,6 +20,7 @@ mod magic;
 mod model;
 mod normal;
 mod operating_point;
+mod separator;
 mod signature;
 mod span;
 pub mod technique;

@@ -8,8 +8,8 @@
 use super::{
     codes,
     decode::{self, Decoder},
+    separator::{LAYER, is_operator},
     variables::Variables,
-    words,
 };
 
 /// Layers within layers that are followed.
@@ -20,9 +20,6 @@ const VALUE_MAX: usize = 256;
 const VALUES_BYTES: usize = 64 * 1024;
 /// Decoded text is bounded by this, plus the length of the script.
 const LAYERS_BYTES: usize = 256 * 1024;
-
-/// Marks the beginning of a decoded layer in the normal form: a byte that no text holds.
-pub(super) const LAYER: u8 = 0x0e;
 
 /// Layers that were decoded and are yet to be brought into normal form.
 #[derive(Default)]
@@ -344,7 +341,7 @@ fn escape(source: &[u8]) -> (Escape, usize) {
 
 /// May that separate words or statements?
 fn separates(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t') || words::is_operator(byte)
+    matches!(byte, b' ' | b'\t') || is_operator(byte)
 }
 
 fn is_name_byte(b: u8) -> bool {

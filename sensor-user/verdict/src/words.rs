@@ -3,6 +3,7 @@
 
 use super::{
     magic::Magic,
+    separator::{LAYER, is_operator},
     url::{self, Url},
 };
 
@@ -53,7 +54,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
                 joint = Joint::Statement;
             }
             i += 1;
-        } else if is_operator(b) || b == super::normal::LAYER {
+        } else if is_operator(b) || b == LAYER {
             let start = i;
             while i < text.len() && is_operator(text[i]) {
                 i += 1;
@@ -62,7 +63,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             let run = &text[start..i];
             after_equals = run == b"=";
             joint = match run {
-                _ if b == super::normal::LAYER => Joint::Layer,
+                _ if b == LAYER => Joint::Layer,
                 [b'|'] | [b'|', b'&'] => Joint::Pipe,
                 // Redirections and assignments stay within the statement.
                 [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
@@ -75,7 +76,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             while i < text.len()
                 && !text[i].is_ascii_whitespace()
                 && !is_operator(text[i])
-                && text[i] != super::normal::LAYER
+                && text[i] != LAYER
             {
                 i += 1;
             }
@@ -85,10 +86,6 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             operator = 0;
         }
     }
-}
-
-pub(super) fn is_operator(b: u8) -> bool {
-    matches!(b, b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'`' | b'{' | b'}' | b'=' | b',')
 }
 
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
