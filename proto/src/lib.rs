@@ -5,6 +5,7 @@
 //! names that SCC's JSON uses.
 
 mod envelope;
+mod json;
 mod timestamp;
 
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
@@ -14,22 +15,22 @@ mod generated {
         pub mod cloud {
             pub mod securitycenter {
                 pub mod v2 {
-                    tonic::include_proto!("google.cloud.securitycenter.v2");
-                    include!(concat!(env!("OUT_DIR"), "/google.cloud.securitycenter.v2.serde.rs"));
+                    include!("generated/google.cloud.securitycenter.v2.rs");
+                    include!("generated/google.cloud.securitycenter.v2.serde.rs");
                 }
             }
         }
     }
     pub mod runtime {
         pub mod v1 {
-            tonic::include_proto!("runtime.v1");
+            include!("generated/runtime.v1.rs");
         }
     }
     pub mod containerd {
         pub mod services {
             pub mod events {
                 pub mod v1 {
-                    tonic::include_proto!("containerd.services.events.v1");
+                    include!("generated/containerd.services.events.v1.rs");
                 }
             }
         }
@@ -37,8 +38,8 @@ mod generated {
     pub mod scriptwatch {
         pub mod ingest {
             pub mod v1 {
-                tonic::include_proto!("scriptwatch.ingest.v1");
-                include!(concat!(env!("OUT_DIR"), "/scriptwatch.ingest.v1.serde.rs"));
+                include!("generated/scriptwatch.ingest.v1.rs");
+                include!("generated/scriptwatch.ingest.v1.serde.rs");
             }
         }
     }
@@ -54,11 +55,12 @@ pub use generated::runtime::v1 as cri;
 pub use generated::scriptwatch::ingest::v1 as ingest;
 /// Well-known types as they appear in the messages.
 pub mod well_known {
-    pub use pbjson_types::{ListValue, NullValue, Struct, Value, value};
-
-    pub use crate::timestamp::Timestamp;
+    pub use crate::{
+        json::{ListValue, Struct, Value, value},
+        timestamp::Timestamp,
+    };
 }
 pub use envelope::Damaged;
 
 /// The encoded `FileDescriptorSet`, for gRPC reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

@@ -65,7 +65,7 @@ fn a_million_records_neither_panic_nor_pile_up() {
             let mut assembler = assembler.borrow_mut();
             let mut count = count;
             if let Ok(event) = Event::decode(&bytes) {
-                assembler.take(event, |header, _| executable(header.tgid), &mut count);
+                assembler.take(event, &mut |header, _| executable(header.tgid), &mut count);
             }
             let mut turn = turn.borrow_mut();
             **turn += 1;

@@ -17,8 +17,13 @@ use crate::{
 
 /// Builds all of it; returns the directory.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
-    ebpf::build()?;
-    scoring()
+    // The two need nothing of each other, and each has parts that use one core only.
+    std::thread::scope(|scope| {
+        let programs = scope.spawn(ebpf::build);
+        let directory = scoring()?;
+        programs.join().unwrap_or_else(|_| anyhow::bail!("building the BPF programs panicked"))?;
+        Ok(directory)
+    })
 }
 
 /// Builds what scoring and replay need: no BPF.

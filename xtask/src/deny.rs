@@ -17,7 +17,8 @@ fn cargo_deny() -> anyhow::Result<Command> {
     if step::output(Command::new(&program).arg("--version")).is_none() {
         let mut install = Command::new(cargo());
         install.args(["install", "cargo-deny", "--version", VERSION, "--locked", "--force", "--debug"]);
-        step::run(&format!("building cargo-deny {VERSION}"), install.arg("--root").arg(&at))?;
+        install.arg("--root").arg(&at).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        step::run(&format!("building cargo-deny {VERSION}"), &mut install)?;
     }
     let mut command = Command::new(program);
     command.current_dir(root()).args(["--workspace", "check", "--hide-inclusion-graph"]);

@@ -3,11 +3,15 @@
 use std::{
     io::IsTerminal,
     process::{Command, Stdio},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// The steps under way, a line each.
+static STEPS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// A step under way.
 pub(crate) struct Step {
@@ -23,6 +27,7 @@ impl Step {
             let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style).with_message(what.to_owned());
+            let bar = STEPS.add(bar);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         } else {
@@ -35,7 +40,8 @@ impl Step {
     /// Says that it is done.
     pub(crate) fn done(self) {
         self.bar.finish_and_clear();
-        eprintln!("==> {}: done in {:.1} s", self.what, self.start.elapsed().as_secs_f64());
+        let seconds = self.start.elapsed().as_secs_f64();
+        STEPS.suspend(|| eprintln!("==> {}: done in {seconds:.1} s", self.what));
     }
 }
 

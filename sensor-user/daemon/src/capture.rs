@@ -59,14 +59,14 @@ impl Capturer {
         loop {
             heartbeat.beat();
             let stopping = !running.load(Ordering::Relaxed);
-            let events = reader.drain(BATCH, |event, control| match event {
+            let events = reader.drain(BATCH, &mut |event, control| match event {
                 Ok(event) => {
                     if let Event::Cgroup(header, cgroup, names) = &event {
                         directory.place(cgroup.id, Placement::of_record(names, header.flags & FLAG_CUT == 0));
                     }
                     assembler.take(
                         event,
-                        |header, exec| executables.classify(header, exec, control),
+                        &mut |header, exec| executables.classify(header, exec, control),
                         &mut emit,
                     );
                 }

@@ -1,8 +1,12 @@
 //! Where the collectors are, and how a connection to one is made.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use proto::ingest::ingest_service_client::IngestServiceClient;
+use tokio::fs;
 use tonic::{
     codec::CompressionEncoding,
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
@@ -61,7 +65,12 @@ impl Endpoints {
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         if uri.starts_with("https:") {
-            endpoint = endpoint.tls_config(self.tls.config()?).map_err(|e| chain(&e))?;
+            let config = self.tls.config().await?;
+            // Reads the certificates that the system trusts.
+            endpoint = tokio::task::spawn_blocking(move || endpoint.tls_config(config))
+                .await
+                .map_err(|e| chain(&e))?
+                .map_err(|e| chain(&e))?;
         }
         let channel = endpoint.connect().await.map_err(|e| remedied(chain(&e)))?;
         Ok(IngestServiceClient::new(channel)
@@ -84,29 +93,35 @@ impl Endpoints {
     }
 
     /// When the files of the sensor's identity and of the authorities were last written.
-    pub(super) fn renewed(&self) -> Vec<Option<std::time::SystemTime>> {
-        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    pub(super) async fn renewed(&self) -> Vec<Option<SystemTime>> {
         let identity = self.tls.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
-        self.tls.authority.iter().chain(identity).map(modified).collect()
+        let mut times = Vec::new();
+        for path in self.tls.authority.iter().chain(identity) {
+            times.push(fs::metadata(path).await.and_then(|m| m.modified()).ok());
+        }
+        times
     }
 }
 
 impl Tls {
-    fn config(&self) -> Result<ClientTlsConfig, String> {
-        let read = |path: &PathBuf| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    async fn config(&self) -> Result<ClientTlsConfig, String> {
         let mut config = ClientTlsConfig::new();
         config = match &self.authority {
-            Some(path) => config.ca_certificate(Certificate::from_pem(read(path)?)),
+            Some(path) => config.ca_certificate(Certificate::from_pem(read(path).await?)),
             None => config.with_native_roots(),
         };
         if let Some((certificate, key)) = &self.identity {
-            config = config.identity(Identity::from_pem(read(certificate)?, read(key)?));
+            config = config.identity(Identity::from_pem(read(certificate).await?, read(key).await?));
         }
         if let Some(name) = &self.server_name {
             config = config.domain_name(name.clone());
         }
         Ok(config)
     }
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).await.map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// What TLS says, with what to do about it.

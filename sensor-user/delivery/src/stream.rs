@@ -141,7 +141,7 @@ impl Session<'_> {
             Err(_) => return End::Broken("the stream is not opened in time".to_owned()),
         };
         info!("delivering to {}", self.endpoints.uri());
-        let certificates = self.endpoints.renewed();
+        let certificates = self.endpoints.renewed().await;
         let mut check = tokio::time::interval(CHECK);
         let mut stopping = stop.is_cancelled();
         let mut deadline = tokio::time::Instant::now() + DRAIN;
@@ -171,7 +171,7 @@ impl Session<'_> {
                     if self.in_flight.front().is_some_and(|batch| batch.sent.elapsed() > self.sender.ack_timeout) {
                         return End::Broken(format!("nothing was acknowledged for {:?}", self.sender.ack_timeout));
                     }
-                    if self.in_flight.is_empty() && self.endpoints.renewed() != certificates {
+                    if self.in_flight.is_empty() && self.endpoints.renewed().await != certificates {
                         return End::Renewed;
                     }
                 }

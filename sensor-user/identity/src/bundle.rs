@@ -44,21 +44,26 @@ impl Bundles {
     }
 
     /// What the bundle of a container tells; `None` where there is no bundle that can be read.
-    pub(super) fn look_up(&self, id: &ContainerId) -> Option<Container> {
-        PLACES
+    pub(super) async fn look_up(&self, id: &ContainerId) -> Option<Container> {
+        let places = PLACES
             .iter()
             .map(|place| self.state.join(place.replace("{id}", id.as_str())))
-            .chain([PathBuf::from(CRIO.replace("{id}", id.as_str()))])
-            .find_map(|path| read(&path, id))
+            .chain([PathBuf::from(CRIO.replace("{id}", id.as_str()))]);
+        for path in places {
+            if let Some(container) = read(&path, id).await {
+                return Some(container);
+            }
+        }
+        None
     }
 }
 
-fn read(path: &Path, id: &ContainerId) -> Option<Container> {
-    let length = std::fs::metadata(path).ok()?.len();
+async fn read(path: &Path, id: &ContainerId) -> Option<Container> {
+    let length = tokio::fs::metadata(path).await.ok()?.len();
     if length > BYTES_MAX {
         return None;
     }
-    let config: Config = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let config: Config = serde_json::from_slice(&tokio::fs::read(path).await.ok()?).ok()?;
     Some(of_annotations(id, &config.annotations))
 }
 
@@ -88,16 +93,16 @@ fn of_annotations(id: &ContainerId, annotations: &BTreeMap<String, String>) -> C
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_bundle_tells_the_pod_and_a_broken_one_nothing() {
+    #[tokio::test]
+    async fn a_bundle_tells_the_pod_and_a_broken_one_nothing() {
         let state = tempfile::tempdir().unwrap();
         let id = ContainerId::new(&"a1".repeat(32)).unwrap();
         let dir = state.path().join(format!("io.containerd.runtime.v2.task/k8s.io/{id}"));
         std::fs::create_dir_all(&dir).unwrap();
         let bundles = Bundles::new(state.path().to_owned());
-        assert_eq!(bundles.look_up(&id), None);
+        assert_eq!(bundles.look_up(&id).await, None);
         std::fs::write(dir.join("config.json"), "{\"annotations\": 7}").unwrap();
-        assert_eq!(bundles.look_up(&id), None);
+        assert_eq!(bundles.look_up(&id).await, None);
         std::fs::write(
             dir.join("config.json"),
             r#"{"ociVersion":"1.0.2","annotations":{"io.kubernetes.cri.sandbox-namespace":"shop",
@@ -106,7 +111,7 @@ mod tests {
                 "io.kubernetes.cri.sandbox-id":"s"}}"#,
         )
         .unwrap();
-        let container = bundles.look_up(&id).unwrap();
+        let container = bundles.look_up(&id).await.unwrap();
         assert_eq!((container.name.as_str(), container.image_uri.as_str()), ("app", "i:1"));
         let pod = container.pod.unwrap();
         assert_eq!((pod.namespace.as_str(), pod.name.as_str(), pod.uid.as_str()), ("shop", "web-0", "u"));

@@ -89,7 +89,7 @@ pub async fn follow(
                     Err(e) => debug!("{e}"),
                 },
                 Some(id) = questions.recv() => {
-                    from_bundle(&bundles, &directory, &id);
+                    from_bundle(&bundles, &directory, &id).await;
                     waiting.push(id);
                 }
             }
@@ -121,8 +121,8 @@ async fn connect(socket: &Path) -> Result<Channel, String> {
     Ok(channel)
 }
 
-fn from_bundle(bundles: &Bundles, directory: &Directory, id: &ContainerId) {
-    if let Some(container) = bundles.look_up(id) {
+async fn from_bundle(bundles: &Bundles, directory: &Directory, id: &ContainerId) {
+    if let Some(container) = bundles.look_up(id).await {
         directory.learn(container, Knowledge::Bundle);
     }
 }
@@ -215,7 +215,7 @@ async fn listen(channel: Channel, heard: mpsc::Sender<Envelope>) -> Result<(), S
 /// Which container an event is about, and whether it ended.
 fn about(envelope: &Envelope) -> Option<(ContainerId, bool)> {
     let event = envelope.event.as_ref()?;
-    let id = ContainerId::new(&AboutContainer::decode(event.value.clone()).ok()?.container_id)?;
+    let id = ContainerId::new(&AboutContainer::decode(&*event.value).ok()?.container_id)?;
     Some((id, envelope.topic == "/containers/delete"))
 }
 
@@ -265,7 +265,7 @@ impl Client {
         if self.directory.knows(id) {
             return Ok(());
         }
-        from_bundle(&self.bundles, &self.directory, id);
+        from_bundle(&self.bundles, &self.directory, id).await;
         let patience = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(10))
             .with_max_delay(Duration::from_millis(640))

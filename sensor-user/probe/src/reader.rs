@@ -141,7 +141,7 @@ impl Reader {
     pub fn drain(
         &mut self,
         limit: usize,
-        mut on_event: impl FnMut(Result<Event<'_>, DecodeError>, &mut Control),
+        on_event: &mut dyn FnMut(Result<Event<'_>, DecodeError>, &mut Control),
     ) -> usize {
         let mut seen = 0;
         while seen < limit {

@@ -19,12 +19,12 @@ fuzz_target!(|bytes: &[u8]| {
         let (record, next) = after.split_at(length);
         rest = next;
         if let Ok(event) = Event::decode(record) {
-            let classify = |header: &ebpf::event::Header, _: &_| {
+            let mut classify = |header: &ebpf::event::Header, _: &_| {
                 let family = Family::named(["", "bash", "dash", "busybox"][header.tgid as usize % 4]).ok();
                 let (probe_points, probed) = (ProbePoints::default(), header.tgid % 8 < 4);
                 Arc::new(Executable { family, size: 1, sha256: None, probe_points, probed })
             };
-            assembler.take(event, classify, &mut |_| {});
+            assembler.take(event, &mut classify, &mut |_| {});
         }
         assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
     }

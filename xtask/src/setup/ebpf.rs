@@ -102,7 +102,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let mut build = Command::new(cargo());
     build
         .current_dir(root())
-        .args(["build", "--release", "--package", "scriptwatch-ebpf", "--features", "program"])
+        .args(["build", "--profile", "bpf", "--package", "scriptwatch-ebpf", "--features", "program"])
         .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core", "--target-dir"])
         .arg(&built_in)
         .env("RUSTC", &compiler.rustc)
@@ -113,7 +113,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     step::run(&format!("building the BPF programs with {}", compiler.what), &mut build)?;
     fs::create_dir_all(release())?;
     for (built, name) in [("floor", "floor.o"), ("sensor-ebpf", "sensor-ebpf.o")] {
-        let from = built_in.join("bpfel-unknown-none/release").join(built);
+        let from = built_in.join("bpfel-unknown-none/bpf").join(built);
         let to = release().join(name);
         fs::copy(&from, &to).with_context(|| format!("{} → {}", from.display(), to.display()))?;
     }

@@ -15,7 +15,7 @@ const AGAIN_NS: u64 = 20_000_000;
 
 impl Assembler {
     /// Emits the scripts of a shell that changed since they were emitted and have been idle since a time.
-    pub(super) fn emit_changed(&mut self, id: ShellId, idle_before_ns: u64, emit: &mut impl FnMut(Output)) {
+    pub(super) fn emit_changed(&mut self, id: ShellId, idle_before_ns: u64, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get(&id) else { return };
         let due: Vec<usize> = (0..shell.scripts.len())
             .filter(|i| shell.scripts[*i].is_due() && shell.scripts[*i].last_ns < idle_before_ns)
@@ -28,7 +28,7 @@ impl Assembler {
 
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
     /// while there are events, or more waits.
-    pub fn tick(&mut self, now_boot_ns: u64, emit: &mut impl FnMut(Output)) -> bool {
+    pub fn tick(&mut self, now_boot_ns: u64, emit: &mut dyn FnMut(Output)) -> bool {
         let before = now_boot_ns.saturating_sub(IDLE_NS);
         let mut more_waits = false;
         let mut due: Vec<ShellId> = Vec::new();
@@ -46,7 +46,7 @@ impl Assembler {
     }
 
     /// Emits a script as it stands.
-    pub(super) fn emit_one(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut impl FnMut(Output)) {
+    pub(super) fn emit_one(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(shell) = self.shells.get_mut(&id) else { return };

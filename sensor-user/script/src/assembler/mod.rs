@@ -124,8 +124,8 @@ impl Assembler {
     pub fn take(
         &mut self,
         event: Event<'_>,
-        classify: impl FnOnce(&Header, &Exec) -> Arc<Executable>,
-        emit: &mut impl FnMut(Output),
+        classify: &mut dyn FnMut(&Header, &Exec) -> Arc<Executable>,
+        emit: &mut dyn FnMut(Output),
     ) {
         let header = *event.header();
         self.counts.lost_events += u64::from(header.lost);
@@ -171,7 +171,7 @@ impl Assembler {
         }
     }
 
-    /// An event of a process that runs no shell: a stranger's, or one whose beginning was missed.
+    /// An event of a process that runs no shell, or of a shell whose beginning was missed.
     fn of_no_shell(&mut self, header: &Header, event: &Event<'_>) {
         if self.non_shells.get(&header.tgid) != Some(&header.exec_ns) {
             self.counts.orphans += 1;
@@ -181,7 +181,7 @@ impl Assembler {
             Event::Exit(..) => {
                 self.non_shells.remove(&header.tgid);
             }
-            // What a stranger forked before the kernel half knew of it is a stranger too.
+            // What it forked before the kernel half knew of it is no shell either.
             Event::Fork(_, fork) => {
                 self.non_shells.insert(fork.child, header.exec_ns);
             }
@@ -194,7 +194,7 @@ impl Assembler {
         header: Header,
         exec: Box<Exec>,
         executable: Arc<Executable>,
-        emit: &mut impl FnMut(Output),
+        emit: &mut dyn FnMut(Output),
     ) {
         // The end of what this process ran before may have been lost.
         self.leave(header.tgid, emit);
@@ -215,7 +215,7 @@ impl Assembler {
     }
 
     /// The text of `-c`, known as soon as the arguments are.
-    fn command_text(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+    fn command_text(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let Some(Mode::Command(index)) = shell.invocation.as_ref().map(|i| i.mode) else { return };
         let Some(text) = shell.argv.get(index).cloned() else { return };
@@ -233,14 +233,7 @@ impl Assembler {
         self.emit_one(id, index, time, emit);
     }
 
-    fn read(
-        &mut self,
-        id: ShellId,
-        header: Header,
-        read: &Read,
-        bytes: &[u8],
-        emit: &mut impl FnMut(Output),
-    ) {
+    fn read(&mut self, id: ShellId, header: Header, read: &Read, bytes: &[u8], emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let index = match shell.place(read) {
             None => return,
@@ -300,7 +293,7 @@ impl Assembler {
         origin: Origin,
         header: &Header,
         read: &Read,
-        emit: &mut impl FnMut(Output),
+        emit: &mut dyn FnMut(Output),
     ) -> usize {
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
         if shell.scripts.len() >= self.limits.scripts_per_shell
@@ -334,13 +327,13 @@ impl Assembler {
         origin: Origin,
         header: &Header,
         read: &Read,
-        emit: &mut impl FnMut(Output),
+        emit: &mut dyn FnMut(Output),
     ) {
         let index = self.begin_script(id, origin, header, read, emit);
         self.emit_one(id, index, header.time_ns, emit);
     }
 
-    fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut impl FnMut(Output)) {
+    fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut dyn FnMut(Output)) {
         self.leave(fork.child, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         shell.processes += 1;
@@ -352,7 +345,7 @@ impl Assembler {
         }
     }
 
-    fn exit(&mut self, id: ShellId, header: &Header, how: Exit, emit: &mut impl FnMut(Output)) {
+    fn exit(&mut self, id: ShellId, header: &Header, how: Exit, emit: &mut dyn FnMut(Output)) {
         if how.how == EXIT_ENDED && header.tgid != id.0 {
             // A subshell's end says nothing of its parent's script.
             self.processes.remove(&header.tgid);
@@ -364,14 +357,14 @@ impl Assembler {
     }
 
     /// A process no longer runs its shell: emits what is new and forgets a shell nobody runs.
-    fn leave(&mut self, tgid: u32, emit: &mut impl FnMut(Output)) {
+    fn leave(&mut self, tgid: u32, emit: &mut dyn FnMut(Output)) {
         self.strings.remove(&tgid);
         let Some(id) = self.processes.remove(&tgid) else { return };
         self.emit_changed(id, u64::MAX, emit);
         self.release(id, emit);
     }
 
-    fn release(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+    fn release(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         shell.processes = shell.processes.saturating_sub(1);
         if shell.processes == 0 {
@@ -380,7 +373,7 @@ impl Assembler {
     }
 
     /// Emits what is new of a shell, and forgets it.
-    fn forget(&mut self, id: ShellId, emit: &mut impl FnMut(Output)) {
+    fn forget(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         if !shell.tells() {
             // Events were lost, the word on a candidate among them, perhaps.
@@ -404,7 +397,7 @@ impl Assembler {
     }
 
     /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
-    pub fn sweep(&mut self, emit: &mut impl FnMut(Output)) {
+    pub fn sweep(&mut self, emit: &mut dyn FnMut(Output)) {
         let gone: Vec<u32> = self
             .processes
             .keys()
@@ -419,7 +412,7 @@ impl Assembler {
     }
 
     /// Emits what there is of every shell and forgets them all: the sensor ends.
-    pub fn end(&mut self, emit: &mut impl FnMut(Output)) {
+    pub fn end(&mut self, emit: &mut dyn FnMut(Output)) {
         let processes: Vec<u32> = self.processes.keys().copied().collect();
         for tgid in processes {
             self.leave(tgid, emit);

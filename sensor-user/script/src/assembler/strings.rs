@@ -34,7 +34,7 @@ impl Assembler {
         header: &Header,
         text: &Text,
         bytes: &[u8],
-        emit: &mut impl FnMut(Output),
+        emit: &mut dyn FnMut(Output),
     ) {
         let mut string = self.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
         string.content.write(u64::from(text.offset), bytes, self.limits.script_bytes);
@@ -52,7 +52,7 @@ impl Assembler {
     }
 
     /// A line that was entered: it stands for the keys that made it.
-    fn typed(&mut self, id: ShellId, header: &Header, line: &Partial, emit: &mut impl FnMut(Output)) {
+    fn typed(&mut self, id: ShellId, header: &Header, line: &Partial, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let index = shell.scripts.iter().position(|s| s.origin == Origin::Interactive).unwrap_or_else(|| {
             self.counts.scripts += 1;
@@ -90,7 +90,7 @@ impl Assembler {
         header: &Header,
         text: &Text,
         string: Partial,
-        emit: &mut impl FnMut(Output),
+        emit: &mut dyn FnMut(Output),
     ) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let by = until_nul(&text.by);

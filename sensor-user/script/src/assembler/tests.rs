@@ -47,7 +47,7 @@ impl Run {
             probed: false,
         });
         let (captures, finished) = (&mut self.captures, &mut self.finished);
-        self.assembler.take(event, |_, _| executable, &mut |output| match output {
+        self.assembler.take(event, &mut |_, _| executable.clone(), &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
             Output::Finished(id) => finished.push(id),
         });
@@ -180,7 +180,7 @@ fn text_that_waits_is_emitted() {
 }
 
 #[test]
-fn a_stranger_is_neither_followed_nor_missed() {
+fn a_process_that_is_no_shell_is_neither_followed_nor_missed() {
     let mut run = Run::new();
     run.exec(BASH, None, "ls");
     run.line(BASH, b"x\n", 0);
