@@ -131,13 +131,7 @@ pub struct ServeArgs {
     listen: SocketAddr,
     /// PEM file with the collector's certificate. It is reloaded when it changes. TLS is required; --plaintext disables
     /// it explicitly.
-    #[arg(
-        long,
-        env = "SCRIPTWATCH_COLLECTOR_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key",
-        required_unless_present = "plaintext"
-    )]
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// PEM file with the private key of that certificate.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
@@ -147,7 +141,7 @@ pub struct ServeArgs {
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
     /// Disable TLS. Connections are then neither encrypted nor authenticated.
-    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_PLAINTEXT", conflicts_with = "tls_cert")]
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_PLAINTEXT")]
     plaintext: bool,
     /// Maximum number of streams per client. A client is a certificate; without certificates it is an IP address, so all
     /// sensors behind one address count as one.
@@ -164,12 +158,22 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// What was asked for.
-    pub fn options(self) -> ServeOptions {
+    /// What was asked for. An error names what is missing.
+    pub fn options(self) -> Result<ServeOptions, &'static str> {
         let clients = self.tls_client_ca;
         let tls =
             self.tls_cert.zip(self.tls_key).map(|(certificate, key)| Files { certificate, key, clients });
-        ServeOptions {
+        // The environment may say `false`, so being given says nothing.
+        match (&tls, self.plaintext) {
+            (None, false) => {
+                return Err("TLS is required: give --tls-cert and --tls-key, or disable it with --plaintext");
+            }
+            (Some(_), true) => {
+                return Err("--plaintext and --tls-cert contradict each other: give one of them");
+            }
+            _ => {}
+        }
+        Ok(ServeOptions {
             listen: self.listen,
             store: self.store,
             outlets: self.outlets.options(),
@@ -179,7 +183,7 @@ impl ServeArgs {
             },
             tls,
             port_file: self.port_file,
-        }
+        })
     }
 }
 

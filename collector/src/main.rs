@@ -52,7 +52,8 @@ fn start(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => {
             drop(out);
-            return run(|stop| serve(args.options(), stop));
+            let options = args.options().map_err(anyhow::Error::msg)?;
+            return run(|stop| serve(options, stop));
         }
         Command::Index(args) => {
             drop(out);

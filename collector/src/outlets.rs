@@ -104,7 +104,7 @@ pub(crate) async fn start(
     ];
     if let Some(WebOptions { listen, hosts }) = web {
         let listener = bind(listen).await?;
-        process.supervisor.errand("web", web::serve(listener, hosts, path, process.stop.clone()));
+        process.supervisor.task("web", web::serve(listener, hosts, path, process.stop.clone()));
     }
     serve_admin(admin, process).await?;
     Ok(Running { writing, sinks: sinks.into_iter().flatten().collect() })
@@ -114,7 +114,7 @@ pub(crate) async fn start(
 pub(crate) async fn serve_admin(listen: Option<SocketAddr>, process: &Process) -> Result<(), ServerError> {
     if let Some(address) = listen {
         let serving = admin::serve(bind(address).await?, process.state.clone(), process.stop.clone());
-        process.supervisor.errand("admin", serving);
+        process.supervisor.task("admin", serving);
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! What all parts of a collector process share.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use metrics::Metrics;
 use prometheus_client::registry::Registry;
-use stage::Supervisor;
+use stage::{Failure, Supervisor};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::State;
@@ -18,17 +18,24 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new() -> Self {
+    /// Starts the watch over stages, too.
+    pub(crate) fn start() -> io::Result<Self> {
         let mut registry = Registry::with_prefix(Metrics::PREFIX);
         let metrics = Arc::new(Metrics::register(&mut registry, env!("CARGO_PKG_VERSION")));
         let supervisor = Supervisor::register(&mut registry);
+        supervisor.watch()?;
         let state = State { registry, metrics: metrics.clone(), supervisor: supervisor.clone() };
-        Self { metrics, supervisor, state: Arc::new(state), stop: CancellationToken::new() }
+        Ok(Self { metrics, supervisor, state: Arc::new(state), stop: CancellationToken::new() })
     }
 
     /// From now on stages may end, and are told to.
     pub(crate) fn begin_stop(&self) {
         self.supervisor.expect_ends();
         self.stop.cancel();
+    }
+
+    /// What failed while it stopped, if anything did.
+    pub(crate) fn stopped(&self) -> Result<(), Failure> {
+        self.supervisor.failure().map_or(Ok(()), Err)
     }
 }

@@ -53,7 +53,7 @@ pub struct Options {
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
     let Options { listen, store, outlets, clients, tls, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
-    let process = Process::new();
+    let process = Process::start()?;
     let running = match store {
         StoreAddress::File(path) => outlets::start(outlets, path, &process).await?,
         StoreAddress::JetStream(address) => {
@@ -74,7 +74,7 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     let is_encrypted = tls.is_some();
     let (health, health_service) = tonic_health::server::health_reporter();
     let telling = tell_health(health, process.metrics.clone(), process.stop.clone());
-    process.supervisor.errand("health", telling);
+    process.supervisor.task("health", telling);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -123,11 +123,11 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
         // What was not acknowledged will be sent again.
         warn!("some clients did not close their connections within {GRACE:?}");
-        return Ok(());
+        return Ok(process.stopped()?);
     }
     // The other handles went with the server.
     running.end().await;
-    Ok(())
+    Ok(process.stopped()?)
 }
 
 /// Tells gRPC's health service whether findings can be stored.
@@ -166,7 +166,7 @@ pub struct IndexOptions {
 /// Writes a stream into a database until `stop` resolves. Ends with an error when a stage fails.
 pub async fn index(options: IndexOptions, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
     let IndexOptions { from, consumer, store, outlets } = options;
-    let process = Process::new();
+    let process = Process::start()?;
     let running = outlets::start(outlets, store, &process).await?;
     let of = Index { address: from, consumer };
     let indexing =
@@ -186,5 +186,5 @@ pub async fn index(options: IndexOptions, stop: impl Future<Output = ()> + Send)
         }
     }
     running.end().await;
-    Ok(())
+    Ok(process.stopped()?)
 }

@@ -27,8 +27,8 @@ the statements that only print, where that is 70 % or less; and, around the two 
 in a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
 
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
-arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/src/verdict/concepts.txt`; see
-`sensor-user/src/verdict/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
+arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/verdict/src/concepts.txt`; see
+`sensor-user/verdict/src/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
 linear weight, both in half precision, summed and divided by the square root of how many are known and {PRIOR:g} more; a hidden layer
 of 48; 17 outputs. The logits are the mean of {NETWORKS} such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the
 features from ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.

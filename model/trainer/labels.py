@@ -1,6 +1,6 @@
 """Which techniques a malicious script shows: weak labels by pattern, in the order of the model's outputs.
 
-The order is that of `LABELS` in sensor-user/src/verdict/technique.rs; a test compares the two.
+The order is that of `LABELS` in sensor-user/verdict/src/technique.rs; a test compares the two.
 """
 
 import re

@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Print the state of a running sensor. The exit code is 1 when it is not healthy.
     Status {
         /// The address given to it as --admin-listen.
-        #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN)]
+        #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN, value_parser = admin_address)]
         address: SocketAddr,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
@@ -105,16 +105,16 @@ pub(crate) struct Run {
     #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_CA", value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
     /// PEM file with this sensor's certificate. It is reloaded when it changes.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// PEM file with the private key of that certificate.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
     /// Name that must be in the collector's certificate [default: the host of its address].
     #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_SERVER_NAME", value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
     /// How long to wait for an acknowledgement before the connection is given up.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_ACK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_ACK_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = timeout)]
     pub(crate) ack_timeout: Duration,
     /// Directory of the spool, where findings wait until a collector has stored them. `off` keeps them in memory.
     #[arg(
@@ -137,10 +137,10 @@ pub(crate) struct Run {
     #[arg(long, env = "SCRIPTWATCH_SENSOR_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
     pub(crate) ring_mib: u32,
     /// Bytes kept of one script. The rest is counted.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes)]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes, value_parser = bytes)]
     pub(crate) script_bytes: usize,
     /// Bytes kept of all scripts that are still being read.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_TOTAL_BYTES", default_value_t = Limits::default().total_bytes)]
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TOTAL_BYTES", default_value_t = Limits::default().total_bytes, value_parser = bytes)]
     pub(crate) total_bytes: usize,
     /// Maximum number of shell processes that are followed at the same time.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
@@ -303,6 +303,20 @@ fn probability(text: &str) -> Result<f32, String> {
     }
 }
 
+/// Where a running sensor is asked.
+fn admin_address(text: &str) -> Result<SocketAddr, String> {
+    let off =
+        "the sensor has no admin server: start it with --admin-listen ADDRESS, and give that address here";
+    listen(text)?.0.ok_or_else(|| off.to_owned())
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a number of bytes, at least 1, is expected".to_owned()),
+        Ok(bytes) => Ok(bytes),
+    }
+}
+
 /// An address to listen at, or none.
 #[derive(Clone, Copy)]
 pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
@@ -371,6 +385,14 @@ pub(crate) enum Metadata {
     On,
     /// Never.
     Off,
+}
+
+/// A duration that is not zero.
+fn timeout(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a duration longer than zero, such as 30s, is expected".to_owned()),
+        duration => Ok(duration),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

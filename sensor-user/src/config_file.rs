@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Arg, CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{Arg, CommandFactory, FromArgMatches, builder::Resettable, error::ErrorKind};
 
 use crate::cli::{Cli, Run};
 
@@ -75,10 +75,12 @@ fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
     named.or_else(|| Path::new(USUAL).exists().then(|| USUAL.into()))
 }
 
+/// The options by themselves: a value of the file is checked without what the environment says of others.
 fn run_command() -> clap::Command {
     let mut command = Cli::command();
     command.build();
-    command.find_subcommand("run").cloned().unwrap_or_default()
+    let run = command.find_subcommand("run").cloned().unwrap_or_default();
+    run.mut_args(|arg| arg.env(Resettable::Reset))
 }
 
 fn key_of(arg: &Arg) -> Option<String> {

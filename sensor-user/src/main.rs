@@ -9,6 +9,7 @@ use std::{
     ffi::OsString,
     io::{BufWriter, IsTerminal, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 use cli::{Command, ConfigCommand, Format};
@@ -83,7 +84,7 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
                 };
                 settings::reloadable(&run)
             };
-            daemon::run(settings::config(*run)?, &reload, env!("CARGO_PKG_VERSION"))?;
+            daemon::run(settings::config(*run)?, Arc::new(reload), env!("CARGO_PKG_VERSION"))?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Config { command: ConfigCommand::Check(run) } => {

@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
+use anyhow::{bail, ensure};
 use command::{
     eval::Contestant,
     filter::Filter,
@@ -101,6 +102,19 @@ pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
 /// What the daemon is told.
 pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
     let reloadable = reloadable(&run)?;
+    // Any of flags, environment and file may have given either.
+    let identity = match (run.tls_cert, run.tls_key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            bail!("tls_cert is given and tls_key is not: give the certificate's private key, too")
+        }
+        (None, Some(_)) => bail!("tls_key is given and tls_cert is not: give the key's certificate, too"),
+    };
+    let named = identity.iter().flat_map(|(certificate, key)| [("tls_cert", certificate), ("tls_key", key)]);
+    for (option, path) in named.chain(run.tls_ca.iter().map(|path| ("tls_ca", path))) {
+        ensure!(path.is_file(), "{option}: there is no file {}", path.display());
+    }
     let cloud = Cloud {
         project_id: run.project,
         project_number: run.project_number,
@@ -121,11 +135,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         assets: assets::find(run.bpf_object, run.scoring.model, run.scoring.onnxruntime),
         collectors: Endpoints::new(
             run.collector,
-            Tls {
-                authority: run.tls_ca,
-                identity: run.tls_cert.zip(run.tls_key),
-                server_name: run.tls_server_name,
-            },
+            Tls { authority: run.tls_ca, identity, server_name: run.tls_server_name },
         ),
         ack_timeout: run.ack_timeout,
         spool: (run.spool.as_os_str() != "off").then_some(run.spool),

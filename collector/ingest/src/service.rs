@@ -83,10 +83,10 @@ impl IngestService for Ingest {
             metrics: self.metrics.clone(),
             acks: acks.clone(),
         };
-        let (metrics, stop) = (self.metrics.clone(), self.stop.clone());
+        let (open, stop) = (OpenStream::new(self.metrics.clone()), self.stop.clone());
         tokio::spawn(async move {
+            let _open = open;
             info!(peer, "stream opened");
-            metrics.streams.inc();
             match stream.take(stop).await {
                 Ok(()) => info!(peer, "stream ended"),
                 Err(status) => {
@@ -95,9 +95,24 @@ impl IngestService for Ingest {
                     let _ = acks.try_send(Err(status));
                 }
             }
-            metrics.streams.dec();
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+}
+
+/// Counts a stream while it is open, however it ends.
+struct OpenStream(Arc<Metrics>);
+
+impl OpenStream {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        metrics.streams.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.streams.dec();
     }
 }
 

@@ -212,7 +212,7 @@ pub fn accept(
         }
     };
     // It ends with the server that takes what it accepts.
-    supervisor.errand("accept", accepting);
+    supervisor.task("accept", accepting);
     receiver
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use store::{Columns, Search, Store, StoreError, Stored, Summary, moment};
 
-use crate::Shared;
+use crate::shared::Shared;
 
 /// Longest text in a cell, characters.
 const CELL_MAX: usize = 60;

@@ -5,6 +5,7 @@
 
 mod api;
 mod guard;
+mod shared;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,20 +16,13 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use shared::Shared;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Pages that are told of news at once.
 const WATCHERS: usize = 64;
-
-/// What requests share.
-struct Shared {
-    store: PathBuf,
-    hosts: Vec<String>,
-    watchers: Arc<Semaphore>,
-    stop: CancellationToken,
-}
 
 /// Serves the findings of a store until `stop` is cancelled. `hosts` are names by which the page may be called, besides
 /// localhost and addresses.

@@ -192,7 +192,8 @@ impl<T: Weigh> Sender<T> {
     }
 
     /// Owners whose items were dropped, and how many, the latest first.
-    pub fn drops_by_owner(&self) -> Vec<(u64, u64)> {
+    #[cfg(test)]
+    fn drops_by_owner(&self) -> Vec<(u64, u64)> {
         let by_owner = self.shared.by_owner.lock().unwrap_or_else(PoisonError::into_inner);
         by_owner.iter().map(|(owner, count)| (*owner, *count)).collect()
     }

@@ -30,6 +30,10 @@ use crate::heartbeat::{Heartbeat, Monitor};
 pub const EXIT_STAGE_FAILED: u8 = 70;
 /// How often heartbeats are looked at.
 const CHECK: Duration = Duration::from_millis(500);
+/// How long a process may take to end by itself when a stage failed; then it is ended.
+const END_AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// Likewise when it was asked to stop.
+const END_AFTER_STOP: Duration = Duration::from_secs(90);
 
 /// What happened to a stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -177,17 +181,41 @@ impl Supervisor {
         self.0.first.borrow().clone()
     }
 
-    /// Resolves with the first failure. Looks after the heartbeats meanwhile: something has to wait for this.
+    /// Resolves with the first failure.
     pub async fn failed(&self) -> Failure {
         let mut first = self.0.first.subscribe();
+        // The sender is in `self`.
         loop {
             if let Some(failure) = first.borrow_and_update().clone() {
                 return failure;
             }
-            if tokio::time::timeout(CHECK, first.changed()).await.is_err() {
-                self.check(CHECK);
-            }
+            let _ = first.changed().await;
         }
+    }
+
+    /// Starts the thread that looks after the heartbeats. It needs nothing of the async runtime, which may be what hangs, and
+    /// sees to it that the process ends when that fails, too.
+    pub fn watch(&self) -> io::Result<()> {
+        // SAFETY: _exit has no preconditions. Handlers of `exit` may wait for what hangs.
+        self.watch_and(END_AFTER_FAILURE, || unsafe { libc::_exit(i32::from(EXIT_STAGE_FAILED)) })
+    }
+
+    fn watch_and(&self, after_failure: Duration, end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let shared = Arc::downgrade(&self.0);
+        let watch = move || {
+            // Looks are counted, as heartbeats do it: a machine that stood still is not late.
+            let (mut failed, mut stopping) = (Duration::ZERO, Duration::ZERO);
+            while failed < after_failure && stopping < END_AFTER_STOP {
+                thread::sleep(CHECK);
+                let Some(shared) = shared.upgrade() else { return };
+                let supervisor = Self(shared);
+                supervisor.check(CHECK);
+                failed += if supervisor.failure().is_some() { CHECK } else { Duration::ZERO };
+                stopping += if supervisor.0.stopping.load(Ordering::SeqCst) { CHECK } else { Duration::ZERO };
+            }
+            end();
+        };
+        thread::Builder::new().name("supervisor".to_owned()).spawn(watch).map(drop)
     }
 
     /// Looks after the heartbeats once.
@@ -222,7 +250,12 @@ impl Supervisor {
         });
         if is_first {
             self.0.failures.get_or_create(&OfStage { stage: failure.stage() }).inc();
-            error!(stage = failure.stage(), "a stage failed, the process will end: {failure}");
+            // Where the log goes may be what hangs, and the end must not wait for it.
+            let failure = failure.clone();
+            let tell = move || {
+                error!(stage = failure.stage(), "a stage failed, the process will end: {failure}");
+            };
+            let _ = thread::Builder::new().name("failure".to_owned()).spawn(tell);
         }
     }
 }
@@ -264,7 +297,18 @@ mod tests {
     async fn a_stage_that_does_not_come_by_hangs() {
         let supervisor = supervisor();
         let _silent = supervisor.heartbeat("capture", Duration::from_millis(20));
+        supervisor.watch_and(Duration::MAX, || ()).unwrap();
         assert!(matches!(failed(&supervisor).await, Failure::Hung { stage: "capture", .. }));
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_by_itself_is_ended() {
+        let supervisor = supervisor();
+        let (ended, end) = std::sync::mpsc::channel();
+        supervisor.watch_and(CHECK * 2, move || ended.send(()).unwrap()).unwrap();
+        assert!(end.recv_timeout(CHECK * 4).is_err(), "nothing failed yet");
+        supervisor.thread("scoring", || ()).unwrap().join().unwrap();
+        end.recv_timeout(Duration::from_secs(30)).expect("its end");
     }
 
     #[tokio::test]

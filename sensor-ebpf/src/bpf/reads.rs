@@ -157,7 +157,7 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
         line.header.len = at as u32 + 1;
     }
     if ends_line(byte) || at + 1 >= LINE_BYTES {
-        hand_over(tgid, shell, line);
+        emit_line(tgid, shell, line);
     }
 }
 
@@ -167,13 +167,13 @@ pub(crate) fn flush(tgid: u32, shell: &mut Shell) {
     if let Some(line) = LINES.get_ptr_mut(tgid) {
         let line = unsafe { &mut *line };
         if line.header.len != 0 {
-            hand_over(tgid, shell, line);
+            emit_line(tgid, shell, line);
         }
     }
 }
 
 #[inline(always)]
-fn hand_over(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
+fn emit_line(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
     let len = line.header.len;
     let mut header: Header = header(KIND_READ, tgid, shell);
     header.flags = FLAG_GATHERED;

@@ -1,6 +1,6 @@
 //! `sensor features`: the features of scripts, for the trainer.
 //!
-//! Output, all of it little-endian u32. For each script: the number of windows, and each window, those of acts last; the number of
+//! Output, all of it little-endian u32. For each script: the number of windows, and each window, those of effects last; the number of
 //! passages, and each passage; for each window, the first of its passages and how many they are. A window or a passage is
 //! the number of its distinct features and their ids. Scripts come in the order of the lines.
 

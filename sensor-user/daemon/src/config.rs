@@ -69,4 +69,4 @@ pub struct Reloadable {
 }
 
 /// Reads the configuration again.
-pub type Reload<'a> = &'a dyn Fn() -> anyhow::Result<Reloadable>;
+pub type Reload = Arc<dyn Fn() -> anyhow::Result<Reloadable> + Send + Sync>;

@@ -50,8 +50,10 @@ const DETECTIONS_BYTES: usize = 32 * 1024 * 1024;
 const ENDED_CONTAINERS: usize = 8192;
 /// A thread that does not come by for this long hangs.
 const HUNG: Duration = Duration::from_secs(10);
+/// Likewise for one that waits for the disk: a sync may take long.
+const HUNG_ON_DISK: Duration = Duration::from_mins(2);
 /// How long the stages may take to end.
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_mins(1);
 /// How long they may take when one of them failed: it may never end, and until the process does nothing is captured.
 const STOP_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -61,7 +63,7 @@ const STOP_AFTER_FAILURE: Duration = Duration::from_secs(5);
 pub struct StageFailed(#[from] Failure);
 
 /// Runs until SIGINT or SIGTERM, or until a stage fails ([`StageFailed`]).
-pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow::Result<()> {
+pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Result<()> {
     // What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
     // SAFETY: mallopt only sets a parameter of the allocator, and no thread was started yet.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
@@ -128,14 +130,14 @@ pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow:
         supervisor.thread("scoring", move || scorer.run(to_score, &heartbeat, &time))?
     };
     let spooling = {
-        let (heartbeat, time) = (supervisor.heartbeat("spool", HUNG), timer()?);
+        let (heartbeat, time) = (supervisor.heartbeat("spool", HUNG_ON_DISK), timer()?);
         supervisor.thread("spool", move || spooler.run(&heartbeat, &time))?
     };
     let reporter = Reporter {
         directory: directory.clone(),
         node: follow_node,
         suppressions: follow_suppressions,
-        emit: move |finding: &_| outbox.put(finding),
+        emit: move |finding: &_, cgroup| outbox.put(finding, cgroup),
         metrics: detection_metrics,
         enrichment_timeout: config.enrichment_timeout,
     };
@@ -153,12 +155,28 @@ pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow:
         tier: tier.to_string(),
     });
 
+    supervisor.watch()?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stopped = runtime.block_on(async {
         // Before anyone is told that the sensor is up: whoever ends it then must find it prepared.
         let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
         let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
+        // The file may lie where reading takes its time.
+        supervisor.errand("reload", async move {
+            while hangup.recv().await.is_some() {
+                let reload = reload.clone();
+                match tokio::task::spawn_blocking(move || reload()).await {
+                    Ok(Ok(fresh)) => {
+                        sensitivity.send_replace(fresh.sensitivity);
+                        suppressions.send_replace(fresh.suppressions);
+                        info!("configuration read again");
+                    }
+                    Ok(Err(e)) => warn!("the configuration stays as it was: {e:#}"),
+                    Err(e) => std::panic::resume_unwind(e.into_panic()),
+                }
+            }
+        });
         let stop = CancellationToken::new();
         let reporting = supervisor.task("reporter", reporter.run(to_report));
         let services =
@@ -185,20 +203,10 @@ pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow:
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
         }
-        let failure = loop {
-            tokio::select! {
-                _ = interrupt.recv() => break None,
-                _ = terminate.recv() => break None,
-                failure = supervisor.failed() => break Some(failure),
-                _ = hangup.recv() => match reload() {
-                    Ok(fresh) => {
-                        info!("configuration read again");
-                        sensitivity.send_replace(fresh.sensitivity);
-                        suppressions.send_replace(fresh.suppressions);
-                    }
-                    Err(e) => warn!("the configuration stays as it was: {e:#}"),
-                },
-            }
+        let failure = tokio::select! {
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            failure = supervisor.failed() => Some(failure),
         };
         info!("stopping");
         supervisor.expect_ends();
@@ -216,8 +224,8 @@ pub fn run(config: Config, reload: Reload<'_>, version: &'static str) -> anyhow:
             }
             anyhow::Ok(())
         };
-        let patience = if failure.is_some() { STOP_AFTER_FAILURE } else { STOP };
-        let ended = tokio::time::timeout(patience, ends).await;
+        let limit = if failure.is_some() { STOP_AFTER_FAILURE } else { STOP };
+        let ended = tokio::time::timeout(limit, ends).await;
         match (failure, ended) {
             // A stage that hangs does not end; the others had their time.
             (Some(failure), _) => Err(StageFailed(failure).into()),

@@ -21,16 +21,17 @@ impl Scorer {
     pub(crate) fn run(mut self, mut outputs: Receiver<Output>, heartbeat: &Heartbeat, runtime: &Runtime) {
         loop {
             heartbeat.beat();
-            if self.sensitivity.has_changed().unwrap_or(false) {
-                let sensitivity = *self.sensitivity.borrow_and_update();
-                let threshold = self.detector.set_sensitivity(sensitivity);
-                info!(threshold, "threshold set");
-            }
             let output = match outputs.recv_within(heartbeat.interval(), runtime) {
                 Received::Item(output) => output.0,
                 Received::Nothing => continue,
                 Received::Ended => break,
             };
+            // Behind the wait: what comes after a reload is judged as it says.
+            if self.sensitivity.has_changed().unwrap_or(false) {
+                let sensitivity = *self.sensitivity.borrow_and_update();
+                let threshold = self.detector.set_sensitivity(sensitivity);
+                info!(threshold, "threshold set");
+            }
             match output {
                 script::Output::Capture(capture) => {
                     if let Some(detection) = self.detector.judge(&capture) {

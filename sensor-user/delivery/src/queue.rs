@@ -18,11 +18,18 @@ const WAITING_BYTES: usize = 64 * 1024 * 1024;
 const GROUP: usize = 256;
 
 /// A finding on its way to the spool.
-struct Unspooled(Envelope);
+struct Unspooled {
+    envelope: Envelope,
+    cgroup: u64,
+}
 
 impl Weigh for Unspooled {
     fn weight_bytes(&self) -> usize {
-        size_of::<Self>() + self.0.finding.len()
+        size_of::<Self>() + self.envelope.finding.len()
+    }
+
+    fn owner(&self) -> u64 {
+        self.cgroup
     }
 }
 
@@ -86,7 +93,7 @@ impl Spooler {
         loop {
             heartbeat.beat();
             let first = match self.receiver.recv_within(interval, runtime) {
-                Received::Item(first) => first.0,
+                Received::Item(first) => first.envelope,
                 Received::Nothing => continue,
                 Received::Ended => return,
             };
@@ -94,7 +101,7 @@ impl Spooler {
             while group.len() < GROUP
                 && let Some(next) = self.receiver.try_recv()
             {
-                group.push(next.0);
+                group.push(next.envelope);
             }
             let spooled = group.len() as u64;
             self.queue.lock().append(group);
@@ -105,10 +112,10 @@ impl Spooler {
 }
 
 impl Outbox {
-    /// Puts a finding in. Never waits: a workload must not be held up by a slow disk.
-    pub fn put(&self, finding: &Finding) {
+    /// Puts a finding of a cgroup's script in. Never waits: a workload must not be held up by a slow disk.
+    pub fn put(&self, finding: &Finding, cgroup: u64) {
         let envelope = Envelope::of(finding, clock::now_boot_ns());
-        if self.sender.try_send(Unspooled(envelope)) != Ok(true) {
+        if self.sender.try_send(Unspooled { envelope, cgroup }) != Ok(true) {
             self.metrics.dropped.inc();
             warn!(name = finding.name, "finding dropped: too many wait to be written; is the disk slow?");
         }

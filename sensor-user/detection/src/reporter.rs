@@ -48,7 +48,7 @@ struct Held {
     incomplete: LruCache<ScriptId, (Detection, Arc<Node>)>,
 }
 
-impl<E: Fn(&Finding)> Reporter<E> {
+impl<E: Fn(&Finding, u64)> Reporter<E> {
     /// Reports until the scoring thread is gone and nothing waits any more.
     pub async fn run(mut self, mut detections: Receiver<Detection>) {
         let mut news = self.directory.news();
@@ -156,14 +156,15 @@ impl<E: Fn(&Finding)> Reporter<E> {
     }
 
     fn send(&self, detection: &Detection, node: &Node, identity: &Identity) {
-        (self.emit)(&build(&Evidence {
+        let finding = build(&Evidence {
             capture: &detection.capture,
             verdict: &detection.verdict,
             node,
             identity,
             ancestors: &detection.ancestors,
             now_unix_ns: clock::now_unix_ns(),
-        }));
+        });
+        (self.emit)(&finding, detection.capture.cgroup);
     }
 }
 

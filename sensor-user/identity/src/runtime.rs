@@ -18,7 +18,7 @@ use proto::{
 };
 use tokio::{
     sync::{Semaphore, mpsc},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 use tonic::{
     Code, Status,
@@ -162,12 +162,12 @@ async fn session(
         tokio::select! {
             Some(id) = questions.recv() => ask(&mut asking, id),
             Some(answer) = asking.join_next() => {
-                if let Ok(Err(status)) = answer {
+                if let Err(status) = not_panicked(answer) {
                     return status.message().to_owned();
                 }
             }
             Some(done) = tasks.join_next() => {
-                if let Ok(Err(why)) = done {
+                if let Err(why) = not_panicked(done) {
                     return why;
                 }
             }
@@ -187,6 +187,14 @@ async fn session(
             }
         }
     }
+}
+
+/// What a task returned. Its panic goes on here, where the supervisor sees it.
+fn not_panicked<T>(done: Result<T, JoinError>) -> T {
+    done.unwrap_or_else(|e| match e.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(e) => unreachable!("nobody cancels it: {e}"),
+    })
 }
 
 /// Listens to containerd's events until the connection ends. Another runtime has none, which is well.
@@ -266,12 +274,12 @@ impl Client {
             return Ok(());
         }
         from_bundle(&self.bundles, &self.directory, id).await;
-        let patience = ExponentialBuilder::new()
+        let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(10))
             .with_max_delay(Duration::from_millis(640))
             .with_max_times(8)
             .build();
-        for delay in patience {
+        for delay in delays {
             if self.ask_once(id).await? {
                 return Ok(());
             }

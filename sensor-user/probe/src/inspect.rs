@@ -1,6 +1,7 @@
 //! Opens executables and looks at what they hold.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::Read,
     os::unix::fs::MetadataExt,
@@ -8,7 +9,7 @@ use std::{
 };
 
 use ebpf::map::FileKey;
-use shell::Executable;
+use shell::{Executable, table};
 
 /// An executable just inspected, with its file still open: probes go in first, since the shell runs already, and hashing
 /// takes milliseconds.
@@ -39,32 +40,21 @@ impl Inspected {
 /// A shell's binary is never larger; larger ones are not searched.
 const SHELL_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Paths where shells usually lie; inspected when the sensor starts, so that the first script run by one of them is not
-/// the first time it is seen.
-const USUAL: [&str; 13] = [
-    "/bin/sh",
-    "/bin/bash",
-    "/bin/dash",
-    "/usr/bin/sh",
-    "/usr/bin/bash",
-    "/usr/bin/dash",
-    "/bin/busybox",
-    "/usr/bin/busybox",
-    "/bin/zsh",
-    "/usr/bin/zsh",
-    "/bin/ksh",
-    "/bin/mksh",
-    "/usr/bin/yash",
-];
+/// Where shells usually lie.
+const USUAL: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
-/// Inspects the shells of this node.
+/// Inspects the shells of this node, so that the first script run by one of them is not the first time it is seen.
 pub(crate) fn usual_shells() -> Vec<(FileKey, Inspected)> {
-    USUAL
-        .iter()
+    let programs = table::FAMILIES.iter().flat_map(|profile| profile.programs);
+    let paths = programs.flat_map(|program| USUAL.map(|dir| Path::new(dir).join(program)));
+    let mut seen = HashSet::new();
+    paths
         .filter_map(|path| {
-            let file = open_on_node(Path::new(path))?;
+            let file = open_on_node(&path)?;
             let metadata = file.metadata().ok()?;
-            Some((key_of(&metadata), of_file(file, metadata.size())))
+            let key = key_of(&metadata);
+            // `/bin` may be `/usr/bin`, and `sh` another shell.
+            seen.insert((key.dev, key.ino)).then(|| (key, of_file(file, metadata.size())))
         })
         .collect()
 }

@@ -29,10 +29,9 @@ pub(crate) static PROFILE: Profile = Profile {
     programs: &["bash", "rbash"],
     marks: &[b"BASH_VERSINFO", b"BASH_EXECUTION_STRING"],
     grammar: Grammar {
-        with_operand: b"oO",
-        operand: Operand::Next,
+        with_operand: &[(b'o', Operand::Next), (b'O', Operand::Next)],
         long: Long::OneDashOrTwo(LONG, &["init-file", "rcfile"]),
-        named: Named { command: None, stdin: None, abbreviated: false },
+        named: Named { command: None, stdin: None },
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: true,

@@ -7,10 +7,9 @@ pub(crate) static PROFILE: Profile = Profile {
     programs: &["dash"],
     marks: &[b"Illegal option -o %s", b"%s unexpected (expecting %s)"],
     grammar: Grammar {
-        with_operand: b"o",
-        operand: Operand::Next,
+        with_operand: &[(b'o', Operand::Next)],
         long: Long::None,
-        named: Named { command: None, stdin: None, abbreviated: false },
+        named: Named { command: None, stdin: None },
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: false,

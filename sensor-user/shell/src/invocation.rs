@@ -2,7 +2,7 @@
 
 use crate::{
     family::Family,
-    profile::{Applets, Grammar, LonePlus, Long, Operand},
+    profile::{Applets, Grammar, LonePlus, Long, LooksLikeOption, Name, Operand},
 };
 
 /// Where a shell takes its commands from.
@@ -151,29 +151,33 @@ impl Parser<'_> {
                     self.command |= letters[i..].contains(&b'c');
                     return false;
                 }
-                letter if self.grammar.with_operand.contains(letter) => {
+                letter => {
                     let rest = &letters[i + 1..];
-                    match self.grammar.operand {
-                        Operand::Next => self.take_name(sign),
-                        _ if !rest.is_empty() => {
+                    let mut with_operand = self.grammar.with_operand.iter();
+                    match with_operand.find(|(with, _)| with == letter).map(|(_, operand)| *operand) {
+                        None => {}
+                        Some(Operand::Next) => self.take_name(sign),
+                        Some(_) if !rest.is_empty() => {
                             self.named(sign, rest);
                             return true;
                         }
-                        Operand::RestOrNextUnlessOption if self.next_is_option() => return true,
-                        Operand::RestOrNext | Operand::RestOrNextUnlessOption => {
+                        Some(Operand::RestOrNextUnless(looks)) if self.next_is_option(looks) => return true,
+                        Some(Operand::RestOrNext | Operand::RestOrNextUnless(_)) => {
                             self.take_name(sign);
                             return true;
                         }
                     }
                 }
-                _ => {}
             }
         }
         true
     }
 
-    fn next_is_option(&self) -> bool {
-        self.argv.get(self.at).is_some_and(|word| word.starts_with(b"-"))
+    fn next_is_option(&self, looks: LooksLikeOption) -> bool {
+        self.argv.get(self.at).is_some_and(|word| match looks {
+            LooksLikeOption::DashAndMore => word.len() > 1 && word[0] == b'-',
+            LooksLikeOption::DashOrPlus => matches!(word.first(), Some(b'-' | b'+')),
+        })
     }
 
     /// The next word is the name of an option.
@@ -184,15 +188,14 @@ impl Parser<'_> {
         }
     }
 
-    /// An option by its name: case, `_` and `-` do not count, and `no` before it turns it around.
+    /// An option by its name: only letters and digits count, their case does not, and `no` before them turns it around.
     fn named(&mut self, sign: u8, name: &[u8]) {
         let plain: Vec<u8> =
-            name.iter().filter(|b| !matches!(b, b'_' | b'-')).map(u8::to_ascii_lowercase).collect();
+            name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
         let named = self.grammar.named;
-        let is = |wanted: Option<&str>, name: &[u8]| {
+        let is = |wanted: Option<Name>, name: &[u8]| {
             wanted.is_some_and(|wanted| {
-                let wanted = wanted.as_bytes();
-                wanted == name || named.abbreviated && name.len() >= 3 && wanted.starts_with(name)
+                name.len() >= wanted.letters && wanted.whole.as_bytes().starts_with(name)
             })
         };
         for (name, on) in [(Some(&plain[..]), sign == b'-'), (plain.strip_prefix(b"no"), sign != b'-')] {

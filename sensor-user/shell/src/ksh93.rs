@@ -1,16 +1,17 @@
 //! The Korn shell of AT&T, ksh93, and its continuation ksh93u+m. Options: `sh_argopts` of args.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{
+    Grammar, LonePlus, Long, LooksLikeOption, Named, Operand, Profile, Reads, SourcedReads,
+};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "ksh93",
     programs: &["ksh93", "rksh93"],
     marks: &[b".sh.match", b".sh.version", b"/etc/ksh.kshrc"],
     grammar: Grammar {
-        with_operand: b"o",
-        operand: Operand::RestOrNextUnlessOption,
+        with_operand: &[(b'o', Operand::RestOrNextUnless(LooksLikeOption::DashAndMore))],
         long: Long::Plain,
-        named: Named { command: None, stdin: None, abbreviated: false },
+        named: Named { command: None, stdin: None },
         ends_options: b"",
         plus_c_is_command: false,
         plus_s_is_stdin: false,

@@ -23,5 +23,7 @@ pub use executable::Executable;
 pub use family::Family;
 pub use invocation::{Invocation, Mode};
 pub use probe_points::ProbePoints;
-pub use profile::{Applets, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+pub use profile::{
+    Applets, Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads, SourcedReads,
+};
 pub use table::UnknownFamily;

@@ -1,16 +1,20 @@
 //! The MirBSD Korn shell, mksh and lksh. Options: `parse_args` of misc.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{
+    Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads, SourcedReads,
+};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "mksh",
     programs: &["lksh", "mksh"],
     marks: &[b"KSHEGID", b"KSHUID"],
     grammar: Grammar {
-        with_operand: b"oT",
-        operand: Operand::RestOrNext,
+        with_operand: &[
+            (b'o', Operand::RestOrNextUnless(LooksLikeOption::DashOrPlus)),
+            (b'T', Operand::RestOrNext),
+        ],
         long: Long::None,
-        named: Named { command: None, stdin: Some("stdin"), abbreviated: false },
+        named: Named { command: None, stdin: Some(Name { whole: "stdin", letters: 5 }) },
         ends_options: b"",
         plus_c_is_command: false,
         plus_s_is_stdin: false,

@@ -7,10 +7,9 @@ pub(crate) static PROFILE: Profile = Profile {
     programs: &["sh", "ash", "ksh"],
     marks: &[b"PS4", b"getopts", b"OPTIND"],
     grammar: Grammar {
-        with_operand: b"o",
-        operand: Operand::Next,
+        with_operand: &[(b'o', Operand::Next)],
         long: Long::Plain,
-        named: Named { command: None, stdin: None, abbreviated: false },
+        named: Named { command: None, stdin: None },
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: false,

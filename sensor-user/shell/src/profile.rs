@@ -39,8 +39,17 @@ pub enum Operand {
     Next,
     /// The rest of the word where there is any, else the next word (`zsh -oerrexit`).
     RestOrNext,
-    /// As before, but a next word that begins with a dash is none: the operand may be missing (`ksh93 -o -c`).
-    RestOrNextUnlessOption,
+    /// As before, but a next word that looks like an option is none: the operand may be missing (`ksh93 -o -c`).
+    RestOrNextUnless(LooksLikeOption),
+}
+
+/// Which words are options and no operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LooksLikeOption {
+    /// A dash and something behind it.
+    DashAndMore,
+    /// Whatever begins with a dash or a plus.
+    DashOrPlus,
 }
 
 /// How words with two dashes, and long names behind one, are read.
@@ -71,10 +80,8 @@ pub enum LonePlus {
 /// How a shell reads its argument vector.
 #[derive(Clone, Copy, Debug)]
 pub struct Grammar {
-    /// Letters that take an operand.
-    pub with_operand: &'static [u8],
-    /// Where that is.
-    pub operand: Operand,
+    /// Letters that take an operand, and where that is.
+    pub with_operand: &'static [(u8, Operand)],
     /// Long options.
     pub long: Long,
     /// Option names that mean `-c` and `-s`, if there are such.
@@ -89,15 +96,22 @@ pub struct Grammar {
     pub lone_plus: LonePlus,
 }
 
-/// Names of the options that letters stand for, as `-o NAME` and `--NAME` have them: lower-case letters without `_` and `-`.
+/// Names of the options that letters stand for, as `-o NAME` and `--NAME` have them.
 #[derive(Clone, Copy, Debug)]
 pub struct Named {
     /// That of `-c`.
-    pub command: Option<&'static str>,
+    pub command: Option<Name>,
     /// That of `-s`.
-    pub stdin: Option<&'static str>,
-    /// May they be cut to three letters or more?
-    pub abbreviated: bool,
+    pub stdin: Option<Name>,
+}
+
+/// The name of an option.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    /// In lower-case letters without `_` and `-`.
+    pub whole: &'static str,
+    /// Letters that suffice.
+    pub letters: usize,
 }
 
 /// Which reads of a shell are script.

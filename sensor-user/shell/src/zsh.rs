@@ -1,16 +1,15 @@
 //! The Z shell. Options: `parseargs` and `parseopts` of init.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{Grammar, LonePlus, Long, Name, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "zsh",
     programs: &["zsh", "rzsh"],
     marks: &[b"ZSH_NAME", b"shinstdin"],
     grammar: Grammar {
-        with_operand: b"o",
-        operand: Operand::RestOrNext,
+        with_operand: &[(b'o', Operand::RestOrNext)],
         long: Long::WithOperands(&["emulate"]),
-        named: Named { command: None, stdin: Some("shinstdin"), abbreviated: false },
+        named: Named { command: None, stdin: Some(Name { whole: "shinstdin", letters: 9 }) },
         ends_options: b"b",
         plus_c_is_command: true,
         plus_s_is_stdin: false,

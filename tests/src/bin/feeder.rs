@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     for start in (next..count).step_by(STEP as usize) {
         let end = (start + STEP).min(count);
         for number in start..end {
-            outbox.put(&made::finding(number));
+            outbox.put(&made::finding(number), 0);
         }
         made += end - start;
         while metrics.spooled() < made {

@@ -245,8 +245,13 @@ impl Assembler {
                 }
                 return;
             }
-            // bash looks at what it is given and refuses binaries.
-            Some(Place::New(_)) if bytes.starts_with(b"\x7fELF") => return,
+            // A shell that looks at its file first refuses binaries.
+            Some(Place::New(Origin::File))
+                if bytes.starts_with(b"\x7fELF")
+                    && shell.family.profile().reads.sniff_bytes == Some(read.count) =>
+            {
+                return;
+            }
             Some(Place::New(origin)) => self.begin_script(id, origin, &header, read, emit),
         };
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
