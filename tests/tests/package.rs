@@ -221,7 +221,7 @@ fn as_the_chart_deploys_it_the_sensor_sees_another_container_of_the_node() {
     let status = cluster.containerd.wait(&id).expect("its end");
     let log = cluster.containerd.output(&sensor, "sensor");
     assert_eq!(status.exit_code, 0, "{log}");
-    assert!(log.contains("findings_made=2") && log.contains("findings_stored=2"), "{log}");
+    assert!(log.contains("findings_spooled_total=2") && log.contains("findings_delivered_total=2"), "{log}");
     cluster.collector.stop().expect("a clean end");
 }
 
