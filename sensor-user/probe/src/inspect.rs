@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     fs::File,
     io::Read,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -62,7 +62,13 @@ pub(crate) fn usual_shells() -> Vec<(FileKey, Inspected)> {
 /// Opens a file of the node: the sensor's own container has others at the same paths.
 fn open_on_node(path: &Path) -> Option<File> {
     let below = path.strip_prefix("/").ok()?;
-    File::open(Path::new("/proc/1/root").join(below)).or_else(|_| File::open(path)).ok()
+    open_file(&Path::new("/proc/1/root").join(below)).or_else(|| open_file(path))
+}
+
+/// Opens a regular file. A container may put a FIFO in an executable's place: opening that to read would wait for a writer.
+fn open_file(path: &Path) -> Option<File> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
 }
 
 /// The key as the kernel half forms it.
@@ -92,7 +98,7 @@ pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<I
         candidates.push(path);
     }
     candidates.iter().find_map(|path| {
-        let file = File::open(path).ok()?;
+        let file = open_file(path)?;
         let metadata = file.metadata().ok()?;
         // Overlay file systems show another device number here than in the inode; number, size and change
         // time together are enough to know the file again.
@@ -114,4 +120,22 @@ fn of_file(file: File, size: u64) -> Inspected {
         }
     }
     Inspected { executable: Executable::of_binary(&binary, size), file, binary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_in_the_place_of_an_executable_holds_nobody_up() {
+        let path = std::env::temp_dir().join(format!("scriptwatch-fifo-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let (done, opened) = std::sync::mpsc::channel();
+        let fifo = path.clone();
+        std::thread::spawn(move || done.send(open_file(&fifo).is_none()).unwrap());
+        let is_refused = opened.recv_timeout(std::time::Duration::from_secs(10));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(is_refused, Ok(true));
+        assert!(open_file(Path::new("/proc/self/exe")).is_some());
+    }
 }
