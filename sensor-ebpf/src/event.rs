@@ -25,6 +25,9 @@ pub const KIND_TEXT: u16 = 7;
 /// Where a cgroup is in its hierarchy. Body: [`Cgroup`], then names from the leaf to the root, each ended by NUL.
 pub const KIND_CGROUP: u16 = 8;
 
+/// A piece of a shell's environment. Body: [`Chunk`], then bytes (NUL-separated `NAME=value`).
+pub const KIND_ENVIRONMENT: u16 = 9;
+
 /// The read was of single bytes, gathered in the kernel.
 pub const FLAG_GATHERED: u16 = 1;
 /// This record's payload is not the whole read or vector: more chunks follow.
@@ -82,11 +85,11 @@ pub struct Exec {
     pub interp: [u8; EXEC_NAME_BYTES],
 }
 
-/// Body of [`KIND_ARGS`].
+/// Body of [`KIND_ARGS`] and [`KIND_ENVIRONMENT`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 pub struct Chunk {
-    /// Where the payload starts in the argument vector, bytes.
+    /// Where the payload starts in the vector, bytes.
     pub offset: u32,
     /// Length of the whole vector, bytes.
     pub total: u32,
@@ -145,7 +148,7 @@ pub struct Cgroup {
     pub id: u64,
 }
 
-/// [`Text::what`]: a string given to bash's `parse_and_execute`.
+/// [`Text::what`]: a string that a shell evaluates.
 pub const TEXT_EVALUATED: u32 = 1;
 /// [`Text::what`]: a line that bash's `readline` returned.
 pub const TEXT_TYPED: u32 = 2;
@@ -163,7 +166,7 @@ pub struct Text {
     /// Length of the whole string, bytes.
     pub total: u32,
     /// Why it is evaluated, in the shell's own words: `eval`, `trap`, a file's or function's name. NUL-terminated,
-    /// cut at the array's length.
+    /// cut at the array's length; empty when the shell does not say.
     pub by: [u8; TEXT_BY_BYTES],
 }
 
@@ -173,8 +176,8 @@ pub struct Text {
 pub struct Fork {
     /// Thread group id of the child.
     pub child: u32,
-    /// Unused, zero.
-    pub reserved: u32,
+    /// Its process id in the innermost PID namespace.
+    pub ns_pid: u32,
 }
 
 /// [`Exit::how`]: the process ended.

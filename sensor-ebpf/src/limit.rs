@@ -10,8 +10,10 @@ pub const CHUNK_MEDIUM_BYTES: usize = 2 * 1024;
 pub const CHUNK_SMALL_BYTES: usize = 256;
 /// Chunks handed over of a single `read(2)`; what is beyond is counted as cut.
 pub const CHUNKS_PER_READ: usize = 40;
-/// Chunks handed over of one argument vector. `MAX_ARG_STRLEN` lets one argument hold 128 KiB.
-pub const CHUNKS_PER_ARGV: usize = 10;
+/// Chunks handed over of one argument vector: 2 MiB, as much as the kernel allows with a stack of the usual size.
+pub const CHUNKS_PER_ARGV: usize = 64;
+/// Chunks handed over of one environment.
+pub const CHUNKS_PER_ENVIRONMENT: usize = 4;
 /// Bytes of a pipe that are gathered before they are handed over, when a shell reads it byte by byte.
 pub const LINE_BYTES: usize = 512;
 /// Bytes of a path record's component buffer.

@@ -54,6 +54,8 @@ pub struct Shell {
     pub class: u32,
     /// Inode of the file whose first bytes the shell looked at to see whether it is a script; 0 when none.
     pub sniffed_ino: u64,
+    /// Inode of the file on a low descriptor that it began to read last; 0 when none.
+    pub begun_ino: u64,
     /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
     pub measured: u64,
 }

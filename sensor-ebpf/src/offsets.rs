@@ -56,6 +56,10 @@ pub struct Offsets {
     pub mm_arg_start: u32,
     /// `mm_struct.arg_end`
     pub mm_arg_end: u32,
+    /// `mm_struct.env_start`
+    pub mm_env_start: u32,
+    /// `mm_struct.env_end`
+    pub mm_env_end: u32,
     /// `mm_struct.start_code`
     pub mm_start_code: u32,
     /// `mm_struct.end_data`

@@ -40,9 +40,4 @@ impl Shell {
     pub fn shebang(&self) -> String {
         format!("#!{} {}", self.program, self.first.join(" ")).trim_end().to_owned()
     }
-
-    /// Does it read sourced files so that they are seen? ksh93 reads them as it reads data (its profile says so).
-    pub fn shows_sourced_files(&self) -> bool {
-        self.family != "ksh93"
-    }
 }

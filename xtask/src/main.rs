@@ -47,11 +47,15 @@ enum Chore {
     },
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
     Test {
-        /// Only tests whose name contains this; `chaos` is the long form of the tests that break things.
+        /// Only tests whose name contains this; `chaos` is the long form of the tests that break things, `escape` of those that
+        /// try to run a script unseen.
         filter: Option<String>,
-        /// With `chaos`: the seed of a run that is to be repeated.
+        /// With `chaos` and `escape`: the seed of a run that is to be repeated.
         #[arg(long)]
         seed: Option<u64>,
+        /// With `escape`: how many commands are tried.
+        #[arg(long)]
+        runs: Option<u64>,
     },
     /// The capture tests inside virtual machines, on other kernels and on both tiers.
     VmTest {
@@ -129,7 +133,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf => setup::ebpf::build().map(|_| ExitCode::SUCCESS),
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
-        Chore::Test { filter, seed } => test::run(filter.as_deref(), seed),
+        Chore::Test { filter, seed, runs } => test::run(filter.as_deref(), seed, runs),
         Chore::VmTest { kernel, tier, filter } => {
             let kernels = guest::KERNELS.into_iter().filter(|k| kernel == "all" || kernel == k.name);
             let tiers = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t);

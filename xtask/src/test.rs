@@ -10,17 +10,22 @@ use crate::{
     guest::{self, KERNELS, Series},
     layout::{cargo, root},
     manifests, models, package,
-    setup::packages,
+    setup::{packages, shells_32},
     step,
     vm_test::{self, Plan},
 };
 
-/// The long form of the tests that break things: hundreds of kills, from a seed.
-fn chaos(seed: Option<u64>) -> anyhow::Result<ExitCode> {
+/// Tests with a long form that is made at random from a seed: those that break things, and those that try to run a script unseen.
+const LONG_FORMS: [&str; 2] = ["chaos", "escape"];
+/// Attempts of the long form of `escape`.
+const ESCAPES: u64 = 10_000;
+
+/// The long form of such a test.
+fn long_form(name: &str, seed: Option<u64>, runs: Option<u64>) -> anyhow::Result<ExitCode> {
     packages::for_tests()?;
     let bin = binaries::build()?;
     let seed = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |t| t.as_secs()));
-    println!("seed {seed}: repeat this run with `cargo xtask test chaos --seed {seed}`");
+    println!("seed {seed}: repeat this run with `cargo xtask test {name} --seed {seed}`");
     let mut command = Command::new(cargo());
     command.current_dir(root()).args([
         "test",
@@ -28,22 +33,25 @@ fn chaos(seed: Option<u64>) -> anyhow::Result<ExitCode> {
         "-p",
         "scriptwatch-e2e",
         "--test",
-        "chaos",
+        name,
         "--",
         "--test-threads=1",
+        "--nocapture",
     ]);
     command
         .env("SCRIPTWATCH_TEST_BIN", &bin)
         .env("SCRIPTWATCH_TEST_CHAOS", "long")
+        .env("SCRIPTWATCH_TEST_RUNS", runs.unwrap_or(ESCAPES).to_string())
         .env("SCRIPTWATCH_TEST_SEED", seed.to_string());
-    step::show("the long form of the chaos tests", &mut command)?;
+    step::show(&format!("the long form of the {name} tests"), &mut command)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs all checks, or the tests whose name contains `filter`; for `chaos` their long form, for `training` the trainer's, too.
-pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<ExitCode> {
-    if filter == Some("chaos") {
-        return chaos(seed);
+/// Runs all checks, or the tests whose name contains `filter`; for those of [`LONG_FORMS`] their long form, for `training` the
+/// trainer's, too.
+pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) -> anyhow::Result<ExitCode> {
+    if let Some(name) = filter.filter(|name| LONG_FORMS.contains(name)) {
+        return long_form(name, seed, runs);
     }
     let cargo = |args: &[&str]| {
         let mut command = Command::new(cargo());
@@ -76,12 +84,16 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>) -> anyhow::Result<Exi
         anyhow::ensure!(std::fs::read(&image)? == first, "the image differs from one packaging to the next");
     }
     // The sensor sees every shell of the machine, so one test at a time.
-    step::show(
-        "end-to-end tests",
-        cargo(&["test", "--release", "-p", "scriptwatch-e2e", "--", "--test-threads=1", name])
-            .env("SCRIPTWATCH_TEST_BIN", &bin)
-            .env("SCRIPTWATCH_TEST_IMAGE", image),
-    )?;
+    let mut tests = cargo(&["test", "--release", "-p", "scriptwatch-e2e", "--", "--test-threads=1", name]);
+    tests.env("SCRIPTWATCH_TEST_BIN", &bin).env("SCRIPTWATCH_TEST_IMAGE", image);
+    match shells_32::directory() {
+        Ok(dir) => {
+            tests.env("SCRIPTWATCH_TEST_SHELLS_32", dir);
+        }
+        Err(e) if std::env::var_os("CI").is_some() => return Err(e),
+        Err(e) => eprintln!("==> SKIPPED: the tests of 32-bit shells: {e:#}"),
+    }
+    step::show("end-to-end tests", &mut tests)?;
     if filter.is_none() {
         on_other_kernels()?;
     }

@@ -1,16 +1,24 @@
 //! `cargo xtask vm-test`: the capture suite inside virtual machines, on other kernels than this machine's and on both
 //! tiers.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use anyhow::{bail, ensure};
 
-use crate::guest::{Guest, Series, test_binaries};
+use crate::{
+    guest::{Guest, Series, test_binaries},
+    setup::shells_32,
+};
 
 /// The tests that run in a guest, by the names of their files.
-const SUITE: [&str; 6] = ["capture", "forms", "strings", "terminal", "loss", "cgroup"];
+const SUITE: [&str; 7] = ["capture", "forms", "strings", "terminal", "loss", "cgroup", "escape"];
+/// Attempts at random of `escape` there.
+const ESCAPES: u32 = 40;
 /// The tiers.
 pub(crate) const TIERS: [&str; 2] = ["fexit", "tracepoint"];
+
+/// Where the guest has 32-bit shells.
+const SHELLS_32: &str = "/programs/shells-32";
 
 /// What to run.
 pub(crate) struct Plan {
@@ -35,13 +43,20 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
         .iter()
         .flat_map(|tier| {
             SUITE.map(|test| {
-                let command =
-                    format!("SCRIPTWATCH_SENSOR_TIER={tier} /programs/{test} --test-threads=1 {filter}");
+                let command = format!(
+                    "SCRIPTWATCH_TEST_SHELLS_32={SHELLS_32} SCRIPTWATCH_SENSOR_TIER={tier} SCRIPTWATCH_TEST_RUNS={ESCAPES} /programs/{test} --test-threads=1 {filter}"
+                );
                 (format!("{test}, tier {tier}"), command)
             })
         })
         .collect();
-    let guest = Guest::prepare(&programs, &commands, |_| Ok(()))?;
+    let shells = shells_32::directory()?;
+    let guest = Guest::prepare(&programs, &commands, |tree| {
+        for shell in shells_32::programs(&shells) {
+            tree.put(&shell, &Path::new(SHELLS_32).join(shell.file_name().unwrap_or_default()))?;
+        }
+        Ok(())
+    })?;
     let mut failed = Vec::new();
     for series in &plan.kernels {
         let start = Instant::now();

@@ -46,6 +46,14 @@ pub(crate) fn file_key(file: u64) -> FileKey {
     }
 }
 
+/// A task's process id in the innermost PID namespace.
+#[inline(always)]
+pub(crate) fn pid_in_namespace(task: u64) -> u32 {
+    let pid: u64 = field(task, offset!(task_thread_pid));
+    let level: u32 = field(pid, offset!(pid_level));
+    field(pid + u64::from(offset!(pid_numbers)) + u64::from(level) * u64::from(offset!(upid_bytes)), 0)
+}
+
 /// The inode's device number.
 #[inline(always)]
 pub(crate) fn device(inode: u64) -> u32 {

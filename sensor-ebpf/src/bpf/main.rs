@@ -6,7 +6,9 @@
 #![allow(clippy::undocumented_unsafe_blocks, reason = "the verifier proves every access of these programs")]
 
 mod cgroup;
+mod compat_read;
 mod emit;
+mod input_string;
 mod kernel;
 mod maps;
 mod multicall;

@@ -34,10 +34,6 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
         bpf_probe_read_user_str(text.by.as_mut_ptr().cast(), TEXT_BY_BYTES as u32, by as *const _);
     }
     if is_in_the_binary(by) {
-        // Command and process substitutions stand in the text around them already.
-        if text.by.starts_with(b"command s") || text.by.starts_with(b"process s") {
-            return 0;
-        }
         text.by_shell = 1;
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };

@@ -22,6 +22,8 @@ const S_IFREG: u32 = 0o100_000;
 const SCRIPT_FD_MIN: i32 = 10;
 /// bash looks at the first bytes of a script to see whether it is a binary.
 const SNIFF_BYTES: u64 = 80;
+/// What the dynamic loaders of glibc and musl read of every library before a program begins.
+const LOADER_BYTES: [u64; 2] = [832, 960];
 /// Where the position is unknown.
 const NO_POSITION: i64 = -1;
 
@@ -61,13 +63,16 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     let pos = if regular { field::<i64>(file, offset!(file_pos)) - ret } else { NO_POSITION };
 
     let script_fd = fd == 0 || fd >= SCRIPT_FD_MIN;
-    let whole_or_sniff = regular && pos == 0 && (asked == size || asked == SNIFF_BYTES);
     let ino: u64 = field(inode, offset!(inode_ino));
-    if whole_or_sniff && asked == SNIFF_BYTES {
+    if regular && pos == 0 && asked == SNIFF_BYTES {
         shell.sniffed_ino = ino;
     }
-    // The last: with a low limit on open files bash cannot move its script's descriptor up.
-    if !script_fd && !whole_or_sniff && !(regular && ino == shell.sniffed_ino) {
+    // With a low limit on open files shells cannot move their script's descriptor up, and some source on low ones.
+    let begins = regular && pos == 0 && asked != LOADER_BYTES[0] && asked != LOADER_BYTES[1];
+    if begins && !script_fd {
+        shell.begun_ino = ino;
+    }
+    if !script_fd && !begins && !(regular && (ino == shell.sniffed_ino || ino == shell.begun_ino)) {
         return;
     }
 

@@ -23,6 +23,8 @@ mod layout {
     use super::{Call, field};
 
     pub(super) const READ: u64 = 0;
+    /// `read(2)` of 32-bit programs.
+    pub(super) const COMPAT_READ: u64 = 3;
     /// What may lie above the registers: nothing, or a frame's tail with FRED; and the stack may be doubled.
     pub(super) const TOPS: [u32; 4] = [16384, 16384 - 16, 32768, 32768 - 16];
 
@@ -32,12 +34,30 @@ mod layout {
         let [count, buffer, fd, number]: [u64; 4] = field(regs, 96);
         Call { number, fd: fd as i32, buffer, count }
     }
+
+    /// Was the system call made by 32-bit code? Its code segment says so (`__USER32_CS`).
+    #[inline(always)]
+    pub(super) fn is_compat(regs: u64) -> bool {
+        field::<u64>(regs, 136) == 0x23
+    }
+
+    /// A 32-bit program passes bx, cx and dx.
+    #[inline(always)]
+    pub(super) fn compat_call(regs: u64) -> Call {
+        let fd: u64 = field(regs, 40);
+        let [buffer, count]: [u64; 2] = field(regs, 88);
+        let number: u64 = field(regs, 120);
+        let low = |value: u64| u64::from(value as u32);
+        Call { number, fd: fd as i32, buffer: low(buffer), count: low(count) }
+    }
 }
 #[cfg(bpf_target_arch = "aarch64")]
 mod layout {
     use super::{Call, field};
 
     pub(super) const READ: u64 = 63;
+    /// `read(2)` of 32-bit programs.
+    pub(super) const COMPAT_READ: u64 = 3;
     pub(super) const TOPS: [u32; 4] = [16384, 32768, 65536, 16384 - 16];
 
     /// x0 holds the return value by now; the kernel keeps the first argument in orig_x0, the number behind it.
@@ -47,17 +67,40 @@ mod layout {
         let fd: u64 = field(regs, 272);
         Call { number: u64::from(field::<u32>(regs, 280)), fd: fd as i32, buffer, count }
     }
+
+    /// Its `read` is that of other programs, and needs no hook of its own.
+    #[inline(always)]
+    pub(super) fn is_compat(_regs: u64) -> bool {
+        false
+    }
+
+    /// A 32-bit program's registers lie where the others do; its number is in r7.
+    #[inline(always)]
+    pub(super) fn compat_call(regs: u64) -> Call {
+        call(regs)
+    }
 }
 
 /// Finds what the current task, which is leaving `read(2)`, called it with; `None` when it is not where it should be.
 /// The stack's size is in no BTF, so the place is recognised by the syscall's number.
 #[inline(always)]
 pub(crate) fn of_current_read() -> Option<Call> {
+    of_current(layout::READ, layout::call)
+}
+
+/// As above, of a 32-bit program.
+#[inline(always)]
+pub(crate) fn of_current_compat_read() -> Option<Call> {
+    of_current(layout::COMPAT_READ, layout::compat_call)
+}
+
+#[inline(always)]
+fn of_current(number: u64, call_at: impl Fn(u64) -> Call) -> Option<Call> {
     let task = unsafe { bpf_get_current_task() };
     let stack: u64 = field(task, offset!(task_stack));
     for top in layout::TOPS {
-        let call = of(stack + u64::from(top - offset!(pt_regs_bytes)));
-        if call.number == layout::READ && call.buffer != 0 {
+        let call = call_at(stack + u64::from(top - offset!(pt_regs_bytes)));
+        if call.number == number && call.buffer != 0 {
             return Some(call);
         }
     }
@@ -68,4 +111,17 @@ pub(crate) fn of_current_read() -> Option<Call> {
 #[inline(always)]
 pub(crate) fn of(regs: u64) -> Call {
     layout::call(regs)
+}
+
+/// What the registers of a 32-bit program at this address say.
+#[inline(always)]
+pub(crate) fn of_compat(regs: u64) -> Call {
+    layout::compat_call(regs)
+}
+
+/// What `read(2)` of a 32-bit program was called with, by the registers of a system call; `None` when it is another.
+#[inline(always)]
+pub(crate) fn of_compat_read(regs: u64) -> Option<Call> {
+    let call = layout::compat_call(regs);
+    (call.number == layout::COMPAT_READ && layout::is_compat(regs)).then_some(call)
 }

@@ -13,17 +13,17 @@ use aya_log_ebpf::warn;
 use ebpf::{
     counter,
     event::{
-        Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_CGROUP, KIND_EXEC,
-        KIND_EXIT, KIND_PATH, PATH_EXE, Record,
+        Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT,
+        KIND_EXEC, KIND_EXIT, KIND_PATH, PATH_EXE, Record,
     },
-    limit::{CHUNKS_PER_ARGV, EXEC_NAME_BYTES},
+    limit::{CHUNKS_PER_ARGV, CHUNKS_PER_ENVIRONMENT, EXEC_NAME_BYTES},
     map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN, Shell},
 };
 
 use crate::{
     cgroup::Place,
     emit,
-    kernel::{field, file_key, offset},
+    kernel::{field, file_key, offset, pid_in_namespace},
     maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
     multicall, path,
     reads::flush,
@@ -38,7 +38,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     let exe = file_key(file);
     let mut class = unsafe { EXES.get(exe) }.map_or(EXE_UNKNOWN, |known| known.class);
     if class == EXE_MULTICALL {
-        class = if multicall::calls_a_shell(task) { EXE_SHELL } else { EXE_OTHER };
+        class = if multicall::may_call_a_shell(task) { EXE_SHELL } else { EXE_OTHER };
     }
 
     if is_followed(tgid) {
@@ -49,7 +49,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     }
     count(counter::EXECS, 1);
     let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
-    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0, measured: 0 };
+    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0, begun_ino: 0, measured: 0 };
     let followed = follow(tgid, &fresh);
     if !followed {
         warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
@@ -67,7 +67,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     }
     let path_header = header(KIND_PATH, tgid, shell);
     path::send(shell, path_header, PATH_EXE, file);
-    arguments(shell, task, tgid);
+    vectors(shell, task, tgid);
     0
 }
 
@@ -109,9 +109,6 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool, 
     let start: u64 = field(mm, offset!(mm_arg_start));
     let end: u64 = field(mm, offset!(mm_arg_end));
     let parent: u64 = field(task, offset!(task_real_parent));
-    let pid: u64 = field(task, offset!(task_thread_pid));
-    let level: u32 = field(pid, offset!(pid_level));
-    let upid = pid + u64::from(offset!(pid_numbers)) + u64::from(level) * u64::from(offset!(upid_bytes));
     let filename: u64 = field(bprm, offset!(bprm_filename));
     let interp: u64 = field(bprm, offset!(bprm_interp));
     unsafe {
@@ -123,7 +120,7 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool, 
         (*body).ppid = field(parent, offset!(task_tgid));
         (*body).uid = ids as u32;
         (*body).gid = (ids >> 32) as u32;
-        (*body).ns_pid = field(upid, 0);
+        (*body).ns_pid = pid_in_namespace(task);
         (*body).args_len = (end - start) as u32;
         (*body).class = shell.class;
         let bytes = EXEC_NAME_BYTES as u32;
@@ -135,17 +132,25 @@ fn announce(shell: &mut Shell, task: u64, bprm: u64, tgid: u32, followed: bool, 
 }
 
 /// Sends the argument vector from the new image's stack: what the program will really see, out of reach of
-/// other threads of the caller.
+/// other threads of the caller. Then its environment, which shells evaluate some of.
 #[inline(always)]
-fn arguments(shell: &mut Shell, task: u64, tgid: u32) {
+fn vectors(shell: &mut Shell, task: u64, tgid: u32) {
     let mm: u64 = field(task, offset!(task_mm));
     let start: u64 = field(mm, offset!(mm_arg_start));
     let end: u64 = field(mm, offset!(mm_arg_end));
+    vector::<CHUNKS_PER_ARGV>(shell, KIND_ARGS, tgid, start, end);
+    let start: u64 = field(mm, offset!(mm_env_start));
+    let end: u64 = field(mm, offset!(mm_env_end));
+    vector::<CHUNKS_PER_ENVIRONMENT>(shell, KIND_ENVIRONMENT, tgid, start, end);
+}
+
+#[inline(always)]
+fn vector<const CHUNKS: usize>(shell: &mut Shell, kind: u16, tgid: u32, start: u64, end: u64) {
     if end <= start {
         return;
     }
     let total = (end - start) as usize;
-    emit::train::<_, CHUNKS_PER_ARGV>(shell, KIND_ARGS, tgid, start, total, |at| Chunk {
+    emit::train::<_, CHUNKS>(shell, kind, tgid, start, total, |at| Chunk {
         offset: at as u32,
         total: total as u32,
     });

@@ -8,7 +8,7 @@ use ebpf::{
 
 use crate::{
     emit,
-    kernel::{field, offset},
+    kernel::{field, offset, pid_in_namespace},
     maps::{SHELLS, follow, header, is_followed},
     reads::flush,
 };
@@ -30,7 +30,7 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     let shell = unsafe { &mut *shell };
     flush(tgid, shell);
     let head = header(KIND_FORK, tgid, shell);
-    emit::bare(shell, head, Fork { child: child_tgid, reserved: 0 });
+    emit::bare(shell, head, Fork { child: child_tgid, ns_pid: pid_in_namespace(child) });
     let copy = Shell { lost: 0, ..*shell };
     follow(child_tgid, &copy);
     0

@@ -9,11 +9,11 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
-use ebpf::event::FLAG_CUT;
+use ebpf::event::{Exec, FLAG_CUT, Header};
 use event::Event;
 use identity::{ContainerId, Directory, Placement};
-use probe::{Executables, Reader};
-use script::{Assembler, Limits};
+use probe::{Executables, Lookup, Reader};
+use script::{Assembler, Classified, Classify, Limits};
 use stage::{Heartbeat, Sender};
 use tracing::debug;
 
@@ -59,22 +59,21 @@ impl Capturer {
         loop {
             heartbeat.beat();
             let stopping = !running.load(Ordering::Relaxed);
-            let events = reader.drain(BATCH, &mut |event, control| match event {
+            let events = reader.drain(BATCH, &mut |event| match event {
                 Ok(event) => {
                     if let Event::Cgroup(header, cgroup, names) = &event {
                         directory.place(cgroup.id, Placement::of_record(names, header.flags & FLAG_CUT == 0));
                     }
-                    assembler.take(
-                        event,
-                        &mut |header, exec| executables.classify(header, exec, control),
-                        &mut emit,
-                    );
+                    assembler.take(event, &mut Classifier(&mut executables), &mut emit);
                 }
                 Err(e) => {
                     debug!("event dropped: {e}");
                     metrics.undecodable();
                 }
             });
+            for (ticket, executable) in executables.answers() {
+                assembler.classified(ticket, &executable, &mut Classifier(&mut executables), &mut emit);
+            }
             metrics.read(events);
             more_waits |= events > 0;
             for id in ended.try_iter() {
@@ -82,13 +81,13 @@ impl Capturer {
                     let placement = directory.placement(cgroup);
                     placement.is_some_and(|placement| placement.container.as_ref() == Some(&id))
                 };
-                executables.container_ended(is_of_it, reader.control());
+                executables.container_ended(is_of_it);
             }
             if last_tick.elapsed() >= TICK || stopping {
                 last_tick = Instant::now();
                 more_waits =
                     assembler.tick(if stopping { u64::MAX } else { clock::now_boot_ns() }, &mut emit);
-                metrics.set(&assembler, reader.control(), &directory);
+                metrics.set(&assembler, executables.probed(), &directory);
             }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
@@ -97,11 +96,31 @@ impl Capturer {
             if events == 0 {
                 if stopping {
                     assembler.end(&mut emit);
-                    metrics.set(&assembler, reader.control(), &directory);
+                    metrics.set(&assembler, executables.probed(), &directory);
                     return;
                 }
                 reader.wait(if more_waits { TICK } else { REST });
             }
         }
+    }
+}
+
+/// Asks the table of executables.
+struct Classifier<'a>(&'a mut Executables);
+
+impl Classify for Classifier<'_> {
+    fn executed(&mut self, header: &Header, exec: &Exec) -> Classified {
+        classified(self.0.executed(header, exec))
+    }
+
+    fn loaded(&mut self, tgid: u32, cgroup: u64, path: &[u8]) -> Classified {
+        classified(self.0.loaded(tgid, cgroup, path))
+    }
+}
+
+fn classified(lookup: Lookup) -> Classified {
+    match lookup {
+        Lookup::Known(executable) => Classified::Known(executable),
+        Lookup::Asked(ticket) => Classified::Asked(ticket),
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use identity::Directory;
-use probe::Control;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -108,19 +107,19 @@ impl CaptureMetrics {
     }
 
     /// Shows the accounts and levels as they are.
-    pub(crate) fn set(&self, assembler: &Assembler, control: &Control, directory: &Directory) {
+    pub(crate) fn set(&self, assembler: &Assembler, probed: usize, directory: &Directory) {
         let counts = assembler.counts();
         for (counter, account) in &self.accounts {
             counter.inner().store(account(&counts), Ordering::Relaxed);
         }
         self.followed.set(assembler.followed() as i64);
-        self.set_probed(control);
+        self.set_probed(probed);
         self.kept.set(assembler.kept_bytes() as i64);
         self.containers.set(directory.containers() as i64);
     }
 
     /// Shows how many shell binaries have probes.
-    pub(crate) fn set_probed(&self, control: &Control) {
-        self.probed.set(control.probed() as i64);
+    pub(crate) fn set_probed(&self, probed: usize) {
+        self.probed.set(probed as i64);
     }
 }

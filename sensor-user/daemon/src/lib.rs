@@ -89,10 +89,10 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let logger = probe.logger();
     let tier = probe.tier();
     registry.register_collector(Box::new(probe.counters()?));
-    let mut reader = probe.into_reader()?;
+    let (reader, control) = probe.into_parts()?;
     let waker = reader.waker();
-    let executables = Executables::of_this_node(reader.control());
-    capture_metrics.set_probed(reader.control());
+    let (executables, inspector) = Executables::of_this_node(control, waker.clone());
+    capture_metrics.set_probed(executables.probed());
 
     let running = Arc::new(AtomicBool::new(true));
     let (outputs, to_score) = queue("captures", CAPTURES_BYTES, &queues);
@@ -105,6 +105,10 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics);
     let (outbox, to_deliver, spooler) = Queue::new(spool, &queues);
 
+    let inspecting = {
+        let heartbeat = supervisor.heartbeat("inspector", HUNG);
+        supervisor.thread("inspector", move || inspector.run(heartbeat.interval(), || heartbeat.beat()))?
+    };
     let capture = {
         let capturer = Capturer {
             reader,
@@ -215,9 +219,10 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         // The capture thread ends, its queue closes, the scoring thread ends, and with it the reporter, and the spooler
         // with the reporter's outbox; what was in it is written by then.
         let ends = async {
+            // The inspector ends with the capture thread, and takes the probes out meanwhile.
             tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?.0.ok();
             reporting.await?;
-            tokio::task::spawn_blocking(move || spooling.join()).await?.ok();
+            tokio::task::spawn_blocking(move || (spooling.join(), inspecting.join())).await?.0.ok();
             stop.cancel();
             for task in delivery {
                 task.await?;

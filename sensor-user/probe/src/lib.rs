@@ -2,17 +2,21 @@
 //!
 //! Knows nothing of scripts: its products are events and executables.
 
+mod control;
 mod counters;
 mod executables;
 mod inspect;
+mod inspector;
 mod offsets;
 mod programs;
 mod reader;
 mod tier;
 mod uprobes;
 
+pub use control::Control;
 pub use counters::{Counters, KernelCounts};
-pub use executables::Executables;
+pub use executables::{Executables, Lookup};
+pub use inspector::{Inspector, Ticket};
 pub use programs::{Probe, ProbeError, Settings};
-pub use reader::{Control, Reader, Waker};
+pub use reader::{Reader, Waker};
 pub use tier::Tier;

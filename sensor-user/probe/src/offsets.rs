@@ -85,6 +85,8 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         upid_bytes: size("upid")?,
         mm_arg_start: one("mm_struct", "arg_start")?,
         mm_arg_end: one("mm_struct", "arg_end")?,
+        mm_env_start: one("mm_struct", "env_start")?,
+        mm_env_end: one("mm_struct", "env_end")?,
         mm_start_code: one("mm_struct", "start_code")?,
         mm_end_data: one("mm_struct", "end_data")?,
         bprm_file: one("linux_binprm", "file")?,

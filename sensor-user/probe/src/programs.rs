@@ -9,7 +9,7 @@ use std::{
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{FExit, ProgramError, RawTracePoint, TracePoint},
+    programs::{FExit, KProbe, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
 use ebpf::map::{Exe, FileKey};
@@ -22,7 +22,9 @@ use tracing::{debug, info, warn};
 use cause::chain;
 
 use super::{
-    Counters, Reader, Tier, offsets,
+    Counters, Reader, Tier,
+    control::Control,
+    offsets,
     uprobes::{Uprobes, have_cookies},
 };
 
@@ -138,15 +140,15 @@ impl Probe {
         self.tier
     }
 
-    /// Becomes the reader of events, which keeps the programs attached.
-    pub fn into_reader(mut self) -> Result<Reader, ProbeError> {
+    /// Becomes the reader of events, and the way back to the kernel half; both keep the programs attached.
+    pub fn into_parts(mut self) -> Result<(Reader, Control), ProbeError> {
         let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
         let classes: HashMap<MapData, FileKey, Exe> =
             HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
             Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
-        Reader::new(ring, awake, classes, Uprobes::new(self.ebpf, self.shell_probes))
-            .map_err(|e| refused("event descriptor", &e))
+        let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
+        Ok((reader, Control::new(classes, Uprobes::new(self.ebpf, self.shell_probes))))
     }
 
     /// Takes the kernel's counters out. Works once.
@@ -216,7 +218,21 @@ fn attach_fexit(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     let fexit: &mut FExit = program(ebpf, "sys_read_fexit")?;
     fexit.load(function, &btf).map_err(|e| refused("program sys_read_fexit", &e))?;
     fexit.attach().map_err(|e| refused("attachment to the return of read", &e))?;
+    if let Some(function) = compat_read() {
+        let fexit: &mut FExit = program(ebpf, "compat_read_fexit")?;
+        fexit.load(function, &btf).map_err(|e| refused("program compat_read_fexit", &e))?;
+        fexit.attach().map_err(|e| refused("attachment to the return of 32-bit read", &e))?;
+    }
     Ok(())
+}
+
+/// The kernel's function for `read(2)` of 32-bit programs; `None` where it runs none.
+fn compat_read() -> Option<&'static str> {
+    const FUNCTION: &str = "__ia32_sys_read";
+    // On arm64 it is the same function as for others.
+    let symbols =
+        cfg!(target_arch = "x86_64").then(|| std::fs::read_to_string("/proc/kallsyms").ok()).flatten()?;
+    symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(FUNCTION)).then_some(FUNCTION)
 }
 
 fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
@@ -226,6 +242,17 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
     tracepoint
         .attach("syscalls", "sys_exit_read")
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
+    // The tracepoint does not fire for 32-bit programs.
+    if let Some(function) = compat_read() {
+        let probe: &mut KProbe = program(ebpf, "compat_read_return")?;
+        let attached = probe.load().and_then(|()| probe.attach(function, 0).map(|_| ()));
+        if let Err(e) = attached {
+            info!("no kprobe on {function} ({}): a tracepoint of all system calls in its place", chain(&e));
+            let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
+            raw.load().map_err(|e| refused("program compat_read_exit", &e))?;
+            raw.attach("sys_exit").map_err(|e| refused("attachment to sys_exit", &e))?;
+        }
+    }
     Ok(())
 }
 

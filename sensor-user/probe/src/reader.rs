@@ -1,4 +1,4 @@
-//! The ring buffer's reader, and what the kernel half is told of executables.
+//! The ring buffer's reader.
 
 use std::{
     io,
@@ -7,64 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::maps::{Array, HashMap, MapData, RingBuf};
-use ebpf::map::{Exe, FileKey};
+use aya::maps::{Array, MapData, RingBuf};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::eventfd::{EfdFlags, EventFd},
 };
 
 use event::{DecodeError, Event};
-use shell::Executable;
-
-use crate::{inspect::Inspected, uprobes::Uprobes};
-
-/// Tells the kernel half what executables are, and attaches probes to shells.
-pub struct Control {
-    classes: HashMap<MapData, FileKey, Exe>,
-    uprobes: Uprobes,
-}
-
-impl Control {
-    /// Registers an executable that was just inspected: probes first, then its class, then its hash.
-    pub(crate) fn register(&mut self, key: FileKey, inspected: Inspected) -> Executable {
-        let points = inspected.executable().probe_points;
-        let number = self.uprobes.attach(&key, inspected.file(), &points);
-        self.tell(key, inspected.executable().class(), number);
-        let probed = number != 0 && points.evaluates.is_some();
-        inspected.hashed(probed)
-    }
-
-    /// Tells the kernel half again: its table is smaller than userspace's, and may have forgotten.
-    pub(crate) fn refresh(&mut self, key: FileKey, executable: &Executable) {
-        let number = self.uprobes.number(&key);
-        self.tell(key, executable.class(), number);
-    }
-
-    /// Forgets an executable whose last user is gone, so that nothing keeps its file in use.
-    pub(crate) fn forget(&mut self, key: &FileKey) {
-        self.uprobes.detach(key);
-        // Forgotten already where it was made room for others.
-        let _ = self.classes.remove(key);
-    }
-
-    /// Has it probes?
-    pub(crate) fn is_probed(&self, key: &FileKey) -> bool {
-        self.uprobes.is_attached(key)
-    }
-
-    fn tell(&mut self, key: FileKey, class: u32, probe: u32) {
-        // Failing to only means that it is asked about again.
-        if let Err(e) = self.classes.insert(key, Exe { class, probe }, 0) {
-            tracing::debug!("class of an executable not stored: {e}");
-        }
-    }
-
-    /// Shell binaries that have probes now.
-    pub fn probed(&self) -> usize {
-        self.uprobes.probed()
-    }
-}
 
 /// Reads events one by one. Dropping it detaches the programs.
 pub struct Reader {
@@ -72,7 +21,6 @@ pub struct Reader {
     awake: Array<MapData, u32>,
     is_awake: bool,
     last_event: Instant,
-    control: Control,
     waker: Waker,
 }
 
@@ -94,25 +42,14 @@ const LOOK: Duration = Duration::from_millis(2);
 const DROWSY: Duration = Duration::from_millis(100);
 
 impl Reader {
-    pub(super) fn new(
-        ring: RingBuf<MapData>,
-        awake: Array<MapData, u32>,
-        classes: HashMap<MapData, FileKey, Exe>,
-        uprobes: Uprobes,
-    ) -> io::Result<Self> {
-        let control = Control { classes, uprobes };
+    pub(super) fn new(ring: RingBuf<MapData>, awake: Array<MapData, u32>) -> io::Result<Self> {
         let waker = Waker(Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?));
-        Ok(Self { ring, awake, is_awake: false, last_event: Instant::now(), control, waker })
+        Ok(Self { ring, awake, is_awake: false, last_event: Instant::now(), waker })
     }
 
     /// What ends a wait from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
-    }
-
-    /// The way back to the kernel half.
-    pub fn control(&mut self) -> &mut Control {
-        &mut self.control
     }
 
     /// Waits a moment for more, or until an execution when there was nothing for a while; `timeout` at most.
@@ -138,15 +75,11 @@ impl Reader {
     }
 
     /// Hands every event that is there to `on_event`, at most `limit` of them; returns how many there were.
-    pub fn drain(
-        &mut self,
-        limit: usize,
-        on_event: &mut dyn FnMut(Result<Event<'_>, DecodeError>, &mut Control),
-    ) -> usize {
+    pub fn drain(&mut self, limit: usize, on_event: &mut dyn FnMut(Result<Event<'_>, DecodeError>)) -> usize {
         let mut seen = 0;
         while seen < limit {
             let Some(item) = self.ring.next() else { break };
-            on_event(Event::decode(&item), &mut self.control);
+            on_event(Event::decode(&item));
             seen += 1;
         }
         if seen > 0 {

@@ -1,6 +1,15 @@
-//! Probes in shells: attached when a shell's binary is first seen, and taken out when too many others came since.
+//! Probes in shells: attached when a shell's binary is first seen, and taken out when too many others came since. Who has
+//! most of them loses first: a container that copies shells about loses the probes of its own.
 
-use std::{fs::File, num::NonZeroUsize, os::fd::AsRawFd};
+use std::{
+    collections::HashMap,
+    fs::File,
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use aya::{
     Ebpf,
@@ -11,18 +20,21 @@ use aya::{
     util::KernelVersion,
 };
 use ebpf::map::FileKey;
-use lru::LruCache;
 use tracing::{debug, warn};
 
 use cause::chain;
 use shell::ProbePoints;
 
-/// Binaries that are probed at once. Whoever copies shells about to fill this only loses the probes of his own.
-const PROBED_MAX: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// Binaries that are probed at once.
+const PROBED_MAX: usize = 1024;
+/// The kernel takes a tenth of a second to take a probe out, and waits meanwhile: so many threads wait at once.
+const DETACHING_MAX: usize = 16;
+const DETACHING_AT_THE_END: usize = 128;
 
 /// Programs and the functions they belong to.
 const EVALUATED: &str = "parse_and_execute";
 const TYPED: &str = "readline";
+const INPUT: &str = "input_string";
 
 /// Does this kernel tell a uprobe which of its attachments fired?
 pub(super) fn have_cookies() -> bool {
@@ -33,16 +45,29 @@ pub(super) fn have_cookies() -> bool {
 pub(super) struct Uprobes {
     ebpf: Ebpf,
     loaded: bool,
-    attached: LruCache<FileKey, (u32, Vec<UProbeLink>)>,
+    attached: HashMap<FileKey, Attached>,
     last: u32,
+    /// Counts uses.
+    clock: u64,
+    detaching: Arc<AtomicUsize>,
+}
+
+/// The probes of a binary.
+struct Attached {
+    number: u32,
+    links: Vec<UProbeLink>,
+    /// The cgroup that ran it first.
+    owner: u64,
+    /// When it was used last, by `clock`.
+    used: u64,
 }
 
 impl Uprobes {
     /// Loads the programs for probes. Where the kernel refuses them capture goes on without: evaluated strings are
     /// then not seen.
     pub(super) fn new(mut ebpf: Ebpf, wanted: bool) -> Self {
-        let loaded = wanted
-            && [EVALUATED, TYPED].iter().all(|name| match program(&mut ebpf, name).map(|p| (p.load(), p)) {
+        let loaded = wanted && [EVALUATED, TYPED, INPUT].iter().all(|name| {
+            match program(&mut ebpf, name).map(|p| (p.load(), p)) {
                 Some((Ok(()), program)) => {
                     let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
                     debug!(name, instructions, "verified");
@@ -55,26 +80,44 @@ impl Uprobes {
                     false
                 }
                 None => false,
-            });
-        Self { ebpf, loaded, attached: LruCache::new(PROBED_MAX), last: 0 }
+            }
+        });
+        Self { ebpf, loaded, attached: HashMap::new(), last: 0, clock: 0, detaching: Arc::default() }
     }
 
     /// The number of the probes in a binary, 0 when it has none.
-    pub(super) fn number(&mut self, key: &FileKey) -> u32 {
-        self.attached.get(key).map_or(0, |(number, _)| *number)
+    pub(super) fn number(&self, key: &FileKey) -> u32 {
+        self.attached.get(key).map_or(0, |attached| attached.number)
     }
 
-    /// Attaches probes to the functions of a binary, once; returns their number, or 0 when it has none.
-    pub(super) fn attach(&mut self, key: &FileKey, file: &File, points: &ProbePoints) -> u32 {
+    /// A binary is in use.
+    pub(super) fn used(&mut self, key: &FileKey) {
+        self.clock += 1;
+        if let Some(attached) = self.attached.get_mut(key) {
+            attached.used = self.clock;
+        }
+    }
+
+    /// Attaches probes to the functions of a binary, once; returns their number, or 0 when it has none, and the binaries
+    /// that had to make room.
+    pub(super) fn attach(
+        &mut self,
+        key: &FileKey,
+        file: &File,
+        points: &ProbePoints,
+        owner: u64,
+    ) -> (u32, Vec<FileKey>) {
         let there = self.number(key);
         if there != 0 || !self.loaded {
-            return there;
+            return (there, Vec::new());
         }
         let number = self.last.wrapping_add(1).max(1);
         // By descriptor: the file that was looked at, whatever its path names by now.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let mut links = Vec::new();
-        for (name, offset) in [(EVALUATED, points.evaluates), (TYPED, points.reads_lines)] {
+        let places =
+            [(EVALUATED, points.evaluates), (TYPED, points.reads_lines), (INPUT, points.input_string)];
+        for (name, offset) in places {
             let Some(offset) = offset else { continue };
             match self.attach_one(name, &path, offset, number) {
                 Ok(link) => links.push(link),
@@ -82,21 +125,45 @@ impl Uprobes {
             }
         }
         if links.is_empty() {
-            return 0;
+            return (0, Vec::new());
+        }
+        let mut evicted = Vec::new();
+        while self.attached.len() >= PROBED_MAX {
+            let Some(victim) = self.victim() else { break };
+            self.detach(&victim);
+            evicted.push(victim);
         }
         self.last = number;
-        self.attached.put(*key, (number, links));
-        number
+        self.clock += 1;
+        self.attached.insert(*key, Attached { number, links, owner, used: self.clock });
+        (number, evicted)
+    }
+
+    /// Of the cgroup that has most, the one that was used longest ago.
+    fn victim(&self) -> Option<FileKey> {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        for attached in self.attached.values() {
+            *counts.entry(attached.owner).or_default() += 1;
+        }
+        let owner = counts.into_iter().max_by_key(|(_, count)| *count)?.0;
+        let of_owner = self.attached.iter().filter(|(_, attached)| attached.owner == owner);
+        of_owner.min_by_key(|(_, attached)| attached.used).map(|(key, _)| *key)
     }
 
     /// Takes the probes of a binary out.
     pub(super) fn detach(&mut self, key: &FileKey) {
-        self.attached.pop(key);
-    }
-
-    /// Has a binary probes now?
-    pub(super) fn is_attached(&self, key: &FileKey) -> bool {
-        self.attached.contains(key)
+        let Some(attached) = self.attached.remove(key) else { return };
+        if self.detaching.fetch_add(1, Ordering::Relaxed) >= DETACHING_MAX {
+            // Who makes so many go waits for them.
+            drop(attached);
+            self.detaching.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let detaching = self.detaching.clone();
+        std::thread::spawn(move || {
+            drop(attached);
+            detaching.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 
     fn attach_one(
@@ -121,4 +188,18 @@ impl Uprobes {
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut UProbe> {
     ebpf.program_mut(name)?.try_into().ok()
+}
+
+impl Drop for Uprobes {
+    fn drop(&mut self) {
+        let mut all: Vec<UProbeLink> =
+            self.attached.drain().flat_map(|(_, attached)| attached.links).collect();
+        let share = all.len().div_ceil(DETACHING_AT_THE_END).max(1);
+        std::thread::scope(|scope| {
+            while !all.is_empty() {
+                let some = all.split_off(all.len().saturating_sub(share));
+                scope.spawn(move || drop(some));
+            }
+        });
+    }
 }

@@ -85,6 +85,7 @@ mod tests {
             parent: Some(ScriptId { pid: 1, exec_ns: 2, ordinal: 0 }),
             evaluated_by: Some(b"exit trap".to_vec()),
             content: b"echo \xff\x00\x1b[2J\n"[..].into(),
+            offset: 0,
             size: 9,
             flags: ScriptFlags { truncated: true, ..ScriptFlags::default() },
             path: Some(b"/tmp/\xfe.sh".to_vec()),

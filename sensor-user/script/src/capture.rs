@@ -21,14 +21,23 @@ pub enum Origin {
     Sourced,
     /// A string the shell evaluated: `eval`, a trap, a function from the environment.
     Eval,
+    /// A variable of the environment that the shell evaluates: `ENV`, `PS4`, an exported function.
+    Environment,
     /// Lines typed at a terminal.
     Interactive,
 }
 
 impl Origin {
     /// Each of them.
-    pub const ALL: [Self; 6] =
-        [Self::File, Self::Command, Self::Stdin, Self::Sourced, Self::Eval, Self::Interactive];
+    pub const ALL: [Self; 7] = [
+        Self::File,
+        Self::Command,
+        Self::Stdin,
+        Self::Sourced,
+        Self::Eval,
+        Self::Environment,
+        Self::Interactive,
+    ];
 
     /// The name in records and findings.
     pub fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Origin {
             Self::Stdin => "stdin",
             Self::Sourced => "sourced",
             Self::Eval => "eval",
+            Self::Environment => "environment",
             Self::Interactive => "interactive",
         }
     }
@@ -80,6 +90,8 @@ pub struct ScriptFlags {
     pub mixed_with_data: bool,
     /// Read as a sourced file is, by a shell that does not tell what it evaluates: it may be data, such as the history.
     pub maybe_data: bool,
+    /// It evaluates strings, and its shell does not tell which: what it runs may be more than what stands here.
+    pub evaluates_unseen: bool,
     /// Made from keystrokes, with editing keys applied: what the shell put in by itself (completion, history) is missing.
     pub keystrokes: bool,
 }
@@ -94,11 +106,14 @@ pub struct Capture {
     /// The script of the same shell that sourced or evaluated this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ScriptId>,
-    /// Why it was evaluated, in the shell's words: `eval`, `exit trap`, the name of a function or file.
+    /// Why it was evaluated, in the shell's words: `eval`, `exit trap`, the name of a function, file or variable.
     #[serde(default, with = "crate::byte_string::optional", skip_serializing_if = "Option::is_none")]
     pub evaluated_by: Option<Vec<u8>>,
     /// The bytes kept.
     pub content: ScriptText,
+    /// Where `content` begins in the script, bytes: of a script longer than what is kept the rest comes in parts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u64,
     /// Length of the whole script as far as seen, bytes.
     pub size: u64,
     /// What is not perfect.
@@ -129,6 +144,11 @@ pub struct Capture {
     pub start_ns: u64,
     /// When the script began, Unix time in ns.
     pub time_unix_ns: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Capture {

@@ -40,9 +40,23 @@ impl Content {
         true
     }
 
+    /// Would these bytes take the place of others that are known?
+    pub fn would_change(&self, pos: u64, bytes: &[u8]) -> bool {
+        let Ok(start) = usize::try_from(pos) else { return false };
+        self.known.iter().any(|range| {
+            let (from, to) = (range.start.max(start), range.end.min(start.saturating_add(bytes.len())));
+            from < to && self.bytes[from..to] != bytes[from - start..to - start]
+        })
+    }
+
     /// Puts bytes behind the last ones.
     pub fn append(&mut self, bytes: &[u8], limit: usize) -> bool {
         self.write(self.end, bytes, limit)
+    }
+
+    /// Notes that the whole is so long, without its bytes.
+    pub fn is_of_size(&mut self, bytes: u64) {
+        self.end = self.end.max(bytes);
     }
 
     /// Forgets everything from this position on.

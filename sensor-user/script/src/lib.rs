@@ -6,12 +6,14 @@
 mod assembler;
 pub mod byte_string;
 mod capture;
+mod containment;
 mod content;
+mod environment;
 mod keystrokes;
 mod shell_process;
 mod text;
 
-pub use assembler::{Assembler, AssemblerCounts, Limits};
+pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
 pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};
 pub use content::Content;
 pub use text::ScriptText;

@@ -9,11 +9,14 @@ use ebpf::{
 };
 
 use event::until_nul;
-use shell::{Executable, Family, Invocation, Mode, SourcedReads};
+use shell::{Evaluates, Executable, Family, Invocation, Mode, SourcedReads, likely_command, loaded_program};
 
 use crate::{
     capture::{Interpreter, Origin, ScriptId},
+    containment,
     content::Content,
+    environment::Environment,
+    text::ScriptText,
 };
 
 const S_IFMT: u32 = 0o170_000;
@@ -28,6 +31,13 @@ pub(super) enum Source {
     Editor,
     /// A string in the shell's memory.
     Memory,
+    /// What is behind the kept bytes of another script of the shell.
+    Part {
+        /// Its ordinal.
+        of: u32,
+        /// Which part, from 1.
+        number: u64,
+    },
     /// A file, pipe, socket or terminal.
     Inode {
         /// Device number.
@@ -45,6 +55,8 @@ pub(super) struct Script {
     pub(super) source: Source,
     pub(super) path: Option<Vec<u8>>,
     pub(super) content: Content,
+    /// Where its content begins in the whole, bytes.
+    pub(super) offset: u64,
     /// Time of its first byte, boot time in ns.
     pub(super) first_ns: u64,
     /// Time of its last byte.
@@ -76,6 +88,7 @@ impl Script {
             source,
             path: None,
             content: Content::default(),
+            offset: 0,
             first_ns: time_ns,
             last_ns: time_ns,
             emitted_bytes: 0,
@@ -90,6 +103,20 @@ impl Script {
     }
 }
 
+/// Words kept of an argument vector.
+const WORDS: usize = 1024;
+
+/// A process that was forked by a shell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forked {
+    /// Process id in the innermost PID namespace.
+    pub(super) ns_pid: u32,
+    /// Process that forked it.
+    pub(super) parent: u32,
+    /// When, boot time in ns.
+    pub(super) time_ns: u64,
+}
+
 /// A shell process from its `execve` on, together with its subshells.
 #[derive(Debug)]
 pub(super) struct ShellProcess {
@@ -101,7 +128,12 @@ pub(super) struct ShellProcess {
     /// The argument vector as far as it arrived, NUL-separated.
     pub(super) argument_bytes: Content,
     pub(super) arguments_cut: bool,
+    /// Its first words.
     pub(super) argv: Vec<Vec<u8>>,
+    /// The text of `-c`, until it is a script.
+    pub(super) command: Option<Vec<u8>>,
+    /// The last part of the path of its script, where an argument names one.
+    pub(super) script_name: Option<Vec<u8>>,
     pub(super) invocation: Option<Invocation>,
     pub(super) scripts: Vec<Script>,
     /// Path of the file that is about to be read.
@@ -116,7 +148,18 @@ pub(super) struct ShellProcess {
     pub(super) scripts_made: u32,
     /// Hashes of strings evaluated lately: a loop evaluates the same one again and again.
     pub(super) evaluated: VecDeque<u64>,
+    /// Texts emitted lately that are not kept as scripts: what they substitute stands in them.
+    pub(super) emitted: VecDeque<ScriptText>,
+    pub(super) environment: Environment,
+    /// Dynamic loaders that it was called through: their words go before its own.
+    pub(super) loaders: usize,
+    /// The file that a child of it looked at last, to see whether it is a binary.
+    pub(super) sniffed: Option<Source>,
 }
+
+/// Texts kept in [`ShellProcess::emitted`], and their longest.
+const EMITTED: usize = 8;
+const EMITTED_BYTES: usize = 16 * 1024;
 
 impl ShellProcess {
     pub(super) fn new(header: Header, exec: Box<Exec>, family: Family, executable: Arc<Executable>) -> Self {
@@ -129,6 +172,8 @@ impl ShellProcess {
             argument_bytes: Content::default(),
             arguments_cut: false,
             argv: Vec::new(),
+            command: None,
+            script_name: None,
             invocation: None,
             scripts: Vec::new(),
             announced: None,
@@ -137,12 +182,76 @@ impl ShellProcess {
             captured: false,
             scripts_made: 0,
             evaluated: VecDeque::new(),
+            emitted: VecDeque::new(),
+            environment: Environment::default(),
+            loaders: 0,
+            sniffed: None,
         }
+    }
+
+    /// Remembers a text that was emitted and is not kept.
+    pub(super) fn remember(&mut self, text: ScriptText) {
+        if text.len() > EMITTED_BYTES {
+            return;
+        }
+        if self.emitted.len() >= EMITTED {
+            self.emitted.pop_front();
+        }
+        self.emitted.push_back(text);
+    }
+
+    /// Does this command stand in a text of this shell that is known?
+    pub(super) fn holds(&self, command: &[u8]) -> bool {
+        let scripts = self.scripts.iter().map(|script| script.content.bytes());
+        scripts.chain(self.emitted.iter().map(|text| &text[..])).any(|text| containment::holds(text, command))
+    }
+
+    /// Does a child of this shell begin to read a file that it was to execute, and that has no `#!`?
+    pub(super) fn runs_file_itself(&mut self, read: &Read) -> bool {
+        let reads = &self.family.profile().reads;
+        if !reads.runs_files_itself || read.pos != 0 {
+            return false;
+        }
+        let source = Source::Inode { dev: read.dev, ino: read.ino };
+        let is_known = self.scripts.iter().any(|s| s.source == source && s.origin != Origin::Sourced);
+        let is_script = read.fd >= reads.script_fd_min;
+        match reads.sniff_bytes {
+            Some(bytes) => {
+                let sniffs = read.count == bytes;
+                // Of a file of just that size it may also be the whole that is sourced.
+                let begins = sniffs && read.size != bytes || is_script && self.sniffed == Some(source);
+                if sniffs {
+                    self.sniffed = Some(source);
+                }
+                begins && !is_known
+            }
+            None => is_script && !is_known,
+        }
+    }
+
+    /// The shell that such a child is from here on.
+    pub(super) fn running_file(&self, header: &Header, forked: &Forked) -> Self {
+        let mut exec = self.exec.clone();
+        exec.ns_pid = forked.ns_pid;
+        exec.ppid = forked.parent;
+        exec.start_ns = forked.time_ns;
+        let mut shell = Self::new(*header, exec, self.family, self.executable.clone());
+        shell.exe_path.clone_from(&self.exe_path);
+        let path = self.announced.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();
+        shell.announced.clone_from(&self.announced);
+        shell.script_name = Some(last_part(&path).to_vec());
+        shell.argv = vec![self.argv.first().cloned().unwrap_or_default(), path];
+        shell.invocation = Some(Invocation { mode: Mode::File(1), and_stdin: false, args_at: 2 });
+        shell.lost = self.lost;
+        shell
     }
 
     /// The script that a sourced file or an evaluated string belongs to: the shell's own, or what it sourced last before.
     pub(super) fn parent_of(&self, script: &Script) -> Option<&Script> {
-        let own = |s: &&Script| !matches!(s.origin, Origin::Sourced | Origin::Eval);
+        if let Source::Part { of, .. } = script.source {
+            return self.scripts.iter().find(|s| s.ordinal == of);
+        }
+        let own = |s: &&Script| !matches!(s.origin, Origin::Sourced | Origin::Eval | Origin::Environment);
         if own(&script) {
             return None;
         }
@@ -153,6 +262,12 @@ impl ShellProcess {
     /// Does this shell tell what it evaluates, and has done so from its beginning?
     pub(super) fn tells(&self) -> bool {
         self.executable.probed && self.exec.class != EXE_UNKNOWN && self.lost == 0
+    }
+
+    /// Does it tell of the files that it sources, too?
+    pub(super) fn tells_sourced(&self) -> bool {
+        let with_reason = matches!(self.family.profile().evaluates_by, Some(Evaluates::WithReason(_)));
+        with_reason && self.tells()
     }
 
     /// The name of one of its scripts.
@@ -184,24 +299,45 @@ impl ShellProcess {
     pub(super) fn take_arguments(&mut self, at: u32, bytes: &[u8], total: u32, cut: bool) -> bool {
         // The kernel half sends no more than this, whatever a record says.
         let limit = (total as usize).min(CHUNK_BYTES * CHUNKS_PER_ARGV);
+        if self.invocation.is_some() {
+            return false;
+        }
         self.argument_bytes.write(u64::from(at), bytes, limit);
         self.arguments_cut |= cut;
         let whole = self.argument_bytes.is_complete(u64::from(total), usize::MAX);
-        if self.invocation.is_some() || !(whole || cut) {
+        if !(whole || cut) {
             return false;
         }
         self.parse_arguments();
         true
     }
 
-    /// Makes do with the arguments that arrived.
+    /// Makes do with the arguments that arrived. Of many words only the first are kept, besides those that matter.
     pub(super) fn parse_arguments(&mut self) {
-        let bytes = self.argument_bytes.bytes();
+        let content = std::mem::take(&mut self.argument_bytes);
+        let bytes = content.bytes();
         let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-        if !bytes.is_empty() {
-            self.argv = bytes.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
+        let mut words: Vec<&[u8]> =
+            if bytes.is_empty() { Vec::new() } else { bytes.split(|b| *b == 0).collect() };
+        for _ in 0..self.loaders {
+            let Some((at, name)) = loaded_program(&words) else { break };
+            let name = words[name];
+            self.exe_path = Some(words[at].to_vec());
+            words.drain(..at);
+            words[0] = name;
         }
-        self.invocation = Some(Invocation::parse(self.family, &self.argv));
+        let invocation = Invocation::parse(self.family, &words);
+        match invocation.mode {
+            Mode::Command(at) => self.command = words.get(at).map(|text| text.to_vec()),
+            Mode::File(at) => self.script_name = words.get(at).map(|path| last_part(path).to_vec()),
+            Mode::Stdin | Mode::NotAShell => {}
+        }
+        if self.family == Family::unknown() && self.command.is_none() {
+            self.command = likely_command(&words).map(|at| words[at].to_vec());
+        }
+        self.arguments_cut |= words.len() > WORDS;
+        self.argv = words.into_iter().take(WORDS).map(<[u8]>::to_vec).collect();
+        self.invocation = Some(invocation);
     }
 
     /// The last part of the name of the file that is about to be read, when its path came.
@@ -209,10 +345,9 @@ impl ShellProcess {
         self.announced.as_ref().filter(|(of, _)| *of == source).map(|(_, path)| last_part(path))
     }
 
-    /// Is the file that is about to be read called as the argument of this index is?
-    fn is_named(&self, index: usize, source: Source) -> bool {
-        let argument = self.argv.get(index).map(|argument| last_part(argument));
-        argument.is_some() && self.announced_name(source) == argument
+    /// Is the file that is about to be read called as the script's argument is?
+    fn is_named(&self, source: Source) -> bool {
+        self.script_name.is_some() && self.announced_name(source) == self.script_name.as_deref()
     }
 
     /// Is the file that is about to be read one that the shell reads by itself, before its script?
@@ -250,24 +385,32 @@ impl ShellProcess {
                 let terminal = read.mode & S_IFMT == S_IFCHR;
                 Some(Place::New(if terminal { Origin::Interactive } else { Origin::Stdin }))
             }
+            // Whose arguments may have been read in another way, it may read its script here.
+            Mode::Command(_) | Mode::File(_)
+                if read.fd == 0 && !main_known && self.family == Family::unknown() =>
+            {
+                Some(Place::New(Origin::Stdin))
+            }
             // A shell that was told `-s`, too, goes on with standard input after its argument.
             Mode::Command(_) if read.fd == 0 && and_stdin && !main_known => Some(Place::New(Origin::Stdin)),
             // A shell's script is moved to a high descriptor, or looked at before (bash, with few descriptors).
-            Mode::File(index)
+            Mode::File(_)
                 if !main_known
-                    && (self.is_named(index, source) || !self.is_startup_file(source))
-                    && (read.fd >= reads.script_fd_min && (is_block || self.is_named(index, source))
-                        || regular && reads.sniff_bytes == Some(read.count)) =>
+                    && (self.is_named(source) || !self.is_startup_file(source))
+                    && (read.fd >= reads.script_fd_min && (is_block || self.is_named(source))
+                        // With few descriptors it stays on a low one.
+                        || regular && (reads.sniff_bytes == Some(read.count) || self.is_named(source))) =>
             {
                 Some(Place::New(Origin::File))
             }
             _ if read.fd == 0 => None,
             _ => {
+                let is_whole = regular && read.pos == 0 && read.count == read.size && read.size > 0;
+                let is_script_read = read.fd >= reads.sourced_fd_min && is_block;
                 let is_sourced = match reads.sourced {
-                    SourcedReads::WholeFile => {
-                        regular && read.pos == 0 && read.count == read.size && read.size > 0
-                    }
-                    SourcedReads::ScriptDescriptor => read.fd >= reads.script_fd_min && is_block,
+                    SourcedReads::WholeFile => is_whole,
+                    SourcedReads::ScriptDescriptor => is_script_read,
+                    SourcedReads::Either => is_whole || is_script_read,
                 };
                 is_sourced.then_some(Place::New(Origin::Sourced))
             }

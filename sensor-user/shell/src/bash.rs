@@ -1,6 +1,6 @@
 //! GNU bash. Options: `parse_long_options` and `parse_shell_options` of shell.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 /// They must come before all other options.
 const LONG: &[&str] = &[
@@ -27,7 +27,20 @@ const LONG: &[&str] = &[
 pub(crate) static PROFILE: Profile = Profile {
     name: "bash",
     programs: &["bash", "rbash"],
-    marks: &[b"BASH_VERSINFO", b"BASH_EXECUTION_STRING"],
+    marks: &[
+        b"BASH_VERSINFO",
+        b"BASH_EXECUTION_STRING",
+        b"BASH_LINENO",
+        b"BASH_SUBSHELL",
+        b"BASH_ALIASES",
+        b"BASH_CMDS",
+        b"BASHOPTS",
+        b"COMP_WORDBREAKS",
+        b"PROMPT_COMMAND",
+        b"HISTTIMEFORMAT",
+        b"parse_and_execute",
+        b"FUNCNEST",
+    ],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::Next), (b'O', Operand::Next)],
         long: Long::OneDashOrTwo(LONG, &["init-file", "rcfile"]),
@@ -41,11 +54,13 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: None,
         sniff_bytes: Some(80),
+        sourced_fd_min: 10,
         sourced: SourcedReads::WholeFile,
+        runs_files_itself: true,
         startup_files: &[],
         sourced_may_be_data: true,
     },
-    evaluates_by: Some("parse_and_execute"),
+    evaluates_by: Some(Evaluates::WithReason("parse_and_execute")),
     reads_lines_by: Some("readline"),
     applets: None,
     limits: &[

@@ -1,11 +1,19 @@
 //! busybox. Its shells, ash and hush, are applets of one binary. Options: `procargs` and `options` of ash.c.
 
-use crate::profile::{Applets, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{
+    Applets, Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads,
+};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "busybox",
     programs: &["busybox"],
-    marks: &[b"BusyBox v", b"applet not found"],
+    marks: &[
+        b"BusyBox v",
+        b"applet not found",
+        b"BusyBox is copyrighted",
+        b"busybox --list",
+        b"busybox --install",
+    ],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::Next)],
         long: Long::Plain,
@@ -19,15 +27,17 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: None,
         sniff_bytes: None,
+        sourced_fd_min: 10,
         sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &[],
+        runs_files_itself: false,
+        startup_files: &["profile", ".profile"],
         sourced_may_be_data: false,
     },
-    evaluates_by: None,
+    evaluates_by: Some(Evaluates::InputString),
     reads_lines_by: None,
     applets: Some(Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] }),
     limits: &[
-        "It does not tell what it evaluates: `eval`, traps.",
+        "What it evaluates is seen on amd64, where the function that takes strings in can be told by what it does.",
         "hush reads its script on whatever descriptor is free: of a file below 10 only the name is known.",
     ],
 };

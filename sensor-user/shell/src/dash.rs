@@ -1,11 +1,17 @@
 //! dash, the Debian Almquist shell. Options: `procargs` and `options` of options.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "dash",
     programs: &["dash"],
-    marks: &[b"Illegal option -o %s", b"%s unexpected (expecting %s)"],
+    marks: &[
+        b"Illegal option -o %s",
+        b"%s unexpected (expecting %s)",
+        b"Illegal option -%c",
+        b"Missing '))'",
+        b"cannot %s %s: %s",
+    ],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::Next)],
         long: Long::None,
@@ -19,12 +25,16 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: None,
         sniff_bytes: None,
+        sourced_fd_min: 10,
         sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &[],
+        runs_files_itself: false,
+        startup_files: &["profile", ".profile"],
         sourced_may_be_data: false,
     },
-    evaluates_by: None,
+    evaluates_by: Some(Evaluates::InputString),
     reads_lines_by: None,
     applets: None,
-    limits: &["It does not tell what it evaluates: `eval`, traps."],
+    limits: &[
+        "What it evaluates is seen on amd64, where the function that takes strings in can be told by what it does.",
+    ],
 };

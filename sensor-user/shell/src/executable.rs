@@ -3,13 +3,15 @@
 use ebpf::map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL};
 use sha2::{Digest, Sha256};
 
-use crate::{family::Family, probe_points::ProbePoints, table};
+use crate::{family::Family, opaque, probe_points::ProbePoints, recognition::Recognized, table};
 
 /// An executable, and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Executable {
     /// Which shell it is, or `None` when it is no shell.
     pub family: Option<Family>,
+    /// It is a dynamic loader: its arguments name the program.
+    pub is_loader: bool,
     /// Size in bytes.
     pub size: u64,
     /// SHA-256 of a shell's binary; of others it is not computed.
@@ -21,24 +23,32 @@ pub struct Executable {
 }
 
 impl Executable {
-    /// What an executable's bytes say, but for the hash. `size` is the file's: `binary` is empty when it is too large.
-    pub fn of_binary(binary: &[u8], size: u64) -> Self {
-        let family = table::recognize(binary);
+    /// What an executable's bytes say, but for the hash. `size` is the file's, `binary` as much of it as is kept in memory.
+    pub fn of_binary(recognized: Recognized, binary: &[u8], size: u64) -> Self {
+        let family = match recognized {
+            Recognized::Shell(family) => Some(family),
+            Recognized::Loader => None,
+            // What was packed or made unreadable is followed until it shows that it is no shell.
+            Recognized::Other => opaque::is_opaque(binary).then(Family::unknown),
+        };
         let probe_points = family.map(|family| ProbePoints::of(binary, family.profile())).unwrap_or_default();
-        Self { family, size, sha256: None, probe_points, probed: false }
+        let is_loader = recognized == Recognized::Loader;
+        Self { family, is_loader, size, sha256: None, probe_points, probed: false }
     }
 
-    /// One that could not be inspected: taken for a shell when its name says so.
+    /// One that could not be inspected is taken for a shell, whatever its name: which one the name may say.
     pub fn not_inspected(name: &[u8], size: u64) -> Self {
-        let family = table::by_program_name(name);
-        Self { family, size, sha256: None, probe_points: ProbePoints::default(), probed: false }
+        let family = Some(table::by_program_name(name).unwrap_or_else(Family::unknown));
+        let probe_points = ProbePoints::default();
+        Self { family, is_loader: false, size, sha256: None, probe_points, probed: false }
     }
 
     /// With the hash of its bytes when it is a shell, and whether it was probed.
     #[must_use]
     pub fn hashed(mut self, binary: &[u8], probed: bool) -> Self {
         self.probed = probed;
-        if self.family.is_some() {
+        // Of one that is not kept whole there is none.
+        if self.family.is_some() && binary.len() as u64 == self.size {
             self.sha256 = Some(Sha256::digest(binary).into());
         }
         self
@@ -47,6 +57,7 @@ impl Executable {
     /// The class the kernel half is told.
     pub fn class(&self) -> u32 {
         match self.family {
+            None if self.is_loader => EXE_SHELL,
             None => EXE_OTHER,
             Some(family) if family.profile().applets.is_some() => EXE_MULTICALL,
             Some(_) => EXE_SHELL,

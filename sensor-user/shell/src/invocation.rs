@@ -31,9 +31,11 @@ pub struct Invocation {
 
 impl Invocation {
     /// Parses the vector of a shell of this family as the shell itself would.
-    pub fn parse(family: Family, argv: &[Vec<u8>]) -> Self {
+    pub fn parse(family: Family, argv: &[impl AsRef<[u8]>]) -> Self {
         let profile = family.profile();
         let at = match profile.applets {
+            // It may be a binary of many programs that could not be looked at.
+            None if family == Family::unknown() => UNKNOWN_APPLETS.first_argument(argv).unwrap_or(1),
             None => 1,
             Some(applets) => match applets.first_argument(argv) {
                 Some(at) => at,
@@ -45,28 +47,41 @@ impl Invocation {
     }
 }
 
+/// As of a binary of many programs whatever its name.
+const UNKNOWN_APPLETS: Applets = Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] };
+
+/// The text of `-c` as it may be in the vector of a shell whose grammar is not known: what follows the first word of letters
+/// with a `c`.
+pub fn likely_command(argv: &[impl AsRef<[u8]>]) -> Option<usize> {
+    let is_option = |word: &[u8]| word.first().is_some_and(|sign| matches!(sign, b'-' | b'+'));
+    let is_command = |word: &[u8]| {
+        is_option(word) && word[1..].contains(&b'c') && word[1..].iter().all(u8::is_ascii_alphabetic)
+    };
+    let option = argv.iter().position(|word| is_command(word.as_ref()))?;
+    (option + 1..argv.len()).find(|at| !is_option(argv[*at].as_ref()))
+}
+
 impl Applets {
     /// Index of a shell's first argument; `None` when another applet was called.
-    fn first_argument(&self, argv: &[Vec<u8>]) -> Option<usize> {
-        let called = base_name(argv.first());
-        let (applet, at) = if called.starts_with(self.binary.as_bytes()) {
-            (base_name(argv.get(1)), 2)
-        } else {
-            (called, 1)
-        };
-        self.shells.iter().any(|shell| shell.as_bytes() == applet).then_some(at)
+    fn first_argument(&self, argv: &[impl AsRef<[u8]>]) -> Option<usize> {
+        // The binary's own name may come again: `busybox busybox sh`.
+        let at = argv
+            .iter()
+            .position(|word| !base_name(Some(word.as_ref())).starts_with(self.binary.as_bytes()))?;
+        let applet = base_name(argv.get(at).map(AsRef::as_ref));
+        self.shells.iter().any(|shell| shell.as_bytes() == applet).then_some(at + 1)
     }
 }
 
-fn base_name(arg: Option<&Vec<u8>>) -> &[u8] {
-    let name = arg.map_or(&[][..], Vec::as_slice).rsplit(|b| *b == b'/').next().unwrap_or_default();
+fn base_name(arg: Option<&[u8]>) -> &[u8] {
+    let name = arg.unwrap_or_default().rsplit(|b| *b == b'/').next().unwrap_or_default();
     name.strip_prefix(b"-").unwrap_or(name)
 }
 
 /// The words of an argument vector, one after the other.
-struct Parser<'a> {
+struct Parser<'a, W> {
     grammar: &'a Grammar,
-    argv: &'a [Vec<u8>],
+    argv: &'a [W],
     at: usize,
     command: bool,
     stdin: bool,
@@ -74,10 +89,10 @@ struct Parser<'a> {
     any_letters: bool,
 }
 
-impl Parser<'_> {
+impl<W: AsRef<[u8]>> Parser<'_, W> {
     fn parse(mut self) -> Invocation {
         while let Some(word) = self.argv.get(self.at)
-            && self.is_option(word)
+            && self.is_option(word.as_ref())
         {}
         let Self { argv, command, stdin, .. } = self;
         let at = self.at.min(argv.len());
@@ -174,7 +189,7 @@ impl Parser<'_> {
     }
 
     fn next_is_option(&self, looks: LooksLikeOption) -> bool {
-        self.argv.get(self.at).is_some_and(|word| match looks {
+        self.argv.get(self.at).map(AsRef::as_ref).is_some_and(|word: &[u8]| match looks {
             LooksLikeOption::DashAndMore => word.len() > 1 && word[0] == b'-',
             LooksLikeOption::DashOrPlus => matches!(word.first(), Some(b'-' | b'+')),
         })
@@ -183,7 +198,7 @@ impl Parser<'_> {
     /// The next word is the name of an option.
     fn take_name(&mut self, sign: u8) {
         if let Some(name) = self.argv.get(self.at) {
-            self.named(sign, name);
+            self.named(sign, name.as_ref());
             self.at += 1;
         }
     }
@@ -291,6 +306,7 @@ mod tests {
                 ("busybox sh a.sh", File(2)),
                 ("/bin/busybox ash", Stdin),
                 ("busybox hush -c true", Command(3)),
+                ("busybox busybox.static /bin/busybox sh -c true", Command(5)),
                 ("busybox ash --login -c true", Command(4)),
                 ("ash -e --login a.sh", File(3)),
                 ("ash -ce -o pipefail true", Command(4)),

@@ -7,7 +7,7 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "ksh93",
     programs: &["ksh93", "rksh93"],
-    marks: &[b".sh.match", b".sh.version", b"/etc/ksh.kshrc"],
+    marks: &[b".sh.match", b".sh.version", b"/etc/ksh.kshrc", b".sh.subscript", b".sh.edchar", b".sh.lineno"],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::RestOrNextUnless(LooksLikeOption::DashAndMore))],
         long: Long::Plain,
@@ -21,15 +21,17 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: Some(65536),
         sniff_bytes: None,
+        sourced_fd_min: 3,
         sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &[],
-        sourced_may_be_data: false,
+        runs_files_itself: true,
+        startup_files: &["profile", ".profile", "ksh.kshrc", ".kshrc"],
+        sourced_may_be_data: true,
     },
     evaluates_by: None,
     reads_lines_by: None,
     applets: None,
     limits: &[
         "It does not tell what it evaluates: `eval`, traps.",
-        "Sourced files are read on low descriptors, as data is, and are not seen.",
+        "Files read on low descriptors are taken for sourced ones, and may be data.",
     ],
 };

@@ -9,21 +9,27 @@ mod busybox;
 mod dash;
 mod executable;
 mod family;
+mod input_string;
 mod invocation;
 mod ksh93;
+mod loader;
 mod mksh;
+mod opaque;
 mod posix;
 mod probe_points;
 mod profile;
+pub mod recognition;
 pub mod table;
 mod yash;
 mod zsh;
 
 pub use executable::Executable;
 pub use family::Family;
-pub use invocation::{Invocation, Mode};
+pub use invocation::{Invocation, Mode, likely_command};
+pub use loader::loaded_program;
 pub use probe_points::ProbePoints;
 pub use profile::{
-    Applets, Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads, SourcedReads,
+    Applets, Evaluates, Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads,
+    SourcedReads,
 };
 pub use table::UnknownFamily;

@@ -7,7 +7,7 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "mksh",
     programs: &["lksh", "mksh"],
-    marks: &[b"KSHEGID", b"KSHUID"],
+    marks: &[b"KSHEGID", b"KSHUID", b"KSHGID", b"KSH_VERSION", b"PIPESTATUS"],
     grammar: Grammar {
         with_operand: &[
             (b'o', Operand::RestOrNextUnless(LooksLikeOption::DashOrPlus)),
@@ -24,8 +24,10 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: Some(512),
         sniff_bytes: None,
+        sourced_fd_min: 10,
         sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &[],
+        runs_files_itself: false,
+        startup_files: &["profile", ".profile", "mkshrc", ".mkshrc"],
         sourced_may_be_data: true,
     },
     evaluates_by: None,

@@ -1,11 +1,11 @@
 //! Any other shell with the builtins of POSIX, taken for one that reads as dash does.
 
-use crate::profile::{Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "posix",
     programs: &["sh", "ash", "ksh"],
-    marks: &[b"PS4", b"getopts", b"OPTIND"],
+    marks: &[],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::Next)],
         long: Long::Plain,
@@ -18,16 +18,29 @@ pub(crate) static PROFILE: Profile = Profile {
     reads: Reads {
         script_fd_min: 10,
         block_bytes: None,
-        sniff_bytes: None,
-        sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &[],
-        sourced_may_be_data: false,
+        sniff_bytes: Some(80),
+        sourced_fd_min: 10,
+        sourced: SourcedReads::Either,
+        runs_files_itself: true,
+        startup_files: &[
+            "profile",
+            ".profile",
+            "zshenv",
+            ".zshenv",
+            "mkshrc",
+            ".mkshrc",
+            "ksh.kshrc",
+            ".kshrc",
+            ".yash_profile",
+            ".yashrc",
+        ],
+        sourced_may_be_data: true,
     },
-    evaluates_by: None,
+    evaluates_by: Some(Evaluates::InputString),
     reads_lines_by: None,
     applets: None,
     limits: &[
-        "It does not tell what it evaluates: `eval`, traps.",
+        "What it evaluates is seen on amd64, where the function that takes strings in can be told by what it does.",
         "Which shell it is is not known: its arguments may be read in another way.",
     ],
 };

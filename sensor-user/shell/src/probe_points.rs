@@ -3,13 +3,18 @@
 
 use object::{Object, ObjectSegment, ObjectSymbol, SegmentFlags, elf::PF_X};
 
-use crate::profile::Profile;
+use crate::{
+    input_string,
+    profile::{Evaluates, Profile},
+};
 
 /// Where the functions begin in the file, bytes from its start; `None` where the binary does not export them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProbePoints {
-    /// Every string that the shell evaluates passes here ([`Profile::evaluates_by`]).
+    /// Every string that the shell evaluates passes here, with the reason ([`Evaluates::WithReason`]).
     pub evaluates: Option<u64>,
+    /// Every string that the shell evaluates passes here, without a reason (the other kinds of [`Evaluates`]).
+    pub input_string: Option<u64>,
     /// Returns every line that is entered ([`Profile::reads_lines_by`]). Missing where bash links readline dynamically.
     pub reads_lines: Option<u64>,
 }
@@ -17,6 +22,9 @@ pub struct ProbePoints {
 impl ProbePoints {
     /// Looks a profile's functions up in an ELF image. Whatever the image holds, the answer is within its executable part.
     pub fn of(binary: &[u8], profile: &Profile) -> Self {
+        if profile.evaluates_by == Some(Evaluates::InputString) {
+            return Self { input_string: input_string::find(binary), ..Self::default() };
+        }
         if profile.evaluates_by.is_none() && profile.reads_lines_by.is_none() {
             return Self::default();
         }
@@ -30,10 +38,13 @@ impl ProbePoints {
                 (p_flags & PF_X != 0 && into < size).then(|| start.checked_add(into)).flatten()
             })
         };
-        Self {
-            evaluates: profile.evaluates_by.and_then(offset_of),
-            reads_lines: profile.reads_lines_by.and_then(offset_of),
+        let (mut evaluates, mut input_string) = (None, None);
+        match profile.evaluates_by {
+            Some(Evaluates::WithReason(name)) => evaluates = offset_of(name),
+            Some(Evaluates::Exported(name)) => input_string = offset_of(name),
+            Some(Evaluates::InputString) | None => {}
         }
+        Self { evaluates, input_string, reads_lines: profile.reads_lines_by.and_then(offset_of) }
     }
 }
 

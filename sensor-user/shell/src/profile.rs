@@ -7,20 +7,31 @@ pub struct Profile {
     pub name: &'static str,
     /// Names its programs usually bear. Only looked at when the binary itself cannot be read any more.
     pub programs: &'static [&'static str],
-    /// Texts that every build of it holds. All of them must be there for a binary to be recognised.
+    /// Texts that every build of it holds. More than half of them must be there for a binary to be recognised.
     pub marks: &'static [&'static [u8]],
     /// How its arguments are read.
     pub grammar: Grammar,
     /// Which of its reads are script.
     pub reads: Reads,
-    /// Exported function that every evaluated string passes through, as `f(char *string, char *reason, …)`.
-    pub evaluates_by: Option<&'static str>,
+    /// Where the strings that it evaluates pass.
+    pub evaluates_by: Option<Evaluates>,
     /// Exported function that returns each line typed at a terminal, as `char *f(…)`.
     pub reads_lines_by: Option<&'static str>,
     /// Names under which a binary of many programs is this shell; `None` where the binary is nothing but the shell.
     pub applets: Option<Applets>,
     /// What a capture of it lacks, a sentence each.
     pub limits: &'static [&'static str],
+}
+
+/// A function that every string passes which a shell evaluates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evaluates {
+    /// It is exported, as `f(char *string, char *reason, …)`, and sourced files pass it too.
+    WithReason(&'static str),
+    /// It is exported, as `f(char *string, …)`.
+    Exported(&'static str),
+    /// `setinputstring(char *string)` of the Almquist shells, known by what it does.
+    InputString,
 }
 
 /// A binary that is a shell only when it is called by a shell's name, or with that name as its first argument.
@@ -123,8 +134,12 @@ pub struct Reads {
     pub block_bytes: Option<u64>,
     /// Bytes of a script that it looks at first, on whatever descriptor, to see whether it is a binary.
     pub sniff_bytes: Option<u64>,
+    /// Sourced files are read from a descriptor of at least this number.
+    pub sourced_fd_min: i32,
     /// How sourced files are read.
     pub sourced: SourcedReads,
+    /// A file without `#!` is read by the child that was to execute it, without another `execve`.
+    pub runs_files_itself: bool,
     /// Files that it reads by itself before its script, by the last part of their names.
     pub startup_files: &'static [&'static str],
     /// Are there reads of data that look like those of a sourced file?
@@ -138,4 +153,6 @@ pub enum SourcedReads {
     WholeFile,
     /// As scripts are.
     ScriptDescriptor,
+    /// In one way or the other.
+    Either,
 }

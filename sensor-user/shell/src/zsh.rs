@@ -1,11 +1,22 @@
 //! The Z shell. Options: `parseargs` and `parseopts` of init.c.
 
-use crate::profile::{Grammar, LonePlus, Long, Name, Named, Operand, Profile, Reads, SourcedReads};
+use crate::profile::{
+    Evaluates, Grammar, LonePlus, Long, Name, Named, Operand, Profile, Reads, SourcedReads,
+};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "zsh",
     programs: &["zsh", "rzsh"],
-    marks: &[b"ZSH_NAME", b"shinstdin"],
+    marks: &[
+        b"ZSH_NAME",
+        b"shinstdin",
+        b"ZSH_EVAL_CONTEXT",
+        b"ZSH_ARGZERO",
+        b"promptsubst",
+        b"kshglob",
+        b"rcexpandparam",
+        b"autopushd",
+    ],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::RestOrNext)],
         long: Long::WithOperands(&["emulate"]),
@@ -19,15 +30,17 @@ pub(crate) static PROFILE: Profile = Profile {
         script_fd_min: 10,
         block_bytes: Some(8192),
         sniff_bytes: None,
+        sourced_fd_min: 10,
         sourced: SourcedReads::ScriptDescriptor,
-        startup_files: &["zshenv", ".zshenv"],
+        runs_files_itself: false,
+        startup_files: &["zshenv", ".zshenv", "zprofile", ".zprofile", "zshrc", ".zshrc"],
         sourced_may_be_data: false,
     },
-    evaluates_by: None,
+    evaluates_by: Some(Evaluates::Exported("parse_string")),
     reads_lines_by: None,
     applets: None,
     limits: &[
-        "It does not tell what it evaluates: `eval`, traps.",
+        "A zsh whose symbols were stripped off does not tell what it evaluates.",
         "Files compiled with `zcompile` hold no text, and functions that are loaded on demand are read as data is.",
     ],
 };

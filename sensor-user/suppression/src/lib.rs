@@ -192,6 +192,7 @@ mod tests {
             parent: None,
             evaluated_by: None,
             content: b"x"[..].into(),
+            offset: 0,
             size: 1,
             flags: ScriptFlags::default(),
             path: path.map(|p| p.as_bytes().to_vec()),

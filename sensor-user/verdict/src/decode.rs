@@ -19,6 +19,9 @@ const HEX_MIN: usize = 24;
 const WRAPPED_MIN: usize = 60;
 /// What a compressed layer may grow to.
 const INFLATED_MAX: usize = 256 * 1024;
+/// What all layers of a script may grow to: this, and so many times its length.
+const INFLATED_ALL: usize = 1024 * 1024;
+const INFLATED_RATIO: usize = 2;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -35,9 +38,16 @@ pub(super) struct Decoder {
     compact: Vec<u8>,
     decoded: Vec<u8>,
     inflated: Vec<u8>,
+    /// How much may still be inflated.
+    inflate_left: usize,
 }
 
 impl Decoder {
+    /// Begins a script of so many bytes: what may be inflated of it in all is bounded.
+    pub(super) fn begin(&mut self, script_bytes: usize) {
+        self.inflate_left = INFLATED_ALL + INFLATED_RATIO * script_bytes;
+    }
+
     /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable, and with a program's or an
     /// archive's first bytes for one that decodes to such.
     pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8])) {
@@ -120,7 +130,7 @@ impl Decoder {
 
     /// What was decoded, if it is text, or the compressed form of text, or something with a known beginning.
     fn layer(&mut self) -> Option<&[u8]> {
-        let limit = INFLATED_MAX as u64;
+        let limit = INFLATED_MAX.min(self.inflate_left) as u64;
         self.inflated.clear();
         // A torn stream still gives its beginning.
         let _ = match self.decoded[..] {
@@ -132,6 +142,7 @@ impl Decoder {
             }
             _ => Ok(0),
         };
+        self.inflate_left -= self.inflated.len();
         let inner = if self.inflated.is_empty() { &self.decoded } else { &self.inflated };
         if is_text(inner) {
             return Some(inner);
@@ -189,7 +200,9 @@ mod tests {
 
     fn all(text: &[u8]) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
-        Decoder::default().layers(text, |_, layer| out.push(layer.to_vec()));
+        let mut decoder = Decoder::default();
+        decoder.begin(text.len());
+        decoder.layers(text, |_, layer| out.push(layer.to_vec()));
         out
     }
 

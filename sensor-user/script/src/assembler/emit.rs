@@ -78,14 +78,16 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         parent: shell.parent_of(script).map(|parent| shell.id_of(parent)),
         evaluated_by: script.evaluated_by.clone(),
         content: text,
-        size: if script.keystrokes { text_bytes } else { content.seen_bytes() },
+        offset: script.offset,
+        size: if script.keystrokes { text_bytes } else { script.offset + content.seen_bytes() },
         flags: ScriptFlags {
             keystrokes: script.keystrokes,
             maybe_data: script.origin == Origin::Sourced
                 && script.source != Source::Memory
                 && shell.family.profile().reads.sourced_may_be_data
-                && !shell.tells(),
-            truncated: content.seen_bytes() > content.bytes().len() as u64,
+                && !shell.tells_sourced(),
+            evaluates_unseen: !shell.tells() && evaluates(content.bytes()),
+            truncated: script.offset > 0 || content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
             mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
         },
@@ -118,6 +120,15 @@ fn cut_arguments(shell: &ShellProcess, limit: usize) -> (Vec<Vec<u8>>, bool) {
         room -= kept;
     }
     (args, cut)
+}
+
+/// Does a text evaluate strings that do not stand in it? That is `eval`, `trap`, `.` or `source` and an expansion on one line.
+fn evaluates(text: &[u8]) -> bool {
+    text.split(|b| matches!(b, b'\n' | b';')).any(|command| {
+        let mut words = command.split(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/')));
+        (command.contains(&b'$') || command.contains(&b'`'))
+            && words.any(|word| matches!(word, b"eval" | b"trap" | b"." | b"source"))
+    })
 }
 
 /// Builtins and commands that eat the stream their own script comes from.

@@ -5,13 +5,15 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE, Read};
 
 use strings::{Hashes, Partial};
+use waiting::Waiting;
 
 use event::{Event, absolute_path};
 use shell::{Executable, Mode};
 
 use crate::{
     capture::{Origin, Output},
-    shell_process::{Place, ShellProcess, Source},
+    environment::is_function,
+    shell_process::{Forked, Place, ShellProcess, Source},
 };
 
 /// How much is kept.
@@ -23,8 +25,28 @@ pub struct Limits {
     pub total_bytes: usize,
     /// Bytes kept of an argument vector in a capture.
     pub args_bytes: usize,
+    /// Bytes looked at of an environment.
+    pub environment_bytes: usize,
     /// Scripts kept of one shell; a shell that sources more is counted.
     pub scripts_per_shell: usize,
+}
+
+/// What an executable is, or that [`Assembler::classified`] will be told.
+#[derive(Clone, Debug)]
+pub enum Classified {
+    /// It is known.
+    Known(Arc<Executable>),
+    /// It is being looked at; the number names the question.
+    Asked(u64),
+}
+
+/// Says what executables are.
+pub trait Classify {
+    /// What the executable of an exec event is.
+    fn executed(&mut self, header: &Header, exec: &Exec) -> Classified;
+
+    /// What the program is that a process's loader was told to run, by the path that it was given.
+    fn loaded(&mut self, tgid: u32, cgroup: u64, path: &[u8]) -> Classified;
 }
 
 impl Default for Limits {
@@ -33,6 +55,7 @@ impl Default for Limits {
             script_bytes: 1024 * 1024,
             total_bytes: 64 * 1024 * 1024,
             args_bytes: 32 * 1024,
+            environment_bytes: 128 * 1024,
             scripts_per_shell: 256,
         }
     }
@@ -77,8 +100,12 @@ pub struct Assembler {
     shells: HashMap<ShellId, ShellProcess>,
     /// Which shell a process runs; subshells run their parent's.
     processes: HashMap<u32, ShellId>,
+    /// Those that were forked by shells.
+    forked: HashMap<u32, Forked>,
     /// Processes that turned out to be no shells; what else arrives of them is not missed.
     non_shells: HashMap<u32, u64>,
+    /// Processes whose executable is being looked at.
+    waiting: Waiting,
     /// Strings of which not all has arrived, by process.
     strings: HashMap<u32, Partial>,
     hashes: Hashes,
@@ -95,7 +122,9 @@ impl Assembler {
             limits,
             shells: HashMap::new(),
             processes: HashMap::new(),
+            forked: HashMap::new(),
             non_shells: HashMap::new(),
+            waiting: Waiting::default(),
             strings: HashMap::new(),
             hashes: Hashes::new(),
             kept_bytes: 0,
@@ -121,21 +150,33 @@ impl Assembler {
 
     /// Takes an event in. `classify` is asked what an executable is when a shell begins; `emit` gets every
     /// capture that is due.
-    pub fn take(
-        &mut self,
-        event: Event<'_>,
-        classify: &mut dyn FnMut(&Header, &Exec) -> Arc<Executable>,
-        emit: &mut dyn FnMut(Output),
-    ) {
+    pub fn take(&mut self, event: Event<'_>, classify: &mut dyn Classify, emit: &mut dyn FnMut(Output)) {
+        self.counts.lost_events += u64::from(event.header().lost);
         let header = *event.header();
-        self.counts.lost_events += u64::from(header.lost);
-        if let Event::Exec(header, exec) = event {
-            let executable = classify(&header, &exec);
-            self.begin(header, exec, executable, emit);
-            return;
+        let event = match event {
+            Event::Exec(header, exec) => {
+                // The end of what this process ran before may have been lost.
+                self.leave(header.tgid, emit);
+                match classify.executed(&header, &exec) {
+                    Classified::Known(executable) if !executable.is_loader => {
+                        self.begin(header, exec, executable, 0, emit);
+                    }
+                    classified => self.wait(header, exec, &classified, emit),
+                }
+                return;
+            }
+            event => event,
+        };
+        if !self.hold(&header, &event, classify, emit) {
+            self.take_known(&event, emit);
         }
+    }
+
+    /// Takes in an event of a process whose executable is known.
+    fn take_known(&mut self, event: &Event<'_>, emit: &mut dyn FnMut(Output)) {
+        let header = *event.header();
         let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
-            self.of_no_shell(&header, &event);
+            self.of_no_shell(&header, event);
             return;
         };
         let Some(shell) = self.shells.get_mut(&id) else { return };
@@ -154,6 +195,13 @@ impl Assembler {
                     self.command_text(id, emit);
                 }
             }
+            Event::Environment(header, chunk, bytes) => {
+                let is_last = header.flags & FLAG_MORE == 0;
+                let limit = self.limits.environment_bytes;
+                if shell.environment.take(chunk.offset, bytes, chunk.total, is_last, limit) {
+                    self.environment(id, emit);
+                }
+            }
             Event::Path(_, path, components) => {
                 let absolute = absolute_path(components);
                 match path.purpose {
@@ -164,10 +212,10 @@ impl Assembler {
                     _ => {}
                 }
             }
-            Event::Text(header, text, bytes) => self.string(id, &header, &text, bytes, emit),
-            Event::Read(header, read, bytes) => self.read(id, header, &read, bytes, emit),
-            Event::Fork(header, fork) => self.fork(id, &header, fork, emit),
-            Event::Exit(header, how) => self.exit(id, &header, how, emit),
+            Event::Text(header, text, bytes) => self.string(id, header, text, bytes, emit),
+            Event::Read(header, read, bytes) => self.read(id, *header, read, bytes, emit),
+            Event::Fork(header, fork) => self.fork(id, header, *fork, emit),
+            Event::Exit(header, how) => self.exit(id, header, *how, emit),
         }
     }
 
@@ -194,10 +242,9 @@ impl Assembler {
         header: Header,
         exec: Box<Exec>,
         executable: Arc<Executable>,
+        loaders: usize,
         emit: &mut dyn FnMut(Output),
     ) {
-        // The end of what this process ran before may have been lost.
-        self.leave(header.tgid, emit);
         let Some(family) = executable.family else {
             self.non_shells.insert(header.tgid, header.exec_ns);
             return;
@@ -210,15 +257,47 @@ impl Assembler {
             self.processes.retain(|_, shell| *shell != id);
             self.forget(id, emit);
         }
-        self.shells.insert(id, ShellProcess::new(header, exec, family, executable));
+        let mut shell = ShellProcess::new(header, exec, family, executable);
+        shell.loaders = loaders;
+        self.shells.insert(id, shell);
         self.processes.insert(header.tgid, id);
+    }
+
+    /// What a shell may evaluate of its environment. What it tells by itself is not told twice.
+    fn environment(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let environment = std::mem::take(&mut shell.environment);
+        if shell.invocation.as_ref().is_some_and(|invocation| invocation.mode == Mode::NotAShell) {
+            return;
+        }
+        let time = shell.header.time_ns;
+        let imports_functions = !shell.tells();
+        let evaluable = environment.evaluable();
+        for (name, value) in evaluable.filter(|(_, value)| imports_functions || !is_function(value)) {
+            let Some(shell) = self.shells.get_mut(&id) else { return };
+            let index = shell.add(Origin::Environment, Source::Memory, time);
+            let script = &mut shell.scripts[index];
+            script.content.write(0, value, self.limits.script_bytes);
+            script.evaluated_by = Some(name.to_vec());
+            self.counts.scripts += 1;
+            self.emit_and_drop(id, index, time, emit);
+        }
+    }
+
+    /// Emits a script that nothing can be added to.
+    fn emit_and_drop(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        self.emit_one(id, index, now_ns, emit);
+        if let Some(shell) = self.shells.get_mut(&id) {
+            let script = shell.scripts.remove(index);
+            shell.remember(script.content.text());
+            emit(Output::Finished(shell.id_of(&script)));
+        }
     }
 
     /// The text of `-c`, known as soon as the arguments are.
     fn command_text(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        let Some(Mode::Command(index)) = shell.invocation.as_ref().map(|i| i.mode) else { return };
-        let Some(text) = shell.argv.get(index).cloned() else { return };
+        let Some(text) = shell.command.take() else { return };
         let time = shell.header.time_ns;
         // Its text may have come another way already, when the arguments were late.
         if shell.scripts.iter().any(|s| s.origin == Origin::Command) {
@@ -234,6 +313,7 @@ impl Assembler {
     }
 
     fn read(&mut self, id: ShellId, header: Header, read: &Read, bytes: &[u8], emit: &mut dyn FnMut(Output)) {
+        let id = self.shell_that_reads(id, &header, read, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let index = match shell.place(read) {
             None => return,
@@ -257,6 +337,14 @@ impl Assembler {
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
             return;
         };
+        // What was known is handed over before other bytes take its place, and they make another script.
+        let overwrites = u64::try_from(read.pos).is_ok_and(|pos| script.content.would_change(pos, bytes));
+        if overwrites && !script.candidate {
+            self.begin_version(id, index, header.time_ns, emit);
+        }
+        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
+            return;
+        };
         // A shell that edits lines itself reads key by key.
         script.keystrokes |= script.origin == Origin::Interactive && read.count == 1;
         // When memory is short, what is there is kept and what comes is counted.
@@ -270,13 +358,23 @@ impl Assembler {
         let kept = script.content.bytes().len() - before_kept;
         self.kept_bytes += kept;
         let cut = (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
-        let short = limit < self.limits.script_bytes;
-        *(if short { &mut self.counts.memory_cut_bytes } else { &mut self.counts.cut_bytes }) += cut;
+        if limit < self.limits.script_bytes {
+            self.counts.memory_cut_bytes += cut;
+        } else if script.candidate {
+            self.counts.cut_bytes += cut;
+        }
         if header.flags & FLAG_CUT != 0 {
             script.lossy = true;
         }
         script.changed |= changed;
         script.last_ns = header.time_ns;
+        if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
+            let start = u64::try_from(read.pos).unwrap_or(before_seen);
+            self.read_beyond(id, index, &header, start, bytes, emit);
+        }
+        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
+            return;
+        };
         if !script.changed || header.flags & FLAG_MORE != 0 {
             return;
         }
@@ -289,6 +387,51 @@ impl Assembler {
         if complete || ended || doubled && script.emitted_bytes > 0 {
             self.emit_one(id, index, header.time_ns, emit);
         }
+    }
+
+    /// Hands a script over as it was read so far; what is read from here on is another version of it.
+    fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
+        if script.changed {
+            self.emit_one(id, index, now_ns, emit);
+        }
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        emit(Output::Finished(shell.id_of(&shell.scripts[index])));
+        let script = &mut shell.scripts[index];
+        script.ordinal = shell.scripts_made;
+        script.emitted_bytes = 0;
+        shell.scripts_made += 1;
+        self.counts.scripts += 1;
+    }
+
+    /// The shell that a read belongs to: a child that was to execute a file without `#!` is one of its own from here on.
+    fn shell_that_reads(
+        &mut self,
+        id: ShellId,
+        header: &Header,
+        read: &Read,
+        emit: &mut dyn FnMut(Output),
+    ) -> ShellId {
+        if header.tgid == id.0 {
+            return id;
+        }
+        let Some(forked) = self.forked.get(&header.tgid).copied() else { return id };
+        let Some(shell) = self.shells.get_mut(&id) else { return id };
+        if !shell.runs_file_itself(read) {
+            return id;
+        }
+        let own = shell.running_file(header, &forked);
+        self.leave(header.tgid, emit);
+        let id = (header.tgid, header.exec_ns);
+        self.counts.shells += 1;
+        if self.shells.contains_key(&id) {
+            // Only a broken record names a shell that is there.
+            self.processes.retain(|_, shell| *shell != id);
+            self.forget(id, emit);
+        }
+        self.shells.insert(id, own);
+        self.processes.insert(header.tgid, id);
+        id
     }
 
     /// Adds a script that is read from a file or stream; a shell that sources without end loses its oldest.
@@ -318,7 +461,7 @@ impl Assembler {
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
         let source = Source::Inode { dev: read.dev, ino: read.ino };
         let path = shell.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
-        let candidate = origin == Origin::Sourced && shell.tells();
+        let candidate = origin == Origin::Sourced && shell.tells_sourced();
         let index = shell.add(origin, source, header.time_ns);
         shell.scripts[index].path = path;
         shell.scripts[index].candidate = candidate;
@@ -339,10 +482,16 @@ impl Assembler {
     }
 
     fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut dyn FnMut(Output)) {
+        // When this comes late the child may run another shell by now.
+        if self.processes.get(&fork.child).is_some_and(|(_, exec_ns)| *exec_ns > header.time_ns) {
+            return;
+        }
         self.leave(fork.child, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         shell.processes += 1;
         self.processes.insert(fork.child, id);
+        let forked = Forked { ns_pid: fork.ns_pid, parent: header.tgid, time_ns: header.time_ns };
+        self.forked.insert(fork.child, forked);
         let due: Vec<usize> =
             (0..shell.scripts.len()).filter(|i| shell.scripts[*i].is_due_again(header.time_ns)).collect();
         for index in due {
@@ -354,6 +503,7 @@ impl Assembler {
         if how.how == EXIT_ENDED && header.tgid != id.0 {
             // A subshell's end says nothing of its parent's script.
             self.processes.remove(&header.tgid);
+            self.forked.remove(&header.tgid);
             self.strings.remove(&header.tgid);
             self.release(id, emit);
             return;
@@ -364,6 +514,7 @@ impl Assembler {
     /// A process no longer runs its shell: emits what is new and forgets a shell nobody runs.
     fn leave(&mut self, tgid: u32, emit: &mut dyn FnMut(Output)) {
         self.strings.remove(&tgid);
+        self.forked.remove(&tgid);
         let Some(id) = self.processes.remove(&tgid) else { return };
         self.emit_changed(id, u64::MAX, emit);
         self.release(id, emit);
@@ -380,7 +531,7 @@ impl Assembler {
     /// Emits what is new of a shell, and forgets it.
     fn forget(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        if !shell.tells() {
+        if !shell.tells_sourced() {
             // Events were lost, the word on a candidate among them, perhaps.
             for script in shell.scripts.iter_mut().filter(|s| s.candidate) {
                 script.candidate = false;
@@ -418,6 +569,7 @@ impl Assembler {
 
     /// Emits what there is of every shell and forgets them all: the sensor ends.
     pub fn end(&mut self, emit: &mut dyn FnMut(Output)) {
+        self.wait_no_more(emit);
         let processes: Vec<u32> = self.processes.keys().copied().collect();
         for tgid in processes {
             self.leave(tgid, emit);
@@ -426,7 +578,9 @@ impl Assembler {
 }
 
 mod emit;
+mod parts;
 mod strings;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use ebpf::event::{FLAG_CUT, FLAG_MORE, Header, TEXT_TYPED, Text};
+use ebpf::{
+    event::{FLAG_CUT, FLAG_MORE, Header, TEXT_TYPED, Text},
+    limit::{CHUNK_BYTES, CHUNKS_PER_READ},
+};
 
-use super::{Assembler, ShellId};
+use super::{Assembler, ShellId, parts::OVERLAP};
 use event::until_nul;
 
 use crate::{
@@ -37,7 +40,8 @@ impl Assembler {
         emit: &mut dyn FnMut(Output),
     ) {
         let mut string = self.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
-        string.content.write(u64::from(text.offset), bytes, self.limits.script_bytes);
+        // As much as the kernel half sends: it is judged in parts.
+        string.content.write(u64::from(text.offset), bytes, CHUNK_BYTES * CHUNKS_PER_READ);
         string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
         if header.flags & FLAG_MORE != 0 {
             self.strings.insert(header.tgid, string);
@@ -47,7 +51,7 @@ impl Assembler {
         if text.what == TEXT_TYPED {
             self.typed(id, header, &string, emit);
         } else {
-            self.evaluated(id, header, text, string, emit);
+            self.evaluated(id, header, text, &string, emit);
         }
     }
 
@@ -89,7 +93,7 @@ impl Assembler {
         id: ShellId,
         header: &Header,
         text: &Text,
-        string: Partial,
+        string: &Partial,
         emit: &mut dyn FnMut(Output),
     ) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
@@ -110,6 +114,11 @@ impl Assembler {
             }
             return;
         }
+        // Command and process substitutions stand in the text around them, mostly; so may what comes without a reason.
+        let is_substitution = by_shell && (by.is_empty() || by.ends_with(b" substitution"));
+        if is_substitution && shell.holds(bytes) {
+            return;
+        }
         let hash = self.hashes.hash_one(bytes);
         if shell.evaluated.contains(&hash) {
             self.counts.evaluated_again += 1;
@@ -124,22 +133,26 @@ impl Assembler {
             (false, true) => Origin::Eval,
             (false, false) => Origin::Sourced,
         };
-        self.counts.scripts += 1;
-        let index = shell.add(origin, Source::Memory, header.time_ns);
-        let script = &mut shell.scripts[index];
-        script.content = string.content;
-        script.lossy |= string.lossy;
-        script.evaluated_by = (!command).then(|| by.to_vec());
-        if command {
-            // Kept as any other script of an argument is, so that what it evaluates has a parent.
-            self.kept_bytes += script.content.bytes().len();
-            self.emit_one(id, index, header.time_ns, emit);
-            return;
-        }
-        self.emit_one(id, index, header.time_ns, emit);
-        if let Some(shell) = self.shells.get_mut(&id) {
-            let script = shell.scripts.remove(index);
-            emit(Output::Finished(shell.id_of(&script)));
+        let text = string.content.bytes();
+        let step = self.limits.script_bytes;
+        for offset in (0..text.len().max(1)).step_by(step) {
+            let start = offset.saturating_sub(OVERLAP);
+            let Some(shell) = self.shells.get_mut(&id) else { return };
+            let index = shell.add(origin, Source::Memory, header.time_ns);
+            let script = &mut shell.scripts[index];
+            script.content.write(0, &text[start..text.len().min(offset + step)], step + OVERLAP);
+            script.content.is_of_size((text.len() - start) as u64);
+            script.offset = start as u64;
+            script.lossy |= string.lossy;
+            script.evaluated_by = (!command && !by.is_empty()).then(|| by.to_vec());
+            self.counts.scripts += 1;
+            if command && offset == 0 {
+                // Kept as any other script of an argument is, so that what it evaluates has a parent.
+                self.kept_bytes += script.content.bytes().len();
+                self.emit_one(id, index, header.time_ns, emit);
+            } else {
+                self.emit_and_drop(id, index, header.time_ns, emit);
+            }
         }
     }
 }

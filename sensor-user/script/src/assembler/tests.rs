@@ -16,6 +16,19 @@ fn family(name: &str) -> Option<Family> {
 const BASH: u32 = 100;
 const EXEC_NS: u64 = 5_000;
 
+/// Takes every executable for the same.
+struct Always(Arc<Executable>);
+
+impl Classify for Always {
+    fn executed(&mut self, _: &Header, _: &Exec) -> Classified {
+        Classified::Known(self.0.clone())
+    }
+
+    fn loaded(&mut self, _: u32, _: u64, _: &[u8]) -> Classified {
+        Classified::Known(self.0.clone())
+    }
+}
+
 struct Run {
     assembler: Assembler,
     now: u64,
@@ -41,13 +54,14 @@ impl Run {
     fn send(&mut self, event: Event<'_>, family: Option<Family>) {
         let executable = Arc::new(Executable {
             family,
+            is_loader: false,
             size: 1,
             sha256: None,
             probe_points: ProbePoints::default(),
             probed: false,
         });
         let (captures, finished) = (&mut self.captures, &mut self.finished);
-        self.assembler.take(event, &mut |_, _| executable.clone(), &mut |output| match output {
+        self.assembler.take(event, &mut Always(executable), &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
             Output::Finished(id) => finished.push(id),
         });
@@ -87,7 +101,7 @@ impl Run {
 
     fn fork(&mut self, tgid: u32, child: u32) {
         let header = self.header(KIND_FORK, tgid);
-        self.send(Event::Fork(header, Fork { child, reserved: 0 }), None);
+        self.send(Event::Fork(header, Fork { child, ns_pid: child }), None);
     }
 
     fn exit(&mut self, tgid: u32) {
@@ -210,10 +224,7 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
         expected.push((pid, exec_ns));
         // The child of an earlier process of this number must not be taken for this one's.
         if turn % 3 == 0 {
-            run.send(
-                Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, reserved: 0 }),
-                None,
-            );
+            run.send(Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, ns_pid: 1 }), None);
         }
         // The end of one in ten is lost.
         if turn % 10 != 0 {

@@ -1,0 +1,91 @@
+//! What is behind the kept bytes of a long script: it is cut into parts that are scripts of their own, so that nothing hides
+//! behind a limit. A part begins with the last bytes of what was before it, and is given up when the next one begins.
+
+use ebpf::event::Header;
+
+use super::{Assembler, ShellId};
+use crate::{capture::Output, shell_process::Source};
+
+/// Bytes that a part repeats: what attacks in a few lines fits.
+pub(super) const OVERLAP: usize = 4096;
+
+impl Assembler {
+    /// Takes in bytes of a script, of which the first is at `start`, as far as they are behind what is kept of it.
+    pub(super) fn read_beyond(
+        &mut self,
+        id: ShellId,
+        main: usize,
+        header: &Header,
+        start: u64,
+        bytes: &[u8],
+        emit: &mut dyn FnMut(Output),
+    ) {
+        let part_bytes = self.limits.script_bytes as u64;
+        let end = start.saturating_add(bytes.len() as u64);
+        let mut at = start.max(part_bytes);
+        while at < end {
+            let number = at / part_bytes;
+            let stop = end.min((number + 1).saturating_mul(part_bytes));
+            let piece = &bytes[(at - start) as usize..(stop - start) as usize];
+            let Some(index) = self.part(id, main, number, header, emit) else { return };
+            let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
+                return;
+            };
+            let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
+            let before = script.content.bytes().len();
+            let limit = (self.limits.script_bytes + OVERLAP).min(before.saturating_add(room));
+            let changed = script.content.write(at - script.offset, piece, limit);
+            script.changed |= changed;
+            script.last_ns = header.time_ns;
+            let kept = script.content.bytes().len() - before;
+            self.kept_bytes += kept;
+            let is_short = limit < self.limits.script_bytes + OVERLAP;
+            self.counts.memory_cut_bytes +=
+                if is_short { (piece.len() - kept.min(piece.len())) as u64 } else { 0 };
+            at = stop;
+        }
+    }
+
+    /// The script that holds this part; begun when it is not there, and then the part before it ends.
+    fn part(
+        &mut self,
+        id: ShellId,
+        main: usize,
+        number: u64,
+        header: &Header,
+        emit: &mut dyn FnMut(Output),
+    ) -> Option<usize> {
+        let shell = self.shells.get_mut(&id)?;
+        let script = shell.scripts.get(main)?;
+        let (of, origin, path) = (script.ordinal, script.origin, script.path.clone());
+        let source = Source::Part { of, number };
+        if let Some(index) = shell.scripts.iter().position(|s| s.source == source) {
+            return Some(index);
+        }
+        let is_before = |source: Source| matches!(source, Source::Part { of: other, .. } if other == of);
+        let before = shell.scripts.iter().position(|s| is_before(s.source));
+        let text = shell.scripts[before.unwrap_or(main)].content.bytes();
+        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes).min(OVERLAP);
+        let overlap = text[text.len().saturating_sub(room)..].to_vec();
+        let lossy = shell.scripts[main].lossy;
+        if let Some(before) = before {
+            if shell.scripts[before].changed {
+                self.emit_one(id, before, header.time_ns, emit);
+            }
+            let shell = self.shells.get_mut(&id)?;
+            let script = shell.scripts.remove(before);
+            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
+            emit(Output::Finished(shell.id_of(&script)));
+        }
+        let shell = self.shells.get_mut(&id)?;
+        let index = shell.add(origin, source, header.time_ns);
+        let script = &mut shell.scripts[index];
+        script.path = path;
+        script.lossy |= lossy;
+        script.offset = number * self.limits.script_bytes as u64 - overlap.len() as u64;
+        script.content.write(0, &overlap, overlap.len());
+        self.kept_bytes += overlap.len();
+        self.counts.scripts += 1;
+        Some(index)
+    }
+}

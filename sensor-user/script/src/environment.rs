@@ -1,0 +1,63 @@
+//! What a shell evaluates of its environment: substitutions in `PS4`, `ENV`, `BASH_ENV` and in any variable that a script
+//! expands as a prompt or as a number, and functions that bash exports.
+
+use crate::content::Content;
+
+/// Variables told of one shell.
+const VARIABLES: usize = 16;
+
+/// The environment as far as it arrived, NUL-separated.
+#[derive(Debug, Default)]
+pub(super) struct Environment {
+    content: Content,
+}
+
+impl Environment {
+    /// Takes a piece in; true when it is whole, or no more will come.
+    pub(super) fn take(&mut self, at: u32, bytes: &[u8], total: u32, is_last: bool, limit: usize) -> bool {
+        self.content.write(u64::from(at), bytes, limit.min(total as usize));
+        is_last
+    }
+
+    /// The variables whose values hold something that a shell would run, as names and values.
+    pub(super) fn evaluable(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let variables = self.content.bytes().split(|b| *b == 0);
+        let pair = |variable: &'_ [u8]| {
+            let at = variable.iter().position(|b| *b == b'=')?;
+            Some((at, variable.len()))
+        };
+        variables
+            .filter_map(move |variable| pair(variable).map(|(at, _)| (&variable[..at], &variable[at + 1..])))
+            .filter(|(_, value)| holds_commands(value))
+            .take(VARIABLES)
+    }
+}
+
+/// Does a value hold a substitution of a command, or a function?
+fn holds_commands(value: &[u8]) -> bool {
+    is_function(value)
+        || value.contains(&b'`')
+        || value.windows(2).any(|two| matches!(two, b"$(" | b"<(" | b">("))
+        // bash 5.3, ksh93 and mksh run `${ command; }` and `${|command;}`.
+        || value.windows(3).any(|three| three.starts_with(b"${") && matches!(three[2], b' ' | b'\t' | b'\n' | b'|'))
+}
+
+/// Is it a function as bash exports it?
+pub(super) fn is_function(value: &[u8]) -> bool {
+    value.starts_with(b"() {")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_shell_would_run_is_told() {
+        let mut environment = Environment::default();
+        let bytes = b"PATH=/bin\0PS4=$(id) \0X=a=`b`\0EMPTY=\0no\0BASH_FUNC_f%%=() {  id\n}\0Y=${HOME}\0";
+        assert!(!environment.take(0, &bytes[..12], bytes.len() as u32, false, 1000));
+        assert!(environment.take(12, &bytes[12..], bytes.len() as u32, true, 1000));
+        let names: Vec<_> = environment.evaluable().map(|(name, _)| name).collect();
+        assert_eq!(names, [&b"PS4"[..], b"X", b"BASH_FUNC_f%%"]);
+    }
+}
