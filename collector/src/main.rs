@@ -53,6 +53,8 @@ fn start(command: Command) -> anyhow::Result<()> {
         Command::Serve(args) => {
             drop(out);
             let options = args.options().map_err(anyhow::Error::msg)?;
+            // Each sensor takes one.
+            stage::raise_descriptor_limit();
             return run(|stop| serve(options, stop));
         }
         Command::Index(args) => {

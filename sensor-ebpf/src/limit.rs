@@ -12,8 +12,8 @@ pub const CHUNK_SMALL_BYTES: usize = 256;
 pub const CHUNKS_PER_READ: usize = 40;
 /// Chunks handed over of one argument vector: 2 MiB, as much as the kernel allows with a stack of the usual size.
 pub const CHUNKS_PER_ARGV: usize = 64;
-/// Chunks handed over of one environment.
-pub const CHUNKS_PER_ENVIRONMENT: usize = 4;
+/// Chunks handed over of one environment, as of an argument vector.
+pub const CHUNKS_PER_ENVIRONMENT: usize = 64;
 /// Bytes of a pipe that are gathered before they are handed over, when a shell reads it byte by byte.
 pub const LINE_BYTES: usize = 512;
 /// Bytes of a path record's component buffer.

@@ -1,10 +1,12 @@
 //! What the stages of a pipeline have in common, in the sensor and in the collector: a queue between them that is bounded in
 //! bytes ([`queue`]), and a supervisor that notices when one of them panics, ends or hangs ([`Supervisor`]).
 
+mod descriptors;
 mod heartbeat;
 mod queue;
 mod supervisor;
 
+pub use descriptors::raise_descriptor_limit;
 pub use heartbeat::Heartbeat;
 pub use queue::{Closed, QueueMetrics, Received, Receiver, Sender, Weigh, queue};
 pub use supervisor::{EXIT_STAGE_FAILED, Failure, Supervisor};

@@ -245,11 +245,14 @@ impl Supervisor {
     fn report(&self, failure: &Failure) {
         let is_first = self.0.first.send_if_modified(|first| {
             let is_first = first.is_none();
-            first.get_or_insert_with(|| failure.clone());
+            if is_first {
+                // Before anybody hears of it.
+                self.0.failures.get_or_create(&OfStage { stage: failure.stage() }).inc();
+                *first = Some(failure.clone());
+            }
             is_first
         });
         if is_first {
-            self.0.failures.get_or_create(&OfStage { stage: failure.stage() }).inc();
             // Where the log goes may be what hangs, and the end must not wait for it.
             let failure = failure.clone();
             let tell = move || {

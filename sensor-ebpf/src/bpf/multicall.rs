@@ -21,7 +21,7 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
     let mut name = [0u8; NAME];
     for _ in 0..ARGUMENTS {
         if at >= end {
-            break;
+            return false;
         }
         let n = unsafe { bpf_probe_read_user_str(name.as_mut_ptr().cast(), NAME as u32, at as *const _) };
         // Not to be read, or longer than what is looked at: it may be one.
@@ -35,5 +35,25 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
         }
         at += n as u64;
     }
-    false
+    // More arguments than are looked at: there may be a shell behind the binary's own name.
+    names_the_binary(&name)
+}
+
+/// Does `busyb` stand in this name?
+#[inline(always)]
+fn names_the_binary(name: &[u8; NAME]) -> bool {
+    for at in 0..NAME - 5 {
+        if name[at] == 0 {
+            return false;
+        }
+        if name[at] == b'b'
+            && name[at + 1] == b'u'
+            && name[at + 2] == b's'
+            && name[at + 3] == b'y'
+            && name[at + 4] == b'b'
+        {
+            return true;
+        }
+    }
+    true
 }

@@ -72,7 +72,10 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     if begins && !script_fd {
         shell.begun_ino = ino;
     }
-    if !script_fd && !begins && !(regular && (ino == shell.sniffed_ino || ino == shell.begun_ino)) {
+    // Byte by byte only scripts are read, and what the builtin `read` reads.
+    let bytewise = !regular && asked == 1;
+    let goes_on = regular && (ino == shell.sniffed_ino || ino == shell.begun_ino);
+    if !script_fd && !begins && !goes_on && !bytewise {
         return;
     }
 

@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(20);
 const REST: Duration = Duration::from_secs(1);
 /// How often the table of processes is compared with /proc.
 const SWEEP: Duration = Duration::from_secs(30);
+/// How long the end waits for what the inspector still looks at.
+const ANSWERS: Duration = Duration::from_secs(3);
 /// Events taken in before the clock is looked at again.
 const BATCH: usize = 4096;
 
@@ -56,6 +58,7 @@ impl Capturer {
         };
         let (mut last_tick, mut last_sweep) = (Instant::now(), Instant::now());
         let mut more_waits = false;
+        let mut stopping_since = None;
         loop {
             heartbeat.beat();
             let stopping = !running.load(Ordering::Relaxed);
@@ -94,12 +97,17 @@ impl Capturer {
                 assembler.sweep(&mut emit);
             }
             if events == 0 {
-                if stopping {
+                // The inspector answers within a bounded time; then nothing waits for it.
+                if !stopping {
+                    stopping_since = None;
+                }
+                let since: Instant = *stopping_since.get_or_insert_with(Instant::now);
+                if stopping && (!assembler.waits() || since.elapsed() > ANSWERS) {
                     assembler.end(&mut emit);
                     metrics.set(&assembler, executables.probed(), &directory);
                     return;
                 }
-                reader.wait(if more_waits { TICK } else { REST });
+                reader.wait(if more_waits || stopping { TICK } else { REST });
             }
         }
     }

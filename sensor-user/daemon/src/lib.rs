@@ -67,6 +67,8 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     // What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
     // SAFETY: mallopt only sets a parameter of the allocator, and no thread was started yet.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
+    // Each probed shell takes some.
+    stage::raise_descriptor_limit();
     let mut registry = Registry::with_prefix(admin::PREFIX);
     let supervisor = Supervisor::register(&mut registry);
     let queues = QueueMetrics::register(&mut registry);

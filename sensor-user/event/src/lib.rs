@@ -88,7 +88,8 @@ impl<'a> Event<'a> {
             Self::Fork(_, fork) => (bytes_of(fork), &[]),
             Self::Exit(_, exit) => (bytes_of(exit), &[]),
         };
-        [bytes_of(self.header()), body, payload].concat()
+        let header = Header { len: payload.len() as u32, ..*self.header() };
+        [bytes_of(&header), body, payload].concat()
     }
 
     /// What every event begins with.

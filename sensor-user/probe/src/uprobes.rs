@@ -20,13 +20,16 @@ use aya::{
     util::KernelVersion,
 };
 use ebpf::map::FileKey;
+use nix::sys::resource::{Resource, getrlimit};
 use tracing::{debug, warn};
 
 use cause::chain;
 use shell::ProbePoints;
 
-/// Binaries that are probed at once.
+/// Binaries that are probed at once, where the limit on open files allows it.
 const PROBED_MAX: usize = 1024;
+/// A binary's probes take so many descriptors at most, and leave as many to everything else.
+const DESCRIPTORS: usize = 8;
 /// The kernel takes a tenth of a second to take a probe out, and waits meanwhile: so many threads wait at once.
 const DETACHING_MAX: usize = 16;
 const DETACHING_AT_THE_END: usize = 128;
@@ -46,6 +49,7 @@ pub(super) struct Uprobes {
     ebpf: Ebpf,
     loaded: bool,
     attached: HashMap<FileKey, Attached>,
+    probed_max: usize,
     last: u32,
     /// Counts uses.
     clock: u64,
@@ -82,7 +86,18 @@ impl Uprobes {
                 None => false,
             }
         });
-        Self { ebpf, loaded, attached: HashMap::new(), last: 0, clock: 0, detaching: Arc::default() }
+        let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+        let probed_max =
+            usize::try_from(descriptors).map_or(PROBED_MAX, |n| n / DESCRIPTORS).clamp(16, PROBED_MAX);
+        Self {
+            ebpf,
+            loaded,
+            attached: HashMap::new(),
+            probed_max,
+            last: 0,
+            clock: 0,
+            detaching: Arc::default(),
+        }
     }
 
     /// The number of the probes in a binary, 0 when it has none.
@@ -128,7 +143,7 @@ impl Uprobes {
             return (0, Vec::new());
         }
         let mut evicted = Vec::new();
-        while self.attached.len() >= PROBED_MAX {
+        while self.attached.len() >= self.probed_max {
             let Some(victim) = self.victim() else { break };
             self.detach(&victim);
             evicted.push(victim);

@@ -1,5 +1,6 @@
 //! Does a command that a shell substitutes stand in a text that is known already? Shells print a command anew before they run
-//! it (bash since 5.2): blanks and semicolons move, and `>&2` becomes `1>&2`. So these do not count.
+//! it (bash since 5.2): how many blanks there are, and whether a newline or a semicolon ends a command, changes, and `>&2`
+//! becomes `1>&2`. So these do not count; where words end does.
 
 use memchr::memmem;
 
@@ -11,13 +12,14 @@ pub(super) fn holds(text: &[u8], command: &[u8]) -> bool {
     if memmem::find_iter(text, command).take(PLACES).any(|at| !is_comment(text, at)) {
         return true;
     }
+    // Of nothing but blanks.
     let Some(anchor) = longest_word(command) else { return true };
     let word = &command[anchor.clone()];
     memmem::find_iter(text, word).take(PLACES).filter(|at| !is_comment(text, *at)).any(|at| {
-        let after = counting(text, at + word.len()..text.len());
-        let before = counting(text, 0..at).rev();
-        starts_with(after, counting(command, anchor.end..command.len()))
-            && starts_with(before, counting(command, 0..anchor.start).rev())
+        let after = pieces(text, at + word.len()..text.len());
+        let before = pieces_backwards(text, 0..at);
+        starts_with(after, pieces(command, anchor.end..command.len()))
+            && starts_with(before, pieces_backwards(command, 0..anchor.start))
     })
 }
 
@@ -43,22 +45,52 @@ fn longest_word(command: &[u8]) -> Option<std::ops::Range<usize>> {
     (!longest.is_empty()).then_some(longest)
 }
 
-fn counting(bytes: &[u8], range: std::ops::Range<usize>) -> impl DoubleEndedIterator<Item = u8> + '_ {
-    range.filter(|at| counts(bytes, *at)).map(|at| bytes[at])
+/// The bytes that count, each with whether it is apart from the one before it.
+fn pieces(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, bool)> + '_ {
+    let mut last = range.start.checked_sub(1);
+    range.filter(|at| counts(bytes, *at)).map(move |at| {
+        let is_apart = last.is_some_and(|last| are_apart(bytes, last, at));
+        last = Some(at);
+        (bytes[at], is_apart)
+    })
+}
+
+/// As above from the end, each with whether it is apart from the one behind it.
+fn pieces_backwards(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, bool)> + '_ {
+    let mut last = Some(range.end).filter(|end| *end < bytes.len());
+    range.rev().filter(|at| counts(bytes, *at)).map(move |at| {
+        let is_apart = last.is_some_and(|last| are_apart(bytes, at, last));
+        last = Some(at);
+        (bytes[at], is_apart)
+    })
+}
+
+/// Is there something between these two that separates words? Beside an operator it separates nothing.
+fn are_apart(bytes: &[u8], first: usize, second: usize) -> bool {
+    let is_operator = |b: u8| matches!(b, b'|' | b'&' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'`');
+    second - first > 1
+        && !is_operator(bytes[first])
+        && !is_operator(bytes[second])
+        && bytes[first + 1..second].iter().any(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b';'))
 }
 
 fn counts(bytes: &[u8], at: usize) -> bool {
     let next = bytes.get(at + 1);
+    let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
     match bytes[at] {
-        b' ' | b'\t' | b'\n' | b'\r' | b';' | b'\\' | 0 => false,
-        b'1' => next != Some(&b'>'),
-        b'0' => next != Some(&b'<'),
+        b' ' | b'\t' | b'\n' | b'\r' | b';' | 0 => false,
+        b'\\' => next != Some(&b'\n'),
+        b'1' => !(begins && next == Some(&b'>')),
+        b'0' => !(begins && next == Some(&b'<')),
         _ => true,
     }
 }
 
-fn starts_with(mut bytes: impl Iterator<Item = u8>, mut prefix: impl Iterator<Item = u8>) -> bool {
-    prefix.all(|byte| bytes.next() == Some(byte))
+fn starts_with(
+    mut bytes: impl Iterator<Item = (u8, bool)>,
+    mut prefix: impl Iterator<Item = (u8, bool)>,
+) -> bool {
+    prefix.all(|piece| bytes.next() == Some(piece))
 }
 
 #[cfg(test)]
@@ -73,8 +105,17 @@ mod tests {
         assert!(!holds(text, b"if test -f /y; then cat /x 1>&2; fi"));
         assert!(!holds(text, b"cat /x | sh"));
         assert!(holds(text, b" ; "));
+        assert!(holds(b"x=`a|b`", b"a | b"));
+    }
+
+    #[test]
+    fn a_decoy_does_not_hold_it() {
         let decoy = b"# cat /x | sh\n: # cat /x | sh\necho $#\n";
         assert!(!holds(decoy, b"cat /x | sh"));
         assert!(holds(b"echo $# `cat /x`", b"cat /x"));
+        assert!(!holds(b": 'e c h o TOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
+        assert!(!holds(b": 'e;c;h;o TOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
+        assert!(!holds(b": 'echo TO\\KEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
+        assert!(!holds(b": 'echoTOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
     }
 }

@@ -3,8 +3,11 @@
 
 use crate::content::Content;
 
-/// Variables told of one shell.
-const VARIABLES: usize = 16;
+/// Variables told of one shell each for itself; those behind them are told together.
+pub(super) const VARIABLES: usize = 16;
+/// Variables whose value is run as it is, by some shell that does not tell of it.
+const COMMANDS: [&[u8]; 4] =
+    [b"PROMPT_COMMAND", b"COMMAND_NOT_FOUND_HANDLER", b"YASH_AFTER_CD", b"POST_PROMPT_COMMAND"];
 
 /// The environment as far as it arrived, NUL-separated.
 #[derive(Debug, Default)]
@@ -28,8 +31,7 @@ impl Environment {
         };
         variables
             .filter_map(move |variable| pair(variable).map(|(at, _)| (&variable[..at], &variable[at + 1..])))
-            .filter(|(_, value)| holds_commands(value))
-            .take(VARIABLES)
+            .filter(|(name, value)| holds_commands(value) || COMMANDS.contains(name) && !value.is_empty())
     }
 }
 

@@ -12,6 +12,7 @@ mod environment;
 mod keystrokes;
 mod shell_process;
 mod text;
+mod unseen;
 
 pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
 pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};

@@ -76,6 +76,8 @@ pub(super) struct Script {
     /// Read as a sourced file is, by a shell that tells what it evaluates and has not yet told of this: it may be data,
     /// such as the history.
     pub(super) candidate: bool,
+    /// It was read from a descriptor that scripts are read from.
+    pub(super) by_script_descriptor: bool,
     /// Why it was evaluated.
     pub(super) evaluated_by: Option<Vec<u8>>,
 }
@@ -98,6 +100,7 @@ impl Script {
             keystrokes: false,
             entered: 0,
             candidate: false,
+            by_script_descriptor: false,
             evaluated_by: None,
         }
     }
@@ -270,6 +273,13 @@ impl ShellProcess {
         with_reason && self.tells()
     }
 
+    /// Is this standard input other than that which its script began with? It may be data for a command.
+    pub(super) fn reads_other_input(&self, script: &Script) -> bool {
+        self.scripts
+            .iter()
+            .any(|s| s.ordinal < script.ordinal && matches!(s.source, Source::Inode { .. } | Source::Editor))
+    }
+
     /// The name of one of its scripts.
     pub(super) fn id_of(&self, script: &Script) -> ScriptId {
         ScriptId { pid: self.header.tgid, exec_ns: self.header.exec_ns, ordinal: script.ordinal }
@@ -379,11 +389,24 @@ impl ShellProcess {
             None if read.fd == 0 => Mode::Stdin,
             None => Mode::File(1),
         };
+        // What it executes in its own place without `#!` it looks at as at its script.
+        let sniffs =
+            regular && read.pos == 0 && reads.sniff_bytes == Some(read.count) && read.size != read.count;
+        // With few descriptors a pipe stays on a low one. Data is not read so, but for the builtin `read`.
+        let low_pipe = !regular && read.count == 1 && read.fd > 0;
         match mode {
             Mode::NotAShell => None,
-            Mode::Stdin if read.fd == 0 && !main_known => {
+            _ if sniffs && main_known && read.fd != 0 => Some(Place::New(Origin::File)),
+            Mode::Stdin if read.fd == 0 => {
                 let terminal = read.mode & S_IFMT == S_IFCHR;
+                // After `exec <other` its script goes on there. Data for a command looks the same.
                 Some(Place::New(if terminal { Origin::Interactive } else { Origin::Stdin }))
+            }
+            // `set -s` makes it go on with standard input, which its builtin `read` reads byte by byte.
+            Mode::Command(_) | Mode::File(_)
+                if read.fd == 0 && reads.block_bytes == Some(read.count) && reads.may_turn_to_stdin =>
+            {
+                Some(Place::New(Origin::Stdin))
             }
             // Whose arguments may have been read in another way, it may read its script here.
             Mode::Command(_) | Mode::File(_)
@@ -399,7 +422,8 @@ impl ShellProcess {
                     && (self.is_named(source) || !self.is_startup_file(source))
                     && (read.fd >= reads.script_fd_min && (is_block || self.is_named(source))
                         // With few descriptors it stays on a low one.
-                        || regular && (reads.sniff_bytes == Some(read.count) || self.is_named(source))) =>
+                        || regular && (reads.sniff_bytes == Some(read.count) || self.is_named(source))
+                        || low_pipe) =>
             {
                 Some(Place::New(Origin::File))
             }

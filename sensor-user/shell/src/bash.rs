@@ -58,6 +58,8 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::WholeFile,
         runs_files_itself: true,
         startup_files: &[],
+        may_turn_to_stdin: false,
+        edits_lines: false,
         sourced_may_be_data: true,
     },
     evaluates_by: Some(Evaluates::WithReason("parse_and_execute")),

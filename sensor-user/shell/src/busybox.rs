@@ -31,6 +31,8 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["profile", ".profile"],
+        may_turn_to_stdin: false,
+        edits_lines: true,
         sourced_may_be_data: false,
     },
     evaluates_by: Some(Evaluates::InputString),

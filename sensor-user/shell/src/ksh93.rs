@@ -25,6 +25,8 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: true,
         startup_files: &["profile", ".profile", "ksh.kshrc", ".kshrc"],
+        may_turn_to_stdin: false,
+        edits_lines: true,
         sourced_may_be_data: true,
     },
     evaluates_by: None,

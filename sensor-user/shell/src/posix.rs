@@ -34,6 +34,8 @@ pub(crate) static PROFILE: Profile = Profile {
             ".yash_profile",
             ".yashrc",
         ],
+        may_turn_to_stdin: false,
+        edits_lines: false,
         sourced_may_be_data: true,
     },
     evaluates_by: Some(Evaluates::InputString),

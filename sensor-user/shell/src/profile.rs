@@ -142,6 +142,10 @@ pub struct Reads {
     pub runs_files_itself: bool,
     /// Files that it reads by itself before its script, by the last part of their names.
     pub startup_files: &'static [&'static str],
+    /// `set -s` makes it read standard input behind its script.
+    pub may_turn_to_stdin: bool,
+    /// It edits lines by itself, so that what is read at a terminal are keys.
+    pub edits_lines: bool,
     /// Are there reads of data that look like those of a sourced file?
     pub sourced_may_be_data: bool,
 }

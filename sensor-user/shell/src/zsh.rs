@@ -34,6 +34,8 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["zshenv", ".zshenv", "zprofile", ".zprofile", "zshrc", ".zshrc"],
+        may_turn_to_stdin: false,
+        edits_lines: true,
         sourced_may_be_data: false,
     },
     evaluates_by: Some(Evaluates::Exported("parse_string")),

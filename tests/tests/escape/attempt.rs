@@ -21,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Comments in front of a long script's last line, bytes.
 const LONG: usize = 1_200_000;
 
+/// Names of variables that come before others.
+const PADDING: [&str; 20] = [
+    "A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B0", "B1", "B2", "B3", "B4", "B5", "B6",
+    "B7", "B8", "B9",
+];
+
 /// An attempt, ready to be run.
 pub(crate) struct Attempt {
     pub(crate) choice: Choice,
@@ -114,6 +120,38 @@ impl Attempt {
                     "-c".to_owned(),
                     format!("a={a} b={b}; eval \"{}\"; :", say("$a$b").replace("$$", "\\$\\$")),
                 ]);
+            }
+            Delivery::OtherInput => {
+                let inner = file(".in", &text, 0o644);
+                input = Input::Pipe(format!("exec <{}\n", inner.display()), false);
+            }
+            Delivery::ExecutedFile => {
+                let inner = file(
+                    ".in",
+                    &format!("{text}# longer than what a shell looks at to see whether it is text\n"),
+                    0o755,
+                );
+                args.extend(["-c".to_owned(), format!("exec {}", inner.display())]);
+            }
+            Delivery::Alias => {
+                let (a, b) = self.token.split_at(5);
+                let define =
+                    format!("a={a} b={b}; alias zz=\"{}\"\nzz\n", say("$a$b").replace("$$", "\\$\\$"));
+                let expand =
+                    if self.choice.shell.family == "bash" { "shopt -s expand_aliases\n" } else { "" };
+                args.push(shown(&file(".sh", &format!("{expand}{define}"), 0o644)));
+            }
+            Delivery::Decoy => {
+                let (a, b) = self.token.split_at(5);
+                let apart: String =
+                    say(&self.token).replace(' ', "").chars().flat_map(|c| [c, ' ']).collect();
+                let put = say("$a$b").replace("$$", "\\$\\$");
+                args.extend(["-c".to_owned(), format!(": '{apart}'\na={a} b={b}; eval \"{put}\"; :")]);
+            }
+            Delivery::PaddedPs4 => {
+                env.extend(PADDING.map(|name| (name, "$(:)".to_owned())));
+                env.push(("PS4", substitution));
+                args.extend(["-xc".to_owned(), ":".to_owned()]);
             }
             Delivery::Trap => {
                 let (a, b) = self.token.split_at(5);

@@ -107,10 +107,20 @@ pub(crate) enum Delivery {
     PromptExpansion,
     /// An exported function.
     Function,
+    /// Another file at standard input from a line on.
+    OtherInput,
+    /// A file without `#!` in the shell's own place.
+    ExecutedFile,
+    /// The text of an alias that stands nowhere.
+    Alias,
+    /// As `Evaluated`, with its letters apart in the text before it.
+    Decoy,
+    /// As `Ps4`, behind many other variables.
+    PaddedPs4,
 }
 
 impl Delivery {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 29] = [
         Self::File,
         Self::Shebang,
         Self::NoShebang,
@@ -135,6 +145,11 @@ impl Delivery {
         Self::Subscript,
         Self::PromptExpansion,
         Self::Function,
+        Self::OtherInput,
+        Self::ExecutedFile,
+        Self::Alias,
+        Self::Decoy,
+        Self::PaddedPs4,
     ];
 
     fn fits(self, shell: &Shell) -> bool {
@@ -149,7 +164,7 @@ impl Delivery {
 
     /// May the text be one that its shell does not tell of?
     pub(crate) fn may_be_unseen(self) -> bool {
-        matches!(self, Self::Evaluated | Self::Trap)
+        matches!(self, Self::Evaluated | Self::Trap | Self::Alias | Self::Decoy)
     }
 
     /// The origins that a capture of it may have.
@@ -158,12 +173,18 @@ impl Delivery {
             Self::File | Self::Shebang | Self::Fifo | Self::Descriptor | Self::LongFile | Self::Rewritten => {
                 &["file"]
             }
-            Self::NoShebang | Self::NoShebangFromCommand => &["file"],
+            Self::NoShebang | Self::NoShebangFromCommand | Self::ExecutedFile => &["file", "sourced"],
             Self::Command => &["command"],
-            Self::Pipe | Self::SlowPipe | Self::Input | Self::Socket | Self::HereDocument => &["stdin"],
+            Self::Pipe
+            | Self::SlowPipe
+            | Self::Input
+            | Self::Socket
+            | Self::HereDocument
+            | Self::OtherInput => &["stdin"],
             Self::Sourced | Self::SourcedByFile => &["sourced"],
-            Self::Evaluated | Self::Trap => &["eval"],
+            Self::Evaluated | Self::Trap | Self::Alias | Self::Decoy => &["eval"],
             Self::Ps4
+            | Self::PaddedPs4
             | Self::BashEnv
             | Self::Env
             | Self::Subscript

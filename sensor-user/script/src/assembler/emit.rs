@@ -8,18 +8,23 @@ use crate::{
     content::Content,
     keystrokes,
     shell_process::{Script, ShellProcess, Source},
+    unseen,
 };
 
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
+/// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
+const AGAIN_NS_PER_BYTE: u64 = 1_200;
 
 impl Assembler {
-    /// Emits the scripts of a shell that changed since they were emitted and have been idle since a time.
-    pub(super) fn emit_changed(&mut self, id: ShellId, idle_before_ns: u64, emit: &mut dyn FnMut(Output)) {
+    /// Emits the scripts of a shell that changed since they were emitted.
+    pub(super) fn emit_changed(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
+        self.emit_those(id, Script::is_due, emit);
+    }
+
+    fn emit_those(&mut self, id: ShellId, which: impl Fn(&Script) -> bool, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get(&id) else { return };
-        let due: Vec<usize> = (0..shell.scripts.len())
-            .filter(|i| shell.scripts[*i].is_due() && shell.scripts[*i].last_ns < idle_before_ns)
-            .collect();
+        let due: Vec<usize> = (0..shell.scripts.len()).filter(|i| which(&shell.scripts[*i])).collect();
         for index in due {
             let now = self.shells[&id].scripts[index].last_ns;
             self.emit_one(id, index, now, emit);
@@ -29,18 +34,17 @@ impl Assembler {
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
     /// while there are events, or more waits.
     pub fn tick(&mut self, now_boot_ns: u64, emit: &mut dyn FnMut(Output)) -> bool {
-        let before = now_boot_ns.saturating_sub(IDLE_NS);
         let mut more_waits = false;
         let mut due: Vec<ShellId> = Vec::new();
         for (id, shell) in &self.shells {
             let mut waiting = shell.scripts.iter().filter(|s| s.is_due()).peekable();
             more_waits |= waiting.peek().is_some();
-            if waiting.any(|s| s.last_ns < before) {
+            if waiting.any(|s| s.is_due_when_idle(now_boot_ns)) {
                 due.push(*id);
             }
         }
         for id in due {
-            self.emit_changed(id, before, emit);
+            self.emit_those(id, |script| script.is_due_when_idle(now_boot_ns), emit);
         }
         more_waits
     }
@@ -85,8 +89,9 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
             maybe_data: script.origin == Origin::Sourced
                 && script.source != Source::Memory
                 && shell.family.profile().reads.sourced_may_be_data
-                && !shell.tells_sourced(),
-            evaluates_unseen: !shell.tells() && evaluates(content.bytes()),
+                && !shell.tells_sourced()
+                || script.origin == Origin::Stdin && shell.reads_other_input(script),
+            evaluates_unseen: unseen::evaluates(content.bytes(), shell.tells()),
             truncated: script.offset > 0 || content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
             mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
@@ -122,15 +127,6 @@ fn cut_arguments(shell: &ShellProcess, limit: usize) -> (Vec<Vec<u8>>, bool) {
     (args, cut)
 }
 
-/// Does a text evaluate strings that do not stand in it? That is `eval`, `trap`, `.` or `source` and an expansion on one line.
-fn evaluates(text: &[u8]) -> bool {
-    text.split(|b| matches!(b, b'\n' | b';')).any(|command| {
-        let mut words = command.split(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/')));
-        (command.contains(&b'$') || command.contains(&b'`'))
-            && words.any(|word| matches!(word, b"eval" | b"trap" | b"." | b"source"))
-    })
-}
-
 /// Builtins and commands that eat the stream their own script comes from.
 fn reads_standard_input(content: &Content) -> bool {
     const EATERS: [&[u8]; 5] = [b"read", b"mapfile", b"readarray", b"cat", b"select"];
@@ -146,7 +142,17 @@ impl Script {
     /// At a fork: is there text that was not emitted, and enough of it or for long enough?
     pub(super) fn is_due_again(&self, now_ns: u64) -> bool {
         let grown = self.content.seen_bytes() >= self.emitted_bytes + self.emitted_bytes / 4 + 64;
-        self.is_due()
-            && (self.emitted_bytes == 0 || grown || now_ns.saturating_sub(self.emitted_ns) > AGAIN_NS)
+        self.is_due() && (self.emitted_bytes == 0 || grown || self.has_waited(now_ns))
+    }
+
+    /// Was it emitted so long ago that judging it again does not cost too much?
+    fn has_waited(&self, now_ns: u64) -> bool {
+        let wait = AGAIN_NS + AGAIN_NS_PER_BYTE * self.emitted_bytes;
+        self.emitted_bytes == 0 || now_ns.saturating_sub(self.emitted_ns) > wait
+    }
+
+    /// At a moment when nothing came for a while: is there text to emit?
+    fn is_due_when_idle(&self, now_ns: u64) -> bool {
+        self.is_due() && self.last_ns < now_ns.saturating_sub(IDLE_NS) && self.has_waited(now_ns)
     }
 }

@@ -12,7 +12,7 @@ use shell::{Executable, Mode};
 
 use crate::{
     capture::{Origin, Output},
-    environment::is_function,
+    environment::{VARIABLES, is_function},
     shell_process::{Forked, Place, ShellProcess, Source},
 };
 
@@ -55,7 +55,7 @@ impl Default for Limits {
             script_bytes: 1024 * 1024,
             total_bytes: 64 * 1024 * 1024,
             args_bytes: 32 * 1024,
-            environment_bytes: 128 * 1024,
+            environment_bytes: 2 * 1024 * 1024,
             scripts_per_shell: 256,
         }
     }
@@ -270,14 +270,29 @@ impl Assembler {
         if shell.invocation.as_ref().is_some_and(|invocation| invocation.mode == Mode::NotAShell) {
             return;
         }
-        let time = shell.header.time_ns;
         let imports_functions = !shell.tells();
-        let evaluable = environment.evaluable();
-        for (name, value) in evaluable.filter(|(_, value)| imports_functions || !is_function(value)) {
+        let evaluable: Vec<(&[u8], &[u8])> =
+            environment.evaluable().filter(|(_, value)| imports_functions || !is_function(value)).collect();
+        let (each, rest) = evaluable.split_at(evaluable.len().min(VARIABLES));
+        for (name, value) in each {
+            self.variable(id, name, value, emit);
+        }
+        if !rest.is_empty() {
+            let values: Vec<&[u8]> = rest.iter().map(|(_, value)| *value).collect();
+            self.variable(id, b"environment", &values.join(&b'\n'), emit);
+        }
+    }
+
+    /// The value of a variable of the environment, in parts where it is long.
+    fn variable(&mut self, id: ShellId, name: &[u8], value: &[u8], emit: &mut dyn FnMut(Output)) {
+        for (offset, part) in parts::of(value, self.limits.script_bytes) {
             let Some(shell) = self.shells.get_mut(&id) else { return };
+            let time = shell.header.time_ns;
             let index = shell.add(Origin::Environment, Source::Memory, time);
             let script = &mut shell.scripts[index];
-            script.content.write(0, value, self.limits.script_bytes);
+            script.content.write(0, part, part.len());
+            script.content.is_of_size((value.len() - offset) as u64);
+            script.offset = offset as u64;
             script.evaluated_by = Some(name.to_vec());
             self.counts.scripts += 1;
             self.emit_and_drop(id, index, time, emit);
@@ -334,9 +349,10 @@ impl Assembler {
             }
             Some(Place::New(origin)) => self.begin_script(id, origin, &header, read, emit),
         };
-        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
-            return;
-        };
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let reads = &shell.family.profile().reads;
+        let Some(script) = shell.scripts.get_mut(index) else { return };
+        let (edits_lines, script_fd_min) = (reads.edits_lines, reads.script_fd_min);
         // What was known is handed over before other bytes take its place, and they make another script.
         let overwrites = u64::try_from(read.pos).is_ok_and(|pos| script.content.would_change(pos, bytes));
         if overwrites && !script.candidate {
@@ -345,8 +361,9 @@ impl Assembler {
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
             return;
         };
-        // A shell that edits lines itself reads key by key.
-        script.keystrokes |= script.origin == Origin::Interactive && read.count == 1;
+        // A shell that edits lines itself reads keys.
+        script.keystrokes |= script.origin == Origin::Interactive && (read.count == 1 || edits_lines);
+        script.by_script_descriptor |= read.fd >= script_fd_min;
         // When memory is short, what is there is kept and what comes is counted.
         let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
         let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
@@ -516,7 +533,7 @@ impl Assembler {
         self.strings.remove(&tgid);
         self.forked.remove(&tgid);
         let Some(id) = self.processes.remove(&tgid) else { return };
-        self.emit_changed(id, u64::MAX, emit);
+        self.emit_changed(id, emit);
         self.release(id, emit);
     }
 
@@ -531,14 +548,14 @@ impl Assembler {
     /// Emits what is new of a shell, and forgets it.
     fn forget(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        if !shell.tells_sourced() {
-            // Events were lost, the word on a candidate among them, perhaps.
-            for script in shell.scripts.iter_mut().filter(|s| s.candidate) {
-                script.candidate = false;
-                self.counts.scripts += 1;
-            }
+        // Events were lost, the word on a candidate among them, perhaps. Nor is data read where scripts are.
+        let is_told = shell.tells_sourced();
+        for script in shell.scripts.iter_mut().filter(|s| s.candidate && (!is_told || s.by_script_descriptor))
+        {
+            script.candidate = false;
+            self.counts.scripts += 1;
         }
-        self.emit_changed(id, u64::MAX, emit);
+        self.emit_changed(id, emit);
         if let Some(shell) = self.shells.remove(&id) {
             if !shell.captured {
                 let lost = shell.lost > 0 || shell.invocation.is_none();

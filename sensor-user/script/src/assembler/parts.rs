@@ -9,6 +9,14 @@ use crate::{capture::Output, shell_process::Source};
 /// Bytes that a part repeats: what attacks in a few lines fits.
 pub(super) const OVERLAP: usize = 4096;
 
+/// The parts of a text that is there as a whole, each with where it begins.
+pub(super) fn of(text: &[u8], part_bytes: usize) -> impl Iterator<Item = (usize, &[u8])> {
+    (0..text.len().max(1)).step_by(part_bytes).map(move |at| {
+        let start = at.saturating_sub(OVERLAP);
+        (start, &text[start..text.len().min(at + part_bytes)])
+    })
+}
+
 impl Assembler {
     /// Takes in bytes of a script, of which the first is at `start`, as far as they are behind what is kept of it.
     pub(super) fn read_beyond(

@@ -7,7 +7,7 @@ use ebpf::{
     limit::{CHUNK_BYTES, CHUNKS_PER_READ},
 };
 
-use super::{Assembler, ShellId, parts::OVERLAP};
+use super::{Assembler, ShellId, parts};
 use event::until_nul;
 
 use crate::{
@@ -134,19 +134,17 @@ impl Assembler {
             (false, false) => Origin::Sourced,
         };
         let text = string.content.bytes();
-        let step = self.limits.script_bytes;
-        for offset in (0..text.len().max(1)).step_by(step) {
-            let start = offset.saturating_sub(OVERLAP);
+        for (start, part) in parts::of(text, self.limits.script_bytes) {
             let Some(shell) = self.shells.get_mut(&id) else { return };
             let index = shell.add(origin, Source::Memory, header.time_ns);
             let script = &mut shell.scripts[index];
-            script.content.write(0, &text[start..text.len().min(offset + step)], step + OVERLAP);
+            script.content.write(0, part, part.len());
             script.content.is_of_size((text.len() - start) as u64);
             script.offset = start as u64;
             script.lossy |= string.lossy;
             script.evaluated_by = (!command && !by.is_empty()).then(|| by.to_vec());
             self.counts.scripts += 1;
-            if command && offset == 0 {
+            if command && start == 0 {
                 // Kept as any other script of an argument is, so that what it evaluates has a parent.
                 self.kept_bytes += script.content.bytes().len();
                 self.emit_one(id, index, header.time_ns, emit);

@@ -206,6 +206,158 @@ fn a_process_that_is_no_shell_is_neither_followed_nor_missed() {
     assert_eq!(run.assembler.counts().orphans, 1, "now it is unknown");
 }
 
+/// Says of every executable that it is being looked at, under the number of its process.
+struct Later;
+
+impl Classify for Later {
+    fn executed(&mut self, header: &Header, _: &Exec) -> Classified {
+        Classified::Asked(u64::from(header.tgid))
+    }
+
+    fn loaded(&mut self, tgid: u32, _: u64, path: &[u8]) -> Classified {
+        assert_eq!(path, b"/bin/dash");
+        Classified::Asked(u64::from(tgid) + 1000)
+    }
+}
+
+fn executable(name: &str, is_loader: bool) -> Arc<Executable> {
+    Arc::new(Executable {
+        family: family(name),
+        is_loader,
+        size: 1,
+        sha256: None,
+        probe_points: ProbePoints::default(),
+        probed: false,
+    })
+}
+
+impl Run {
+    /// Sends an event while nothing is known of executables.
+    fn send_later(&mut self, event: Event<'_>) {
+        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        self.assembler.take(event, &mut Later, &mut |output| match output {
+            Output::Capture(capture) => captures.push(capture),
+            Output::Finished(id) => finished.push(id),
+        });
+    }
+
+    fn exec_later(&mut self, tgid: u32, args: &str) {
+        let header = self.header(KIND_EXEC, tgid);
+        self.send_later(Event::Exec(header, Box::new(bytemuck::Zeroable::zeroed())));
+        let args: Vec<u8> = args.replace(' ', "\0").into_bytes().into_iter().chain([0]).collect();
+        let header = self.header(KIND_ARGS, tgid);
+        self.send_later(Event::Args(header, Chunk { offset: 0, total: args.len() as u32 }, &args));
+    }
+
+    fn classified(&mut self, ticket: u64, executable: &Arc<Executable>) {
+        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        self.assembler.classified(ticket, executable, &mut Later, &mut |output| match output {
+            Output::Capture(capture) => captures.push(capture),
+            Output::Finished(id) => finished.push(id),
+        });
+    }
+}
+
+#[test]
+fn what_arrives_before_an_executable_is_known_is_taken_in_then() {
+    let mut run = Run::new();
+    run.exec_later(BASH, "sh");
+    let header = run.header(KIND_READ, BASH);
+    let read = Read { ino: 9, pos: -1, ret: 8, count: 8192, ..Read::default() };
+    run.send_later(Event::Read(header, read, b"echo hi\n"));
+    let header = run.header(KIND_FORK, BASH);
+    run.send_later(Event::Fork(header, Fork { child: 101, ns_pid: 2 }));
+    let header = run.header(KIND_EXIT, BASH);
+    run.send_later(Event::Exit(header, Exit { how: EXIT_ENDED, status: 0 }));
+    assert!(run.captures.is_empty());
+    run.classified(u64::from(BASH), &executable("dash", false));
+    assert_eq!(run.last().content[..], *b"echo hi\n");
+    assert_eq!((run.last().origin, run.last().id.pid), (Origin::Stdin, BASH));
+    run.exit(101);
+    assert_eq!(run.assembler.followed(), 0);
+}
+
+#[test]
+fn what_is_no_shell_is_forgotten_with_all_that_arrived() {
+    let mut run = Run::new();
+    run.exec_later(BASH, "cat");
+    run.classified(u64::from(BASH), &executable("", false));
+    run.line(BASH, b"x\n", 0);
+    assert_eq!((run.captures.len(), run.assembler.counts().orphans), (0, 0));
+}
+
+#[test]
+fn a_loader_is_looked_through() {
+    let mut run = Run::new();
+    run.exec_later(BASH, "ld.so --argv0 cron /bin/dash -c true");
+    run.classified(u64::from(BASH), &executable("", true));
+    assert!(run.captures.is_empty(), "the program is being looked at");
+    run.classified(u64::from(BASH) + 1000, &executable("dash", false));
+    assert_eq!(run.last().content[..], *b"true");
+    assert_eq!(run.last().args, [b"cron".to_vec(), b"-c".to_vec(), b"true".to_vec()]);
+    assert_eq!(run.last().interpreter.path, b"/bin/dash");
+}
+
+#[test]
+fn a_process_that_became_another_shell_meanwhile_keeps_that() {
+    let mut run = Run::new();
+    run.exec_later(BASH, "sh -c one");
+    let later =
+        Header { exec_ns: EXEC_NS + 9_000_000, time_ns: EXEC_NS + 9_000_000, ..run.header(KIND_EXEC, BASH) };
+    run.send(Event::Exec(later, Box::new(bytemuck::Zeroable::zeroed())), family("dash"));
+    run.classified(u64::from(BASH), &executable("dash", false));
+    assert_eq!(run.last().content[..], *b"one");
+    let args = b"sh\0-c\0two\0";
+    let header = Header { kind: KIND_ARGS, ..later };
+    run.send(Event::Args(header, Chunk { offset: 0, total: args.len() as u32 }, args), None);
+    assert_eq!(run.last().content[..], *b"two");
+    assert_eq!(run.assembler.followed(), 1);
+}
+
+#[test]
+fn a_long_stream_comes_in_parts_that_overlap() {
+    let mut run = Run::new();
+    run.assembler.limits.script_bytes = 10_000;
+    run.exec(BASH, family("dash"), "sh");
+    let text: Vec<u8> = (0..2500).flat_map(|n| format!(": line {n:05}\n").into_bytes()).collect();
+    for piece in text.chunks(7_000) {
+        run.read(BASH, 0, -1, 0, piece);
+    }
+    run.exit(BASH);
+    let last_of = |offset: u64| run.captures.iter().rfind(|c| c.offset == offset).map(|c| c.content.to_vec());
+    assert_eq!(last_of(0).unwrap(), text[..10_000]);
+    assert_eq!(last_of(10_000 - 4096).unwrap(), text[10_000 - 4096..20_000]);
+    assert_eq!(last_of(30_000 - 4096).unwrap(), text[30_000 - 4096..]);
+    assert_eq!(run.assembler.kept_bytes(), 0);
+}
+
+#[test]
+fn a_script_that_writes_itself_anew_is_two_scripts() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash a.sh");
+    run.read(BASH, 255, 0, 9, b"evil one\n");
+    run.read(BASH, 0, 0, 9, b": nothing");
+    run.exit(BASH);
+    let texts: Vec<_> = run.captures.iter().map(|c| (c.id.ordinal, c.content.to_vec())).collect();
+    assert_eq!(texts, [(0, b"evil one\n".to_vec()), (1, b": nothing".to_vec())]);
+}
+
+#[test]
+fn a_child_that_reads_a_file_itself_is_a_shell_of_its_own() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash -c ./tool");
+    run.fork(BASH, 101);
+    let header = run.header(KIND_READ, 101);
+    let read = Read { ino: 8, size: 12, pos: 0, ret: 12, count: 80, dev: 1, mode: 0, fd: 3, reserved: 0 };
+    run.send(Event::Read(header, read, b"echo inside\n"), None);
+    assert_eq!(run.last().content[..], *b"echo inside\n");
+    assert_eq!((run.last().origin, run.last().id.pid, run.last().ns_pid), (Origin::File, 101, 101));
+    assert_eq!(run.last().ppid, BASH);
+    run.exit(101);
+    run.exit(BASH);
+    assert_eq!((run.assembler.followed(), run.assembler.kept_bytes()), (0, 0));
+}
+
 #[test]
 fn an_hour_of_reused_process_ids_mixes_nothing_up() {
     const IDS: u32 = 300;

@@ -135,6 +135,11 @@ impl Assembler {
         true
     }
 
+    /// Does any process wait for its executable?
+    pub fn waits(&self) -> bool {
+        !self.waiting.processes.is_empty()
+    }
+
     /// Takes in what an executable is that was asked about.
     pub fn classified(
         &mut self,
