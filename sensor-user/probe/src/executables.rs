@@ -46,6 +46,8 @@ pub struct Executables {
     known: LruCache<FileKey, Arc<Executable>>,
     /// Questions that are under way.
     asked: HashMap<FileKey, Ticket>,
+    /// The cgroups on whose behalf.
+    askers: HashMap<Ticket, HashSet<u64>>,
     next_ticket: Ticket,
     desk: Desk,
     /// Which cgroups ran a shell that has probes: a probe keeps its file in use, so that of a container that ended
@@ -66,8 +68,17 @@ impl Executables {
         }
         let probed = control.probed();
         let (inspector, desk) = Inspector::new(control, waker);
-        let (users, used) = (HashMap::new(), HashMap::new());
-        (Self { known, asked: HashMap::new(), next_ticket: 1, desk, users, used, probed }, inspector)
+        let executables = Self {
+            known,
+            asked: HashMap::new(),
+            askers: HashMap::new(),
+            next_ticket: 1,
+            desk,
+            users: HashMap::new(),
+            used: HashMap::new(),
+            probed,
+        };
+        (executables, inspector)
     }
 
     /// What the executable of an exec event is.
@@ -75,6 +86,7 @@ impl Executables {
         let path = until_nul(&exec.interp);
         let Some(known) = self.known.get(&exec.exe).cloned() else {
             if let Some(ticket) = self.asked.get(&exec.exe) {
+                self.askers.entry(*ticket).or_default().insert(exec.cgroup);
                 return Lookup::Asked(*ticket);
             }
             let lookup = self.ask(header.tgid, exec.cgroup, Some(exec.exe), path, exec.exe.size);
@@ -104,8 +116,12 @@ impl Executables {
             match answer {
                 Answer::Executable(ticket, key, executable) => {
                     self.asked.retain(|_, asked| *asked != ticket);
+                    let askers = self.askers.remove(&ticket).unwrap_or_default();
                     if let Some(key) = key {
                         self.known.put(key, executable.clone());
+                        if executable.probed {
+                            self.users.entry(key).or_default().extend(askers);
+                        }
                     }
                     answers.push((ticket, executable));
                 }
@@ -163,7 +179,10 @@ impl Executables {
         self.next_ticket += 1;
         let job = Job { ticket, tgid, cgroup, key, path: path.to_vec(), size };
         match self.desk.requests.try_send(Request::Inspect(job)) {
-            Ok(()) => Lookup::Asked(ticket),
+            Ok(()) => {
+                self.askers.insert(ticket, HashSet::from([cgroup]));
+                Lookup::Asked(ticket)
+            }
             // What nobody has time to look at may be any shell.
             Err(_) => Lookup::Known(Arc::new(Executable::not_inspected(path, size))),
         }

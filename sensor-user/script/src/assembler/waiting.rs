@@ -148,13 +148,15 @@ impl Assembler {
         classify: &mut dyn Classify,
         emit: &mut dyn FnMut(Output),
     ) {
-        let asked: Vec<ShellId> = self
+        let mut asked: Vec<ShellId> = self
             .waiting
             .processes
             .iter()
             .filter(|(_, p)| p.ticket == Some(ticket))
             .map(|(id, _)| *id)
             .collect();
+        // Parents before their children.
+        asked.sort_unstable_by_key(|(_, exec_ns)| *exec_ns);
         for id in asked {
             self.resolve(id, executable.clone(), classify, emit);
         }
