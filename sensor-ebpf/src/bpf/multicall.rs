@@ -19,6 +19,7 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
     let mut at: u64 = field(mm, offset!(mm_arg_start));
     let end: u64 = field(mm, offset!(mm_arg_end));
     let mut name = [0u8; NAME];
+    let mut len = 0;
     for _ in 0..ARGUMENTS {
         if at >= end {
             return false;
@@ -28,32 +29,22 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
         if n <= 0 || n as usize >= NAME {
             return true;
         }
-        let len = n as usize - 1;
+        len = n as usize - 1;
         // All of them end so: sh, ash, bash, hush, lash, msh.
         if len >= 2 && name[(len - 1) & (NAME - 1)] == b'h' && name[(len - 2) & (NAME - 1)] == b's' {
             return true;
         }
         at += n as u64;
     }
-    // More arguments than are looked at: there may be a shell behind the binary's own name.
-    names_the_binary(&name)
+    // More arguments than are looked at: there may be a shell behind the binary's own name. Looked for without a loop,
+    // which 5.10 does not take here.
+    at < end && names_the_binary(&name, len)
 }
 
-/// Does `busyb` stand in this name?
+/// Does this name begin with `busyb` or end with `ybox`?
 #[inline(always)]
-fn names_the_binary(name: &[u8; NAME]) -> bool {
-    for at in 0..NAME - 5 {
-        if name[at] == 0 {
-            return false;
-        }
-        if name[at] == b'b'
-            && name[at + 1] == b'u'
-            && name[at + 2] == b's'
-            && name[at + 3] == b'y'
-            && name[at + 4] == b'b'
-        {
-            return true;
-        }
-    }
-    true
+fn names_the_binary(name: &[u8; NAME], len: usize) -> bool {
+    let from_end = |i: usize| name[len.wrapping_sub(i) & (NAME - 1)];
+    name.starts_with(b"busyb")
+        || from_end(1) == b'x' && from_end(2) == b'o' && from_end(3) == b'b' && from_end(4) == b'y'
 }
