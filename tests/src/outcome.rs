@@ -43,7 +43,7 @@ impl Outcome {
         assert_eq!(found.len(), 1, "{origin} {head:?}: {} captures\n{}", found.len(), self.listing());
         assert_eq!(found[0]["origin"], origin, "{head:?}");
         assert_eq!(found[0]["size"], text.len(), "{head:?}");
-        assert_eq!(found[0]["flags"]["incomplete"], false, "{head:?}");
+        assert_eq!(found[0]["flags"]["incomplete"], false, "{head:?}\n{}", self.log);
         found[0]
     }
 
