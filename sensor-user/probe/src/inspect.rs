@@ -3,12 +3,16 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::Read,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use ebpf::map::FileKey;
+use nix::{
+    errno::Errno,
+    unistd::{Whence, lseek},
+};
 use shell::{Executable, recognition::Recognition, table};
 
 /// An executable just inspected, with its file still open: probes go in first, since the shell runs already, and hashing
@@ -40,8 +44,8 @@ impl Inspected {
 /// As much of a binary is kept in memory while its functions are looked for. The part of any shell that is loaded is smaller;
 /// what is behind it, such as padding, is searched for texts all the same.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
-/// Larger files are not read to their end: what is there is taken for a shell.
-const SEARCHED_BYTES: u64 = 1 << 30;
+/// A file is looked at for so long at most; one that takes longer counts as a shell. It is enough for 600 MiB in the page cache.
+const LOOK: Duration = Duration::from_millis(1500);
 /// Read at once.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -59,7 +63,10 @@ pub(crate) fn usual_shells() -> Vec<(FileKey, Inspected)> {
             let metadata = file.metadata().ok()?;
             let key = key_of(&metadata);
             // `/bin` may be `/usr/bin`, and `sh` another shell.
-            seen.insert((key.dev, key.ino)).then(|| (key, of_file(file, metadata.size())))
+            if !seen.insert((key.dev, key.ino)) {
+                return None;
+            }
+            Some((key, of_file(file, metadata.size())?))
         })
         .collect()
 }
@@ -102,7 +109,7 @@ pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<I
         }
         candidates.push(path);
     }
-    candidates.iter().find_map(|path| {
+    let (file, size) = candidates.iter().find_map(|path| {
         let file = open_file(path)?;
         let metadata = file.metadata().ok()?;
         // Overlay file systems show another device number here than in the inode; number, size and change
@@ -111,8 +118,9 @@ pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<I
             && metadata.size() == key.size
             && metadata.ctime() as u64 == key.ctime_s
             && metadata.ctime_nsec() as u32 == key.ctime_ns;
-        same.then(|| of_file(file, metadata.size()))
-    })
+        same.then_some((file, metadata.size()))
+    })?;
+    of_file(file, size)
 }
 
 /// Inspects the program that a loader was told to run, as its process sees that path.
@@ -131,31 +139,72 @@ pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected
     };
     let file = open_file(&seen)?;
     let metadata = file.metadata().ok()?;
-    Some((key_of(&metadata), of_file(file, metadata.size())))
+    Some((key_of(&metadata), of_file(file, metadata.size())?))
 }
 
-fn of_file(file: File, size: u64) -> Inspected {
+/// Looks at a file for a bounded time; `None` when that was too short. Holes are passed over: padding by them costs nothing.
+fn of_file(file: File, size: u64) -> Option<Inspected> {
+    let begun = Instant::now();
     let mut binary =
         Vec::with_capacity(usize::try_from(size).map_or(KEPT_BYTES, |size| size.min(KEPT_BYTES)));
     let mut recognition = Recognition::new();
     let mut piece = vec![0; PIECE_BYTES];
-    // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
-    let mut rest = (&file).take(SEARCHED_BYTES);
-    while let Ok(n @ 1..) = rest.read(&mut piece) {
+    let mut at = 0;
+    while at < size {
+        if begun.elapsed() > LOOK {
+            return None;
+        }
+        let data = next_data(&file, at);
+        if data >= size {
+            break;
+        }
+        // Read, not mapped: whoever owns the file could cut it short, and a mapping would then raise SIGBUS.
+        let Ok(n @ 1..) = file.read_at(&mut piece, data) else { break };
         recognition.feed(&piece[..n]);
-        binary.extend_from_slice(&piece[..n.min(KEPT_BYTES - binary.len())]);
+        if let Ok(start) = usize::try_from(data)
+            && start < KEPT_BYTES
+        {
+            let end = (start + n).min(KEPT_BYTES);
+            binary.resize(end, 0);
+            binary[start..end].copy_from_slice(&piece[..end - start]);
+        }
+        at = data + n as u64;
     }
-    let executable = if size > SEARCHED_BYTES {
-        Executable::not_inspected(b"", size)
-    } else {
-        Executable::of_binary(recognition.end(), &binary, size)
-    };
-    Inspected { executable, file, binary }
+    let executable = Executable::of_binary(recognition.end(), &binary, size);
+    Some(Inspected { executable, file, binary })
+}
+
+/// Where the next bytes are that are no hole; the same place where the file system does not say.
+fn next_data(file: &File, at: u64) -> u64 {
+    match lseek(file, at as i64, Whence::SeekData) {
+        Ok(data) => data as u64,
+        // Nothing but a hole up to the end.
+        Err(Errno::ENXIO) => u64::MAX,
+        Err(_) => at,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_behind_holes_is_found_where_it_is_and_a_gigabyte_of_them_costs_nothing() {
+        let Ok(dash) = std::fs::read("/bin/dash") else { return };
+        let path = std::env::temp_dir().join(format!("scriptwatch-hole-{}", std::process::id()));
+        let file = File::create_new(&path).unwrap();
+        file.write_all_at(&dash, 0).unwrap();
+        file.set_len(64 << 30).unwrap();
+        let (file, begun) = (File::open(&path).unwrap(), Instant::now());
+        let inspected = of_file(file, 64 << 30);
+        std::fs::remove_file(&path).unwrap();
+        let inspected = inspected.expect("in time");
+        assert!(begun.elapsed() < LOOK);
+        assert_eq!(inspected.executable.family.map(shell::Family::name), Some("dash"));
+        assert!(
+            inspected.executable.probe_points.input_string.is_some() || cfg!(not(target_arch = "x86_64"))
+        );
+    }
 
     #[test]
     fn a_fifo_in_the_place_of_an_executable_holds_nobody_up() {

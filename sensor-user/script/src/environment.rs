@@ -22,6 +22,11 @@ impl Environment {
         is_last
     }
 
+    /// Has nothing of it arrived, or was it told?
+    pub(super) fn is_empty(&self) -> bool {
+        self.content.seen_bytes() == 0
+    }
+
     /// The variables whose values hold something that a shell would run, as names and values.
     pub(super) fn evaluable(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let variables = self.content.bytes().split(|b| *b == 0);

@@ -322,6 +322,16 @@ impl ShellProcess {
         true
     }
 
+    /// Has any of the argument vector arrived?
+    pub(super) fn has_arguments(&self) -> bool {
+        self.argument_bytes.seen_bytes() > 0
+    }
+
+    /// Has a part of its arguments or of its environment arrived, and the rest not?
+    pub(super) fn lacks_vectors(&self) -> bool {
+        self.invocation.is_none() && self.has_arguments() || !self.environment.is_empty()
+    }
+
     /// Makes do with the arguments that arrived. Of many words only the first are kept, besides those that matter.
     pub(super) fn parse_arguments(&mut self) {
         let content = std::mem::take(&mut self.argument_bytes);
@@ -403,9 +413,7 @@ impl ShellProcess {
                 Some(Place::New(if terminal { Origin::Interactive } else { Origin::Stdin }))
             }
             // `set -s` makes it go on with standard input, which its builtin `read` reads byte by byte.
-            Mode::Command(_) | Mode::File(_)
-                if read.fd == 0 && reads.block_bytes == Some(read.count) && reads.may_turn_to_stdin =>
-            {
+            Mode::Command(_) | Mode::File(_) if read.fd == 0 && read.count > 1 && reads.may_turn_to_stdin => {
                 Some(Place::New(Origin::Stdin))
             }
             // Whose arguments may have been read in another way, it may read its script here.

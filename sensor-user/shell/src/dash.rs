@@ -23,7 +23,7 @@ pub(crate) static PROFILE: Profile = Profile {
     },
     reads: Reads {
         script_fd_min: 10,
-        block_bytes: Some(8192),
+        block_bytes: None,
         sniff_bytes: None,
         sourced_fd_min: 10,
         sourced: SourcedReads::ScriptDescriptor,

@@ -11,6 +11,8 @@ use crate::{
     unseen,
 };
 
+/// Pieces of arguments and environment come at once; what has not come after this time was lost.
+const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
 /// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
@@ -36,12 +38,19 @@ impl Assembler {
     pub fn tick(&mut self, now_boot_ns: u64, emit: &mut dyn FnMut(Output)) -> bool {
         let mut more_waits = false;
         let mut due: Vec<ShellId> = Vec::new();
+        let mut unsettled: Vec<ShellId> = Vec::new();
         for (id, shell) in &self.shells {
+            if shell.lacks_vectors() && shell.header.time_ns < now_boot_ns.saturating_sub(VECTORS_NS) {
+                unsettled.push(*id);
+            }
             let mut waiting = shell.scripts.iter().filter(|s| s.is_due()).peekable();
             more_waits |= waiting.peek().is_some();
             if waiting.any(|s| s.is_due_when_idle(now_boot_ns)) {
                 due.push(*id);
             }
+        }
+        for id in unsettled {
+            self.settle_vectors(id, emit);
         }
         for id in due {
             self.emit_those(id, |script| script.is_due_when_idle(now_boot_ns), emit);

@@ -27,7 +27,7 @@ pub struct Limits {
     pub args_bytes: usize,
     /// Bytes looked at of an environment.
     pub environment_bytes: usize,
-    /// Scripts kept of one shell; a shell that sources more is counted.
+    /// Scripts kept of one shell; of one that reads more the oldest are given up.
     pub scripts_per_shell: usize,
 }
 
@@ -186,6 +186,10 @@ impl Assembler {
                 script.lossy = true;
             }
         }
+        if !matches!(event, Event::Args(..) | Event::Environment(..) | Event::Path(..) | Event::Cgroup(..)) {
+            self.settle_vectors(id, emit);
+        }
+        let Some(shell) = self.shells.get_mut(&id) else { return };
         match event {
             // Where a cgroup is says nothing of the script.
             Event::Exec(..) | Event::Cgroup(..) => {}
@@ -261,6 +265,21 @@ impl Assembler {
         shell.loaders = loaders;
         self.shells.insert(id, shell);
         self.processes.insert(header.tgid, id);
+    }
+
+    /// Makes do with what arrived of the arguments and the environment: they come before anything else, so what is missing
+    /// was lost.
+    fn settle_vectors(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        if shell.invocation.is_none() && shell.has_arguments() {
+            shell.arguments_cut = true;
+            shell.parse_arguments();
+            self.command_text(id, emit);
+        }
+        let Some(shell) = self.shells.get(&id) else { return };
+        if !shell.environment.is_empty() {
+            self.environment(id, emit);
+        }
     }
 
     /// What a shell may evaluate of its environment. What it tells by itself is not told twice.
@@ -451,7 +470,7 @@ impl Assembler {
         id
     }
 
-    /// Adds a script that is read from a file or stream; a shell that sources without end loses its oldest.
+    /// Adds a script that is read from a file or stream; a shell that reads files without end loses its oldest.
     fn begin_script(
         &mut self,
         id: ShellId,
@@ -462,8 +481,10 @@ impl Assembler {
     ) -> usize {
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
         if shell.scripts.len() >= self.limits.scripts_per_shell
-            && let Some(oldest) = shell.scripts.iter().position(|s| s.origin == Origin::Sourced)
+            // Its first is the one that the others belong to.
+            && shell.scripts.len() > 1
         {
+            let oldest = 1;
             let late = shell.scripts[oldest].last_ns;
             if shell.scripts[oldest].is_due() {
                 self.emit_one(id, oldest, late, emit);
