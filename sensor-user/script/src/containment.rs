@@ -5,10 +5,23 @@
 use memchr::memmem;
 
 /// Places tried at most. Whoever repeats a word so often only has his command told once more.
-const PLACES: usize = 256;
+const PLACES: usize = 32;
+/// Nor is one looked for that is longer, or in a line of which more stands before it: the search costs the capture thread.
+const COMMAND_BYTES: usize = 64 * 1024;
+const LINE_BYTES: usize = 4096;
+/// Bytes compared at most.
+const STEPS: usize = 128 * 1024;
 
 /// Is `command` a part of `text`?
 pub(super) fn holds(text: &[u8], command: &[u8]) -> bool {
+    holds_within(text, command, &mut { STEPS })
+}
+
+/// As above, with so many bytes to compare; what is left of them when it ends.
+fn holds_within(text: &[u8], command: &[u8], steps: &mut usize) -> bool {
+    if command.len() > COMMAND_BYTES {
+        return false;
+    }
     if memmem::find_iter(text, command).take(PLACES).any(|at| !is_comment(text, at)) {
         return true;
     }
@@ -18,14 +31,20 @@ pub(super) fn holds(text: &[u8], command: &[u8]) -> bool {
     memmem::find_iter(text, word).take(PLACES).filter(|at| !is_comment(text, *at)).any(|at| {
         let after = pieces(text, at + word.len()..text.len());
         let before = pieces_backwards(text, 0..at);
-        starts_with(after, pieces(command, anchor.end..command.len()))
-            && starts_with(before, pieces_backwards(command, 0..anchor.start))
+        starts_with(after, pieces(command, anchor.end..command.len()), steps)
+            && starts_with(before, pieces_backwards(command, 0..anchor.start), steps)
     })
 }
 
-/// Is this place behind a `#` on its line? What stands in a comment was not told: it is not judged.
+/// Is this place behind a `#` on its line? What stands in a comment was not told: it is not judged. Where the line began too
+/// long before to be looked at, it may be one.
 fn is_comment(text: &[u8], at: usize) -> bool {
-    let line = text[..at].iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+    let from = at.saturating_sub(LINE_BYTES);
+    let line = match memchr::memrchr(b'\n', &text[from..at]) {
+        Some(end) => from + end + 1,
+        None if from > 0 => return true,
+        None => 0,
+    };
     let begins = |n: usize| n == line || matches!(text[n - 1], b' ' | b'\t' | b';' | b'(' | b'&' | b'|');
     (line..at).any(|n| text[n] == b'#' && begins(n))
 }
@@ -89,8 +108,12 @@ fn counts(bytes: &[u8], at: usize) -> bool {
 fn starts_with(
     mut bytes: impl Iterator<Item = (u8, bool)>,
     mut prefix: impl Iterator<Item = (u8, bool)>,
+    steps: &mut usize,
 ) -> bool {
-    prefix.all(|piece| bytes.next() == Some(piece))
+    prefix.all(|piece| {
+        *steps = steps.saturating_sub(1);
+        *steps > 0 && bytes.next() == Some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -117,5 +140,17 @@ mod tests {
         assert!(!holds(b": 'e;c;h;o TOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
         assert!(!holds(b": 'echo TO\\KEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
         assert!(!holds(b": 'echoTOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
+        let far = [b"# ", &b"x".repeat(5000)[..], b" echo TOKEN >>/tmp/x\n"].concat();
+        assert!(!holds(&far, b"echo TOKEN >>/tmp/x"));
+    }
+
+    #[test]
+    fn a_text_made_to_be_searched_for_long_is_not() {
+        // One line of the same word again and again, and a command that is nearly everywhere.
+        let text = b"word ".repeat(200_000);
+        let command = [&b"word ".repeat(10_000)[..], b"x"].concat();
+        let mut steps = STEPS;
+        assert!(!holds_within(&text, &command, &mut steps));
+        assert_eq!(steps, 0, "it gave up");
     }
 }

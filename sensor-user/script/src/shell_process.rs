@@ -163,6 +163,8 @@ pub(super) struct ShellProcess {
 /// Texts kept in [`ShellProcess::emitted`], and their longest.
 const EMITTED: usize = 8;
 const EMITTED_BYTES: usize = 16 * 1024;
+/// Bytes of a shell's texts that a substituted command is looked for in.
+const SEARCHED_BYTES: usize = 4 * 1024 * 1024;
 
 impl ShellProcess {
     pub(super) fn new(header: Header, exec: Box<Exec>, family: Family, executable: Arc<Executable>) -> Self {
@@ -206,7 +208,17 @@ impl ShellProcess {
     /// Does this command stand in a text of this shell that is known?
     pub(super) fn holds(&self, command: &[u8]) -> bool {
         let scripts = self.scripts.iter().map(|script| script.content.bytes());
-        scripts.chain(self.emitted.iter().map(|text| &text[..])).any(|text| containment::holds(text, command))
+        // The main script first, then what came last.
+        let (main, others) = (scripts.clone().take(1), scripts.skip(1).rev());
+        let mut left = SEARCHED_BYTES;
+        main.chain(self.emitted.iter().rev().map(|text| &text[..]))
+            .chain(others)
+            .take_while(|text| {
+                let fits = text.len() <= left;
+                left = left.saturating_sub(text.len());
+                fits
+            })
+            .any(|text| containment::holds(text, command))
     }
 
     /// Does a child of this shell begin to read a file that it was to execute, and that has no `#!`?

@@ -114,11 +114,6 @@ impl Assembler {
             }
             return;
         }
-        // Command and process substitutions stand in the text around them, mostly; so may what comes without a reason.
-        let is_substitution = by_shell && (by.is_empty() || by.ends_with(b" substitution"));
-        if is_substitution && shell.holds(bytes) {
-            return;
-        }
         let hash = self.hashes.hash_one(bytes);
         if shell.evaluated.contains(&hash) {
             self.counts.evaluated_again += 1;
@@ -128,6 +123,11 @@ impl Assembler {
             shell.evaluated.pop_front();
         }
         shell.evaluated.push_back(hash);
+        // Command and process substitutions stand in the text around them, mostly; so may what comes without a reason.
+        let is_substitution = by_shell && (by.is_empty() || by.ends_with(b" substitution"));
+        if is_substitution && shell.holds(bytes) {
+            return;
+        }
         let origin = match (command, by_shell || !by.contains(&b'/')) {
             (true, _) => Origin::Command,
             (false, true) => Origin::Eval,
