@@ -58,6 +58,22 @@ impl Assembler {
         more_waits
     }
 
+    /// Emits a script that nothing can be added to.
+    pub(super) fn emit_and_drop(
+        &mut self,
+        id: ShellId,
+        index: usize,
+        now_ns: u64,
+        emit: &mut dyn FnMut(Output),
+    ) {
+        self.emit_one(id, index, now_ns, emit);
+        if let Some(shell) = self.shells.get_mut(&id) {
+            let script = shell.scripts.remove(index);
+            shell.remember(script.content.text());
+            emit(Output::Finished(shell.id_of(&script)));
+        }
+    }
+
     /// Emits a script as it stands.
     pub(super) fn emit_one(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let limits = self.limits;

@@ -2,18 +2,17 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE, Read};
+use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE};
 
 use strings::{Hashes, Partial};
 use waiting::Waiting;
 
 use event::{Event, absolute_path};
-use shell::{Executable, Mode};
+use shell::Executable;
 
 use crate::{
-    capture::{Origin, Output},
-    environment::{VARIABLES, is_function},
-    shell_process::{Forked, Place, ShellProcess, Source},
+    capture::Output,
+    shell_process::{Forked, ShellProcess, Source},
 };
 
 /// How much is kept.
@@ -254,269 +253,21 @@ impl Assembler {
             return;
         };
         self.non_shells.remove(&header.tgid);
-        let id = (header.tgid, header.exec_ns);
-        self.counts.shells += 1;
-        if self.shells.contains_key(&id) {
-            // Only a broken record names a shell that is there.
-            self.processes.retain(|_, shell| *shell != id);
-            self.forget(id, emit);
-        }
         let mut shell = ShellProcess::new(header, exec, family, executable);
         shell.loaders = loaders;
-        self.shells.insert(id, shell);
-        self.processes.insert(header.tgid, id);
+        self.follow((header.tgid, header.exec_ns), shell, emit);
     }
 
-    /// Makes do with what arrived of the arguments and the environment: they come before anything else, so what is missing
-    /// was lost.
-    fn settle_vectors(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        if shell.invocation.is_none() && shell.has_arguments() {
-            shell.arguments_cut = true;
-            shell.parse_arguments();
-            self.command_text(id, emit);
-        }
-        let Some(shell) = self.shells.get(&id) else { return };
-        if !shell.environment.is_empty() {
-            self.environment(id, emit);
-        }
-    }
-
-    /// What a shell may evaluate of its environment. What it tells by itself is not told twice.
-    fn environment(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        let environment = std::mem::take(&mut shell.environment);
-        if shell.invocation.as_ref().is_some_and(|invocation| invocation.mode == Mode::NotAShell) {
-            return;
-        }
-        let imports_functions = !shell.tells();
-        let evaluable: Vec<(&[u8], &[u8])> =
-            environment.evaluable().filter(|(_, value)| imports_functions || !is_function(value)).collect();
-        let (each, rest) = evaluable.split_at(evaluable.len().min(VARIABLES));
-        for (name, value) in each {
-            self.variable(id, name, value, emit);
-        }
-        if !rest.is_empty() {
-            let values: Vec<&[u8]> = rest.iter().map(|(_, value)| *value).collect();
-            self.variable(id, b"environment", &values.join(&b'\n'), emit);
-        }
-    }
-
-    /// The value of a variable of the environment, in parts where it is long.
-    fn variable(&mut self, id: ShellId, name: &[u8], value: &[u8], emit: &mut dyn FnMut(Output)) {
-        for (offset, part) in parts::of(value, self.limits.script_bytes) {
-            let Some(shell) = self.shells.get_mut(&id) else { return };
-            let time = shell.header.time_ns;
-            let index = shell.add(Origin::Environment, Source::Memory, time);
-            let script = &mut shell.scripts[index];
-            script.content.write(0, part, part.len());
-            script.content.is_of_size((value.len() - offset) as u64);
-            script.offset = offset as u64;
-            script.evaluated_by = Some(name.to_vec());
-            self.counts.scripts += 1;
-            self.emit_and_drop(id, index, time, emit);
-        }
-    }
-
-    /// Emits a script that nothing can be added to.
-    fn emit_and_drop(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
-        self.emit_one(id, index, now_ns, emit);
-        if let Some(shell) = self.shells.get_mut(&id) {
-            let script = shell.scripts.remove(index);
-            shell.remember(script.content.text());
-            emit(Output::Finished(shell.id_of(&script)));
-        }
-    }
-
-    /// The text of `-c`, known as soon as the arguments are.
-    fn command_text(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        let Some(text) = shell.command.take() else { return };
-        let time = shell.header.time_ns;
-        // Its text may have come another way already, when the arguments were late.
-        if shell.scripts.iter().any(|s| s.origin == Origin::Command) {
-            return;
-        }
-        let index = shell.add(Origin::Command, Source::Argument, time);
-        let script = &mut shell.scripts[index];
-        script.lossy |= shell.arguments_cut;
-        script.content.write(0, &text, self.limits.script_bytes);
-        self.kept_bytes += script.content.bytes().len();
-        self.counts.scripts += 1;
-        self.emit_one(id, index, time, emit);
-    }
-
-    fn read(&mut self, id: ShellId, header: Header, read: &Read, bytes: &[u8], emit: &mut dyn FnMut(Output)) {
-        let id = self.shell_that_reads(id, &header, read, emit);
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        let index = match shell.place(read) {
-            None => return,
-            Some(Place::Existing(index)) => index,
-            // An empty file is a script, too; an empty pipe is none.
-            Some(Place::New(origin)) if bytes.is_empty() => {
-                if origin != Origin::Sourced && read.pos == 0 && read.size == 0 {
-                    self.empty_script(id, origin, &header, read, emit);
-                }
-                return;
-            }
-            // A shell that looks at its file first refuses binaries.
-            Some(Place::New(Origin::File))
-                if bytes.starts_with(b"\x7fELF")
-                    && shell.family.profile().reads.sniff_bytes == Some(read.count) =>
-            {
-                return;
-            }
-            Some(Place::New(origin)) => self.begin_script(id, origin, &header, read, emit),
-        };
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        let reads = &shell.family.profile().reads;
-        let Some(script) = shell.scripts.get_mut(index) else { return };
-        let (edits_lines, script_fd_min) = (reads.edits_lines, reads.script_fd_min);
-        // What was known is handed over before other bytes take its place, and they make another script.
-        let overwrites = u64::try_from(read.pos).is_ok_and(|pos| script.content.would_change(pos, bytes));
-        if overwrites && !script.candidate {
-            self.begin_version(id, index, header.time_ns, emit);
-        }
-        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
-            return;
-        };
-        // A shell that edits lines itself reads keys.
-        script.keystrokes |= script.origin == Origin::Interactive && (read.count == 1 || edits_lines);
-        script.by_script_descriptor |= read.fd >= script_fd_min;
-        // When memory is short, what is there is kept and what comes is counted.
-        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
-        let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
-        let (before_kept, before_seen) = (script.content.bytes().len(), script.content.seen_bytes());
-        let changed = match u64::try_from(read.pos) {
-            Ok(pos) => script.content.write(pos, bytes, limit),
-            Err(_) => script.content.append(bytes, limit),
-        };
-        let kept = script.content.bytes().len() - before_kept;
-        self.kept_bytes += kept;
-        let cut = (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
-        if limit < self.limits.script_bytes {
-            self.counts.memory_cut_bytes += cut;
-        } else if script.candidate {
-            self.counts.cut_bytes += cut;
-        }
-        if header.flags & FLAG_CUT != 0 {
-            script.lossy = true;
-        }
-        script.changed |= changed;
-        script.last_ns = header.time_ns;
-        if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
-            let start = u64::try_from(read.pos).unwrap_or(before_seen);
-            self.read_beyond(id, index, &header, start, bytes, emit);
-        }
-        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
-            return;
-        };
-        if !script.changed || header.flags & FLAG_MORE != 0 {
-            return;
-        }
-        let complete = read.pos >= 0 && script.content.is_complete(read.size, self.limits.script_bytes);
-        let ended = read.ret == 0;
-        if script.candidate {
-            return;
-        }
-        let doubled = script.content.seen_bytes() >= 2 * script.emitted_bytes.max(512);
-        if complete || ended || doubled && script.emitted_bytes > 0 {
-            self.emit_one(id, index, header.time_ns, emit);
-        }
-    }
-
-    /// Hands a script over as it was read so far; what is read from here on is another version of it.
-    fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
-        let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
-        if script.changed {
-            self.emit_one(id, index, now_ns, emit);
-        }
-        let Some(shell) = self.shells.get_mut(&id) else { return };
-        emit(Output::Finished(shell.id_of(&shell.scripts[index])));
-        let script = &mut shell.scripts[index];
-        script.ordinal = shell.scripts_made;
-        script.emitted_bytes = 0;
-        shell.scripts_made += 1;
-        self.counts.scripts += 1;
-    }
-
-    /// The shell that a read belongs to: a child that was to execute a file without `#!` is one of its own from here on.
-    fn shell_that_reads(
-        &mut self,
-        id: ShellId,
-        header: &Header,
-        read: &Read,
-        emit: &mut dyn FnMut(Output),
-    ) -> ShellId {
-        if header.tgid == id.0 {
-            return id;
-        }
-        let Some(forked) = self.forked.get(&header.tgid).copied() else { return id };
-        let Some(shell) = self.shells.get_mut(&id) else { return id };
-        if !shell.runs_file_itself(read) {
-            return id;
-        }
-        let own = shell.running_file(header, &forked);
-        self.leave(header.tgid, emit);
-        let id = (header.tgid, header.exec_ns);
+    /// A process runs this shell from here on.
+    fn follow(&mut self, id: ShellId, shell: ShellProcess, emit: &mut dyn FnMut(Output)) {
         self.counts.shells += 1;
         if self.shells.contains_key(&id) {
             // Only a broken record names a shell that is there.
             self.processes.retain(|_, shell| *shell != id);
             self.forget(id, emit);
         }
-        self.shells.insert(id, own);
-        self.processes.insert(header.tgid, id);
-        id
-    }
-
-    /// Adds a script that is read from a file or stream; a shell that reads files without end loses its oldest.
-    fn begin_script(
-        &mut self,
-        id: ShellId,
-        origin: Origin,
-        header: &Header,
-        read: &Read,
-        emit: &mut dyn FnMut(Output),
-    ) -> usize {
-        let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
-        if shell.scripts.len() >= self.limits.scripts_per_shell
-            // Its first is the one that the others belong to.
-            && shell.scripts.len() > 1
-        {
-            let oldest = 1;
-            let late = shell.scripts[oldest].last_ns;
-            if shell.scripts[oldest].is_due() {
-                self.emit_one(id, oldest, late, emit);
-            }
-            let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
-            let script = shell.scripts.remove(oldest);
-            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
-            if !script.candidate {
-                emit(Output::Finished(shell.id_of(&script)));
-            }
-        }
-        let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
-        let source = Source::Inode { dev: read.dev, ino: read.ino };
-        let path = shell.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
-        let candidate = origin == Origin::Sourced && shell.tells_sourced();
-        let index = shell.add(origin, source, header.time_ns);
-        shell.scripts[index].path = path;
-        shell.scripts[index].candidate = candidate;
-        self.counts.scripts += u64::from(!candidate);
-        index
-    }
-
-    fn empty_script(
-        &mut self,
-        id: ShellId,
-        origin: Origin,
-        header: &Header,
-        read: &Read,
-        emit: &mut dyn FnMut(Output),
-    ) {
-        let index = self.begin_script(id, origin, header, read, emit);
-        self.emit_one(id, index, header.time_ns, emit);
+        self.shells.insert(id, shell);
+        self.processes.insert(id.0, id);
     }
 
     fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut dyn FnMut(Output)) {
@@ -617,7 +368,9 @@ impl Assembler {
 
 mod emit;
 mod parts;
+mod reads;
 mod strings;
+mod vectors;
 mod waiting;
 
 #[cfg(test)]

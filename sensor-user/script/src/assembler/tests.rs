@@ -7,7 +7,7 @@ use ebpf::event::{
 use super::*;
 use shell::{Family, ProbePoints};
 
-use crate::{Capture, ScriptId};
+use crate::{Capture, Origin, ScriptId};
 
 fn family(name: &str) -> Option<Family> {
     Family::named(name).ok()
