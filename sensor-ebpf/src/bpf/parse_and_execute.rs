@@ -3,7 +3,7 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_user_str},
+    helpers::{bpf_get_current_pid_tgid, bpf_get_current_task, generated::bpf_probe_read_user_str},
     macros::uprobe,
     programs::ProbeContext,
 };
@@ -13,6 +13,7 @@ use ebpf::{
 };
 
 use crate::{
+    kernel::{field, offset},
     maps::{SHELLS, is_followed},
     reads::flush,
     text,
@@ -32,7 +33,7 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
     unsafe {
         bpf_probe_read_user_str(text.by.as_mut_ptr().cast(), TEXT_BY_BYTES as u32, by as *const _);
     }
-    if text::is_in_the_binary(by) {
+    if is_in_the_binary(by) {
         text.by_shell = 1;
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
@@ -40,4 +41,15 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
     flush(tgid, shell);
     text::send(shell, tgid, string, text);
     0
+}
+
+/// Does the address lie in the executable's own image? A name that a script chose lies on the heap, so a file
+/// called "command substitution" does not pass for one.
+#[inline(always)]
+fn is_in_the_binary(address: u64) -> bool {
+    let task = unsafe { bpf_get_current_task() };
+    let mm: u64 = field(task, offset!(task_mm));
+    let start: u64 = field(mm, offset!(mm_start_code));
+    let end: u64 = field(mm, offset!(mm_end_data));
+    address >= start && address < end
 }

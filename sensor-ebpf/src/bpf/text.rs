@@ -1,9 +1,6 @@
 //! Strings in a shell's memory: measured first, then sent in records of their size.
 
-use aya_ebpf::helpers::{
-    bpf_get_current_task,
-    generated::{bpf_get_attach_cookie, bpf_probe_read_user_str},
-};
+use aya_ebpf::helpers::generated::{bpf_get_attach_cookie, bpf_probe_read_user_str};
 use ebpf::{
     counter,
     event::{KIND_TEXT, Text},
@@ -13,7 +10,6 @@ use ebpf::{
 
 use crate::{
     emit,
-    kernel::{field, offset},
     maps::{EXES, MEASURE, SHELLS, count},
 };
 
@@ -38,10 +34,6 @@ pub(crate) fn is_addressed(tgid: u32, ctx: *mut core::ffi::c_void) -> bool {
 #[inline(always)]
 pub(crate) fn send(shell: &mut Shell, tgid: u32, from: u64, text: Text) {
     if !measure(shell, from) {
-        // A constant of the shell, on a page that it has not touched yet: no script put it there.
-        if is_in_the_binary(from) {
-            return;
-        }
         count(counter::NO_TEXT, 1);
         shell.lost += 1;
         return;
@@ -69,8 +61,12 @@ fn measure(shell: &mut Shell, from: u64) -> bool {
         let at = unsafe { measured.read_volatile() };
         let n =
             unsafe { bpf_probe_read_user_str(scratch.cast(), CHUNK_BYTES as u32, (from + at) as *const _) };
-        if n <= 0 {
+        if n < 0 {
             return false;
+        }
+        // Of an empty string old kernels do not count the NUL either.
+        if n == 0 {
+            return true;
         }
         // The NUL is counted; a string that fills the buffer was cut to make room for one.
         unsafe { measured.write_volatile(at + n as u64 - 1) };
@@ -80,15 +76,4 @@ fn measure(shell: &mut Shell, from: u64) -> bool {
     }
     unsafe { measured.write_volatile(measured.read_volatile() + 1) };
     true
-}
-
-/// Does the address lie in the executable's own image? A name that a script chose lies on the heap, so a file
-/// called "command substitution" does not pass for one.
-#[inline(always)]
-pub(crate) fn is_in_the_binary(address: u64) -> bool {
-    let task = unsafe { bpf_get_current_task() };
-    let mm: u64 = field(task, offset!(task_mm));
-    let start: u64 = field(mm, offset!(mm_start_code));
-    let end: u64 = field(mm, offset!(mm_end_data));
-    address >= start && address < end
 }
