@@ -18,8 +18,12 @@ pub const NO_REGISTERS: u32 = 6;
 pub const LOST_EXECS: u32 = 7;
 /// Strings evaluated by a shell whose memory could not be copied.
 pub const NO_TEXT: u32 = 8;
+/// Reads given up because the ring buffer was filling and their cgroup had used its share.
+pub const OVER_SHARE: u32 = 9;
+/// Reads of the sensor itself, by which it tests whether its programs run.
+pub const SELF_TEST: u32 = 10;
 /// How many counters there are.
-pub const COUNT: u32 = 9;
+pub const COUNT: u32 = 11;
 
 /// What each counts, in index order.
 pub const HELP: [&str; COUNT as usize] = [
@@ -32,6 +36,8 @@ pub const HELP: [&str; COUNT as usize] = [
     "Reads whose arguments could not be found",
     "Executions whose event was lost",
     "Evaluated strings whose memory could not be copied",
+    "Reads given up because the ring buffer was filling and their cgroup had used its share",
+    "Reads of the sensor itself that its programs saw",
 ];
 
 /// The counters' names as telemetry shows them, in index order.
@@ -45,4 +51,6 @@ pub const NAMES: [&str; COUNT as usize] = [
     "no_registers",
     "lost_execs",
     "no_text",
+    "over_share",
+    "self_test",
 ];

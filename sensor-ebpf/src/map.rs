@@ -48,6 +48,8 @@ pub struct Shell {
     pub exec_ns: u64,
     /// The executable.
     pub exe: FileKey,
+    /// Id of its cgroup, as `event::Cgroup` has it.
+    pub cgroup: u64,
     /// Events of this process lost since the last one that arrived.
     pub lost: u32,
     /// One of the `EXE_*` classes, as last seen.
@@ -58,6 +60,16 @@ pub struct Shell {
     pub begun_ino: u64,
     /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
     pub measured: u64,
+}
+
+/// What a cgroup may still send while the ring buffer is half full or fuller.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Share {
+    /// Bytes.
+    pub left: u64,
+    /// When `left` was reckoned (boot time, ns).
+    pub time_ns: u64,
 }
 
 // SAFETY: plain numbers without padding (derived `bytemuck::Pod` proves it).

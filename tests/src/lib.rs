@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod certificate;
+pub mod cgroup;
 pub mod client;
 pub mod collectors;
 pub mod containerd;

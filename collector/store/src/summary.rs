@@ -33,7 +33,8 @@ impl Summary {
         };
         let what = match script {
             Some(s) if !s.path.is_empty() => s.path.clone(),
-            _ => process.map(|p| p.args.join(" ")).unwrap_or_default(),
+            // A finding of another category is not about a script.
+            _ => process.map_or_else(|| finding.category.clone(), |p| p.args.join(" ")),
         };
         Self {
             time: finding

@@ -155,6 +155,8 @@ async function show(name) {
     const parents = (finding.processes || []).slice(1).map((one) => `${one.name} (${one.pid || "?"})`).join(" ← ");
     const facts = [
       ["Time", finding.eventTime],
+      ["Runs", properties.Execution_Count > 1 && `${properties.Execution_Count}, the last at ${properties.Last_Execution_Timestamp}`],
+      ["Reason", properties.Impairment_Reason && `${properties.Impairment_Reason}, ${properties.Impairment_Count} times`],
       ["Pod", properties.Pod_Name && `${properties.Pod_Namespace}/${properties.Pod_Name}`],
       ["Container", properties.Container_Name],
       ["Image", properties.Container_Image_Uri],

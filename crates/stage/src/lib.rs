@@ -8,5 +8,5 @@ mod supervisor;
 
 pub use descriptors::raise_descriptor_limit;
 pub use heartbeat::Heartbeat;
-pub use queue::{Closed, QueueMetrics, Received, Receiver, Sender, Weigh, queue};
+pub use queue::{Closed, OnDrop, QueueMetrics, Received, Receiver, Sender, Weigh, queue};
 pub use supervisor::{EXIT_STAGE_FAILED, Failure, Supervisor};

@@ -3,8 +3,9 @@
 //! A sender never waits unless it asks to. What does not fit is dropped and counted, by the queue's name and by its owner.
 
 use std::{
+    collections::{HashMap, VecDeque},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tracing::warn;
 
 /// Something that takes memory while it waits, on behalf of somebody.
@@ -34,9 +35,13 @@ struct Named {
     queue: &'static str,
 }
 
+/// Is told which queue dropped an item, and on whose behalf it was sent.
+pub type OnDrop = Arc<dyn Fn(&'static str, u64) + Send + Sync>;
+
 /// What all queues of a process count.
 #[derive(Clone, Default)]
 pub struct QueueMetrics {
+    on_drop: Option<OnDrop>,
     dropped: Family<Named, Counter>,
     dropped_bytes: Family<Named, Counter>,
     waiting: Family<Named, Gauge>,
@@ -67,12 +72,85 @@ impl QueueMetrics {
         );
         metrics
     }
+
+    /// The queues made from now on tell of every drop.
+    pub fn on_drop(&mut self, on_drop: OnDrop) {
+        self.on_drop = Some(on_drop);
+    }
 }
 
 /// Owners whose drops are told apart; those with the latest drops stay.
 const OWNERS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
-struct Shared {
+/// An item and its share of the queue's room, which is given back with it.
+struct Slot<T> {
+    item: T,
+    bytes: usize,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// What waits on behalf of one owner.
+struct Line<T> {
+    slots: VecDeque<Slot<T>>,
+    bytes: usize,
+}
+
+/// What waits on behalf of all.
+struct Lines<T> {
+    of: HashMap<u64, Line<T>>,
+    /// Owners of whom something waits, in the order in which they have their turn.
+    turns: VecDeque<u64>,
+    senders: usize,
+    receiver_is_gone: bool,
+}
+
+impl<T> Lines<T> {
+    fn push(&mut self, owner: u64, slot: Slot<T>) {
+        let line = self.of.entry(owner).or_insert_with(|| {
+            self.turns.push_back(owner);
+            Line { slots: VecDeque::new(), bytes: 0 }
+        });
+        line.bytes += slot.bytes;
+        line.slots.push_back(slot);
+    }
+
+    /// The first item of the owner whose turn it is.
+    fn pop(&mut self) -> Option<Slot<T>> {
+        let owner = self.turns.pop_front()?;
+        let line = self.of.get_mut(&owner)?;
+        let slot = line.slots.pop_front();
+        line.bytes -= slot.as_ref().map_or(0, |slot| slot.bytes);
+        if line.slots.is_empty() {
+            self.of.remove(&owner);
+        } else {
+            self.turns.push_back(owner);
+        }
+        slot
+    }
+
+    /// Takes out the newest item of whoever has the most, if that is more than `owner` would have with `bytes` on top. Notes
+    /// stay.
+    fn push_out(&mut self, owner: u64, bytes: usize) -> Option<(u64, Slot<T>)> {
+        let own = self.of.get(&owner).map_or(0, |line| line.bytes);
+        let (most, line) = self.of.iter_mut().max_by_key(|(_, line)| line.bytes)?;
+        if *most == owner || line.bytes <= own + bytes {
+            return None;
+        }
+        let at = line.slots.iter().rposition(|slot| slot.room.is_some())?;
+        let slot = line.slots.remove(at)?;
+        line.bytes -= slot.bytes;
+        let most = *most;
+        if line.slots.is_empty() {
+            self.of.remove(&most);
+            self.turns.retain(|turn| *turn != most);
+        }
+        Some((most, slot))
+    }
+}
+
+struct Shared<T> {
+    lines: Mutex<Lines<T>>,
+    news: Notify,
     room: Arc<Semaphore>,
     capacity_bytes: usize,
     name: &'static str,
@@ -81,16 +159,24 @@ struct Shared {
     waiting: Gauge,
     waiting_bytes: Gauge,
     by_owner: Mutex<LruCache<u64, u64>>,
+    on_drop: Option<OnDrop>,
 }
 
-/// An item and its share of the queue's room, which is given back with it.
-struct Slot<T> {
-    item: T,
-    bytes: i64,
-    _room: Option<OwnedSemaphorePermit>,
+impl<T> Shared<T> {
+    fn lines(&self) -> MutexGuard<'_, Lines<T>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_out(&self, slot: &Slot<T>) {
+        self.waiting.dec();
+        self.waiting_bytes.dec_by(i64::try_from(slot.bytes).unwrap_or(i64::MAX));
+    }
 }
 
 /// A queue of this many bytes. An item larger than all of it goes in alone.
+///
+/// Items of one owner come out in their order. Owners take turns, so that one who sends much does not hold up one who sends
+/// little; and where there is no room, who has the most in the queue gives way.
 pub fn queue<T: Weigh>(
     name: &'static str,
     capacity_bytes: usize,
@@ -98,7 +184,10 @@ pub fn queue<T: Weigh>(
 ) -> (Sender<T>, Receiver<T>) {
     let capacity_bytes = capacity_bytes.clamp(1, (u32::MAX as usize).min(Semaphore::MAX_PERMITS));
     let of = Named { queue: name };
+    let lines = Lines { of: HashMap::new(), turns: VecDeque::new(), senders: 1, receiver_is_gone: false };
     let shared = Arc::new(Shared {
+        lines: Mutex::new(lines),
+        news: Notify::new(),
         room: Arc::new(Semaphore::new(capacity_bytes)),
         capacity_bytes,
         name,
@@ -107,21 +196,27 @@ pub fn queue<T: Weigh>(
         waiting: metrics.waiting.get_or_create_owned(&of),
         waiting_bytes: metrics.waiting_bytes.get_or_create_owned(&of),
         by_owner: Mutex::new(LruCache::new(OWNERS)),
+        on_drop: metrics.on_drop.clone(),
     });
-    // The bytes bound it; the channel itself does not.
-    let (slots, waiting) = mpsc::unbounded_channel();
-    (Sender { slots, shared: shared.clone() }, Receiver { slots: waiting, shared })
+    (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
 /// Where items go in. Cheap to clone; the receiver ends when all are gone.
 pub struct Sender<T> {
-    slots: mpsc::UnboundedSender<Slot<T>>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<T>>,
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), shared: self.shared.clone() }
+        self.shared.lines().senders += 1;
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.lines().senders -= 1;
+        self.shared.news.notify_one();
     }
 }
 
@@ -131,16 +226,24 @@ impl<T> Clone for Sender<T> {
 pub struct Closed;
 
 impl<T: Weigh> Sender<T> {
-    /// Puts an item in, or drops and counts it when there is no room. True when it went in.
+    /// Puts an item in. Where there is no room, whoever has the most in the queue loses the newest of it; if that would be
+    /// the item's own owner, the item is dropped. What is dropped is counted. True when the item went in.
     pub fn try_send(&self, item: T) -> Result<bool, Closed> {
-        let bytes = item.weight_bytes();
-        match self.shared.room.clone().try_acquire_many_owned(self.permits(bytes)) {
-            Ok(room) => self.put(item, bytes, Some(room)).map(|()| true),
-            Err(TryAcquireError::NoPermits) => {
-                self.drop_item(&item, bytes);
-                Ok(false)
+        let (bytes, owner) = (item.weight_bytes(), item.owner());
+        loop {
+            match self.shared.room.clone().try_acquire_many_owned(self.permits(bytes)) {
+                Ok(room) => return self.put(item, bytes, Some(room)).map(|()| true),
+                Err(TryAcquireError::Closed) => return Err(Closed),
+                Err(TryAcquireError::NoPermits) => {
+                    let pushed_out = self.shared.lines().push_out(owner, bytes);
+                    let Some((from, slot)) = pushed_out else {
+                        self.count_drop(owner, bytes);
+                        return Ok(false);
+                    };
+                    self.shared.count_out(&slot);
+                    self.count_drop(from, slot.bytes);
+                }
             }
-            Err(TryAcquireError::Closed) => Err(Closed),
         }
     }
 
@@ -162,23 +265,31 @@ impl<T: Weigh> Sender<T> {
     }
 
     fn put(&self, item: T, bytes: usize, room: Option<OwnedSemaphorePermit>) -> Result<(), Closed> {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        // Before it can be received, or the receiver would count it out first.
-        self.shared.waiting.inc();
-        self.shared.waiting_bytes.inc_by(bytes);
-        self.slots.send(Slot { item, bytes, _room: room }).map_err(|_| {
-            self.shared.waiting.dec();
-            self.shared.waiting_bytes.dec_by(bytes);
-            Closed
-        })
+        let shared = &self.shared;
+        let owner = item.owner();
+        {
+            let mut lines = shared.lines();
+            if lines.receiver_is_gone {
+                return Err(Closed);
+            }
+            lines.push(owner, Slot { item, bytes, room });
+            // Before it can be received, or the receiver would count it out first.
+            shared.waiting.inc();
+            shared.waiting_bytes.inc_by(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+        shared.news.notify_one();
+        Ok(())
     }
 
-    fn drop_item(&self, item: &T, bytes: usize) {
+    fn count_drop(&self, owner: u64, bytes: usize) {
         let shared = &self.shared;
         let before = shared.dropped.inc();
         shared.dropped_bytes.inc_by(bytes as u64);
+        if let Some(on_drop) = &shared.on_drop {
+            on_drop(shared.name, owner);
+        }
         let mut by_owner = shared.by_owner.lock().unwrap_or_else(PoisonError::into_inner);
-        *by_owner.get_or_insert_mut(item.owner(), || 0) += 1;
+        *by_owner.get_or_insert_mut(owner, || 0) += 1;
         // The 1st, 2nd, 4th, 8th …: a flood fills the queue and must not fill the log, too.
         if (before + 1).is_power_of_two() {
             let (owner, most) = by_owner.iter().max_by_key(|(_, n)| **n).map_or((0, 0), |(o, n)| (*o, *n));
@@ -199,10 +310,20 @@ impl<T: Weigh> Sender<T> {
     }
 }
 
-/// Where items come out, in their order.
+/// Where items come out, those of one owner in their order.
 pub struct Receiver<T> {
-    slots: mpsc::UnboundedReceiver<Slot<T>>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // Who waits for room learns that there is nobody to make some.
+        self.shared.room.close();
+        let mut lines = self.shared.lines();
+        lines.receiver_is_gone = true;
+        lines.of.clear();
+        lines.turns.clear();
+    }
 }
 
 /// What a wait brought.
@@ -219,30 +340,48 @@ pub enum Received<T> {
 impl<T> Receiver<T> {
     /// The next item; `None` when all senders are gone and nothing waits any more.
     pub async fn recv(&mut self) -> Option<T> {
-        self.slots.recv().await.map(|slot| self.take(slot))
+        loop {
+            match self.look() {
+                Received::Item(item) => return Some(item),
+                Received::Ended => return None,
+                // What came since the look has left a permit there.
+                Received::Nothing => self.shared.news.notified().await,
+            }
+        }
     }
 
     /// The next item if one waits.
     pub fn try_recv(&mut self) -> Option<T> {
-        self.slots.try_recv().ok().map(|slot| self.take(slot))
+        match self.look() {
+            Received::Item(item) => Some(item),
+            _ => None,
+        }
     }
 
     /// For threads: the next item, at most this long from now. `runtime` keeps the time.
     pub fn recv_within(&mut self, limit: Duration, runtime: &tokio::runtime::Runtime) -> Received<T> {
-        if let Some(item) = self.try_recv() {
-            return Received::Item(item);
+        match self.look() {
+            Received::Nothing => {}
+            found => return found,
         }
-        match runtime.block_on(async { tokio::time::timeout(limit, self.slots.recv()).await }) {
-            Ok(Some(slot)) => Received::Item(self.take(slot)),
+        match runtime.block_on(async { tokio::time::timeout(limit, self.recv()).await }) {
+            Ok(Some(item)) => Received::Item(item),
             Ok(None) => Received::Ended,
             Err(_) => Received::Nothing,
         }
     }
 
-    fn take(&self, slot: Slot<T>) -> T {
-        self.shared.waiting.dec();
-        self.shared.waiting_bytes.dec_by(slot.bytes);
-        slot.item
+    fn look(&self) -> Received<T> {
+        let mut lines = self.shared.lines();
+        match lines.pop() {
+            Some(slot) => {
+                drop(lines);
+                self.shared.count_out(&slot);
+                Received::Item(slot.item)
+            }
+            None if lines.senders == 0 => Received::Ended,
+            None => Received::Nothing,
+        }
     }
 }
 
@@ -268,10 +407,10 @@ mod tests {
         let metrics = QueueMetrics::default();
         let (sender, mut receiver) = queue("test", 10, &metrics);
         assert_eq!(sender.try_send(Text("123456", 1)), Ok(true));
-        assert_eq!(sender.try_send(Text("12345", 2)), Ok(false));
-        assert_eq!(sender.try_send(Text("12345", 2)), Ok(false));
+        assert_eq!(sender.try_send(Text("12345", 1)), Ok(false));
+        assert_eq!(sender.try_send(Text("12345", 1)), Ok(false));
         assert_eq!(sender.try_send(Text("1234", 1)), Ok(true));
-        assert_eq!(sender.drops_by_owner(), [(2, 2)]);
+        assert_eq!(sender.drops_by_owner(), [(1, 2)]);
         let of = Named { queue: "test" };
         assert_eq!(metrics.dropped.get_or_create(&of).get(), 2);
         assert_eq!(metrics.dropped_bytes.get_or_create(&of).get(), 10);
@@ -280,11 +419,45 @@ mod tests {
         assert_eq!(sender.try_send(Text("123456", 3)), Ok(true));
         assert_eq!(metrics.waiting.get_or_create(&of).get(), 2);
         // A note goes in although there is no room.
-        assert_eq!(sender.send_note(Text("note", 0)), Ok(()));
+        assert_eq!(sender.send_note(Text("note", 1)), Ok(()));
         assert_eq!(receiver.try_recv(), Some(Text("1234", 1)));
         assert_eq!(receiver.try_recv(), Some(Text("123456", 3)));
-        assert_eq!(receiver.try_recv(), Some(Text("note", 0)));
+        assert_eq!(receiver.try_recv(), Some(Text("note", 1)));
         assert_eq!(metrics.waiting_bytes.get_or_create(&of).get(), 0);
+    }
+
+    #[test]
+    fn owners_take_turns_and_keep_their_order() {
+        let (sender, mut receiver) = queue("test", 100, &QueueMetrics::default());
+        for text in ["a1", "a2", "a3", "a4"] {
+            assert_eq!(sender.try_send(Text(text, 1)), Ok(true));
+        }
+        assert_eq!(sender.try_send(Text("b1", 2)), Ok(true));
+        assert_eq!(sender.try_send(Text("c1", 3)), Ok(true));
+        assert_eq!(sender.try_send(Text("b2", 2)), Ok(true));
+        let order: Vec<_> = std::iter::from_fn(|| receiver.try_recv()).map(|text| text.0).collect();
+        assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
+    }
+
+    #[test]
+    fn who_has_the_most_gives_way() {
+        let metrics = QueueMetrics::default();
+        let (sender, mut receiver) = queue("test", 10, &metrics);
+        for text in ["aaaa", "bbbb", "cc"] {
+            assert_eq!(sender.try_send(Text(text, 1)), Ok(true));
+        }
+        assert_eq!(sender.send_note(Text("note", 1)), Ok(()));
+        assert_eq!(sender.try_send(Text("qqq", 2)), Ok(true), "the one who fills it loses the newest");
+        assert_eq!(sender.drops_by_owner(), [(1, 2)]);
+        assert_eq!(sender.try_send(Text("rrr", 2)), Ok(true));
+        assert_eq!(sender.try_send(Text("sss", 2)), Ok(false), "now both have as much");
+        let order: Vec<_> = std::iter::from_fn(|| receiver.try_recv()).map(|text| text.0).collect();
+        assert_eq!(order, ["aaaa", "qqq", "note", "rrr"], "the note about what was before it stays");
+        let of = Named { queue: "test" };
+        assert_eq!(
+            (metrics.waiting.get_or_create(&of).get(), metrics.waiting_bytes.get_or_create(&of).get()),
+            (0, 0)
+        );
     }
 
     #[test]

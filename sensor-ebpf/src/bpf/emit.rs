@@ -11,7 +11,7 @@ use ebpf::{
     map::Shell,
 };
 
-use crate::maps::{AWAKE, EVENTS, count, header};
+use crate::maps::{AWAKE, EVENTS, count, header, note_lost};
 
 /// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than its records do, so
 /// the reader looks by itself while there is something going on; only what comes after a pause wakes it.
@@ -144,5 +144,5 @@ pub(crate) fn lose(shell: &mut Shell, header: &Header) {
     if header.kind == KIND_EXEC {
         count(counter::LOST_EXECS, 1);
     }
-    shell.lost += header.lost + 1;
+    note_lost(shell, header.lost + 1);
 }

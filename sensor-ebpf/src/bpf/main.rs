@@ -21,6 +21,7 @@ mod registers;
 mod sched_process_exec;
 mod sched_process_exit;
 mod sched_process_fork;
+mod share;
 mod sys_exit_read;
 mod sys_read_fexit;
 mod text;

@@ -8,7 +8,7 @@ use ebpf::{
     counter,
     event::{Header, Read, Record},
     limit::{CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
-    map::{Exe, FileKey, Shell},
+    map::{Exe, FileKey, Share, Shell},
 };
 
 /// Records for userspace. The size is set when the programs are loaded.
@@ -35,6 +35,14 @@ pub(crate) static EXES: LruHashMap<FileKey, Exe> = LruHashMap::with_max_entries(
 /// Cgroups that userspace has been told the place of.
 #[map]
 pub(crate) static CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
+
+/// Events lost, by the cgroup whose they were. Userspace takes them out.
+#[map]
+pub(crate) static LOST: LruHashMap<u64, u64> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
+
+/// What each cgroup may still send while the ring buffer fills.
+#[map]
+pub(crate) static SHARES: LruHashMap<u64, Share> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
 
 /// Bytes read one by one and not yet handed over, by thread group id.
 #[map]
@@ -95,6 +103,17 @@ pub(crate) fn unfollow(tgid: u32) {
     set_followed(tgid, 0);
     let _ = SHELLS.remove(tgid);
     let _ = LINES.remove(tgid);
+}
+
+/// Accounts for an event that userspace does not get, in its process and in its cgroup.
+#[inline(always)]
+pub(crate) fn note_lost(shell: &mut Shell, events: u32) {
+    shell.lost += events;
+    if let Some(lost) = LOST.get_ptr_mut(shell.cgroup) {
+        unsafe { *lost += 1 };
+    } else {
+        let _ = LOST.insert(shell.cgroup, 1, 0);
+    }
 }
 
 /// A header for an event of `tgid`, taking over the count of events lost before it.

@@ -14,6 +14,7 @@ use crate::{
     maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
     path,
     registers::Call,
+    share,
 };
 
 const S_IFMT: u32 = 0o170_000;
@@ -37,7 +38,11 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     if ret == 1 && asked == 1 && goes_on(tgid, fd, buffer) {
         return;
     }
-    let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return };
+    let Some(shell) = SHELLS.get_ptr_mut(tgid) else {
+        // The sensor is marked as followed, and is no shell.
+        count(counter::SELF_TEST, 1);
+        return;
+    };
     let shell = unsafe { &mut *shell };
     if shell.class != ebpf::map::EXE_SHELL {
         // Not classified when it was executed: userspace may have done so since.
@@ -86,6 +91,9 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         return;
     }
     flush(tgid, shell);
+    if !share::admits(shell, ret as u64, if regular { share::SCRIPT } else { share::DATA }) {
+        return;
+    }
     if regular && pos == 0 {
         let header = header(KIND_PATH, tgid, shell);
         path::send(shell, header, PATH_FILE, file);
@@ -183,6 +191,10 @@ pub(crate) fn flush(tgid: u32, shell: &mut Shell) {
 #[inline(always)]
 fn emit_line(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
     let len = line.header.len;
+    if !share::admits(shell, u64::from(len), share::DATA) {
+        line.header.len = 0;
+        return;
+    }
     let mut header: Header = header(KIND_READ, tgid, shell);
     header.flags = FLAG_GATHERED;
     header.len = len;

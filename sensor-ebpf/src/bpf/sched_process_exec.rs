@@ -49,7 +49,17 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     }
     count(counter::EXECS, 1);
     let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
-    let mut fresh = Shell { exec_ns, exe, lost: 0, class, sniffed_ino: 0, begun_ino: 0, measured: 0 };
+    let cgroup = Place::of(task);
+    let mut fresh = Shell {
+        exec_ns,
+        exe,
+        cgroup: cgroup.id(),
+        lost: 0,
+        class,
+        sniffed_ino: 0,
+        begun_ino: 0,
+        measured: 0,
+    };
     let followed = follow(tgid, &fresh);
     if !followed {
         warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
@@ -59,7 +69,6 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         Some(shell) if followed => unsafe { &mut *shell },
         _ => &mut fresh,
     };
-    let cgroup = Place::of(task);
     announce(shell, task, bprm, tgid, followed, cgroup.id());
     if !cgroup.is_announced() {
         let cgroup_header = header(KIND_CGROUP, tgid, shell);

@@ -149,7 +149,16 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
         let container = replayed.container.clone().map(Arc::new);
         let identity = Identity { container, ..Identity::default() };
         let (identity, ancestors) = (&identity, &[][..]);
-        let finding = build(&Evidence { capture, verdict, node, identity, ancestors, now_unix_ns });
+        let finding = build(&Evidence {
+            capture,
+            verdict,
+            node,
+            identity,
+            ancestors,
+            runs: 1,
+            last_run_unix_ns: capture.time_unix_ns,
+            now_unix_ns,
+        });
         serde_json::to_writer(&mut *out, &finding)?;
         writeln!(out)?;
     }

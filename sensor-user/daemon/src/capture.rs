@@ -9,13 +9,14 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
-use ebpf::event::{Exec, FLAG_CUT, Header};
+use detection::{Impairments, Reason};
+use ebpf::event::{Exec, FLAG_CUT, FLAG_UNFOLLOWED, Header};
 use event::Event;
 use identity::{ContainerId, Directory, Placement};
-use probe::{Executables, Lookup, Reader};
+use probe::{Executables, Lookup, Losses, Reader, SelfTest};
 use script::{Assembler, Classified, Classify, Limits};
 use stage::{Heartbeat, Sender};
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::{capture_metrics::CaptureMetrics, output::Output};
 
@@ -23,8 +24,12 @@ use crate::{capture_metrics::CaptureMetrics, output::Output};
 const TICK: Duration = Duration::from_millis(20);
 /// How long the thread sleeps at most while nothing happens.
 const REST: Duration = Duration::from_secs(1);
-/// How often the table of processes is compared with /proc.
+/// How often is looked whose events were lost.
+const LOSSES: Duration = Duration::from_secs(1);
+/// How often the table of processes is compared with /proc, and whether the programs still run.
 const SWEEP: Duration = Duration::from_secs(30);
+/// How long programs that do not run are waited for; the finding about it is under way by then.
+const SILENT: Duration = Duration::from_secs(10);
 /// How long the end waits for what the inspector still looks at.
 const ANSWERS: Duration = Duration::from_secs(3);
 /// Events taken in before the clock is looked at again.
@@ -39,6 +44,9 @@ pub(crate) struct Capturer {
     /// Containers that ended.
     pub(crate) ended: Receiver<ContainerId>,
     pub(crate) outputs: Sender<Output>,
+    pub(crate) losses: Losses,
+    pub(crate) self_test: SelfTest,
+    pub(crate) impairments: Impairments,
     pub(crate) running: Arc<AtomicBool>,
     pub(crate) metrics: CaptureMetrics,
 }
@@ -46,18 +54,32 @@ pub(crate) struct Capturer {
 impl Capturer {
     /// Reads events until `running` turns false.
     pub(crate) fn run(self, heartbeat: &Heartbeat) {
-        let Self { mut reader, mut executables, limits, directory, ended, outputs, running, metrics } = self;
+        let Self {
+            mut reader,
+            mut executables,
+            limits,
+            directory,
+            ended,
+            outputs,
+            mut losses,
+            mut self_test,
+            impairments,
+            running,
+            metrics,
+        } = self;
         let mut assembler = Assembler::new(limits, clock::boot_unix_ns());
         let mut emit = |output: script::Output| {
             metrics.emitted(&output);
             // A note that a script is finished is never dropped: what waits for it would wait for ever.
             let _ = match &output {
                 script::Output::Capture(_) => outputs.try_send(Output(output)).map(|_| ()),
-                script::Output::Finished(_) => outputs.send_note(Output(output)),
+                script::Output::Finished(..) => outputs.send_note(Output(output)),
             };
         };
-        let (mut last_tick, mut last_sweep) = (Instant::now(), Instant::now());
+        let (mut last_tick, mut last_sweep, mut last_losses) =
+            (Instant::now(), Instant::now(), Instant::now());
         let mut more_waits = false;
+        let mut silent_since: Option<Instant> = None;
         let mut stopping_since = None;
         loop {
             heartbeat.beat();
@@ -66,6 +88,11 @@ impl Capturer {
                 Ok(event) => {
                     if let Event::Cgroup(header, cgroup, names) = &event {
                         directory.place(cgroup.id, Placement::of_record(names, header.flags & FLAG_CUT == 0));
+                    }
+                    if let Event::Exec(header, exec) = &event
+                        && header.flags & FLAG_UNFOLLOWED != 0
+                    {
+                        impairments.report(Reason::ShellsNotFollowed, exec.cgroup, 1);
                     }
                     assembler.take(event, &mut Classifier(&mut executables), &mut emit);
                 }
@@ -92,9 +119,28 @@ impl Capturer {
                     assembler.tick(if stopping { u64::MAX } else { clock::now_boot_ns() }, &mut emit);
                 metrics.set(&assembler, executables.probed(), &directory);
             }
+            if last_losses.elapsed() >= LOSSES || stopping {
+                last_losses = Instant::now();
+                for (cgroup, events) in losses.take() {
+                    impairments.report(Reason::EventsLost, cgroup, events);
+                }
+            }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
                 assembler.sweep(&mut emit);
+                if !self_test.passes() {
+                    impairments.report(Reason::ProgramsSilent, 0, 1);
+                    silent_since.get_or_insert_with(Instant::now);
+                }
+            }
+            if silent_since.is_some_and(|since| since.elapsed() >= SILENT) && !stopping {
+                if !self_test.passes() {
+                    // Started anew, the sensor may find a tier that runs. Its supervisor takes this end for a failure.
+                    error!("the BPF programs are attached and do not run: is kernel.ftrace_enabled 0?");
+                    assembler.end(&mut emit);
+                    return;
+                }
+                silent_since = None;
             }
             if events == 0 {
                 // The inspector answers within a bounded time; then nothing waits for it.

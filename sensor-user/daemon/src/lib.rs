@@ -17,9 +17,9 @@ use std::{
 
 use anyhow::Context;
 use delivery::{DeliveryMetrics, Queue, Spool};
-use detection::{DetectionMetrics, Detector, Reporter, Sensitivity};
+use detection::{DetectionMetrics, Detector, Impairments, Reason, Reporter, Sensitivity};
 use identity::Directory;
-use probe::{Executables, Probe, Settings};
+use probe::{Executables, Parts, Probe, Settings};
 use prometheus_client::{
     metrics::info::Info,
     registry::{Registry, Unit},
@@ -42,6 +42,8 @@ use capture_metrics::CaptureMetrics;
 use scoring::Scorer;
 use services::Services;
 
+/// The queue to the scoring thread.
+const CAPTURES: &str = "captures";
 /// Bytes of captures that wait for scoring. Text that is still growing is shared with the assembler.
 const CAPTURES_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of detections that wait for the reporter, which is quick.
@@ -71,7 +73,15 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     stage::raise_descriptor_limit();
     let mut registry = Registry::with_prefix(admin::PREFIX);
     let supervisor = Supervisor::register(&mut registry);
-    let queues = QueueMetrics::register(&mut registry);
+    let mut queues = QueueMetrics::register(&mut registry);
+    let impairments = Impairments::register(&mut registry);
+    queues.on_drop({
+        let impairments = impairments.clone();
+        Arc::new(move |queue, cgroup| {
+            let reason = if queue == CAPTURES { Reason::CapturesDropped } else { Reason::FindingsDropped };
+            impairments.report(reason, cgroup, 1);
+        })
+    });
     let capture_metrics = CaptureMetrics::register(&mut registry);
     let detection_metrics = DetectionMetrics::register(&mut registry);
     let delivery_metrics = DeliveryMetrics::register(&mut registry);
@@ -90,26 +100,34 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let mut probe = Probe::start(&settings)?;
     let logger = probe.logger();
     let tier = probe.tier();
-    registry.register_collector(Box::new(probe.counters()?));
-    let (reader, control) = probe.into_parts()?;
+    registry.register_collector(Box::new(probe.counters()));
+    let Parts { reader, control, losses, self_test } = probe.into_parts()?;
     let waker = reader.waker();
     let (executables, inspector) = Executables::of_this_node(control, waker.clone());
     capture_metrics.set_probed(executables.probed());
 
     let running = Arc::new(AtomicBool::new(true));
-    let (outputs, to_score) = queue("captures", CAPTURES_BYTES, &queues);
+    let (outputs, to_score) = queue(CAPTURES, CAPTURES_BYTES, &queues);
     let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
-    let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics);
+    let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics, {
+        let impairments = impairments.clone();
+        Box::new(move || impairments.report(Reason::UncleanEnd, 0, 1))
+    });
     let (outbox, to_deliver, spooler) = Queue::new(spool, &queues);
+    let run = to_deliver.clone();
 
     let inspecting = {
         let heartbeat = supervisor.heartbeat("inspector", HUNG);
-        supervisor.thread("inspector", move || inspector.run(heartbeat.interval(), || heartbeat.beat()))?
+        let impairments = impairments.clone();
+        let unreadable = move |cgroup| impairments.report(Reason::ExecutableUnreadable, cgroup, 1);
+        supervisor.thread("inspector", move || {
+            inspector.run(heartbeat.interval(), || heartbeat.beat(), unreadable);
+        })?
     };
     let capture = {
         let capturer = Capturer {
@@ -119,6 +137,9 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             directory: directory.clone(),
             ended: ends,
             outputs,
+            losses,
+            self_test,
+            impairments: impairments.clone(),
             running: running.clone(),
             metrics: capture_metrics,
         };
@@ -144,6 +165,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         node: follow_node,
         suppressions: follow_suppressions,
         emit: move |finding: &_, cgroup| outbox.put(finding, cgroup),
+        impairments,
         metrics: detection_metrics,
         enrichment_timeout: config.enrichment_timeout,
     };
@@ -236,10 +258,14 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         match (failure, ended) {
             // A stage that hangs does not end; the others had their time.
             (Some(failure), _) => Err(StageFailed(failure).into()),
-            (None, Ok(ended)) => match supervisor.failure() {
-                Some(failure) => Err(StageFailed(failure).into()),
-                None => ended,
-            },
+            (None, Ok(ended)) => {
+                if let Some(failure) = supervisor.failure() {
+                    return Err(StageFailed(failure).into());
+                }
+                // The next run does not have to tell that this one broke off.
+                tokio::task::spawn_blocking(move || run.end()).await?;
+                ended
+            }
             (None, Err(_)) => anyhow::bail!("the stages did not end within {STOP:?}"),
         }
     });

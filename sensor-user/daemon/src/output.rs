@@ -9,14 +9,14 @@ impl Weigh for Output {
     fn weight_bytes(&self) -> usize {
         match &self.0 {
             script::Output::Capture(capture) => capture.weight_bytes(),
-            script::Output::Finished(_) => size_of::<Self>(),
+            script::Output::Finished(..) => size_of::<Self>(),
         }
     }
 
     fn owner(&self) -> u64 {
         match &self.0 {
             script::Output::Capture(capture) => capture.cgroup,
-            script::Output::Finished(_) => 0,
+            script::Output::Finished(_, cgroup) => *cgroup,
         }
     }
 }

@@ -21,6 +21,11 @@ impl Scorer {
     pub(crate) fn run(mut self, mut outputs: Receiver<Output>, heartbeat: &Heartbeat, runtime: &Runtime) {
         loop {
             heartbeat.beat();
+            // The queue counts what does not fit, and a reporter that is gone has failed: the supervisor knows.
+            let mut report = |detection| {
+                let _ = self.detections.try_send(detection);
+            };
+            self.detector.send_due(&mut report);
             let output = match outputs.recv_within(heartbeat.interval(), runtime) {
                 Received::Item(output) => output.0,
                 Received::Nothing => continue,
@@ -34,21 +39,22 @@ impl Scorer {
             }
             match output {
                 script::Output::Capture(capture) => {
-                    if let Some(detection) = self.detector.judge(&capture) {
-                        // The queue counts what does not fit, and a reporter that is gone has failed: the supervisor knows.
-                        let _ = self.detections.try_send(detection);
-                    }
+                    self.detector.judge(&capture, &mut report);
                     if let Some(recording) = &mut self.recording {
                         recording.take(capture);
                     }
                 }
-                script::Output::Finished(id) => {
+                script::Output::Finished(id, _) => {
+                    self.detector.finished(&id, &mut report);
                     if let Some(recording) = &mut self.recording {
                         recording.finish(&id);
                     }
                 }
             }
         }
+        self.detector.end(&mut |detection| {
+            let _ = self.detections.try_send(detection);
+        });
         if let Some(recording) = self.recording {
             recording.end();
         }

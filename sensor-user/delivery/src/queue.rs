@@ -68,6 +68,11 @@ impl Queue {
         (Outbox { sender, metrics }, queue, spooler)
     }
 
+    /// The run ended as it was asked to.
+    pub fn end(&self) {
+        self.lock().end();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Spool> {
         self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +99,10 @@ impl Spooler {
             heartbeat.beat();
             let first = match self.receiver.recv_within(interval, runtime) {
                 Received::Item(first) => first.envelope,
-                Received::Nothing => continue,
+                Received::Nothing => {
+                    self.queue.lock().retry();
+                    continue;
+                }
                 Received::Ended => return,
             };
             let mut group = vec![first];

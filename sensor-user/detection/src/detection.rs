@@ -16,6 +16,18 @@ pub struct Detection {
     pub verdict: Verdict,
     /// Its process's parents, as they were then.
     pub ancestors: Vec<ProcessFacts>,
+    /// How often this script ran in this container, as far as counted.
+    pub runs: u64,
+    /// When the last run began, Unix time in ns.
+    pub last_run_unix_ns: u64,
+}
+
+impl Detection {
+    /// Of a script that ran once.
+    pub fn new(capture: Arc<Capture>, verdict: Verdict, ancestors: Vec<ProcessFacts>) -> Self {
+        let last_run_unix_ns = capture.time_unix_ns;
+        Self { capture, verdict, ancestors, runs: 1, last_run_unix_ns }
+    }
 }
 
 impl Weigh for Detection {

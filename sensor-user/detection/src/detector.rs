@@ -1,17 +1,13 @@
 //! Judges captures, and decides which of them are detections.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use identity::{Ancestry, Directory, ProcessFacts, cut};
-use lru::LruCache;
 use script::{Capture, ScriptId};
 use tracing::error;
-use verdict::{Judge, OperatingPoint, ScriptHash};
+use verdict::{Judge, OperatingPoint};
 
-use crate::{detection::Detection, metrics::DetectionMetrics};
-
-/// Scripts whose findings are remembered, so that a script that was malicious once is not taken back when it grows.
-const REPORTED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
 
 /// From which score a script is malicious, as the operator says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +23,7 @@ pub struct Detector {
     judge: Judge,
     directory: Arc<Directory>,
     ancestry: Ancestry,
-    reported: LruCache<ScriptId, ScriptHash>,
+    merger: Merger,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -40,7 +36,7 @@ impl Detector {
             judge,
             directory,
             ancestry: Ancestry::default(),
-            reported: LruCache::new(REPORTED),
+            merger: Merger::new(),
             metrics,
             counted: (0, 0),
         }
@@ -52,8 +48,9 @@ impl Detector {
         self.judge.threshold()
     }
 
-    /// Judges a capture. A detection is a malicious one that was not detected in this state before.
-    pub fn judge(&mut self, capture: &Arc<Capture>) -> Option<Detection> {
+    /// Judges a capture, and emits the detections that are to be reported now: this one if it is malicious and news, and
+    /// others that were put off.
+    pub fn judge(&mut self, capture: &Arc<Capture>, emit: &mut impl FnMut(Detection)) {
         self.remember(capture);
         let begun = Instant::now();
         let judged = self.judge.judge(&capture.content);
@@ -63,17 +60,39 @@ impl Detector {
             Err(e) => {
                 self.metrics.failed.inc();
                 error!("a script could not be scored: {e}");
-                return None;
+                return;
             }
         };
         self.metrics.scored.inc();
-        if !verdict.malicious || self.reported.put(capture.id, verdict.hash) == Some(verdict.hash) {
-            return None;
+        if !verdict.malicious {
+            return;
         }
-        self.metrics.detections.inc();
         let placement = self.directory.placement(capture.cgroup);
         let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
-        Some(Detection { capture: capture.clone(), verdict, ancestors })
+        let detection = Detection::new(capture.clone(), verdict, ancestors);
+        let detections = self.metrics.detections.clone();
+        let mut counted = |detection| {
+            detections.inc();
+            emit(detection);
+        };
+        if self.merger.take(detection, Instant::now(), &mut counted) {
+            self.metrics.repeated.inc();
+        }
+    }
+
+    /// Nothing more comes of a script.
+    pub fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
+        self.merger.finished(id, emit);
+    }
+
+    /// Emits what was put off and is due.
+    pub fn send_due(&mut self, emit: &mut impl FnMut(Detection)) {
+        self.merger.send_due(Instant::now(), emit);
+    }
+
+    /// Emits all that was put off.
+    pub fn end(&mut self, emit: &mut impl FnMut(Detection)) {
+        self.merger.end(emit);
     }
 
     fn count(&mut self, begun: Instant) {

@@ -5,10 +5,14 @@
 
 mod detection;
 mod detector;
+mod impairments;
+mod merger;
 mod metrics;
 mod reporter;
 
 pub use detection::Detection;
 pub use detector::{Detector, Sensitivity};
+pub use finding::Reason;
+pub use impairments::Impairments;
 pub use metrics::DetectionMetrics;
 pub use reporter::{Reporter, WAITING_BYTES};

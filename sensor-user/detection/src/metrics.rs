@@ -24,6 +24,7 @@ pub struct DetectionMetrics {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) detections: Counter,
+    pub(crate) repeated: Counter,
     pub(crate) suppressed: Counter,
     pub(crate) incomplete: Counter,
     pub(crate) completed: Counter,
@@ -39,7 +40,12 @@ impl DetectionMetrics {
         };
         let scored = counter("captures_scored", "Captures judged");
         let failed = counter("captures_failed", "Captures on which the model failed");
-        let detections = counter("detections", "Malicious captures, repeated and suppressed ones left out");
+        let detections =
+            counter("detections", "Malicious scripts and their later versions, suppressed ones included");
+        let repeated = counter(
+            "detections_repeated",
+            "Further runs of a malicious script in the same container, which are counted in its finding",
+        );
         let suppressed =
             counter("detections_suppressed", "Malicious captures not reported because of a suppression");
         let incomplete =
@@ -57,6 +63,17 @@ impl DetectionMetrics {
         registry.register("verdict_cache_lookups", "Verdicts looked up by hash", lookups.clone());
         let lookup = |result| lookups.get_or_create_owned(&Lookup { result });
         let (hits, misses) = (lookup("hit"), lookup("miss"));
-        Self { scored, failed, seconds, hits, misses, detections, suppressed, incomplete, completed }
+        Self {
+            scored,
+            failed,
+            seconds,
+            hits,
+            misses,
+            detections,
+            repeated,
+            suppressed,
+            incomplete,
+            completed,
+        }
     }
 }

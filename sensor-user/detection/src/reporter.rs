@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use finding::{Evidence, build};
+use finding::{Evidence, Impairment, build, build_impairment};
 use identity::{Directory, Identity, Node};
 use jiff::Timestamp;
 use lru::LruCache;
@@ -13,16 +13,19 @@ use stage::{Receiver, Weigh};
 use suppression::Suppressions;
 use tokio::{
     sync::{broadcast, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tracing::debug;
 
-use crate::{detection::Detection, metrics::DetectionMetrics};
+use crate::{detection::Detection, impairments::Impairments, metrics::DetectionMetrics};
 
 /// Bytes of detections that wait for who ran them; when there are more, the oldest are reported as they are.
 pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Findings that went out incomplete and may be completed.
 const INCOMPLETE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// How often is looked whether the sensor is impaired.
+const IMPAIRED: Duration = Duration::from_secs(1);
 
 /// What the reporter works with.
 pub struct Reporter<E> {
@@ -34,6 +37,8 @@ pub struct Reporter<E> {
     pub suppressions: watch::Receiver<Arc<Suppressions>>,
     /// Takes every finding. It must not wait.
     pub emit: E,
+    /// What the sensor could not see or judge.
+    pub impairments: Impairments,
     /// What happens is counted there.
     pub metrics: DetectionMetrics,
     /// How long a finding waits for who ran its script.
@@ -53,6 +58,8 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
     pub async fn run(mut self, mut detections: Receiver<Detection>) {
         let mut news = self.directory.news();
         let mut held = Held { waiting: VecDeque::new(), bytes: 0, incomplete: LruCache::new(INCOMPLETE) };
+        let mut tick = interval(IMPAIRED);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = held.waiting.front().map(|(deadline, _)| *deadline);
             tokio::select! {
@@ -68,6 +75,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
                     self.look_again(&mut held);
                 }
                 Ok(()) = self.node.changed() => self.look_again(&mut held),
+                _ = tick.tick() => self.send_impairments(&self.impairments.take_due(std::time::Instant::now())),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if let Some((_, detection)) = held.pop() {
                         self.report(detection, &mut held);
@@ -75,6 +83,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
                 }
             }
         }
+        self.send_impairments(&self.impairments.take_all());
         // Stopping: what is known has to do.
         while let Some(detection) = detections.try_recv() {
             self.take(detection, &mut held);
@@ -155,6 +164,17 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
         }
     }
 
+    fn send_impairments(&self, impairments: &[Impairment]) {
+        let node = self.node.borrow().clone();
+        for impairment in impairments {
+            let identity = self.directory.identify(impairment.cgroup);
+            (self.emit)(
+                &build_impairment(impairment, &node, &identity, clock::now_unix_ns()),
+                impairment.cgroup,
+            );
+        }
+    }
+
     fn send(&self, detection: &Detection, node: &Node, identity: &Identity) {
         let finding = build(&Evidence {
             capture: &detection.capture,
@@ -162,6 +182,8 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
             node,
             identity,
             ancestors: &detection.ancestors,
+            runs: detection.runs,
+            last_run_unix_ns: detection.last_run_unix_ns,
             now_unix_ns: clock::now_unix_ns(),
         });
         (self.emit)(&finding, detection.capture.cgroup);

@@ -37,13 +37,17 @@ pub struct Evidence<'a> {
     pub identity: &'a Identity,
     /// The process's parents, its parent first, as far as they were still there.
     pub ancestors: &'a [ProcessFacts],
+    /// How often the script ran in this container.
+    pub runs: u64,
+    /// When the last run began, Unix time in ns.
+    pub last_run_unix_ns: u64,
     /// Unix time now, ns.
     pub now_unix_ns: u64,
 }
 
 /// Makes the finding.
 pub fn build(evidence: &Evidence<'_>) -> Finding {
-    let Evidence { capture, verdict, node, identity, ancestors, now_unix_ns } = evidence;
+    let Evidence { capture, verdict, node, identity, ancestors, now_unix_ns, .. } = evidence;
     let sha256 = verdict.hash.to_string();
     let script = script_file(capture, &sha256);
     let binary_path = text(&capture.interpreter.path);
@@ -166,6 +170,8 @@ fn properties(
         ("Process_Binary_Fullpath", string(binary_path)),
         ("Process_Arguments", list(args.iter().map(|arg| string(arg)).collect())),
         ("Process_Creation_Timestamp", string(&created)),
+        ("Execution_Count", number(evidence.runs as f64)),
+        ("Last_Execution_Timestamp", string(&rfc3339(evidence.last_run_unix_ns))),
     ]);
     properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));
     if capture.flags.incomplete {
@@ -322,6 +328,8 @@ mod tests {
             node: &node,
             identity,
             ancestors: &[],
+            runs: 1,
+            last_run_unix_ns: 1_700_000_000_000_000_001,
             now_unix_ns: 5,
         })
     }

@@ -5,9 +5,11 @@
 mod attack;
 mod build;
 mod id;
+mod impairment;
 mod indicator;
 mod place;
 mod time;
 
 pub use build::{Evidence, build};
 pub use id::finding_id;
+pub use impairment::{Impairment, Reason, build_impairment};

@@ -1,6 +1,6 @@
 //! The kernel half's counters, summed over CPUs.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aya::maps::{MapData, PerCpuArray};
 use ebpf::counter;
@@ -13,14 +13,15 @@ use prometheus_client::{
 /// Sums of the counters, in the order of `ebpf::counter`.
 pub type KernelCounts = [u64; counter::COUNT as usize];
 
-/// Reads the counters; in a registry it shows them, as they are at that moment.
+/// Reads the counters; in a registry it shows them, as they are at that moment. Cheap to clone.
+#[derive(Clone)]
 pub struct Counters {
-    map: PerCpuArray<MapData, u64>,
+    map: Arc<PerCpuArray<MapData, u64>>,
 }
 
 impl Counters {
     pub(crate) fn new(map: PerCpuArray<MapData, u64>) -> Self {
-        Self { map }
+        Self { map: Arc::new(map) }
     }
 
     /// The counters now. One that cannot be read is zero.

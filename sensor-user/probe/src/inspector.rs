@@ -112,8 +112,9 @@ impl Inspector {
         (inspector, Desk { requests, answers: answered })
     }
 
-    /// Answers until nobody asks any more. `beat` is called at least every `interval`.
-    pub fn run(mut self, interval: Duration, beat: impl Fn()) {
+    /// Answers until nobody asks any more. `beat` is called at least every `interval`, and `on_unreadable` with the cgroup that
+    /// ran an executable that could not be read in time.
+    pub fn run(mut self, interval: Duration, beat: impl Fn(), on_unreadable: impl Fn(u64)) {
         let results = self.results.1.clone();
         let requests = self.requests.clone();
         loop {
@@ -128,7 +129,7 @@ impl Inspector {
                 },
                 default(interval.min(DEADLINE / 4)) => {}
             }
-            self.give_up_on_late_ones();
+            self.give_up_on_late_ones(&on_unreadable);
             self.start_readers();
         }
     }
@@ -190,7 +191,7 @@ impl Inspector {
         }
     }
 
-    fn give_up_on_late_ones(&mut self) {
+    fn give_up_on_late_ones(&mut self, on_unreadable: &impl Fn(u64)) {
         let late: Vec<Ticket> = self
             .running
             .iter()
@@ -203,6 +204,7 @@ impl Inspector {
                 "an executable of process {} cannot be read within {DEADLINE:?}: it counts as a shell",
                 running.job.tgid
             );
+            on_unreadable(running.job.cgroup);
             self.answer_unseen(&running.job);
             running.is_stuck = true;
             self.running.insert(ticket, running);

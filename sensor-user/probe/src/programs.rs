@@ -9,7 +9,7 @@ use std::{
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{FExit, KProbe, ProgramError, RawTracePoint, TracePoint},
+    programs::{FExit, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
 use ebpf::map::{Exe, FileKey};
@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 use cause::chain;
 
 use super::{
-    Counters, Reader, Tier,
+    Counters, Losses, Reader, SelfTest, Tier,
     control::Control,
     offsets,
     uprobes::{Uprobes, have_cookies},
@@ -96,6 +96,20 @@ pub struct Probe {
     ebpf: Ebpf,
     tier: Tier,
     shell_probes: bool,
+    counters: Counters,
+    self_test: SelfTest,
+}
+
+/// What a running probe consists of; each part keeps the programs attached.
+pub struct Parts {
+    /// Where events come out.
+    pub reader: Reader,
+    /// The way back to the kernel half.
+    pub control: Control,
+    /// Whose events were lost.
+    pub losses: Losses,
+    /// Whether the programs still run.
+    pub self_test: SelfTest,
 }
 
 impl Probe {
@@ -122,7 +136,13 @@ impl Probe {
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;
-        let tier = attach_reads(&mut ebpf, settings.tier)?;
+        let counters = Counters::new(
+            PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
+        );
+        let mut self_test =
+            SelfTest::new(counters.clone()).map_err(|e| ProbeError::Io(PathBuf::from("/dev/zero"), e))?;
+        SelfTest::prepare(&mut ebpf)?;
+        let tier = attach_reads(&mut ebpf, settings.tier, &mut self_test)?;
         // Exec last: from here on shells are followed, and their reads are seen already.
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
             attach_raw(&mut ebpf, name)?;
@@ -132,7 +152,7 @@ impl Probe {
         unsafe { libc::malloc_trim(0) };
         log_size(&ebpf);
         info!(%tier, "capture attached");
-        Ok(Self { ebpf, tier, shell_probes: settings.shell_probes })
+        Ok(Self { ebpf, tier, shell_probes: settings.shell_probes, counters, self_test })
     }
 
     /// The tier in use.
@@ -140,22 +160,24 @@ impl Probe {
         self.tier
     }
 
-    /// Becomes the reader of events, and the way back to the kernel half; both keep the programs attached.
-    pub fn into_parts(mut self) -> Result<(Reader, Control), ProbeError> {
-        let ring = RingBuf::try_from(self.take("EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
+    /// Becomes its parts.
+    pub fn into_parts(mut self) -> Result<Parts, ProbeError> {
+        let lost: HashMap<MapData, u64, u64> =
+            HashMap::try_from(take(&mut self.ebpf, "LOST")?).map_err(|e| refused("map LOST", &e))?;
+        let ring =
+            RingBuf::try_from(take(&mut self.ebpf, "EVENTS")?).map_err(|e| refused("map EVENTS", &e))?;
         let classes: HashMap<MapData, FileKey, Exe> =
-            HashMap::try_from(self.take("EXES")?).map_err(|e| refused("map EXES", &e))?;
+            HashMap::try_from(take(&mut self.ebpf, "EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
-            Array::try_from(self.take("AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
+            Array::try_from(take(&mut self.ebpf, "AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
         let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
-        Ok((reader, Control::new(classes, Uprobes::new(self.ebpf, self.shell_probes))))
+        let control = Control::new(classes, Uprobes::new(self.ebpf, self.shell_probes));
+        Ok(Parts { reader, control, losses: Losses::new(lost), self_test: self.self_test })
     }
 
-    /// Takes the kernel's counters out. Works once.
-    pub fn counters(&mut self) -> Result<Counters, ProbeError> {
-        let counters: PerCpuArray<MapData, u64> =
-            PerCpuArray::try_from(self.take("COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?;
-        Ok(Counters::new(counters))
+    /// The kernel's counters.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 
     /// The programs' own log, for aya-log; `None` when they were built without.
@@ -168,20 +190,20 @@ impl Probe {
             }
         }
     }
+}
 
-    fn take(&mut self, name: &str) -> Result<aya::maps::Map, ProbeError> {
-        self.ebpf.take_map(name).ok_or_else(|| ProbeError::Refused {
-            what: format!("map {name}"),
-            why: "it is not in the object, or was taken already".to_owned(),
-        })
-    }
+fn take(ebpf: &mut Ebpf, name: &str) -> Result<aya::maps::Map, ProbeError> {
+    ebpf.take_map(name).ok_or_else(|| ProbeError::Refused {
+        what: format!("map {name}"),
+        why: "it is not in the object, or was taken already".to_owned(),
+    })
 }
 
 fn refused(what: &str, error: &dyn std::error::Error) -> ProbeError {
     ProbeError::Refused { what: what.to_owned(), why: chain(error) }
 }
 
-fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError> {
+fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>, self_test: &mut SelfTest) -> Result<Tier, ProbeError> {
     let mut failures = Vec::new();
     for tier in Tier::ALL.into_iter().filter(|tier| only.is_none_or(|o| o == *tier)) {
         let attached = match tier {
@@ -189,7 +211,13 @@ fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError>
             Tier::Tracepoint => attach_tracepoint(ebpf),
         };
         match attached {
-            Ok(()) => return Ok(tier),
+            Ok(()) if self_test.passes() => return Ok(tier),
+            Ok(()) => {
+                detach_reads(ebpf, tier);
+                warn!("tier {tier} is attached and does not run (is kernel.ftrace_enabled 0?)");
+                failures
+                    .push(format!("{tier}: it is attached and does not run: set kernel.ftrace_enabled to 1"));
+            }
             Err(e) => {
                 info!("tier {tier} is not available: {e}");
                 failures.push(format!("{tier}: {e}"));
@@ -197,6 +225,27 @@ fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>) -> Result<Tier, ProbeError>
         }
     }
     Err(ProbeError::NoTier(failures.join("; ")))
+}
+
+/// Takes a tier's programs out again.
+fn detach_reads(ebpf: &mut Ebpf, tier: Tier) {
+    let names: &[&str] = match tier {
+        Tier::Fexit => &["sys_read_fexit", "compat_read_fexit"],
+        Tier::Tracepoint => &["sys_exit_read", "compat_read_return", "compat_read_exit"],
+    };
+    for name in names {
+        // One that was not loaded cannot be unloaded, which is as well.
+        let unloaded = match ebpf.program_mut(name) {
+            Some(Program::FExit(program)) => program.unload(),
+            Some(Program::TracePoint(program)) => program.unload(),
+            Some(Program::KProbe(program)) => program.unload(),
+            Some(Program::RawTracePoint(program)) => program.unload(),
+            _ => continue,
+        };
+        if let Err(e) = unloaded {
+            debug!("{name}: {e}");
+        }
+    }
 }
 
 fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProbeError>

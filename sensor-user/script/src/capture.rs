@@ -170,6 +170,6 @@ impl Capture {
 pub enum Output {
     /// A script as it stands; it may come again when it has grown.
     Capture(Arc<Capture>),
-    /// Nothing more will come of this script.
-    Finished(ScriptId),
+    /// Nothing more will come of this script, which ran in this cgroup.
+    Finished(ScriptId, u64),
 }

@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = DeliveryMetrics::register(&mut registry);
     let supervisor = Supervisor::register(&mut registry);
-    let spool = Spool::open(Some(Path::new(spool)), SpoolLimits::default(), metrics.clone());
+    let spool = Spool::open(Some(Path::new(spool)), SpoolLimits::default(), metrics.clone(), Box::new(|| {}));
     let (outbox, queue, spooler) = Queue::new(spool, &QueueMetrics::default());
     let heartbeat = supervisor.heartbeat("spool", Duration::from_secs(10));
     let time = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

@@ -36,14 +36,23 @@ CREATE TABLE IF NOT EXISTS finding (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO clock VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS run (one INTEGER PRIMARY KEY CHECK (one = 1), ended INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO run VALUES (1, 1);
 ";
 
 /// Bytes of the headers of a frame of the log, and of the log.
 const FRAME_HEADER: u64 = 24;
 const LOG_HEADER: u64 = 32;
 
-/// How long a sensor waits for its predecessor to let go of the spool.
-const HAND_OVER: Duration = Duration::from_secs(5);
+/// What was found in a spool.
+pub(super) struct Opened {
+    /// Damaged records that were cut off.
+    pub(super) damaged: u64,
+    /// Findings of an earlier run.
+    pub(super) left: u64,
+    /// That run did not end as it was asked to.
+    pub(super) unclean_end: bool,
+}
 
 /// The open file.
 pub(super) struct Disk {
@@ -60,29 +69,56 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Opens the spool in a directory; returns how many damaged records were cut off, too.
-    pub(super) fn open(directory: &Path) -> Result<(Self, u64), DiskError> {
+    /// Opens the spool in a directory, and waits at most so long for whoever has it open.
+    pub(super) fn open(directory: &Path, wait: Duration) -> Result<(Self, Opened), DiskError> {
         fs::create_dir_all(directory).map_err(|e| DiskError::Directory(directory.to_owned(), e))?;
         let path = directory.join("spool.db");
         // A file shorter than its header is an empty database to SQLite.
         let is_stub = fs::metadata(&path).is_ok_and(|file| (1..100).contains(&file.len()));
         let torn = u64::from(has_torn_tail(&path)) + u64::from(is_stub);
-        match Self::open_file(&path) {
-            Ok(disk) => Ok((disk, torn)),
+        let (mut disk, damaged) = match Self::open_file(&path, wait) {
+            Ok(disk) => (disk, torn),
             Err(e) if is_damage(&e) => {
                 let (entries, aside) = (salvage(&path), set_aside(&path));
                 tracing::warn!("the spool was damaged ({e}); it is kept as {}", aside.display());
-                let mut disk = Self::open_file(&path)?;
+                let mut disk = Self::open_file(&path, wait)?;
                 disk.append(&entries)?;
-                Ok((disk, torn + 1))
+                (disk, torn + 1)
             }
-            Err(e) => Err(e.into()),
-        }
+            Err(e) => return Err(e.into()),
+        };
+        let unclean_end = disk.begin_run().unwrap_or(false);
+        let opened = Opened { damaged, left: disk.len, unclean_end };
+        Ok((disk, opened))
     }
 
-    fn open_file(path: &Path) -> rusqlite::Result<Self> {
+    /// Notes that a run is under way; true when the one before did not end as it was asked to. On a disk that is full
+    /// nothing can be noted.
+    fn begin_run(&mut self) -> rusqlite::Result<bool> {
+        let ended: bool = self.connection.query_row("SELECT ended FROM run", [], |row| row.get(0))?;
+        self.connection.execute("UPDATE run SET ended = 0", [])?;
+        Ok(!ended)
+    }
+
+    /// Notes that the run ends as it was asked to.
+    pub(super) fn end(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE run SET ended = 1", []).map(|_| ())
+    }
+
+    /// Adds to all sequence numbers, so that what is there comes after what has lower ones.
+    pub(super) fn move_behind(&mut self, offset: u64) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        // By way of negative ones, so that no two are equal in between.
+        transaction.execute("UPDATE finding SET sequence = -sequence - ?1", [offset as i64])?;
+        transaction.execute("UPDATE finding SET sequence = -sequence", [])?;
+        transaction.commit()?;
+        self.last += offset;
+        Ok(())
+    }
+
+    fn open_file(path: &Path, wait: Duration) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
-        connection.busy_timeout(HAND_OVER)?;
+        connection.busy_timeout(wait)?;
         // Two sensors over one spool would send everything twice.
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -163,7 +199,7 @@ impl Disk {
         transaction.commit()?;
         self.len += entries.len() as u64;
         self.bytes += entries.iter().map(Entry::bytes).sum::<u64>();
-        self.last = entries.last().map_or(self.last, |entry| entry.sequence);
+        self.last = entries.last().map_or(self.last, |entry| self.last.max(entry.sequence));
         Ok(())
     }
 
@@ -237,7 +273,8 @@ impl Disk {
         self.connection = Connection::open_in_memory()?;
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(log_of(&self.path));
-        let fresh = Self::open_file(&self.path)?;
+        let mut fresh = Self::open_file(&self.path, Duration::ZERO)?;
+        fresh.begin_run()?;
         self.connection = fresh.connection;
         self.delivered = 0;
         Ok(())

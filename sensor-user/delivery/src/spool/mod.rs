@@ -9,7 +9,11 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::VecDeque, path::Path};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use proto::ingest::Envelope;
 use tracing::{info, warn};
@@ -23,9 +27,21 @@ pub use entry::Limits;
 /// Bytes of findings kept in memory when the disk cannot be written.
 const MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 
+/// How long a sensor waits at its start for its predecessor to let go of the spool.
+const HAND_OVER: Duration = Duration::from_secs(5);
+/// How often it tries again afterwards.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Is called when the spool is one of a run that did not end as it was asked to.
+pub type OnUncleanEnd = Box<dyn Fn() + Send>;
+
 /// Findings that wait.
 pub struct Spool {
     disk: Option<Disk>,
+    /// Where the disk is, as long as it cannot be used.
+    wanted: Option<PathBuf>,
+    tried: Instant,
+    on_unclean_end: OnUncleanEnd,
     /// Newer than everything on disk.
     memory: VecDeque<Entry>,
     memory_bytes: u64,
@@ -39,33 +55,83 @@ pub struct Spool {
 impl Spool {
     /// Opens the spool in a directory, which is made where it is not there; without one, findings wait in memory. A
     /// directory that cannot be used is told, and never fatal.
-    pub fn open(directory: Option<&Path>, limits: Limits, metrics: DeliveryMetrics) -> Self {
-        let disk = directory.and_then(|directory| match Disk::open(directory) {
-            Ok((disk, damaged)) => {
-                if damaged > 0 {
-                    warn!("{damaged} damaged records were cut off the spool in {}", directory.display());
-                }
-                metrics.damaged.inc_by(damaged);
-                Some(disk)
-            }
-            Err(e) => {
-                warn!(
-                    "findings wait in memory only, the spool in {} cannot be used: {e}",
-                    directory.display()
-                );
-                None
-            }
-        });
-        let next = disk.as_ref().map_or(0, Disk::last) + 1;
-        let mut spool =
-            Self { disk, memory: VecDeque::new(), memory_bytes: 0, next, limits, metrics, told: false };
+    pub fn open(
+        directory: Option<&Path>,
+        limits: Limits,
+        metrics: DeliveryMetrics,
+        on_unclean_end: OnUncleanEnd,
+    ) -> Self {
+        let mut spool = Self {
+            disk: None,
+            wanted: directory.map(Path::to_owned),
+            tried: Instant::now(),
+            on_unclean_end,
+            memory: VecDeque::new(),
+            memory_bytes: 0,
+            next: 1,
+            limits,
+            metrics,
+            told: false,
+        };
+        if let Err(e) = spool.take_over(HAND_OVER) {
+            warn!(
+                "findings wait in memory for now, the spool in {} cannot be used yet: {e}",
+                directory.unwrap_or(Path::new("")).display()
+            );
+        }
         spool.expire();
         spool.tell_levels();
-        let waiting = spool.len();
-        if waiting > 0 {
-            info!("{waiting} findings of an earlier run wait to be delivered");
-        }
         spool
+    }
+
+    /// Tries again to use the disk where that was not possible: another sensor may have let go of it.
+    pub(crate) fn retry(&mut self) {
+        if self.wanted.is_none() || self.tried.elapsed() < RETRY {
+            return;
+        }
+        match self.take_over(Duration::ZERO) {
+            Ok(()) => info!("the spool on disk is in use now"),
+            Err(e) => tracing::debug!("the spool cannot be used yet: {e}"),
+        }
+        self.tried = Instant::now();
+        self.expire();
+        self.tell_levels();
+    }
+
+    /// Opens the disk, and puts behind what waits in memory what an earlier run left there: the stream may be sending
+    /// from memory, and acknowledges by sequence number.
+    fn take_over(&mut self, wait: Duration) -> Result<(), disk::DiskError> {
+        let Some(directory) = &self.wanted else { return Ok(()) };
+        let (mut disk, opened) = Disk::open(directory, wait)?;
+        if self.next > 1 {
+            disk.move_behind(self.next - 1)?;
+            disk.append(self.memory.make_contiguous())?;
+            self.memory.clear();
+            self.memory_bytes = 0;
+        }
+        if opened.damaged > 0 {
+            warn!("{} damaged records were cut off the spool in {}", opened.damaged, directory.display());
+        }
+        self.metrics.damaged.inc_by(opened.damaged);
+        self.next = self.next.max(disk.last() + 1);
+        if opened.left > 0 {
+            info!("{} findings of an earlier run wait to be delivered", opened.left);
+        }
+        if opened.unclean_end {
+            (self.on_unclean_end)();
+        }
+        self.disk = Some(disk);
+        self.wanted = None;
+        Ok(())
+    }
+
+    /// The run ends as it was asked to.
+    pub(crate) fn end(&mut self) {
+        if let Some(disk) = &mut self.disk
+            && let Err(e) = disk.end()
+        {
+            warn!("the spool does not know that the sensor ended as it was asked to: {e}");
+        }
     }
 
     /// What happens here is counted there.
@@ -81,6 +147,7 @@ impl Spool {
             self.memory_bytes += entry.bytes();
             self.memory.push_back(entry);
         }
+        self.retry();
         if let Some(disk) = &mut self.disk {
             match disk.append(self.memory.make_contiguous()) {
                 Ok(()) => {

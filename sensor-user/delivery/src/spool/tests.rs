@@ -13,7 +13,7 @@ fn envelope(number: u64, bytes: usize) -> Envelope {
 }
 
 fn open(dir: &Path) -> Spool {
-    Spool::open(Some(dir), Limits::default(), DeliveryMetrics::default())
+    Spool::open(Some(dir), Limits::default(), DeliveryMetrics::default(), Box::new(|| {}))
 }
 
 fn revisions(spool: &mut Spool) -> Vec<u64> {
@@ -145,7 +145,7 @@ fn a_record_whose_checksum_does_not_fit_is_dropped_and_counted() {
 fn a_full_spool_drops_its_oldest_and_counts_them() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { bytes: 10_000, ..Limits::default() };
-    let mut spool = Spool::open(Some(dir.path()), limits, DeliveryMetrics::default());
+    let mut spool = Spool::open(Some(dir.path()), limits, DeliveryMetrics::default(), Box::new(|| {}));
     for number in 0..30 {
         spool.append(vec![envelope(number, 1000)]);
     }
@@ -161,7 +161,8 @@ fn where_there_is_no_disk_findings_wait_in_memory() {
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     for directory in [None, Some(file.as_path())] {
-        let mut spool = Spool::open(directory, Limits::default(), DeliveryMetrics::default());
+        let mut spool =
+            Spool::open(directory, Limits::default(), DeliveryMetrics::default(), Box::new(|| {}));
         spool.append(vec![envelope(1, 10), envelope(2, 10)]);
         assert_eq!(revisions(&mut spool), [1, 2]);
         assert_eq!(spool.metrics().in_memory.get(), 2);
@@ -179,4 +180,45 @@ fn one_spool_is_one_sensors() {
     assert!(revisions(&mut second).is_empty(), "it would send what the first sends");
     second.append(vec![envelope(2, 10)]);
     assert_eq!((revisions(&mut first), revisions(&mut second)), (vec![1], vec![2]));
+}
+
+#[test]
+fn a_second_sensor_waits_its_turn_and_takes_over_what_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = open(dir.path());
+    first.append(vec![envelope(1, 10), envelope(2, 10)]);
+    let mut second = open(dir.path());
+    second.append(vec![envelope(10, 10), envelope(11, 10)]);
+    // It is being sent, and the acknowledgement comes after the hand-over.
+    let sent = second.after(0, 1, u64::MAX)[0].sequence;
+    drop(first);
+    std::thread::sleep(RETRY);
+    second.retry();
+    assert_eq!((second.metrics().in_memory.get(), second.len()), (0, 4));
+    second.remove_up_to(sent);
+    assert_eq!(revisions(&mut second), [11, 1, 2], "nothing of the other's is taken for delivered");
+    second.append(vec![envelope(12, 10)]);
+    drop(second);
+    assert_eq!(revisions(&mut open(dir.path())), [11, 1, 2, 12]);
+}
+
+#[test]
+fn a_run_that_broke_off_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let open = || {
+        let told = told.clone();
+        let on_unclean_end = Box::new(move || {
+            told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        });
+        Spool::open(Some(dir.path()), Limits::default(), DeliveryMetrics::default(), on_unclean_end)
+    };
+    let told = || told.load(std::sync::atomic::Ordering::Relaxed);
+    let mut first = open();
+    first.end();
+    drop(first);
+    drop(open());
+    assert_eq!(told(), 0, "the first run ended as it was asked to");
+    drop(open());
+    assert_eq!(told(), 1);
 }

@@ -70,7 +70,7 @@ impl Assembler {
         if let Some(shell) = self.shells.get_mut(&id) {
             let script = shell.scripts.remove(index);
             shell.remember(script.content.text());
-            emit(Output::Finished(shell.id_of(&script)));
+            emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
         }
     }
 

@@ -334,7 +334,7 @@ impl Assembler {
                 *(if lost { &mut self.counts.shells_lost } else { &mut self.counts.shells_silent }) += 1;
             }
             for script in shell.scripts.iter().filter(|s| !s.candidate) {
-                emit(Output::Finished(shell.id_of(script)));
+                emit(Output::Finished(shell.id_of(script), shell.exec.cgroup));
             }
             let bytes: usize = shell.scripts.iter().map(|s| s.content.bytes().len()).sum();
             self.kept_bytes = self.kept_bytes.saturating_sub(bytes);

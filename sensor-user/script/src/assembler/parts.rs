@@ -83,7 +83,7 @@ impl Assembler {
             let shell = self.shells.get_mut(&id)?;
             let script = shell.scripts.remove(before);
             self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
-            emit(Output::Finished(shell.id_of(&script)));
+            emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
         }
         let shell = self.shells.get_mut(&id)?;
         let index = shell.add(origin, source, header.time_ns);

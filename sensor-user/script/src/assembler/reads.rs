@@ -103,7 +103,7 @@ impl Assembler {
             self.emit_one(id, index, now_ns, emit);
         }
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        emit(Output::Finished(shell.id_of(&shell.scripts[index])));
+        emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));
         let script = &mut shell.scripts[index];
         script.ordinal = shell.scripts_made;
         script.emitted_bytes = 0;
@@ -157,7 +157,7 @@ impl Assembler {
             let script = shell.scripts.remove(oldest);
             self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
             if !script.candidate {
-                emit(Output::Finished(shell.id_of(&script)));
+                emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
             }
         }
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };

@@ -63,7 +63,7 @@ impl Run {
         let (captures, finished) = (&mut self.captures, &mut self.finished);
         self.assembler.take(event, &mut Always(executable), &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
-            Output::Finished(id) => finished.push(id),
+            Output::Finished(id, _) => finished.push(id),
         });
     }
 
@@ -237,7 +237,7 @@ impl Run {
         let (captures, finished) = (&mut self.captures, &mut self.finished);
         self.assembler.take(event, &mut Later, &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
-            Output::Finished(id) => finished.push(id),
+            Output::Finished(id, _) => finished.push(id),
         });
     }
 
@@ -253,7 +253,7 @@ impl Run {
         let (captures, finished) = (&mut self.captures, &mut self.finished);
         self.assembler.classified(ticket, executable, &mut Later, &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
-            Output::Finished(id) => finished.push(id),
+            Output::Finished(id, _) => finished.push(id),
         });
     }
 }
@@ -398,7 +398,7 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
         assert_eq!(capture.content[..], *format!(": turn {turn}").as_bytes());
     }
     let mut ended = 0;
-    run.assembler.end(&mut |output| ended += usize::from(matches!(output, Output::Finished(_))));
+    run.assembler.end(&mut |output| ended += usize::from(matches!(output, Output::Finished(..))));
     assert_eq!(run.finished.len() + ended, run.captures.len());
     assert_eq!((run.assembler.kept_bytes(), run.assembler.followed()), (0, 0));
 }

@@ -1,0 +1,27 @@
+//! Whose events were lost in the kernel half.
+
+use aya::maps::{HashMap, MapData};
+use tracing::debug;
+
+/// Events lost, by cgroup, as the kernel half counts them.
+pub struct Losses {
+    map: HashMap<MapData, u64, u64>,
+}
+
+impl Losses {
+    pub(crate) fn new(map: HashMap<MapData, u64, u64>) -> Self {
+        Self { map }
+    }
+
+    /// Takes out what was counted since the last call: ids of cgroups (0 where it is not known) and how many events.
+    pub fn take(&mut self) -> Vec<(u64, u64)> {
+        let lost: Vec<(u64, u64)> = self.map.iter().filter_map(Result::ok).collect();
+        for (cgroup, _) in &lost {
+            // What is counted between the two is lost to the count, and not to the process's own account.
+            if let Err(e) = self.map.remove(cgroup) {
+                debug!("losses of cgroup {cgroup} not taken out: {e}");
+            }
+        }
+        lost
+    }
+}

