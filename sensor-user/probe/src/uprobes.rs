@@ -44,10 +44,17 @@ pub(super) fn have_cookies() -> bool {
     KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(5, 15, 0))
 }
 
+/// May the return of a function be probed? Kernels 6.11 to 6.13 do it by a system call of their own, and end a process whose
+/// seccomp filter does not know that call. There typed lines are made from keystrokes.
+fn may_probe_returns(version: KernelVersion) -> bool {
+    !(KernelVersion::new(6, 11, 0)..KernelVersion::new(6, 14, 0)).contains(&version)
+}
+
 /// The loaded programs, and the probes in shells. Dropping it detaches everything.
 pub(super) struct Uprobes {
     ebpf: Ebpf,
     loaded: bool,
+    returns: bool,
     attached: HashMap<FileKey, Attached>,
     probed_max: usize,
     last: u32,
@@ -92,6 +99,7 @@ impl Uprobes {
         Self {
             ebpf,
             loaded,
+            returns: KernelVersion::current().is_ok_and(may_probe_returns),
             attached: HashMap::new(),
             probed_max,
             last: 0,
@@ -133,7 +141,7 @@ impl Uprobes {
         let places =
             [(EVALUATED, points.evaluates), (TYPED, points.reads_lines), (INPUT, points.input_string)];
         for (name, offset) in places {
-            let Some(offset) = offset else { continue };
+            let Some(offset) = offset.filter(|_| name != TYPED || self.returns) else { continue };
             match self.attach_one(name, &path, offset, number) {
                 Ok(link) => links.push(link),
                 Err(e) => debug!("{name} is not probed in inode {}: {}", key.ino, chain(&e)),
@@ -216,5 +224,17 @@ impl Drop for Uprobes {
                 scope.spawn(move || drop(some));
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn returns_are_not_probed_where_that_can_end_a_process() {
+        let may = |minor, patch| may_probe_returns(KernelVersion::new(6, minor, patch));
+        assert!(may(10, 255) && may(14, 0) && may(18, 0));
+        assert!(!may(11, 0) && !may(12, 30) && !may(13, 99));
     }
 }
