@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Watch this node until SIGINT or SIGTERM. SIGHUP reloads the threshold and the suppressions.
+    /// Watch this node until SIGINT or SIGTERM. SIGHUP reloads the threshold, the suppressions and the responses.
     Run(Box<Run>),
     /// Check the configuration without running.
     Config {
@@ -154,6 +154,13 @@ pub(crate) struct Run {
     /// TOML file with rules for malicious scripts that are not to be reported (see docs/detection.md).
     #[arg(long, env = "SCRIPTWATCH_SENSOR_SUPPRESSIONS", value_name = "FILE")]
     pub(crate) suppressions: Option<PathBuf>,
+    /// What is done about malicious scripts: `off` (findings only), `audit` (findings say what `kill` would have done) or
+    /// `kill` (the shell and what descends from it is killed; this needs `CAP_KILL`). See docs/response.md.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_RESPOND", value_enum, default_value = "off")]
+    pub(crate) respond: Respond,
+    /// TOML file with rules for which scripts are acted on. Without it: those in containers.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_RESPONSE_RULES", value_name = "FILE")]
+    pub(crate) response_rules: Option<PathBuf>,
     /// Address of the admin server (/status, /healthz, /readyz, /metrics). `off` disables it.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN, value_parser = listen)]
     pub(crate) admin_listen: Listen,
@@ -365,6 +372,17 @@ fn collector(text: &str) -> Result<String, String> {
         Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => Ok(text.to_owned()),
         _ => Err("an address such as https://collector.example:7600 is expected".to_owned()),
     }
+}
+
+/// What is done about malicious scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Respond {
+    /// Nothing.
+    Off,
+    /// Findings say what would have been done.
+    Audit,
+    /// They are killed.
+    Kill,
 }
 
 /// On or off.

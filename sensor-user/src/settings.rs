@@ -12,13 +12,14 @@ use daemon::{Config, Reloadable};
 use delivery::{Endpoints, SpoolLimits, Tls};
 use detection::Sensitivity;
 use identity::{Cloud, Node};
+use response::{Mode, Responder, Rules};
 use script::Limits;
 use suppression::Suppressions;
 use verdict::{Judge, ModelError};
 
 use crate::{
     assets,
-    cli::{self, Format, Metadata, Run, RuntimeSocket, Scoring, Switch, VerdictName},
+    cli::{self, Format, Metadata, Respond, Run, RuntimeSocket, Scoring, Switch, VerdictName},
 };
 
 /// A judge for a model, or for the default one.
@@ -96,7 +97,18 @@ fn suppressions(file: Option<&std::path::Path>) -> anyhow::Result<Suppressions> 
 pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
     let suppressions = Arc::new(suppressions(run.suppressions.as_deref())?);
     let sensitivity = Sensitivity { point: run.scoring.operating_point, threshold: run.scoring.threshold };
-    Ok(Reloadable { sensitivity, suppressions })
+    let mode = match run.respond {
+        Respond::Off => Mode::Off,
+        Respond::Audit => Mode::Audit,
+        Respond::Kill => Mode::Kill,
+    };
+    ensure!(
+        mode != Mode::Kill || response::may_kill(),
+        "respond = kill needs the capability CAP_KILL: run the sensor as root, or grant it to its container"
+    );
+    let rules = run.response_rules.as_deref().map(Rules::load).transpose()?;
+    let responder = Arc::new(Responder::new(mode, rules.unwrap_or_else(Rules::all_containers)));
+    Ok(Reloadable { sensitivity, suppressions, responder })
 }
 
 /// What the daemon is told.

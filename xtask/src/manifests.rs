@@ -118,12 +118,18 @@ impl Tools {
             json!({ "collector": { "persistence": { "enabled": false } }, "networkPolicy": { "enabled": false } }),
             json!({ "image": { "repository": "r.example/s", "digest": format!("sha256:{}", "0".repeat(64)) } }),
             json!({ "sensor": { "shellProbes": false } }),
+            json!({ "sensor": { "respond": "audit", "responseRules": "[[respond]]\naction = \"none\"\nreason = \"r\"" } }),
             json!({ "sensor": { "appArmorProfile": null, "priorityClassName": "" } }),
         ] {
             let manifest = self.render(&values)?.map_err(anyhow::Error::msg).context(values.to_string())?;
             self.check(&manifest).with_context(|| values.to_string())?;
         }
+        let killing =
+            self.render(&json!({ "sensor": { "respond": "kill" } }))?.map_err(anyhow::Error::msg)?;
+        ensure!(killing.contains("- KILL\n"), "respond = kill needs CAP_KILL");
+        ensure!(!self.rendered()?.contains("- KILL\n"), "CAP_KILL is granted without need");
         for (values, says) in [
+            (json!({ "sensor": { "respond": "hold" } }), "/sensor/respond"),
             (json!({ "sensor": { "port": 80 } }), "/sensor/port"),
             (json!({ "sensro": {} }), "sensro"),
             (json!({ "sensor": { "capabilities": ["CAP_BPF"] } }), "/sensor/capabilities"),

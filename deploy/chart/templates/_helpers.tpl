@@ -22,6 +22,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "scriptwatch.capabilities" -}}
 {{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") .Values.sensor.shellProbes -}}
 {{- $minimum = concat $minimum (list "SYS_PTRACE" "DAC_READ_SEARCH") -}}
+{{- if eq .Values.sensor.respond "kill" }}{{ $minimum = append $minimum "KILL" }}{{ end -}}
 {{- default $minimum .Values.sensor.capabilities | toYaml -}}
 {{- end }}
 

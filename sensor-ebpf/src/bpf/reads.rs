@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use ebpf::{
     counter,
-    event::{FLAG_GATHERED, Header, KIND_PATH, KIND_READ, PATH_FILE, Read, Record},
+    event::{FLAG_GATHERED, Header, KIND_PATH, KIND_READ, PATH_FILE, PathRecord, Read, Record},
     limit::{CHUNKS_PER_READ, LINE_BYTES},
     map::{EXE_OTHER, Shell},
 };
@@ -25,6 +25,8 @@ const SCRIPT_FD_MIN: i32 = 10;
 const SNIFF_BYTES: u64 = 80;
 /// What the dynamic loaders of glibc and musl read of every library before a program begins.
 const LOADER_BYTES: [u64; 2] = [832, 960];
+/// What a record takes besides its payload.
+const RECORD_BYTES: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
 /// Where the position is unknown.
 const NO_POSITION: i64 = -1;
 
@@ -91,7 +93,9 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         return;
     }
     flush(tgid, shell);
-    if !share::admits(shell, ret as u64, if regular { share::SCRIPT } else { share::DATA }) {
+    let path_bytes = if regular && pos == 0 { size_of::<PathRecord>() as u64 } else { 0 };
+    let bytes = RECORD_BYTES + path_bytes + ret as u64;
+    if !share::admits(shell, bytes, if regular { share::SCRIPT } else { share::DATA }) {
         return;
     }
     if regular && pos == 0 {
@@ -191,7 +195,7 @@ pub(crate) fn flush(tgid: u32, shell: &mut Shell) {
 #[inline(always)]
 fn emit_line(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
     let len = line.header.len;
-    if !share::admits(shell, u64::from(len), share::DATA) {
+    if !share::admits(shell, RECORD_BYTES + u64::from(len), share::DATA) {
         line.header.len = 0;
         return;
     }

@@ -21,7 +21,7 @@ pub(crate) const SCRIPT: u64 = 3;
 const PARTS: u64 = 16;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// May a shell send these bytes? If not, they are accounted for as lost.
+/// May a shell send records of these bytes? If not, they are accounted for as lost.
 #[inline(always)]
 pub(crate) fn admits(shell: &mut Shell, bytes: u64, quarters: u64) -> bool {
     let size = EVENTS.query(u64::from(BPF_RB_RING_SIZE));
@@ -30,15 +30,18 @@ pub(crate) fn admits(shell: &mut Shell, bytes: u64, quarters: u64) -> bool {
         return true;
     }
     let full = size / PARTS;
+    // A read can be longer than a share; it takes all of it then.
+    let bytes = if bytes > full { full } else { bytes };
     let now = unsafe { bpf_ktime_get_boot_ns() };
     let cgroup = shell.cgroup;
     let Some(share) = SHARES.get_ptr_mut(cgroup) else {
-        let left = full.saturating_sub(bytes);
-        let _ = SHARES.insert(cgroup, Share { left, time_ns: now }, 0);
+        let _ = SHARES.insert(cgroup, Share { left: full - bytes, time_ns: now }, 0);
         return true;
     };
     let share = unsafe { &mut *share };
-    let passed = now - share.time_ns;
+    // Another processor may have reckoned a moment later.
+    let then = share.time_ns;
+    let passed = if now > then { now - then } else { 0 };
     let left = if passed >= SECOND_NS { full } else { share.left + full * passed / SECOND_NS };
     let left = if left > full { full } else { left };
     if left < bytes {
@@ -47,6 +50,6 @@ pub(crate) fn admits(shell: &mut Shell, bytes: u64, quarters: u64) -> bool {
         return false;
     }
     share.left = left - bytes;
-    share.time_ns = now;
+    share.time_ns = if now > then { now } else { then };
     true
 }

@@ -157,6 +157,7 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
             ancestors,
             runs: 1,
             last_run_unix_ns: capture.time_unix_ns,
+            response: None,
             now_unix_ns,
         });
         serde_json::to_writer(&mut *out, &finding)?;

@@ -6,6 +6,7 @@ use delivery::{Endpoints, SpoolLimits};
 use detection::Sensitivity;
 use identity::Node;
 use probe::Tier;
+use response::Responder;
 use script::Limits;
 use suppression::Suppressions;
 
@@ -66,6 +67,8 @@ pub struct Reloadable {
     pub sensitivity: Sensitivity,
     /// The operator's rules for what is not reported.
     pub suppressions: Arc<Suppressions>,
+    /// What is done about malicious scripts.
+    pub responder: Arc<Responder>,
 }
 
 /// Reads the configuration again.

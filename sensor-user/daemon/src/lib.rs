@@ -112,6 +112,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
+    let (responder, follow_responder) = watch::channel(config.reloadable.responder);
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
     let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics, {
@@ -148,7 +149,13 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     };
     let scoring = {
         let scorer = Scorer {
-            detector: Detector::new(judge, directory.clone(), detection_metrics.clone()),
+            detector: Detector::new(
+                judge,
+                directory.clone(),
+                follow_responder,
+                follow_suppressions.clone(),
+                detection_metrics.clone(),
+            ),
             sensitivity: follow_sensitivity,
             detections,
             recording: recorder.map(|recorder| Recording::new(recorder, directory.clone())),
@@ -198,6 +205,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                     Ok(Ok(fresh)) => {
                         sensitivity.send_replace(fresh.sensitivity);
                         suppressions.send_replace(fresh.suppressions);
+                        responder.send_replace(fresh.responder);
                         info!("configuration read again");
                     }
                     Ok(Err(e)) => warn!("the configuration stays as it was: {e:#}"),
@@ -262,9 +270,10 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 if let Some(failure) = supervisor.failure() {
                     return Err(StageFailed(failure).into());
                 }
+                ended?;
                 // The next run does not have to tell that this one broke off.
                 tokio::task::spawn_blocking(move || run.end()).await?;
-                ended
+                Ok(())
             }
             (None, Err(_)) => anyhow::bail!("the stages did not end within {STOP:?}"),
         }

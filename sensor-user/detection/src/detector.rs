@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use identity::{Ancestry, Directory, ProcessFacts, cut};
+use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
+use jiff::Timestamp;
+use response::{Mode, Responder, Response};
 use script::{Capture, ScriptId};
+use suppression::Suppressions;
+use tokio::sync::watch;
 use tracing::error;
-use verdict::{Judge, OperatingPoint};
+use verdict::{Judge, OperatingPoint, Verdict};
 
 use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
 
@@ -24,6 +28,9 @@ pub struct Detector {
     directory: Arc<Directory>,
     ancestry: Ancestry,
     merger: Merger,
+    /// What is done about malicious scripts, and the operator's rules for what is left alone.
+    responder: watch::Receiver<Arc<Responder>>,
+    suppressions: watch::Receiver<Arc<Suppressions>>,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -31,12 +38,20 @@ pub struct Detector {
 
 impl Detector {
     /// A detector with this judge.
-    pub fn new(judge: Judge, directory: Arc<Directory>, metrics: DetectionMetrics) -> Self {
+    pub fn new(
+        judge: Judge,
+        directory: Arc<Directory>,
+        responder: watch::Receiver<Arc<Responder>>,
+        suppressions: watch::Receiver<Arc<Suppressions>>,
+        metrics: DetectionMetrics,
+    ) -> Self {
         Self {
             judge,
             directory,
             ancestry: Ancestry::default(),
             merger: Merger::new(),
+            responder,
+            suppressions,
             metrics,
             counted: (0, 0),
         }
@@ -68,8 +83,11 @@ impl Detector {
             return;
         }
         let placement = self.directory.placement(capture.cgroup);
+        // First what is urgent.
+        let response = self.respond(capture, &verdict, placement.as_deref());
         let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
-        let detection = Detection::new(capture.clone(), verdict, ancestors);
+        let mut detection = Detection::new(capture.clone(), verdict, ancestors);
+        detection.response = response;
         let detections = self.metrics.detections.clone();
         let mut counted = |detection| {
             detections.inc();
@@ -80,9 +98,30 @@ impl Detector {
         }
     }
 
+    fn respond(
+        &self,
+        capture: &Capture,
+        verdict: &Verdict,
+        placement: Option<&Placement>,
+    ) -> Option<Response> {
+        let responder = self.responder.borrow().clone();
+        if responder.mode() == Mode::Off {
+            return None;
+        }
+        let identity = self.directory.identify(capture.cgroup);
+        let suppressions = self.suppressions.borrow().clone();
+        let container = identity.container.as_deref();
+        if suppressions.matching(capture, &verdict.hash, container, Timestamp::now()).is_some() {
+            return None;
+        }
+        let response = responder.respond(capture, verdict, placement, &identity)?;
+        self.metrics.responded(response.action);
+        Some(response)
+    }
+
     /// Nothing more comes of a script.
     pub fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
-        self.merger.finished(id, emit);
+        self.merger.finished(id, Instant::now(), emit);
     }
 
     /// Emits what was put off and is due.
@@ -92,7 +131,7 @@ impl Detector {
 
     /// Emits all that was put off.
     pub fn end(&mut self, emit: &mut impl FnMut(Detection)) {
-        self.merger.end(emit);
+        self.merger.end(Instant::now(), emit);
     }
 
     fn count(&mut self, begun: Instant) {

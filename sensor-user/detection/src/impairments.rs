@@ -35,6 +35,8 @@ struct Episode {
     first_unix_ns: u64,
     last_unix_ns: u64,
     last: Instant,
+    /// What was told last.
+    told: u64,
     due: Option<Instant>,
     pause: Duration,
 }
@@ -74,6 +76,7 @@ impl Impairments {
             first_unix_ns: unix_ns,
             last_unix_ns: unix_ns,
             last: now,
+            told: 0,
             due: None,
             pause: FIRST,
         };
@@ -84,7 +87,10 @@ impl Impairments {
         episode.count += count;
         episode.last_unix_ns = unix_ns;
         episode.last = now;
-        episode.due.get_or_insert(now + episode.pause);
+        // A storm after a drizzle is news.
+        let pause = if episode.count >= 2 * episode.told { FIRST } else { episode.pause };
+        let due = now + pause;
+        episode.due = Some(episode.due.map_or(due, |earlier| earlier.min(due)));
     }
 
     /// What is to be sent now.
@@ -102,6 +108,7 @@ impl Impairments {
         let mut taken = Vec::new();
         for ((reason, cgroup), episode) in episodes.iter_mut().filter(|(_, e)| e.due.is_some_and(&is_due)) {
             episode.due = None;
+            episode.told = episode.count;
             episode.pause = (episode.pause * 2).clamp(PAUSE, PAUSE_MAX);
             taken.push(Impairment {
                 reason: *reason,
@@ -145,6 +152,18 @@ mod tests {
         all.report_at(Reason::EventsLost, 7, 1, now + 2 * QUIET, 3000);
         let other = all.take_due(now + 2 * QUIET + FIRST);
         assert_eq!((other[0].count, other[0].first_unix_ns), (1, 3000), "an episode of its own");
+    }
+
+    #[test]
+    fn a_storm_after_a_drizzle_is_told_at_once() {
+        let (all, mut now) = (impairments(), Instant::now());
+        for _ in 0..20 {
+            all.report_at(Reason::EventsLost, 7, 1, now, 0);
+            now += QUIET / 2;
+            all.take_due(now);
+        }
+        all.report_at(Reason::EventsLost, 7, 1000, now, 0);
+        assert_eq!(counts(&all.take_due(now + FIRST)), [(7, 1020)]);
     }
 
     #[test]

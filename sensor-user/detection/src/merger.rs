@@ -7,26 +7,33 @@ use std::{
 };
 
 use lru::LruCache;
-use script::{Capture, ScriptId};
+use script::{Capture, Origin, ScriptId};
+use stage::Weigh;
 
 use crate::detection::Detection;
 
 /// Findings that are remembered.
 const FINDINGS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
-/// Bytes of their scripts, which a script that runs again is compared with.
+/// Bytes that these and the unsettled runs may take.
 const BYTES: usize = 16 * 1024 * 1024;
 /// Scripts that are known to be of a finding.
 const SCRIPTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+/// Runs that have read a part of a known script so far.
+const UNSETTLED: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// By so many first bytes the finding is looked up that a script may belong to.
 const HEAD: usize = 128;
 /// Findings of scripts that begin alike, of which the latest are compared.
-const ALIKE: usize = 4;
+const ALIKE: usize = 8;
 /// A finding is sent again after this long, and each time after twice as long as before.
 const PAUSE: Duration = Duration::from_secs(1);
-/// At most after this long.
+/// At most after this long, when only the count of runs is new.
 const PAUSE_MAX: Duration = Duration::from_mins(5);
+/// At most after this long, when there is new text.
+const PAUSE_TEXT_MAX: Duration = Duration::from_secs(10);
 /// A script that ran last so long ago is a new finding.
 const QUIET: Duration = Duration::from_hours(24);
+/// What an allocation takes besides its bytes, about.
+const ALLOCATION: usize = 32;
 
 /// Scripts of one container (its cgroup) and user that begin with the same bytes.
 type Head = (u64, u32, Vec<u8>);
@@ -45,10 +52,24 @@ struct Sent {
     last_run: Instant,
 }
 
+/// What a script has to do with a known one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Likeness {
+    /// It is the same, to the last byte.
+    Same,
+    /// It reads the same so far.
+    Begins,
+    /// It is another.
+    Other,
+}
+
 /// Which malicious captures are findings, which are further versions or runs of one, and when those are sent.
 pub(crate) struct Merger {
     findings: LruCache<ScriptId, Sent>,
-    /// Bytes of the texts in `findings`.
+    /// Runs that read the same so far, with the finding they may be of and since when. They are settled when they are the
+    /// same, differ, end, or go on for too long.
+    unsettled: LruCache<ScriptId, (Detection, ScriptId, Instant)>,
+    /// Bytes of what is in both.
     bytes: usize,
     /// The finding that a script belongs to.
     finding_of: LruCache<ScriptId, ScriptId>,
@@ -61,6 +82,7 @@ impl Merger {
     pub(crate) fn new() -> Self {
         Self {
             findings: LruCache::new(FINDINGS),
+            unsettled: LruCache::new(UNSETTLED),
             bytes: 0,
             finding_of: LruCache::new(SCRIPTS),
             alike: LruCache::new(FINDINGS),
@@ -77,38 +99,53 @@ impl Merger {
         emit: &mut impl FnMut(Detection),
     ) -> bool {
         let id = detection.capture.id;
-        match self.finding_of.get(&id).copied() {
-            Some(own) if own == id && self.findings.contains(&id) => {
-                self.grow(id, detection, now, emit);
-                return false;
-            }
-            // Another run, up to here.
-            Some(first) if first != id => {
-                if self.is_run_of(first, &detection.capture, now) {
+        let settled = self.finding_of.get(&id).copied();
+        if settled == Some(id) && self.findings.contains(&id) {
+            self.grow(id, detection, now, emit);
+            return false;
+        }
+        let first = match (settled, self.settle(&id)) {
+            (Some(first), _) if first != id => {
+                if self.likeness(first, &detection.capture, now) == Likeness::Same {
                     return false;
                 }
-                if let Some(sent) = self.findings.get_mut(&first) {
-                    sent.detection.runs = sent.detection.runs.saturating_sub(1).max(1);
+                // It went on where the other ended.
+                self.take_run_back(first, now);
+                None
+            }
+            (_, Some((_, first, since))) => Some((first, since)),
+            _ => self.known_like(&detection.capture, now).map(|first| (first, now)),
+        };
+        let likeness = first.map(|(first, _)| self.likeness(first, &detection.capture, now));
+        match (first, likeness) {
+            (Some((first, _)), Some(Likeness::Same)) => {
+                self.finding_of.put(id, first);
+                self.run_again(first, &detection, now);
+                true
+            }
+            (Some((first, since)), Some(Likeness::Begins)) => {
+                self.bytes += weight(&detection);
+                if let Some((_, (evicted, ..))) = self.unsettled.push(id, (detection, first, since)) {
+                    self.bytes = self.bytes.saturating_sub(weight(&evicted));
+                    self.begin(evicted, now, emit);
                 }
+                self.due_at(since + PAUSE);
+                self.evict(emit);
+                false
             }
             _ => {
-                let head = head_of(&detection.capture);
-                let alike = self.alike.get(&head).cloned().unwrap_or_default();
-                if let Some(first) =
-                    alike.into_iter().rev().find(|first| self.is_run_of(*first, &detection.capture, now))
-                {
-                    self.finding_of.put(id, first);
-                    self.run_again(first, &detection, now);
-                    return true;
-                }
+                self.begin(detection, now, emit);
+                false
             }
         }
-        self.begin(detection, now, emit);
-        false
     }
 
     /// Nothing more comes of a script: what is new of it is sent.
-    pub(crate) fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
+    pub(crate) fn finished(&mut self, id: &ScriptId, now: Instant, emit: &mut impl FnMut(Detection)) {
+        // It ended before the one that it began like: it is a script of its own.
+        if let Some((detection, ..)) = self.settle(id) {
+            self.begin(detection, now, emit);
+        }
         if let Some(sent) = self.findings.peek_mut(id)
             && sent.due.is_some()
             && sent.detection.capture.content.len() != sent.told_bytes
@@ -123,18 +160,35 @@ impl Merger {
             return;
         }
         self.next_due = None;
+        let late: Vec<ScriptId> = self
+            .unsettled
+            .iter()
+            .filter(|(_, (_, _, since))| *since + PAUSE <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            if let Some((detection, ..)) = self.settle(&id) {
+                self.begin(detection, now, emit);
+            }
+        }
+        let mut next = self.unsettled.iter().map(|(_, (_, _, since))| *since + PAUSE).min();
         for (_, sent) in &mut self.findings {
             if sent.due.is_some_and(|due| due <= now) {
+                sent.send_later_next_time();
                 sent.send(emit);
             }
-            if let Some(due) = sent.due {
-                self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
-            }
+            next = next.into_iter().chain(sent.due).min();
+        }
+        if let Some(due) = next {
+            self.due_at(due);
         }
     }
 
     /// Sends all that is new.
-    pub(crate) fn end(&mut self, emit: &mut impl FnMut(Detection)) {
+    pub(crate) fn end(&mut self, now: Instant, emit: &mut impl FnMut(Detection)) {
+        while let Some((_, (detection, ..))) = self.unsettled.pop_lru() {
+            self.begin(detection, now, emit);
+        }
         for (_, sent) in &mut self.findings {
             if sent.due.is_some() {
                 sent.send(emit);
@@ -148,7 +202,7 @@ impl Merger {
         let head = head_of(&detection.capture);
         match self.alike.get_mut(&head) {
             Some(alike) => {
-                alike.retain(|other| self.findings.contains(other));
+                alike.retain(|other| *other != id && self.findings.contains(other));
                 if alike.len() >= ALIKE {
                     alike.remove(0);
                 }
@@ -158,19 +212,24 @@ impl Merger {
                 self.alike.put(head, vec![id]);
             }
         }
-        self.bytes += detection.capture.content.len();
+        self.bytes += weight(&detection);
         let mut sent = Sent {
             detection,
             told_bytes: 0,
             told_techniques: Vec::new(),
             due: None,
-            pause: PAUSE / 2,
+            pause: PAUSE,
             last_run: now,
         };
         sent.send(emit);
         if let Some((_, evicted)) = self.findings.push(id, sent) {
             self.forget(evicted, emit);
         }
+        self.evict(emit);
+    }
+
+    /// Forgets the oldest until the rest fits.
+    fn evict(&mut self, emit: &mut impl FnMut(Detection)) {
         while self.bytes > BYTES && self.findings.len() > 1 {
             let Some((_, oldest)) = self.findings.pop_lru() else { break };
             self.forget(oldest, emit);
@@ -178,53 +237,99 @@ impl Merger {
     }
 
     fn forget(&mut self, mut sent: Sent, emit: &mut impl FnMut(Detection)) {
-        self.bytes = self.bytes.saturating_sub(sent.detection.capture.content.len());
+        self.bytes = self.bytes.saturating_sub(weight(&sent.detection));
         if sent.due.is_some() {
             sent.send(emit);
         }
     }
 
+    /// Takes a run out of those that are unsettled.
+    fn settle(&mut self, id: &ScriptId) -> Option<(Detection, ScriptId, Instant)> {
+        let run = self.unsettled.pop(id)?;
+        self.bytes = self.bytes.saturating_sub(weight(&run.0));
+        Some(run)
+    }
+
     /// A further version of the script that a finding began with.
     fn grow(&mut self, id: ScriptId, new: Detection, now: Instant, emit: &mut impl FnMut(Detection)) {
         let Some(sent) = self.findings.get_mut(&id) else { return };
-        let (old, runs) = (&sent.detection, sent.detection.runs);
-        if old.verdict.hash == new.verdict.hash {
+        let old = &sent.detection;
+        let is_as_before = old.verdict.hash == new.verdict.hash
+            && (old.capture.flags, old.capture.size) == (new.capture.flags, new.capture.size);
+        if is_as_before {
             return;
         }
-        self.bytes = self.bytes + new.capture.content.len() - old.capture.content.len();
-        sent.detection = Detection { runs, last_run_unix_ns: old.last_run_unix_ns, ..new };
+        self.bytes = (self.bytes + weight(&new)).saturating_sub(weight(old));
+        let (runs, last_run_unix_ns) = (old.runs, old.last_run_unix_ns);
+        let (response, later) = (sent.detection.response.take(), new.response.clone());
+        sent.detection = Detection { runs, last_run_unix_ns, response, ..new };
+        sent.detection.respond_as(later);
         if sent.detection.verdict.techniques == sent.told_techniques {
-            self.postpone(id, now);
+            self.postpone(id, PAUSE_TEXT_MAX, now);
         } else {
             sent.send(emit);
         }
+        self.evict(emit);
     }
 
     fn run_again(&mut self, first: ScriptId, run: &Detection, now: Instant) {
         if let Some(sent) = self.findings.get_mut(&first) {
             sent.detection.runs += 1;
             sent.detection.last_run_unix_ns = run.last_run_unix_ns;
+            sent.detection.respond_as(run.response.clone());
             sent.last_run = now;
         }
-        self.postpone(first, now);
+        self.postpone(first, PAUSE_MAX, now);
     }
 
-    /// What is new will be sent after the pause.
-    fn postpone(&mut self, id: ScriptId, now: Instant) {
+    fn take_run_back(&mut self, first: ScriptId, now: Instant) {
+        if let Some(sent) = self.findings.get_mut(&first) {
+            sent.detection.runs = sent.detection.runs.saturating_sub(1).max(1);
+        }
+        self.postpone(first, PAUSE_MAX, now);
+    }
+
+    /// What is new will be sent after the pause, and after `longest` at most.
+    fn postpone(&mut self, id: ScriptId, longest: Duration, now: Instant) {
         let Some(sent) = self.findings.peek_mut(&id) else { return };
-        let due = *sent.due.get_or_insert(now + sent.pause);
+        let due = now + sent.pause.min(longest);
+        let due = sent.due.map_or(due, |earlier| earlier.min(due));
+        sent.due = Some(due);
+        self.due_at(due);
+    }
+
+    fn due_at(&mut self, due: Instant) {
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
     }
 
-    /// Is the script, as far as it was read, the one that the finding is of?
-    fn is_run_of(&self, first: ScriptId, capture: &Capture, now: Instant) -> bool {
-        self.findings.peek(&first).is_some_and(|sent| {
-            let known = &sent.detection.capture;
-            known.content.starts_with(&capture.content)
-                && (known.origin, known.offset, &known.path)
-                    == (capture.origin, capture.offset, &capture.path)
-                && now.duration_since(sent.last_run) < QUIET
-        })
+    /// The latest finding whose script this is, or may be.
+    fn known_like(&mut self, capture: &Capture, now: Instant) -> Option<ScriptId> {
+        let alike = self.alike.get(&head_of(capture))?.clone();
+        let like =
+            |wanted| alike.iter().rev().copied().find(|first| self.likeness(*first, capture, now) == wanted);
+        like(Likeness::Same).or_else(|| like(Likeness::Begins))
+    }
+
+    fn likeness(&self, first: ScriptId, capture: &Capture, now: Instant) -> Likeness {
+        let Some(sent) = self.findings.peek(&first) else { return Likeness::Other };
+        let known = &*sent.detection.capture;
+        let is_alike = (known.origin, known.offset, &known.path)
+            == (capture.origin, capture.offset, &capture.path)
+            && now.duration_since(sent.last_run) < QUIET;
+        // What was lost of it may be what makes it another script.
+        if !is_alike || capture.flags.incomplete {
+            Likeness::Other
+        } else if known.content == capture.content {
+            if known.size == capture.size && known.flags == capture.flags {
+                Likeness::Same
+            } else {
+                Likeness::Other
+            }
+        } else if grows(capture.origin) && known.content.starts_with(&capture.content) {
+            Likeness::Begins
+        } else {
+            Likeness::Other
+        }
     }
 }
 
@@ -233,9 +338,22 @@ impl Sent {
         self.told_bytes = self.detection.capture.content.len();
         self.told_techniques.clone_from(&self.detection.verdict.techniques);
         self.due = None;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
         emit(self.detection.clone());
     }
+
+    fn send_later_next_time(&mut self) {
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// May a capture of this origin be a part of the script so far? Others come whole.
+fn grows(origin: Origin) -> bool {
+    !matches!(origin, Origin::Command | Origin::Eval | Origin::Environment)
+}
+
+/// Bytes that it takes, about.
+fn weight(detection: &Detection) -> usize {
+    detection.weight_bytes() + ALLOCATION * detection.capture.args.len()
 }
 
 fn head_of(capture: &Capture) -> Head {
@@ -245,7 +363,9 @@ fn head_of(capture: &Capture) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use script::{Interpreter, Origin, ScriptFlags};
+    use std::sync::Arc;
+
+    use script::{Interpreter, ScriptFlags};
     use shell::Family;
     use verdict::{ScriptHash, Verdict};
 
@@ -254,7 +374,7 @@ mod tests {
     fn detection(pid: u32, cgroup: u64, content: &str) -> Detection {
         let capture = Capture {
             id: ScriptId { pid, exec_ns: 1, ordinal: 0 },
-            origin: Origin::Command,
+            origin: Origin::File,
             parent: None,
             evaluated_by: None,
             content: content.as_bytes().into(),
@@ -286,6 +406,10 @@ mod tests {
             spans: vec![],
         };
         Detection::new(capture.into(), verdict, vec![])
+    }
+
+    fn id(pid: u32) -> ScriptId {
+        ScriptId { pid, exec_ns: 1, ordinal: 0 }
     }
 
     /// What a merger emits, as the finding's process and its runs.
@@ -339,28 +463,76 @@ mod tests {
             now,
             &mut emitted.sink(),
         );
-        merger.finished(&ScriptId { pid: 1, exec_ns: 1, ordinal: 0 }, &mut emitted.sink());
+        merger.finished(&id(1), now, &mut emitted.sink());
         assert_eq!(emitted.new_ones().last(), Some(&(1, 1, 45)));
-        merger.end(&mut emitted.sink());
+        merger.end(now, &mut emitted.sink());
         assert_eq!(emitted.new_ones(), []);
     }
 
+    fn text(tail: &str) -> String {
+        format!("{}{tail}", "x".repeat(HEAD))
+    }
+
     #[test]
-    fn another_run_is_one_as_long_as_it_reads_the_same() {
+    fn another_run_is_one_when_it_has_read_the_same_to_the_end() {
         let (mut merger, mut emitted, now) = (Merger::new(), Emitted::default(), Instant::now());
-        let head = "x".repeat(HEAD);
-        let text = |tail: &str| format!("{head}{tail}");
         merger.take(detection(1, 7, &text(" one two")), now, &mut emitted.sink());
-        assert!(merger.take(detection(2, 7, &text(" one")), now, &mut emitted.sink()));
-        assert!(!merger.take(detection(2, 7, &text(" one two")), now, &mut emitted.sink()), "the same run");
+        emitted.new_ones();
+        assert!(!merger.take(detection(2, 7, &text(" one")), now, &mut emitted.sink()), "not yet");
+        assert!(merger.take(detection(2, 7, &text(" one two")), now, &mut emitted.sink()));
+        assert_eq!(emitted.new_ones(), []);
         merger.take(detection(2, 7, &text(" one two three")), now, &mut emitted.sink());
-        assert_eq!(
-            emitted.new_ones(),
-            [(1, 1, HEAD + 8), (2, 1, HEAD + 14)],
-            "it is another script after all"
-        );
-        merger.end(&mut emitted.sink());
+        assert_eq!(emitted.new_ones(), [(2, 1, HEAD + 14)], "it is another script after all");
+        merger.end(now, &mut emitted.sink());
         assert_eq!(emitted.new_ones(), [(1, 1, HEAD + 8)], "the run is taken back");
+    }
+
+    #[test]
+    fn a_shorter_script_is_one_of_its_own() {
+        let (mut merger, mut emitted, now) = (Merger::new(), Emitted::default(), Instant::now());
+        merger.take(detection(1, 7, &text("rm -rf /data/tmp")), now, &mut emitted.sink());
+        emitted.new_ones();
+        merger.take(detection(2, 7, &text("rm -rf /data")), now, &mut emitted.sink());
+        assert_eq!(emitted.new_ones(), []);
+        merger.finished(&id(2), now, &mut emitted.sink());
+        assert_eq!(emitted.new_ones(), [(2, 1, HEAD + 12)], "it ended there");
+        // One that goes on without ending is not waited for.
+        merger.take(detection(3, 7, &text("rm -rf /d")), now, &mut emitted.sink());
+        merger.send_due(now + PAUSE, &mut emitted.sink());
+        assert_eq!(emitted.new_ones(), [(3, 1, HEAD + 9)]);
+        // What comes whole is the same or is not.
+        let mut command = detection(4, 7, &text("rm -rf /data/tm"));
+        Arc::make_mut(&mut command.capture).origin = Origin::Command;
+        merger.take(command, now, &mut emitted.sink());
+        assert_eq!(emitted.new_ones(), [(4, 1, HEAD + 15)]);
+    }
+
+    #[test]
+    fn a_run_of_which_something_was_lost_is_a_finding_of_its_own() {
+        let (mut merger, mut emitted, now) = (Merger::new(), Emitted::default(), Instant::now());
+        merger.take(detection(1, 7, &text(" one two")), now, &mut emitted.sink());
+        for (pid, change) in [(2, true), (3, false)] {
+            let mut lossy = detection(pid, 7, &text(" one two"));
+            let capture = Arc::make_mut(&mut lossy.capture);
+            if change {
+                capture.flags.incomplete = true;
+            } else {
+                capture.size += 100;
+            }
+            merger.take(lossy, now, &mut emitted.sink());
+        }
+        assert_eq!(emitted.new_ones().iter().map(|sent| sent.0).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn new_text_is_never_held_back_for_long() {
+        let (mut merger, mut emitted, mut now) = (Merger::new(), Emitted::default(), Instant::now());
+        for number in 0..200 {
+            merger.take(detection(1, 7, &"evil ".repeat(number + 1)), now, &mut emitted.sink());
+            now += PAUSE_TEXT_MAX;
+            merger.send_due(now, &mut emitted.sink());
+            assert_eq!(emitted.new_ones().last(), Some(&(1, 1, 5 * (number + 1))));
+        }
     }
 
     #[test]
@@ -375,5 +547,23 @@ mod tests {
         }
         assert!(merger.bytes <= BYTES, "{}", merger.bytes);
         assert!(emitted.new_ones().contains(&(1, 2, 4)));
+        // Also when what is known grows, and when it is arguments that take the room.
+        for pid in 100..200 {
+            merger.take(detection(pid, 7, &format!("{pid}")), now, &mut emitted.sink());
+        }
+        for pid in 100..200 {
+            merger.take(
+                detection(pid, 7, &format!("{pid} {}", "y".repeat(1 << 20))),
+                now,
+                &mut emitted.sink(),
+            );
+        }
+        for pid in 200..1000 {
+            let mut many = detection(pid, 7, &format!("{pid}"));
+            Arc::make_mut(&mut many.capture).args = vec![vec![b'a'; 31]; 1023];
+            merger.take(many, now, &mut emitted.sink());
+        }
+        let held: usize = merger.findings.iter().map(|(_, sent)| weight(&sent.detection)).sum();
+        assert!(merger.bytes <= BYTES && held == merger.bytes, "{held} {}", merger.bytes);
     }
 }

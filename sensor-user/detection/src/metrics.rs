@@ -5,11 +5,18 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use response::Action;
 
 /// Whether a verdict was found in the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Lookup {
     result: &'static str,
+}
+
+/// What was done about a script.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Done {
+    action: &'static str,
 }
 
 /// Bounds of the buckets for scoring, in seconds.
@@ -26,6 +33,7 @@ pub struct DetectionMetrics {
     pub(crate) detections: Counter,
     pub(crate) repeated: Counter,
     pub(crate) suppressed: Counter,
+    responses: Family<Done, Counter>,
     pub(crate) incomplete: Counter,
     pub(crate) completed: Counter,
 }
@@ -52,6 +60,8 @@ impl DetectionMetrics {
             counter("findings_incomplete", "Findings sent before it was known who ran the script");
         let completed =
             counter("findings_completed", "Findings sent again when it became known who ran the script");
+        let responses: Family<Done, Counter> = Family::default();
+        registry.register("responses", "What was done about malicious scripts", responses.clone());
         let seconds = Histogram::new(SECONDS);
         registry.register_with_unit(
             "scoring_duration",
@@ -72,8 +82,14 @@ impl DetectionMetrics {
             detections,
             repeated,
             suppressed,
+            responses,
             incomplete,
             completed,
         }
+    }
+
+    /// Counts what was done about a script.
+    pub(crate) fn responded(&self, action: Action) {
+        self.responses.get_or_create_owned(&Done { action: action.name() }).inc();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use finding::{Evidence, Impairment, build, build_impairment};
+use finding::{Evidence, Impairment, Reason, build, build_impairment};
 use identity::{Directory, Identity, Node};
 use jiff::Timestamp;
 use lru::LruCache;
@@ -24,6 +24,10 @@ pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Findings that went out incomplete and may be completed.
 const INCOMPLETE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
+/// Impairments whose first version's project is remembered.
+const IMPAIRED_NAMES: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// How long an impairment waits at least for who the container is: it is in no hurry.
+const IMPAIRED_IDENTITY: Duration = Duration::from_secs(10);
 /// How often is looked whether the sensor is impaired.
 const IMPAIRED: Duration = Duration::from_secs(1);
 
@@ -51,13 +55,23 @@ struct Held {
     bytes: usize,
     /// With the project that the finding's name has: it must be the same when it is completed.
     incomplete: LruCache<ScriptId, (Detection, Arc<Node>)>,
+    /// Impairments that wait until it is known where they happened, and until when.
+    impairments: Vec<(Instant, Impairment)>,
+    /// The node as it was known when an impairment was told first.
+    impaired: LruCache<(Reason, u64, u64), Arc<Node>>,
 }
 
 impl<E: Fn(&Finding, u64)> Reporter<E> {
     /// Reports until the scoring thread is gone and nothing waits any more.
     pub async fn run(mut self, mut detections: Receiver<Detection>) {
         let mut news = self.directory.news();
-        let mut held = Held { waiting: VecDeque::new(), bytes: 0, incomplete: LruCache::new(INCOMPLETE) };
+        let mut held = Held {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            incomplete: LruCache::new(INCOMPLETE),
+            impairments: Vec::new(),
+            impaired: LruCache::new(IMPAIRED_NAMES),
+        };
         let mut tick = interval(IMPAIRED);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -75,7 +89,12 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
                     self.look_again(&mut held);
                 }
                 Ok(()) = self.node.changed() => self.look_again(&mut held),
-                _ = tick.tick() => self.send_impairments(&self.impairments.take_due(std::time::Instant::now())),
+                _ = tick.tick() => {
+                    let due = self.impairments.take_due(std::time::Instant::now());
+                    let deadline = Instant::now() + self.enrichment_timeout.max(IMPAIRED_IDENTITY);
+                    held.impairments.extend(due.into_iter().map(|impairment| (deadline, impairment)));
+                    self.send_impairments(&mut held, |deadline| deadline <= Instant::now());
+                }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if let Some((_, detection)) = held.pop() {
                         self.report(detection, &mut held);
@@ -83,7 +102,6 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
                 }
             }
         }
-        self.send_impairments(&self.impairments.take_all());
         // Stopping: what is known has to do.
         while let Some(detection) = detections.try_recv() {
             self.take(detection, &mut held);
@@ -91,6 +109,8 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
         while let Some((_, detection)) = held.pop() {
             self.report(detection, &mut held);
         }
+        held.impairments.extend(self.impairments.take_all().into_iter().map(|i| (Instant::now(), i)));
+        self.send_impairments(&mut held, |_| true);
     }
 
     fn take(&mut self, detection: Detection, held: &mut Held) {
@@ -133,11 +153,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
         for id in done {
             let Some((detection, named)) = held.incomplete.pop(&id) else { continue };
             let now = self.node.borrow().clone();
-            // Only what the name is made of stays.
-            let mut node = (*now).clone();
-            node.cloud.project_id.clone_from(&named.cloud.project_id);
-            node.cloud.project_number.clone_from(&named.cloud.project_number);
-            let node = if named.project() == now.project() { now } else { Arc::new(node) };
+            let node = named_as(&named, &now);
             self.metrics.completed.inc();
             self.send(&detection, &node, &self.directory.identify(detection.capture.cgroup));
         }
@@ -164,14 +180,22 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
         }
     }
 
-    fn send_impairments(&self, impairments: &[Impairment]) {
-        let node = self.node.borrow().clone();
-        for impairment in impairments {
+    /// Sends those of which all is known, and those that are `late`.
+    fn send_impairments(&self, held: &mut Held, late: impl Fn(Instant) -> bool) {
+        let now = self.node.borrow().clone();
+        for (deadline, impairment) in std::mem::take(&mut held.impairments) {
             let identity = self.directory.identify(impairment.cgroup);
-            (self.emit)(
-                &build_impairment(impairment, &node, &identity, clock::now_unix_ns()),
-                impairment.cgroup,
-            );
+            let is_known = now.is_complete && identity.is_complete;
+            if !is_known && !late(deadline) {
+                held.impairments.push((deadline, impairment));
+                continue;
+            }
+            // A later version has the first one's name, so its project, too.
+            let key = (impairment.reason, impairment.cgroup, impairment.first_unix_ns);
+            let named = held.impaired.get_or_insert(key, || now.clone()).clone();
+            let node = named_as(&named, &now);
+            let finding = build_impairment(&impairment, &node, &identity, clock::now_unix_ns());
+            (self.emit)(&finding, impairment.cgroup);
         }
     }
 
@@ -184,10 +208,22 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
             ancestors: &detection.ancestors,
             runs: detection.runs,
             last_run_unix_ns: detection.last_run_unix_ns,
+            response: detection.response.as_ref(),
             now_unix_ns: clock::now_unix_ns(),
         });
         (self.emit)(&finding, detection.capture.cgroup);
     }
+}
+
+/// The node as it is known now, but for what the finding's name is made of.
+fn named_as(named: &Node, now: &Arc<Node>) -> Arc<Node> {
+    if named.project() == now.project() {
+        return now.clone();
+    }
+    let mut node = (**now).clone();
+    node.cloud.project_id.clone_from(&named.cloud.project_id);
+    node.cloud.project_number.clone_from(&named.cloud.project_number);
+    Arc::new(node)
 }
 
 impl Held {

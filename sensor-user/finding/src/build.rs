@@ -19,6 +19,7 @@ use crate::{
     time::{rfc3339, timestamp},
 };
 use identity::{Identity, Node, ProcessFacts};
+use response::{Action, Response};
 use script::{Capture, Origin};
 use verdict::{Verdict, technique::LABELS};
 
@@ -41,6 +42,8 @@ pub struct Evidence<'a> {
     pub runs: u64,
     /// When the last run began, Unix time in ns.
     pub last_run_unix_ns: u64,
+    /// What was done about it; `None` where responses are off.
+    pub response: Option<&'a Response>,
     /// Unix time now, ns.
     pub now_unix_ns: u64,
 }
@@ -94,7 +97,7 @@ pub fn build(evidence: &Evidence<'_>) -> Finding {
         mitre_attack: Some(attack::mitre(verdict)),
         processes,
         parent_display_name: "scriptwatch".to_owned(),
-        description: describe(capture, verdict, node, &place),
+        description: describe(capture, verdict, node, &place) + done(evidence.response),
         next_steps: next_steps(capture, node, &place),
         containers: place.containers(),
         kubernetes: Some(place.kubernetes()),
@@ -173,6 +176,16 @@ fn properties(
         ("Execution_Count", number(evidence.runs as f64)),
         ("Last_Execution_Timestamp", string(&rfc3339(evidence.last_run_unix_ns))),
     ]);
+    if let Some(response) = evidence.response {
+        properties.insert("Response_Action", string(response.action.name()));
+        properties.insert("Response_Duration_Ms", number(response.took_ns as f64 / 1e6));
+        if !response.reason.is_empty() {
+            properties.insert("Response_Reason", string(&response.reason));
+        }
+        if let Action::Killed(processes) = response.action {
+            properties.insert("Response_Processes", number(f64::from(processes)));
+        }
+    }
     properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));
     if capture.flags.incomplete {
         properties.insert("Script_Incomplete", boolean(true));
@@ -242,6 +255,19 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         node.name,
         verdict.score
     )
+}
+
+/// What was done, in a sentence.
+fn done(response: Option<&Response>) -> &'static str {
+    match response.map(|response| response.action) {
+        None | Some(Action::None) => "",
+        Some(Action::Killed(_)) => " The shell and what descended from it was killed.",
+        Some(Action::WouldKill) => " It was left alone; outside of audit mode it would have been killed.",
+        Some(Action::Gone) => " It had ended before it could be killed.",
+        Some(Action::LeftInit) => " It was left alone because it is its container's first process.",
+        Some(Action::Denied) => " It could not be killed: the sensor lacks CAP_KILL.",
+        Some(Action::NotIdentified) => " It was left alone because its container was not known yet.",
+    }
 }
 
 fn next_steps(capture: &Capture, node: &Node, place: &Place<'_>) -> String {
@@ -330,6 +356,7 @@ mod tests {
             ancestors: &[],
             runs: 1,
             last_run_unix_ns: 1_700_000_000_000_000_001,
+            response: None,
             now_unix_ns: 5,
         })
     }

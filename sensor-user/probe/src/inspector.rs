@@ -75,6 +75,7 @@ pub struct Inspector {
     results: (Sender<Done>, Receiver<Done>),
     waiting: VecDeque<Job>,
     running: HashMap<Ticket, Running>,
+    on_unreadable: Box<dyn Fn(u64) + Send>,
 }
 
 struct Running {
@@ -108,13 +109,15 @@ impl Inspector {
             results: unbounded(),
             waiting: VecDeque::new(),
             running: HashMap::new(),
+            on_unreadable: Box::new(|_| {}),
         };
         (inspector, Desk { requests, answers: answered })
     }
 
     /// Answers until nobody asks any more. `beat` is called at least every `interval`, and `on_unreadable` with the cgroup that
-    /// ran an executable that could not be read in time.
-    pub fn run(mut self, interval: Duration, beat: impl Fn(), on_unreadable: impl Fn(u64)) {
+    /// ran an executable that could not be read in time, or that nobody had time for.
+    pub fn run(mut self, interval: Duration, beat: impl Fn(), on_unreadable: impl Fn(u64) + Send + 'static) {
+        self.on_unreadable = Box::new(on_unreadable);
         let results = self.results.1.clone();
         let requests = self.requests.clone();
         loop {
@@ -129,14 +132,14 @@ impl Inspector {
                 },
                 default(interval.min(DEADLINE / 4)) => {}
             }
-            self.give_up_on_late_ones(&on_unreadable);
+            self.give_up_on_late_ones();
             self.start_readers();
         }
     }
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Inspect(job) if self.waiting.len() >= WAITING => self.answer_unseen(&job),
+            Request::Inspect(job) if self.waiting.len() >= WAITING => self.give_up_on(&job),
             Request::Inspect(job) => self.waiting.push_back(job),
             Request::Refresh(key, executable) => self.control.refresh(key, &executable),
             Request::Used(key) => self.control.used(&key),
@@ -149,7 +152,7 @@ impl Inspector {
         while self.running.len() - stuck < READERS {
             let Some(job) = self.waiting.pop_front() else { return };
             if stuck >= STUCK_MAX {
-                self.answer_unseen(&job);
+                self.give_up_on(&job);
                 continue;
             }
             let (ticket, tgid, key, path) = (job.ticket, job.tgid, job.key, job.path.clone());
@@ -191,7 +194,7 @@ impl Inspector {
         }
     }
 
-    fn give_up_on_late_ones(&mut self, on_unreadable: &impl Fn(u64)) {
+    fn give_up_on_late_ones(&mut self) {
         let late: Vec<Ticket> = self
             .running
             .iter()
@@ -204,11 +207,17 @@ impl Inspector {
                 "an executable of process {} cannot be read within {DEADLINE:?}: it counts as a shell",
                 running.job.tgid
             );
-            on_unreadable(running.job.cgroup);
+            (self.on_unreadable)(running.job.cgroup);
             self.answer_unseen(&running.job);
             running.is_stuck = true;
             self.running.insert(ticket, running);
         }
+    }
+
+    /// There is nobody to look at it.
+    fn give_up_on(&self, job: &Job) {
+        (self.on_unreadable)(job.cgroup);
+        self.answer_unseen(job);
     }
 
     /// What could not be looked at may be any shell.

@@ -25,6 +25,13 @@ pub(super) enum DiskError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl DiskError {
+    /// Does another sensor have it?
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)))
+    }
+}
+
 /// Time is what the sensor ran for, not what the clock says: a clock that jumps must not make findings old.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS finding (
@@ -76,28 +83,27 @@ impl Disk {
         // A file shorter than its header is an empty database to SQLite.
         let is_stub = fs::metadata(&path).is_ok_and(|file| (1..100).contains(&file.len()));
         let torn = u64::from(has_torn_tail(&path)) + u64::from(is_stub);
-        let (mut disk, damaged) = match Self::open_file(&path, wait) {
+        let (disk, damaged) = match Self::open_file(&path, wait) {
             Ok(disk) => (disk, torn),
             Err(e) if is_damage(&e) => {
                 let (entries, aside) = (salvage(&path), set_aside(&path));
                 tracing::warn!("the spool was damaged ({e}); it is kept as {}", aside.display());
                 let mut disk = Self::open_file(&path, wait)?;
-                disk.append(&entries)?;
+                if let Err(e) = disk.append(&entries) {
+                    tracing::warn!("what could be read of it cannot be written: {e}");
+                }
                 (disk, torn + 1)
             }
             Err(e) => return Err(e.into()),
         };
-        let unclean_end = disk.begin_run().unwrap_or(false);
-        let opened = Opened { damaged, left: disk.len, unclean_end };
+        let ended: bool = disk.connection.query_row("SELECT ended FROM run", [], |row| row.get(0))?;
+        let opened = Opened { damaged, left: disk.len, unclean_end: !ended };
         Ok((disk, opened))
     }
 
-    /// Notes that a run is under way; true when the one before did not end as it was asked to. On a disk that is full
-    /// nothing can be noted.
-    fn begin_run(&mut self) -> rusqlite::Result<bool> {
-        let ended: bool = self.connection.query_row("SELECT ended FROM run", [], |row| row.get(0))?;
-        self.connection.execute("UPDATE run SET ended = 0", [])?;
-        Ok(!ended)
+    /// Notes that a run is under way. On a disk that is full nothing can be noted.
+    pub(super) fn begin_run(&mut self) -> rusqlite::Result<()> {
+        self.connection.execute("UPDATE run SET ended = 0", []).map(|_| ())
     }
 
     /// Notes that the run ends as it was asked to.
@@ -274,7 +280,8 @@ impl Disk {
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(log_of(&self.path));
         let mut fresh = Self::open_file(&self.path, Duration::ZERO)?;
-        fresh.begin_run()?;
+        // The disk may be full again.
+        let _ = fresh.begin_run();
         self.connection = fresh.connection;
         self.delivered = 0;
         Ok(())

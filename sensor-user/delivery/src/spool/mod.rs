@@ -32,6 +32,9 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 /// How often it tries again afterwards.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// At most after this long, where it is not another sensor that has it.
+const RETRY_MAX: Duration = Duration::from_mins(1);
+
 /// Is called when the spool is one of a run that did not end as it was asked to.
 pub type OnUncleanEnd = Box<dyn Fn() + Send>;
 
@@ -41,6 +44,7 @@ pub struct Spool {
     /// Where the disk is, as long as it cannot be used.
     wanted: Option<PathBuf>,
     tried: Instant,
+    pause: Duration,
     on_unclean_end: OnUncleanEnd,
     /// Newer than everything on disk.
     memory: VecDeque<Entry>,
@@ -65,6 +69,7 @@ impl Spool {
             disk: None,
             wanted: directory.map(Path::to_owned),
             tried: Instant::now(),
+            pause: RETRY,
             on_unclean_end,
             memory: VecDeque::new(),
             memory_bytes: 0,
@@ -86,12 +91,16 @@ impl Spool {
 
     /// Tries again to use the disk where that was not possible: another sensor may have let go of it.
     pub(crate) fn retry(&mut self) {
-        if self.wanted.is_none() || self.tried.elapsed() < RETRY {
+        if self.wanted.is_none() || self.tried.elapsed() < self.pause {
             return;
         }
         match self.take_over(Duration::ZERO) {
             Ok(()) => info!("the spool on disk is in use now"),
-            Err(e) => tracing::debug!("the spool cannot be used yet: {e}"),
+            Err(e) => {
+                // One that is in use is free again in a moment; what else is wrong takes longer, and trying costs.
+                self.pause = if e.is_busy() { RETRY } else { (self.pause * 2).min(RETRY_MAX) };
+                tracing::debug!("the spool cannot be used yet: {e}");
+            }
         }
         self.tried = Instant::now();
         self.expire();
@@ -113,6 +122,9 @@ impl Spool {
             warn!("{} damaged records were cut off the spool in {}", opened.damaged, directory.display());
         }
         self.metrics.damaged.inc_by(opened.damaged);
+        if let Err(e) = disk.begin_run() {
+            warn!("the spool cannot note that a run is under way: {e}");
+        }
         self.next = self.next.max(disk.last() + 1);
         if opened.left > 0 {
             info!("{} findings of an earlier run wait to be delivered", opened.left);

