@@ -15,7 +15,7 @@ import numpy as np
 
 from generator import scripts
 from trainer import __main__ as training
-from trainer import corpus, device, fit, network
+from trainer import corpus, device, fit, network, parts
 
 SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_TEST_BIN"]) / "sensor")
 WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
@@ -192,30 +192,49 @@ class HoldingOut(unittest.TestCase):
         for number in measured:
             self.assertTrue(items[number]["kept_back"] and items[number]["kind"] == "step")
 
-    def test_a_trojan_is_held_out_with_the_script_that_it_hides_in(self):
+    def test_parts_share_no_source_no_near_duplicate_no_cluster_and_no_host(self):
         with tempfile.TemporaryDirectory() as scratch:
             path = pathlib.Path(scratch) / "all.jsonl"
-            hosts = scripts.generate(3, 0, 40)
+            hosts = scripts.generate(3, 20, 40)
             for number, host in enumerate(hosts):
-                host["source"] = f"team-{number % 8}"
-            scripts.write(path, hosts + scripts.generate(4, 20, 0, hosts, 60))
-            bags = fit.Bags(corpus.load(path, SENSOR))
-        fitted = []
+                host["source"] = f"team-{number % 12}"
+                host["cluster"] = f"of its own {number}"
+            # Others have the same script but for the address, and scripts of the same cluster.
+            copies = [host | {"source": "copycat", "content": host["content"].replace("1", "2")} for host in hosts[:30]]
+            mates = [host | {"source": "mate", "content": f"echo {n}; {host['content']}"} for n, host in enumerate(hosts[:30])]
+            scripts.write(path, hosts + copies + mates + scripts.generate(4, 20, 0, hosts, 60))
+            everything = corpus.load(path, SENSOR)
+        part_of = parts.of_all(everything)
+        self.assertEqual(set(part_of.values()), {"fit", "tune", "report"})
+        part = [part_of[source] for source in everything.source]
+        train = parts.trained_on(everything, part)
+        held = {i for i, p in enumerate(part) if p != "fit"}
+        bare = {"".join(filter(str.isalpha, everything.texts[i].decode().lower())) for i in held}
+        clusters = {everything.cluster[i] for i in held}
+        seen = dict.fromkeys(["held", "copy", "mate", "trojan", "used"], 0)
+        for i, used in enumerate(train):
+            text = "".join(filter(str.isalpha, everything.texts[i].decode().lower()))
+            reasons = {
+                "held": i in held,
+                "copy": text in bare,
+                "mate": everything.cluster[i] in clusters,
+                "trojan": part_of.get(everything.host_source[i], "fit") != "fit",
+            }
+            self.assertEqual(used, not any(reasons.values()), (i, reasons))
+            for name, holds in {**reasons, "used": used}.items():
+                seen[name] += holds
+        self.assertTrue(all(seen.values()), seen)
 
-        def remember(bags, train, where):
-            fitted.append(train)
+    def test_a_sources_part_does_not_depend_on_the_others(self):
+        names = [f"source-{n}" for n in range(200)]
+        counts = {name: sum(parts.of_source(source) == name for source in names) for name in ("fit", "tune", "report")}
+        self.assertTrue(80 < counts["fit"] < 120 and 15 < counts["tune"] < 45 and 50 < counts["report"] < 90, counts)
+        self.assertEqual(parts.of_source("generator:attack"), "fit")
 
-        # Only who is trained on is of interest.
-        bags.scores = lambda network: (np.zeros(len(bags.corpus)), None, None)
-        with mock.patch.object(fit, "fit", remember), contextlib.redirect_stdout(io.StringIO()):
-            training.cross_validate(bags, bags.corpus.source, bags.corpus.host_source, "sources", device.Cpu)
-        self.assertEqual(len(fitted), training.FOLDS)
-        for train in fitted:
-            out = {source for source, used in zip(bags.corpus.source, train) if not used and source.startswith("team")}
-            trojans = [(host, used) for host, used in zip(bags.corpus.host_source, train) if host]
-            self.assertTrue(out and any(not used for _, used in trojans))
-            for host, used in trojans:
-                self.assertEqual(used, host not in out, host)
+    def test_a_corpus_of_too_few_sources_is_refused(self):
+        few = corpus.Corpus(source=["a", "a", "b"], label=["malicious", "benign", "benign"])
+        with self.assertRaisesRegex(SystemExit, "too few sources"):
+            parts.of_all(few)
 
 
 class Mean(unittest.TestCase):

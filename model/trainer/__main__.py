@@ -13,14 +13,12 @@ import numpy as np
 
 from generator import scripts
 
-from . import card, corpus, device, export, fit, measure, report
+from . import card, corpus, device, export, fit, measure, parts, report
 from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
 ATTACKS, TWINS, TROJANS = 28000, 24000, 2500
 SEED = 1
-# Leave-sources-out parts.
-FOLDS = 4
 
 
 def say(text):
@@ -36,6 +34,9 @@ def read(directory, sensor, share):
     for path in paths:
         say(f"reading {path.name}")
         everything.extend(corpus.load(path, sensor))
+    everything.label = [
+        "dual_use" if parts.is_scanner(source) else label for source, label in zip(everything.source, everything.label)
+    ]
     hosts = [
         {"content": text.decode("utf-8", "replace"), "source": source, "cluster": cluster}
         for text, label, source, cluster in zip(everything.texts, everything.label, everything.source, everything.cluster)
@@ -48,27 +49,6 @@ def read(directory, sensor, share):
         scripts.write(path, scripts.generate(SEED, attacks, twins, hosts, trojans))
         everything.extend(corpus.load(path, sensor))
     return everything
-
-
-def cross_validate(bags, groups, hosts, what, where, each=lambda network, held: None):
-    """Scores of every script by a model that saw none of its group. Generated scripts are always trained on, but for
-    trojans in scripts of that group (`hosts` are the groups of what they hide in): their harmless text would be known
-    as an attacker's only. `each` gets every model and what was held out from it."""
-    groups = np.array(groups)
-    generated = np.char.startswith(np.array(bags.corpus.source), "generator")
-    names = sorted(set(groups[~generated]))
-    np.random.default_rng(SEED).shuffle(names)
-    part_of = {name: i % FOLDS for i, name in enumerate(names)}
-    part = np.array([part_of.get(group, -1) for group in groups])
-    host_part = np.array([part_of.get(host, -1) for host in hosts])
-    scores = np.full(len(groups), np.nan)
-    for number in range(FOLDS):
-        held = ~generated & (part == number)
-        say(f"leave-{what}-out {number + 1} of {FOLDS}: {held.sum()} scripts held out")
-        network = fit.fit(bags, ~held & (host_part != number), where)
-        scores[held] = bags.scores(network)[0][held]
-        each(network, held)
-    return scores
 
 
 def of_kept_back_idioms(bags, where):
@@ -97,24 +77,23 @@ def main():
     bags = fit.Bags(everything)
     where = device.choose(say, fit.of_a_few_steps)
 
-    hidden = {}
-
-    def hide(network, held):
-        for name, found in hidden_scripts.scores(bags, held, network, arguments.sensor, SEED).items():
-            hidden[name] = np.concatenate([hidden.get(name, np.zeros(0)), found])
-
-    scores = cross_validate(bags, everything.source, everything.host_source, "sources", where, hide)
-    by_cluster = cross_validate(bags, everything.cluster, everything.host_cluster, "clusters", where)
-    figures = measure.figures(bags, scores, by_cluster, hidden, of_kept_back_idioms(bags, where))
+    part_of = parts.of_all(everything, say)
+    part = np.array([part_of[source] for source in everything.source])
+    train = np.array(parts.trained_on(everything, part))
+    say(f"held out: {(part == parts.TUNE).sum()} scripts to tune by, {(part == parts.REPORT).sum()} to report on")
+    network = fit.fit(bags, train, where)
+    scores = bags.scores(network)[0]
+    hidden = hidden_scripts.scores(bags, part == parts.REPORT, network, arguments.sensor, SEED)
+    figures = measure.figures(bags, scores, part, hidden, of_kept_back_idioms(bags, where))
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
-    arguments.report.write_text(report.text(bags, scores, by_cluster, figures), encoding="utf-8")
+    arguments.report.write_text(report.text(bags, scores, part, figures), encoding="utf-8")
     say(f"wrote {arguments.report}")
     old = out / "metrics.json"
     if old.exists() and not arguments.force:
         before = json.loads(old.read_text())["headline"]
         if before > figures["headline"]:
             raise SystemExit(
-                f"the model in {out} measured better ({before:.3f} of unseen malicious scripts found at 0.1 % false alarms, "
+                f"the model in {out} measured better ({before:.3f} of the report part's malicious scripts found at 0.1 % false alarms, "
                 f"now {figures['headline']:.3f}): nothing was written; --force overwrites it"
             )
 

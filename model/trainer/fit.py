@@ -17,6 +17,9 @@ WORST_WINDOWS = 2
 # A feature is known that occurs in so many windows of malicious scripts.
 ATTACKS_MIN = 20
 
+# From so many scripts on a source counts less for each. One style of droppers would be most of what is learnt.
+SOURCE = 60
+
 _shared = None
 
 
@@ -89,7 +92,7 @@ def weights(corpus, bags):
     """Weight of each script: near-duplicates count little more than one script, and large sources do not drown
     small ones."""
     clusters, sources = Counter(corpus.cluster), Counter(corpus.source)
-    w = np.array([1 / np.sqrt(clusters[c]) / max(1.0, sources[s] / 200) ** 0.5 for c, s in zip(corpus.cluster, corpus.source)])
+    w = np.array([1 / np.sqrt(clusters[c]) / max(1.0, sources[s] / SOURCE) ** 0.5 for c, s in zip(corpus.cluster, corpus.source)])
     w[bags.dual] = 0.0
     positive, negative = w[bags.malicious].sum(), w[~bags.malicious & ~bags.dual].sum()
     if positive > 0:

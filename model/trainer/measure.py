@@ -1,8 +1,8 @@
-"""Figures of a model by scores that were made without having seen the script's source."""
+"""Figures of a model on the report part, of whose sources it has seen nothing."""
 
 import numpy as np
 
-from . import labels
+from . import labels, parts
 from .network import sigmoid
 
 __all__ = ["figures", "sigmoid"]
@@ -29,12 +29,12 @@ def interval(found, total):
     z, p = 1.96, found / total
     middle = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z * np.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return [round(float(max(0, middle - half)), 4), round(float(min(1, middle + half)), 4)]
+    return [round(float(max(0, middle - half)), 6), round(float(min(1, middle + half)), 6)]
 
 
 def share(mask, hit):
     found, total = int((mask & hit).sum()), int(mask.sum())
-    return {"found": found, "of": total, "share": round(found / max(total, 1), 4), "interval95": interval(found, total)}
+    return {"found": found, "of": total, "share": round(found / max(total, 1), 6), "interval95": interval(found, total)}
 
 
 def of_tactic(tactic):
@@ -42,20 +42,44 @@ def of_tactic(tactic):
     return [n for n, id in enumerate(labels.IDS) if labels.TACTICS[id] == tactic]
 
 
-def figures(bags, scores, by_cluster, hidden, kept_back):
-    """Recall at each operating point, by source, technique and tactic; false alarms by kind and source; recall on scripts
-    of clusters never seen, and when scripts are hidden. `hidden` has scores of the same scripts for each transform, `kept_back` those
-    of generated attacks whose idiom was not trained on."""
+def weighted(mask, sources, hit):
+    """The share of scripts that are hit, a source counting as at most SOURCE_MAX scripts."""
+    names, counts = np.unique(sources[mask], return_counts=True)
+    size = dict(zip(names, counts))
+    weight = np.array([min(1.0, SOURCE_MAX / size[s]) for s in sources[mask]])
+    return round(float((weight * hit[mask]).sum() / max(weight.sum(), 1e-9)), 4)
+
+
+def figures(bags, scores, part, hidden, kept_back):
+    """What is found of the report part, by source, kind, technique and tactic, and what is flagged there. `hidden` has scores
+    of the same scripts for each transform, `kept_back` those of generated attacks whose idiom was not trained on."""
     corpus = bags.corpus
     source, kind, label = np.array(corpus.source), np.array(corpus.kind), np.array(corpus.label)
-    held = ~np.isnan(scores)
-    benign = held & (label == "benign")
-    malicious = held & (label == "malicious")
-    logits = {name: threshold(scores[benign], source[benign], rate) for name, rate in RATES.items()}
-    out = {"logits": logits, "scripts": {k: int((held & (label == k)).sum()) for k in ("benign", "malicious", "dual_use")}}
-    out["generated"] = int((~held).sum())
+    held = part == parts.REPORT
+    benign, malicious = held & (label == "benign"), held & (label == "malicious")
+    # The thresholds need as many harmless scripts as there are; what is found does not depend on which these are.
+    placed = (part != parts.FIT) & (label == "benign")
+    logits = {name: threshold(scores[placed], source[placed], rate) for name, rate in RATES.items()}
+    out = {"logits": logits}
+    generated = np.char.startswith(source, "generator")
+    out["scripts"] = {k: int((~generated & (label == k)).sum()) for k in ("benign", "malicious", "dual_use")}
+    out["parts"] = {
+        name: {k: int((~generated & (part == name) & (label == k)).sum()) for k in ("benign", "malicious")}
+        for name in (parts.FIT, parts.TUNE, parts.REPORT)
+    }
+    out["sources"] = {name: len(set(source[~generated & (part == name)])) for name in (parts.FIT, parts.TUNE, parts.REPORT)}
+    out["generated"] = int(generated.sum())
+    out["at_rate"] = {}
+    for name, rate in RATES.items():
+        hit = scores > threshold(scores[benign], source[benign], rate)
+        out["at_rate"][name] = {
+            "rate": rate,
+            "malicious": share(malicious, hit),
+            "weighted": weighted(malicious, source, hit),
+            "by_kind": {k: share(malicious & (kind == k), hit) for k in sorted(set(kind[malicious]))},
+        }
     for name, logit in logits.items():
-        hit = np.nan_to_num(scores, nan=-1e9) > logit
+        hit = scores > logit
         out[name] = {
             "malicious": share(malicious, hit),
             "dual_use": share(held & (label == "dual_use"), hit),
@@ -72,11 +96,8 @@ def figures(bags, scores, by_cluster, hidden, kept_back):
             "false_alarms_by_source": {s: share(benign & (source == s), hit) for s in sorted(set(source[benign & hit]))},
             "false_alarms_by_kind": {k: share(benign & (kind == k), hit) for k in sorted(set(kind[benign]))},
         }
-    # A threshold of its own: these scores are of other models.
-    logit = threshold(by_cluster[benign], source[benign], RATES["balanced"])
-    out["clusters"] = share(malicious, np.nan_to_num(by_cluster, nan=-1e9) > logit)
     all_of = lambda found: np.ones(len(found), bool)
     out["hidden"] = {name: share(all_of(found), found > logits["balanced"]) for name, found in hidden.items()}
     out["kept_back"] = share(all_of(kept_back), kept_back > logits["balanced"])
-    out["headline"] = out["balanced"]["malicious"]["share"]
+    out["headline"] = out["at_rate"]["balanced"]["malicious"]["share"]
     return out

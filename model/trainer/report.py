@@ -10,6 +10,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from . import parts
+
 # Worst errors shown of each kind, and how much of each script.
 ERRORS, EXCERPT = 25, 600
 STYLE = """
@@ -84,16 +86,14 @@ def _errors(title, corpus, scores, chosen):
     return f"<h3>{html.escape(title)}</h3>{''.join(parts)}"
 
 
-def text(bags, scores, by_cluster, figures):
-    """The page. `scores` were made without the script's source, `by_cluster` without its cluster."""
+def text(bags, scores, part, figures):
+    """The page. Curves are of the report part. Errors are shown of the part to tune by only: those of the other are not to
+    be read."""
     corpus = bags.corpus
     label = np.array(corpus.label)
-    held = ~np.isnan(scores)
-    of = lambda name, all_scores=scores: all_scores[held & (label == name)]
-    curves = {
-        "sources never seen": (of("benign"), of("malicious")),
-        "clusters never seen": (of("benign", by_cluster), of("malicious", by_cluster)),
-    }
+    of = lambda name, which=parts.REPORT: scores[(part == which) & (label == name)]
+    curves = {name: (of("benign", name), of("malicious", name)) for name in (parts.REPORT, parts.TUNE)}
+    held = part == parts.TUNE
     logits = figures["logits"]
     balanced = figures["balanced"]
     missed = [i for i in np.argsort(scores) if held[i] and label[i] == "malicious" and scores[i] <= logits["balanced"]][:ERRORS]
@@ -104,7 +104,7 @@ def text(bags, scores, by_cluster, figures):
 <style>{STYLE}</style></head><body>
 <h1>Training report</h1>
 <p>{figures['scripts']['malicious']} malicious, {figures['scripts']['dual_use']} dual-use and {figures['scripts']['benign']} benign scripts;
-{figures['generated']} generated ones were trained on and not measured. Every score is by a model that saw no script of the same source (or cluster).</p>
+{figures['generated']} generated ones were trained on and not measured. Every score is by a model that saw no script of the same source.</p>
 <h2>Found, by false alarms</h2>{_roc(curves, logits)}
 <h2>Scores</h2>{_histogram(of('benign'), of('malicious'), of('dual_use'), logits)}
 <h2>At the operating point balanced</h2>
@@ -115,7 +115,7 @@ def text(bags, scores, by_cluster, figures):
 {_table('Generated attacks of one step found, its idiom kept back from training', {'all': figures['kept_back']})}
 {_table('Benign scripts flagged, by kind', balanced['false_alarms_by_kind'])}
 {_table('Benign scripts flagged, by source', balanced['false_alarms_by_source'])}
-<h2>Worst errors</h2>
+<h2>Worst errors of the part to tune by</h2>
 {_errors('Malicious scripts missed, the harmless-looking first', corpus, scores, missed)}
 {_errors('Benign scripts flagged, the worst first', corpus, scores, alarms)}
 </body></html>

@@ -48,7 +48,7 @@ enum Chore {
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
     Test {
         /// Only tests whose name contains this; `chaos` is the long form of the tests that break things, `escape` of those that
-        /// try to run a script unseen.
+        /// try to run a script unseen, `siege` of those that try to blind the sensor.
         filter: Option<String>,
         /// With `chaos` and `escape`: the seed of a run that is to be repeated.
         #[arg(long)]
@@ -91,6 +91,8 @@ enum Chore {
     },
     /// Train the model from a directory of JSON Lines files.
     Train(models::Train),
+    /// Collect harmless scripts for the training from Debian's packages and source packages; nothing is installed or run.
+    Natural(models::Natural),
     /// Write sensor and collector as a container image, an OCI layout in a tar under target/package.
     Package {
         /// Processor architecture.
@@ -144,6 +146,7 @@ fn main() -> ExitCode {
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Eval { args } => models::sensor("eval", &args),
         Chore::Train(train) => models::train(&train),
+        Chore::Natural(natural) => models::natural(&natural),
         Chore::Package { arch, name } => package::run(arch, &name).map(|_| ExitCode::SUCCESS),
         Chore::Release => release::run().map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run().map(|()| ExitCode::SUCCESS),

@@ -31,6 +31,23 @@ pub(crate) struct Train {
     force: bool,
 }
 
+/// Arguments of `cargo xtask natural`.
+#[derive(clap::Args)]
+pub(crate) struct Natural {
+    /// The file that is written; its name ends in `.jsonl.zst`.
+    #[arg(long)]
+    out: PathBuf,
+    /// How many packages are read.
+    #[arg(long, default_value_t = 1500)]
+    packages: u32,
+    /// How many source packages are read.
+    #[arg(long, default_value_t = 250)]
+    sources: u32,
+    /// A file with `debian:NAME` a line: packages that are not read.
+    #[arg(long)]
+    except: Option<PathBuf>,
+}
+
 /// Becomes `sensor COMMAND ARGS`.
 pub(crate) fn sensor(command: &str, args: &[String]) -> anyhow::Result<ExitCode> {
     let bin = binaries::scoring()?;
@@ -74,6 +91,19 @@ pub(crate) fn train(train: &Train) -> anyhow::Result<ExitCode> {
     command.arg("--generated").arg(train.generated.to_string());
     if train.force {
         command.arg("--force");
+    }
+    let status = command.status().context("python cannot be started")?;
+    Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
+}
+
+/// Collects scripts in the trainer's environment.
+pub(crate) fn natural(natural: &Natural) -> anyhow::Result<ExitCode> {
+    let mut command = trainer()?;
+    command.args(["-m", "trainer.natural", "--out"]).arg(&natural.out);
+    command.arg("--packages").arg(natural.packages.to_string());
+    command.arg("--sources").arg(natural.sources.to_string());
+    if let Some(except) = &natural.except {
+        command.arg("--except").arg(except);
     }
     let status = command.status().context("python cannot be started")?;
     Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
