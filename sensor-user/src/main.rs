@@ -82,9 +82,17 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
                 let Command::Run(run) = config_file::parse(&arguments)?.command else {
                     anyhow::bail!("the command line is no longer `run`");
                 };
-                settings::reloadable(&run)
+                // First what must not fail: it may be an emergency.
+                let respond_off = run.respond == cli::Respond::Off;
+                let settings = settings::reloadable(&run).and_then(|settings| {
+                    settings::check_may_respond(&settings)?;
+                    Ok(settings)
+                });
+                Ok(daemon::Reloaded { respond_off, settings })
             };
-            daemon::run(settings::config(*run)?, Arc::new(reload), env!("CARGO_PKG_VERSION"))?;
+            let config = settings::config(*run)?;
+            settings::check_may_respond(&config.reloadable)?;
+            daemon::run(config, Arc::new(reload), env!("CARGO_PKG_VERSION"))?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Config { command: ConfigCommand::Check(run) } => {

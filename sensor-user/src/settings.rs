@@ -102,13 +102,20 @@ pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
         Respond::Audit => Mode::Audit,
         Respond::Kill => Mode::Kill,
     };
-    ensure!(
-        mode != Mode::Kill || response::may_kill(),
-        "respond = kill needs the capability CAP_KILL: run the sensor as root, or grant it to its container"
-    );
-    let rules = run.response_rules.as_deref().map(Rules::load).transpose()?;
+    // Switching off must not fail for a file that is not needed then.
+    let file = run.response_rules.as_deref().filter(|_| mode != Mode::Off);
+    let rules = file.map(Rules::load).transpose()?;
     let responder = Arc::new(Responder::new(mode, rules.unwrap_or_else(Rules::all_containers)));
     Ok(Reloadable { sensitivity, suppressions, responder })
+}
+
+/// A sensor that is to kill and may not would only pretend to.
+pub(crate) fn check_may_respond(reloadable: &Reloadable) -> anyhow::Result<()> {
+    ensure!(
+        reloadable.responder.mode() != Mode::Kill || response::may_kill(),
+        "respond = kill needs the capability CAP_KILL: run the sensor as root, or grant it to its container"
+    );
+    Ok(())
 }
 
 /// What the daemon is told.

@@ -94,6 +94,7 @@ fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
     assert!(survived.exists());
     fs::write(config.path(), "respond = \"off\"\n").expect("a configuration");
     node.reload("configuration read again").expect("a reload");
+    assert!(node.log().contains("respond=off"), "{}", node.log());
     assert!(start(&attack("off", &survived), Some(&cgroup.procs())).wait().expect("its end").success());
     let findings = node.wait_for(|all| all.len() == 2).expect("findings");
     assert_eq!(property(&findings, "audited", "Response_Action"), "would_kill");

@@ -22,8 +22,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "scriptwatch.capabilities" -}}
 {{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") .Values.sensor.shellProbes -}}
 {{- $minimum = concat $minimum (list "SYS_PTRACE" "DAC_READ_SEARCH") -}}
-{{- if eq .Values.sensor.respond "kill" }}{{ $minimum = append $minimum "KILL" }}{{ end -}}
-{{- default $minimum .Values.sensor.capabilities | toYaml -}}
+{{- $all := default $minimum .Values.sensor.capabilities -}}
+{{- if eq .Values.sensor.respond "kill" }}{{ $all = append $all "KILL" | uniq }}{{ end -}}
+{{- $all | toYaml -}}
 {{- end }}
 
 {{- define "scriptwatch.collectorUrl" -}}

@@ -158,6 +158,7 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
             runs: 1,
             last_run_unix_ns: capture.time_unix_ns,
             response: None,
+            killed_runs: 0,
             now_unix_ns,
         });
         serde_json::to_writer(&mut *out, &finding)?;

@@ -71,5 +71,13 @@ pub struct Reloadable {
     pub responder: Arc<Responder>,
 }
 
+/// A configuration that was read again.
+pub struct Reloaded {
+    /// Nothing is to be done about malicious scripts any more: this holds even if the rest cannot be used.
+    pub respond_off: bool,
+    /// The rest.
+    pub settings: anyhow::Result<Reloadable>,
+}
+
 /// Reads the configuration again.
-pub type Reload = Arc<dyn Fn() -> anyhow::Result<Reloadable> + Send + Sync>;
+pub type Reload = Arc<dyn Fn() -> anyhow::Result<Reloaded> + Send + Sync>;

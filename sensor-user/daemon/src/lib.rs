@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use verdict::Judge;
 
-pub use config::{Assets, Config, Reload, Reloadable};
+pub use config::{Assets, Config, Reload, Reloadable, Reloaded};
 
 use capture::Capturer;
 use capture_metrics::CaptureMetrics;
@@ -112,6 +112,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
+    let responding = config.reloadable.responder.mode();
     let (responder, follow_responder) = watch::channel(config.reloadable.responder);
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
@@ -202,11 +203,18 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             while hangup.recv().await.is_some() {
                 let reload = reload.clone();
                 match tokio::task::spawn_blocking(move || reload()).await {
-                    Ok(Ok(fresh)) => {
+                    Ok(Ok(Reloaded { settings: Ok(fresh), .. })) => {
                         sensitivity.send_replace(fresh.sensitivity);
                         suppressions.send_replace(fresh.suppressions);
+                        info!(respond = %fresh.responder.mode(), "configuration read again");
                         responder.send_replace(fresh.responder);
-                        info!("configuration read again");
+                    }
+                    Ok(Ok(Reloaded { respond_off, settings: Err(e) })) => {
+                        if respond_off {
+                            responder.send_replace(Arc::default());
+                            info!("nothing is done about malicious scripts any more");
+                        }
+                        warn!("the configuration stays as it was: {e:#}");
                     }
                     Ok(Err(e)) => warn!("the configuration stays as it was: {e:#}"),
                     Err(e) => std::panic::resume_unwind(e.into_panic()),
@@ -235,7 +243,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         // Setting up took memory that running does not.
         // SAFETY: malloc_trim has no preconditions.
         unsafe { libc::malloc_trim(0) };
-        info!(%tier, node = config.node.name, "ready");
+        info!(%tier, node = config.node.name, respond = %responding, "ready");
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use identity::ProcessFacts;
-use response::{Action, Response};
+use response::Response;
 use script::Capture;
 use stage::Weigh;
 use verdict::Verdict;
@@ -23,24 +23,41 @@ pub struct Detection {
     pub last_run_unix_ns: u64,
     /// What was done about it; `None` where responses are off.
     pub response: Option<Response>,
+    /// In how many of the runs something was killed.
+    pub killed_runs: u64,
 }
 
 impl Detection {
     /// Of a script that ran once.
     pub fn new(capture: Arc<Capture>, verdict: Verdict, ancestors: Vec<ProcessFacts>) -> Self {
         let last_run_unix_ns = capture.time_unix_ns;
-        Self { capture, verdict, ancestors, runs: 1, last_run_unix_ns, response: None }
+        Self { capture, verdict, ancestors, runs: 1, last_run_unix_ns, response: None, killed_runs: 0 }
     }
 }
 
 impl Detection {
-    /// Takes over what was done about a further version or run, unless it is less: a script that was killed is gone when its
-    /// next version is judged.
-    pub(crate) fn respond_as(&mut self, other: Option<Response>) {
-        let was_killed = matches!(self.response, Some(Response { action: Action::Killed(_), .. }));
-        let is_kill = matches!(other, Some(Response { action: Action::Killed(_), .. }));
-        if other.is_some() && (is_kill || !was_killed) {
+    /// What was done about it.
+    pub(crate) fn responded(&mut self, response: Option<Response>) {
+        self.killed_runs = u64::from(response.as_ref().is_some_and(|response| response.action.is_kill()));
+        self.response = response;
+    }
+
+    /// Takes over what was done about a further version of the same run. A script that was killed is gone when its next
+    /// version is judged, so that a kill stays.
+    pub(crate) fn version_responded(&mut self, other: Option<Response>) {
+        let was_killed = self.response.as_ref().is_some_and(|response| response.action.is_kill());
+        if other.is_some() && !was_killed {
+            self.killed_runs += u64::from(other.as_ref().is_some_and(|response| response.action.is_kill()));
             self.response = other;
+        }
+    }
+
+    /// Takes over what was done about another run. One that was not killed matters more than those that were.
+    pub(crate) fn run_responded(&mut self, other: Option<Response>) {
+        let Some(other) = other else { return };
+        self.killed_runs += u64::from(other.action.is_kill());
+        if self.response.as_ref().is_none_or(|response| response.action.is_kill()) {
+            self.response = Some(other);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Judges captures, and decides which of them are detections.
 
-use std::{sync::Arc, time::Instant};
+use std::{num::NonZeroUsize, sync::Arc, time::Instant};
 
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
+use lru::LruCache;
 use response::{Mode, Responder, Response};
 use script::{Capture, ScriptId};
 use suppression::Suppressions;
@@ -12,6 +13,9 @@ use tracing::error;
 use verdict::{Judge, OperatingPoint, Verdict};
 
 use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
+
+/// Scripts remembered that a suppression matches.
+const LEFT_ALONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// From which score a script is malicious, as the operator says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +35,8 @@ pub struct Detector {
     /// What is done about malicious scripts, and the operator's rules for what is left alone.
     responder: watch::Receiver<Arc<Responder>>,
     suppressions: watch::Receiver<Arc<Suppressions>>,
+    /// Scripts that a suppression matches, and what they evaluate.
+    left_alone: LruCache<ScriptId, ()>,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -52,6 +58,7 @@ impl Detector {
             merger: Merger::new(),
             responder,
             suppressions,
+            left_alone: LruCache::new(LEFT_ALONE),
             metrics,
             counted: (0, 0),
         }
@@ -79,15 +86,17 @@ impl Detector {
             }
         };
         self.metrics.scored.inc();
+        let is_left_alone = self.is_left_alone(capture, &verdict);
         if !verdict.malicious {
             return;
         }
         let placement = self.directory.placement(capture.cgroup);
         // First what is urgent.
-        let response = self.respond(capture, &verdict, placement.as_deref());
+        let response =
+            if is_left_alone { None } else { self.respond(capture, &verdict, placement.as_deref()) };
         let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
         let mut detection = Detection::new(capture.clone(), verdict, ancestors);
-        detection.response = response;
+        detection.responded(response);
         let detections = self.metrics.detections.clone();
         let mut counted = |detection| {
             detections.inc();
@@ -96,6 +105,24 @@ impl Detector {
         if self.merger.take(detection, Instant::now(), &mut counted) {
             self.metrics.repeated.inc();
         }
+    }
+
+    /// Does a suppression match the script, or the one that sourced or evaluated it? Also harmless scripts are looked at: what
+    /// they evaluate is theirs.
+    fn is_left_alone(&mut self, capture: &Capture, verdict: &Verdict) -> bool {
+        let suppressions = self.suppressions.borrow().clone();
+        if self.responder.borrow().mode() == Mode::Off || suppressions.is_empty() {
+            return false;
+        }
+        let identity = self.directory.identify(capture.cgroup);
+        let container = identity.container.as_deref();
+        let is_suppressed =
+            suppressions.matching(capture, &verdict.hash, container, Timestamp::now()).is_some();
+        let is_of_one = capture.parent.is_some_and(|parent| self.left_alone.contains(&parent));
+        if is_suppressed || is_of_one {
+            self.left_alone.put(capture.id, ());
+        }
+        is_suppressed || is_of_one
     }
 
     fn respond(
@@ -109,12 +136,8 @@ impl Detector {
             return None;
         }
         let identity = self.directory.identify(capture.cgroup);
-        let suppressions = self.suppressions.borrow().clone();
-        let container = identity.container.as_deref();
-        if suppressions.matching(capture, &verdict.hash, container, Timestamp::now()).is_some() {
-            return None;
-        }
-        let response = responder.respond(capture, verdict, placement, &identity)?;
+        let need_identity = self.suppressions.borrow().need_identity();
+        let response = responder.respond(capture, verdict, placement, &identity, need_identity)?;
         self.metrics.responded(response.action);
         Some(response)
     }

@@ -257,13 +257,18 @@ impl Merger {
         let is_as_before = old.verdict.hash == new.verdict.hash
             && (old.capture.flags, old.capture.size) == (new.capture.flags, new.capture.size);
         if is_as_before {
+            let before = sent.detection.response.clone();
+            sent.detection.version_responded(new.response);
+            if sent.detection.response != before {
+                self.postpone(id, PAUSE_TEXT_MAX, now);
+            }
             return;
         }
         self.bytes = (self.bytes + weight(&new)).saturating_sub(weight(old));
-        let (runs, last_run_unix_ns) = (old.runs, old.last_run_unix_ns);
+        let (runs, last_run_unix_ns, killed_runs) = (old.runs, old.last_run_unix_ns, old.killed_runs);
         let (response, later) = (sent.detection.response.take(), new.response.clone());
-        sent.detection = Detection { runs, last_run_unix_ns, response, ..new };
-        sent.detection.respond_as(later);
+        sent.detection = Detection { runs, last_run_unix_ns, response, killed_runs, ..new };
+        sent.detection.version_responded(later);
         if sent.detection.verdict.techniques == sent.told_techniques {
             self.postpone(id, PAUSE_TEXT_MAX, now);
         } else {
@@ -276,7 +281,7 @@ impl Merger {
         if let Some(sent) = self.findings.get_mut(&first) {
             sent.detection.runs += 1;
             sent.detection.last_run_unix_ns = run.last_run_unix_ns;
-            sent.detection.respond_as(run.response.clone());
+            sent.detection.run_responded(run.response.clone());
             sent.last_run = now;
         }
         self.postpone(first, PAUSE_MAX, now);
@@ -365,6 +370,7 @@ fn head_of(capture: &Capture) -> Head {
 mod tests {
     use std::sync::Arc;
 
+    use response::{Action, Response};
     use script::{Interpreter, ScriptFlags};
     use shell::Family;
     use verdict::{ScriptHash, Verdict};
@@ -522,6 +528,33 @@ mod tests {
             merger.take(lossy, now, &mut emitted.sink());
         }
         assert_eq!(emitted.new_ones().iter().map(|sent| sent.0).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_run_that_was_not_killed_is_told_before_those_that_were() {
+        let (mut merger, now) = (Merger::new(), Instant::now());
+        let mut last = None;
+        let mut emit = |detection: Detection| last = Some(detection);
+        let responded = |pid: u32, action| {
+            let mut detection = detection(pid, 7, "evil");
+            detection.responded(Some(Response { action, reason: String::new(), took_ns: 0 }));
+            detection
+        };
+        for (pid, action) in [
+            (1, Action::Killed(2)),
+            (2, Action::Killed(1)),
+            (3, Action::Gone),
+            (4, Action::Killed(1)),
+            (4, Action::Gone),
+        ] {
+            merger.take(responded(pid, action), now, &mut emit);
+        }
+        merger.end(now, &mut emit);
+        let last = last.expect("a finding");
+        assert_eq!(
+            (last.runs, last.killed_runs, last.response.map(|r| r.action)),
+            (4, 3, Some(Action::Gone))
+        );
     }
 
     #[test]

@@ -209,6 +209,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
             runs: detection.runs,
             last_run_unix_ns: detection.last_run_unix_ns,
             response: detection.response.as_ref(),
+            killed_runs: detection.killed_runs,
             now_unix_ns: clock::now_unix_ns(),
         });
         (self.emit)(&finding, detection.capture.cgroup);

@@ -44,6 +44,8 @@ pub struct Evidence<'a> {
     pub last_run_unix_ns: u64,
     /// What was done about it; `None` where responses are off.
     pub response: Option<&'a Response>,
+    /// In how many of the runs something was killed.
+    pub killed_runs: u64,
     /// Unix time now, ns.
     pub now_unix_ns: u64,
 }
@@ -182,7 +184,8 @@ fn properties(
         if !response.reason.is_empty() {
             properties.insert("Response_Reason", string(&response.reason));
         }
-        if let Action::Killed(processes) = response.action {
+        properties.insert("Response_Killed_Runs", number(evidence.killed_runs as f64));
+        if let Action::Killed(processes) | Action::KilledPartly(processes) = response.action {
             properties.insert("Response_Processes", number(f64::from(processes)));
         }
     }
@@ -263,9 +266,15 @@ fn done(response: Option<&Response>) -> &'static str {
         None | Some(Action::None) => "",
         Some(Action::Killed(_)) => " The shell and what descended from it was killed.",
         Some(Action::WouldKill) => " It was left alone; outside of audit mode it would have been killed.",
-        Some(Action::Gone) => " It had ended before it could be killed.",
+        Some(Action::KilledPartly(_)) => {
+            " The shell was killed; of what descended from it some may be left, since there was too much of it or it could not be held."
+        }
+        Some(Action::Gone) => {
+            " The shell had ended before it could be killed; what it started may still run."
+        }
         Some(Action::LeftInit) => " It was left alone because it is its container's first process.",
-        Some(Action::Denied) => " It could not be killed: the sensor lacks CAP_KILL.",
+        Some(Action::LeftData) => " It was left alone because it may be data.",
+        Some(Action::Denied) => " The kernel refused to let it be killed.",
         Some(Action::NotIdentified) => " It was left alone because its container was not known yet.",
     }
 }
@@ -357,6 +366,7 @@ mod tests {
             runs: 1,
             last_run_unix_ns: 1_700_000_000_000_000_001,
             response: None,
+            killed_runs: 0,
             now_unix_ns: 5,
         })
     }

@@ -39,6 +39,8 @@ pub struct Placement {
     pub container: Option<ContainerId>,
     /// Kubernetes' UID of the pod, likewise.
     pub pod_uid: Option<String>,
+    /// True when nothing on the way to the root is named as containers and pods are.
+    pub is_of_node: bool,
     /// The whole path; U+FFFD where it is not UTF-8.
     pub path: String,
 }
@@ -59,7 +61,8 @@ impl Placement {
             containers.extend(container_of(name, parent));
             pods.extend(pod_of(name));
         }
-        Self { container: single(containers), pod_uid: single(pods), path }
+        let is_of_node = containers.is_empty() && pods.is_empty();
+        Self { container: single(containers), pod_uid: single(pods), is_of_node, path }
     }
 
     /// Reads the components of a record of the kernel half: each ended by NUL.

@@ -3,18 +3,25 @@
 //! Each process is held by a pidfd before it is looked at, so that no other that got its id is hit. All are stopped before
 //! any is killed: one that runs could make more.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::{
+    collections::{HashMap, HashSet},
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
-use procfs::process::Process;
+use identity::Placement;
+use procfs::process::{Process, Stat};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-/// How often is looked for children made meanwhile.
-const ROUNDS: usize = 16;
+/// How long is looked for descendants. What is held by then is killed, and the rest is told to be left.
+const TIME: Duration = Duration::from_millis(200);
 /// Processes ended at once at most.
 const PROCESSES: usize = 4096;
+/// How long a process may take to stop: until then it may be about to fork.
+const STOPPING: Duration = Duration::from_millis(5);
 
 /// Whom to end.
 pub(crate) struct Target<'a> {
@@ -23,13 +30,26 @@ pub(crate) struct Target<'a> {
     pub(crate) start_ns: u64,
     /// The id of its container; `None` for a process of the node.
     pub(crate) container: Option<&'a str>,
+    /// It is the first process of some PID namespace. If its parent is outside of the container, it is left alone.
+    pub(crate) spare_init: bool,
+    /// Nothing is done.
+    pub(crate) only_look: bool,
 }
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// So many were killed.
-    Processes(u32),
+    /// So many were killed, and `all` that were found.
+    Processes {
+        /// How many.
+        count: u32,
+        /// None is known to be left.
+        all: bool,
+    },
+    /// It is there, and only looked at.
+    WouldEnd,
+    /// It is the container's first process.
+    IsInit,
     /// It is not there any more.
     Gone,
     /// The kernel refuses.
@@ -38,59 +58,133 @@ pub(crate) enum Ended {
 
 /// Kills the process and its descendants that are in the same container.
 pub(crate) fn end(target: &Target<'_>) -> Ended {
-    let mut held: HashMap<u32, OwnedFd> = HashMap::new();
-    let Some(shell) = hold(target.pid) else { return Ended::Gone };
+    let shell = match hold(target.pid) {
+        Ok(shell) => shell,
+        Err(Errno::SRCH) => return Ended::Gone,
+        Err(_) => return Ended::Denied,
+    };
     // After the pidfd: what is read now is of the process that it holds, or of none.
-    if !is_the_one(target) || !is_inside(target.pid, target) {
+    let Some(stat) = look_at(target.pid) else { return Ended::Gone };
+    if !is_the_one(&stat, target) || !is_alive(&stat) || !is_inside(target.pid, target) {
         return Ended::Gone;
+    }
+    if target.spare_init && !u32::try_from(stat.ppid).is_ok_and(|parent| is_inside(parent, target)) {
+        return Ended::IsInit;
+    }
+    if target.only_look {
+        return Ended::WouldEnd;
     }
     match pidfd_send_signal(&shell, Signal::STOP) {
         Ok(()) => {}
-        Err(Errno::PERM) => return Ended::Denied,
-        Err(_) => return Ended::Gone,
+        Err(Errno::SRCH) => return Ended::Gone,
+        Err(_) => return Ended::Denied,
     }
-    held.insert(target.pid, shell);
-    for _ in 0..ROUNDS {
+    let deadline = Instant::now() + TIME;
+    let mut held: HashMap<u32, OwnedFd> = HashMap::from([(target.pid, shell)]);
+    let mut all = true;
+    // In another container, or the sensor itself, which may descend from whoever started it.
+    let mut spared = HashSet::from([std::process::id()]);
+    let mut parents = vec![target.pid];
+    loop {
+        for pid in &parents {
+            wait_until_stopped(*pid);
+        }
+        let is_known = |pid: &u32| held.contains_key(pid) || spared.contains(pid);
         let fresh: Vec<u32> =
-            held.keys().flat_map(|pid| children(*pid)).filter(|pid| !held.contains_key(pid)).collect();
-        if fresh.is_empty() || held.len() >= PROCESSES {
+            parents.iter().flat_map(|pid| children(*pid)).filter(|pid| !is_known(pid)).collect();
+        if fresh.is_empty() {
+            if parents.len() == held.len() {
+                break;
+            }
+            // Once more all: one may have forked as it was stopped.
+            parents = held.keys().copied().collect();
+            continue;
+        }
+        if held.len() + fresh.len() > PROCESSES || Instant::now() > deadline {
+            all = false;
             break;
         }
+        parents.clear();
         for pid in fresh {
-            if let Some(fd) = hold(pid)
-                && is_inside(pid, target)
-            {
+            match hold(pid) {
                 // One that cannot be stopped ends with the others below, or has ended.
-                let _ = pidfd_send_signal(&fd, Signal::STOP);
-                held.insert(pid, fd);
+                Ok(fd) if is_inside(pid, target) => {
+                    let _ = pidfd_send_signal(&fd, Signal::STOP);
+                    held.insert(pid, fd);
+                    parents.push(pid);
+                }
+                Ok(_) | Err(Errno::SRCH) => {
+                    spared.insert(pid);
+                }
+                Err(_) => {
+                    all = false;
+                    spared.insert(pid);
+                }
             }
         }
     }
-    let killed = held.values().filter(|fd| pidfd_send_signal(fd, Signal::KILL).is_ok()).count();
-    Ended::Processes(u32::try_from(killed).unwrap_or(u32::MAX))
-}
-
-fn hold(pid: u32) -> Option<OwnedFd> {
-    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-    pidfd_open(pid, PidfdFlags::empty()).ok()
-}
-
-/// Was the process forked when the target was? The kernel tells it in clock ticks.
-fn is_the_one(target: &Target<'_>) -> bool {
-    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-    let stat = i32::try_from(target.pid).ok().and_then(|pid| Process::new(pid).ok()?.stat().ok());
-    stat.is_some_and(|stat| stat.starttime == target.start_ns / tick_ns)
-}
-
-/// Is the process in the target's container? Of the node's processes those count that are in no container.
-fn is_inside(pid: u32, target: &Target<'_>) -> bool {
-    let Ok(cgroups) = std::fs::read_to_string(format!("/proc/{pid}/cgroup")) else { return false };
-    match target.container {
-        Some(id) => cgroups.contains(id),
-        None => {
-            std::fs::read_to_string(format!("/proc/{}/cgroup", target.pid)).is_ok_and(|own| own == cgroups)
+    let mut count = 0;
+    for (pid, fd) in &held {
+        let was_alive = look_at(*pid).is_some_and(|stat| is_alive(&stat));
+        match pidfd_send_signal(fd, Signal::KILL) {
+            Ok(()) => count += u32::from(was_alive),
+            Err(Errno::SRCH) => {}
+            Err(_) => all = false,
         }
     }
+    Ended::Processes { count, all }
+}
+
+fn hold(pid: u32) -> Result<OwnedFd, Errno> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+    pidfd_open(pid, PidfdFlags::empty())
+}
+
+fn look_at(pid: u32) -> Option<Stat> {
+    Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()
+}
+
+/// Was the process forked when the target was? The kernel tells it in clock ticks, and of a subshell that runs a file itself the
+/// time is the event's, a moment later.
+fn is_the_one(stat: &Stat, target: &Target<'_>) -> bool {
+    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
+    stat.starttime.abs_diff(target.start_ns / tick_ns) <= 1
+}
+
+/// Does any thread of it run? The first may have ended before the others.
+fn is_alive(stat: &Stat) -> bool {
+    !"ZXx".contains(stat.state) || stat.num_threads > 1
+}
+
+fn wait_until_stopped(pid: u32) {
+    let begun = Instant::now();
+    while look_at(pid).is_some_and(|stat| !"TtZXx".contains(stat.state)) && begun.elapsed() < STOPPING {
+        std::thread::yield_now();
+    }
+}
+
+/// Is the process in the target's container? For one of the node: in no container, and in the same cgroup.
+fn is_inside(pid: u32, target: &Target<'_>) -> bool {
+    let Some(cgroups) = cgroups(pid) else { return false };
+    match target.container {
+        Some(id) => {
+            Placement::of_proc(&cgroups).container.is_some_and(|container| container.to_string() == id)
+        }
+        None => self::cgroups(target.pid).is_some_and(|own| own == cgroups),
+    }
+}
+
+/// What the kernel says of a process's cgroups; of one whose first thread has ended, another thread's.
+fn cgroups(pid: u32) -> Option<String> {
+    let of_zombie = look_at(pid).is_some_and(|stat| "ZXx".contains(stat.state));
+    if of_zombie {
+        let tasks = Process::new(i32::try_from(pid).ok()?).ok()?.tasks().ok()?;
+        let alive = tasks.flatten().filter(|task| u32::try_from(task.tid) != Ok(pid));
+        let mut texts = alive
+            .filter_map(|task| std::fs::read_to_string(format!("/proc/{pid}/task/{}/cgroup", task.tid)).ok());
+        return texts.next();
+    }
+    std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -101,10 +195,7 @@ fn children(pid: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{BufRead, BufReader},
-        process::{Command, Stdio},
-    };
+    use std::process::Command;
 
     use super::*;
 
@@ -113,55 +204,96 @@ mod tests {
         stat.starttime * (1_000_000_000 / procfs::ticks_per_second())
     }
 
-    #[test]
-    fn a_shell_ends_with_all_its_descendants_and_nobody_else() {
-        let other = Command::new("sleep").arg("60").spawn().unwrap();
-        let script = "sleep 60 & (sleep 60 & sh -c 'sleep 60; :' & wait) & echo up; wait";
-        let mut shell = Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let pid = shell.id();
-        let all = || {
-            let mut found = vec![pid];
-            let mut at = 0;
-            while at < found.len() {
-                found.extend(children(found[at]));
-                at += 1;
-            }
-            found
-        };
-        // The subshell's own children come a moment later.
-        while all().len() < 6 {
-            std::thread::yield_now();
+    fn target(pid: u32) -> Target<'static> {
+        Target { pid, start_ns: start_ns(pid), container: None, spare_init: false, only_look: false }
+    }
+
+    /// The process and its descendants.
+    fn tree(pid: u32) -> Vec<u32> {
+        let mut found = vec![pid];
+        let mut at = 0;
+        while at < found.len() {
+            found.extend(children(found[at]));
+            at += 1;
         }
-        let everyone = all();
-        assert_eq!(
-            end(&Target { pid, start_ns: start_ns(pid) + 1_000_000_000, container: None }),
-            Ended::Gone
-        );
-        let ended = end(&Target { pid, start_ns: start_ns(pid), container: None });
-        assert_eq!(ended, Ended::Processes(everyone.len() as u32));
-        shell.wait().unwrap();
-        for pid in everyone {
+        found
+    }
+
+    fn wait_for_end(pids: &[u32]) {
+        for pid in pids {
             // Reaped by whoever inherits them; until then they are zombies.
-            while Process::new(pid as i32).and_then(|p| p.stat()).is_ok_and(|s| !"ZX".contains(s.state)) {
+            while look_at(*pid).is_some_and(|stat| is_alive(&stat)) {
                 std::thread::yield_now();
             }
         }
-        let mut other = other;
+    }
+
+    fn shell(script: &str) -> std::process::Child {
+        Command::new("bash").args(["-c", script]).spawn().unwrap()
+    }
+
+    #[test]
+    fn a_shell_ends_with_all_its_descendants_and_nobody_else() {
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut shell = shell("sleep 60 & (sleep 60 & sh -c 'sleep 60; :' & wait) & wait");
+        let pid = shell.id();
+        // The subshell's own children come a moment later.
+        while tree(pid).len() < 6 {
+            std::thread::yield_now();
+        }
+        let everyone = tree(pid);
+        let one_more = start_ns(pid) + 1_000_000_000;
+        assert_eq!(end(&Target { start_ns: one_more, ..target(pid) }), Ended::Gone, "another had the id");
+        assert_eq!(end(&Target { only_look: true, ..target(pid) }), Ended::WouldEnd);
+        assert_eq!(end(&target(pid)), Ended::Processes { count: everyone.len() as u32, all: true });
+        shell.wait().unwrap();
+        wait_for_end(&everyone);
         assert!(other.try_wait().unwrap().is_none(), "another process was hit");
         other.kill().unwrap();
         other.wait().unwrap();
     }
 
     #[test]
+    fn a_deep_chain_ends_to_its_last_link() {
+        let mut shell = shell("f() { if [ $1 = 0 ]; then sleep 60; else (f $(($1 - 1)); :); fi; }; f 40; :");
+        let pid = shell.id();
+        while tree(pid).len() < 42 {
+            std::thread::yield_now();
+        }
+        let everyone = tree(pid);
+        assert_eq!(end(&target(pid)), Ended::Processes { count: everyone.len() as u32, all: true });
+        shell.wait().unwrap();
+        wait_for_end(&everyone);
+    }
+
+    #[test]
+    fn one_that_forks_without_end_does_not_escape() {
+        // At most a few at a time, and none lives long.
+        let mut shell = shell("while :; do (sleep 0.01) & (:); done");
+        let pid = shell.id();
+        while tree(pid).len() < 2 {
+            std::thread::yield_now();
+        }
+        assert!(matches!(end(&target(pid)), Ended::Processes { all: true, .. }));
+        shell.wait().unwrap();
+    }
+
+    #[test]
+    fn one_that_has_ended_and_was_not_reaped_is_gone() {
+        let mut shell = shell(":");
+        let pid = shell.id();
+        while look_at(pid).is_some_and(|stat| is_alive(&stat)) {
+            std::thread::yield_now();
+        }
+        assert_eq!(end(&target(pid)), Ended::Gone);
+        shell.wait().unwrap();
+    }
+
+    #[test]
     fn a_process_in_another_container_is_not_ended() {
         let mut shell = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = shell.id();
-        assert_eq!(
-            end(&Target { pid, start_ns: start_ns(pid), container: Some("not its container") }),
-            Ended::Gone
-        );
+        assert_eq!(end(&Target { container: Some("not its container"), ..target(pid) }), Ended::Gone);
         assert!(shell.try_wait().unwrap().is_none());
         shell.kill().unwrap();
         shell.wait().unwrap();

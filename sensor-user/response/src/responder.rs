@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use identity::{Identity, Placement};
-use script::{Capture, ScriptId};
+use script::Capture;
 use verdict::Verdict;
 
 use crate::{
@@ -23,6 +23,16 @@ pub enum Mode {
     Kill,
 }
 
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Audit => "audit",
+            Self::Kill => "kill",
+        })
+    }
+}
+
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -32,11 +42,15 @@ pub enum Action {
     WouldKill,
     /// So many processes were killed.
     Killed(u32),
-    /// It had ended by itself.
+    /// So many processes were killed, and others may be left: there were too many, or some could not be held.
+    KilledPartly(u32),
+    /// The shell had ended by itself.
     Gone,
     /// It is a container's first process, and the rule leaves those alone.
     LeftInit,
-    /// The kernel refused: `CAP_KILL` is missing.
+    /// It may be data, and the rule leaves that alone.
+    LeftData,
+    /// The kernel refused.
     Denied,
     /// It is not known yet which container ran it, so that no rule can be trusted.
     NotIdentified,
@@ -49,11 +63,18 @@ impl Action {
             Self::None => "none",
             Self::WouldKill => "would_kill",
             Self::Killed(_) => "killed",
+            Self::KilledPartly(_) => "killed_partly",
             Self::Gone => "gone",
             Self::LeftInit => "left_init",
+            Self::LeftData => "left_data",
             Self::Denied => "denied",
             Self::NotIdentified => "not_identified",
         }
+    }
+
+    /// Was anything killed?
+    pub fn is_kill(self) -> bool {
+        matches!(self, Self::Killed(_) | Self::KilledPartly(_))
     }
 }
 
@@ -96,58 +117,78 @@ impl Responder {
         self.mode
     }
 
-    /// Acts on a script that was judged malicious; `None` when the mode is off.
+    /// Acts on a script that was judged malicious; `None` when the mode is off. `need_identity` is true when it depends on the
+    /// container's image or pod whether it is suppressed.
     pub fn respond(
         &self,
         capture: &Capture,
         verdict: &Verdict,
         placement: Option<&Placement>,
         identity: &Identity,
+        need_identity: bool,
     ) -> Option<Response> {
         if self.mode == Mode::Off {
             return None;
         }
         let begun = Instant::now();
-        let container = placement.and_then(|placement| placement.container.as_ref());
-        // Where two containers are named, or the place is not known, nobody is blamed and nobody is killed; a rule for
-        // the node does not mean a pod either.
-        let is_of_node = placement.is_some_and(|p| p.container.is_none() && p.pod_uid.is_none());
-        let rule = if container.is_some() || is_of_node {
-            self.rules.matching(capture, verdict, container.is_some(), identity)
-        } else {
-            None
-        };
-        let Some(rule) = rule else {
-            return Some(Response { action: Action::None, reason: String::new(), took_ns: 0 });
-        };
-        if !identity.is_complete && rule.action == RuleAction::Kill {
-            return Some(Response { action: Action::NotIdentified, reason: rule.reason.clone(), took_ns: 0 });
-        }
-        let ScriptId { pid, .. } = capture.id;
-        let action = match (rule.action, self.mode) {
-            (RuleAction::None, _) | (_, Mode::Off) => Action::None,
-            (RuleAction::Kill, _) if container.is_some() && capture.ns_pid == 1 && !rule.init => {
-                Action::LeftInit
-            }
-            (RuleAction::Kill, Mode::Audit) => Action::WouldKill,
-            (RuleAction::Kill, Mode::Kill) => {
-                let id = container.map(ToString::to_string);
-                match end(&Target { pid, start_ns: capture.start_ns, container: id.as_deref() }) {
-                    Ended::Processes(count) => Action::Killed(count),
-                    Ended::Gone => Action::Gone,
-                    Ended::Denied => Action::Denied,
-                }
-            }
-        };
+        let (action, reason) = self.act(capture, verdict, placement, identity, need_identity);
         let took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Some(Response { action, reason: rule.reason.clone(), took_ns })
+        Some(Response { action, reason: reason.to_owned(), took_ns })
+    }
+
+    fn act(
+        &self,
+        capture: &Capture,
+        verdict: &Verdict,
+        placement: Option<&Placement>,
+        identity: &Identity,
+        need_identity: bool,
+    ) -> (Action, &str) {
+        let container = placement.and_then(|placement| placement.container.as_ref());
+        // Where two containers are named, or the place is not known, nobody is blamed and nobody is killed.
+        if container.is_none() && !placement.is_some_and(|placement| placement.is_of_node) {
+            return (Action::NotIdentified, "");
+        }
+        if container.is_some()
+            && identity.container.is_none()
+            && (need_identity || self.rules.need_identity())
+        {
+            return (Action::NotIdentified, "");
+        }
+        let Some(rule) = self.rules.matching(capture, verdict, container.is_some(), identity) else {
+            return (Action::None, "");
+        };
+        let reason = rule.reason.as_str();
+        if rule.action == RuleAction::None {
+            return (Action::None, reason);
+        }
+        if capture.flags.maybe_data && !rule.maybe_data {
+            return (Action::LeftData, reason);
+        }
+        let id = container.map(ToString::to_string);
+        let target = Target {
+            pid: capture.id.pid,
+            start_ns: capture.start_ns,
+            container: id.as_deref(),
+            spare_init: !rule.init && capture.ns_pid == 1,
+            only_look: self.mode == Mode::Audit,
+        };
+        let action = match end(&target) {
+            Ended::Processes { count, all: true } => Action::Killed(count),
+            Ended::Processes { count, all: false } => Action::KilledPartly(count),
+            Ended::WouldEnd => Action::WouldKill,
+            Ended::IsInit => Action::LeftInit,
+            Ended::Gone => Action::Gone,
+            Ended::Denied => Action::Denied,
+        };
+        (action, reason)
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use script::{Interpreter, Origin, ScriptFlags};
+    use script::{Interpreter, Origin, ScriptFlags, ScriptId};
     use shell::Family;
     use verdict::ScriptHash;
 
@@ -195,31 +236,65 @@ pub(crate) mod tests {
         Placement::of(&[id.as_bytes(), b"pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70", b"kubepods"], true)
     }
 
-    fn action(mode: Mode, capture: &Capture, placement: Option<&Placement>) -> Option<Action> {
-        let responder = Responder::new(mode, Rules::all_containers());
-        let identity = Identity { is_complete: true, ..Identity::default() };
-        let response = responder.respond(capture, &verdict(), placement, &identity);
-        response.map(|response| response.action)
+    fn action_by(
+        rules: Rules,
+        capture: &Capture,
+        placement: Option<&Placement>,
+        need_identity: bool,
+    ) -> Action {
+        let responder = Responder::new(Mode::Kill, rules);
+        let response = responder.respond(capture, &verdict(), placement, &Identity::default(), need_identity);
+        response.expect("a response").action
+    }
+
+    fn action(capture: &Capture, placement: Option<&Placement>) -> Action {
+        action_by(Rules::all_containers(), capture, placement, false)
+    }
+
+    #[test]
+    fn off_is_off() {
+        let responder = Responder::new(Mode::Off, Rules::all_containers());
+        let place = in_container();
+        assert!(
+            responder.respond(&capture(7), &verdict(), Some(&place), &Identity::default(), false).is_none()
+        );
     }
 
     #[test]
     fn without_rules_containers_are_acted_on_and_nothing_else() {
-        let place = in_container();
-        assert!(place.container.is_some());
+        // This test's own process would be hit, were it taken for a container's.
+        let own = capture(std::process::id());
         let outside = Placement::of(&[b"ssh.service", b"system.slice"], true);
-        assert_eq!(action(Mode::Off, &capture(7), Some(&place)), None);
-        assert_eq!(action(Mode::Audit, &capture(7), Some(&place)), Some(Action::WouldKill));
-        assert_eq!(action(Mode::Audit, &capture(7), Some(&outside)), Some(Action::None));
-        assert_eq!(action(Mode::Kill, &capture(1), Some(&outside)), Some(Action::None));
-        assert_eq!(action(Mode::Kill, &capture(7), None), Some(Action::None), "nobody knows where it is");
-        let init = Capture { ns_pid: 1, ..capture(7) };
-        assert_eq!(action(Mode::Kill, &init, Some(&place)), Some(Action::LeftInit));
+        assert_eq!(action(&own, Some(&outside)), Action::None);
+        assert_eq!(action(&own, None), Action::NotIdentified, "nobody knows where it is");
+        let deep = Placement::of(&[b"a", b"b"], false);
+        let id = "b".repeat(64);
+        let two = Placement::of(
+            &[
+                id.as_bytes(),
+                b"docker",
+                "a".repeat(64).as_bytes(),
+                b"pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70",
+            ],
+            true,
+        );
+        for place in [deep, two] {
+            assert!(place.container.is_none());
+            assert_eq!(action(&own, Some(&place)), Action::NotIdentified);
+        }
+        // It is in no such container.
+        assert_eq!(action(&own, Some(&in_container())), Action::Gone);
     }
 
     #[test]
-    fn a_process_id_that_belongs_to_another_by_now_is_left_alone() {
-        // This test's own process has another start time, and is in no such container.
-        let own = capture(std::process::id());
-        assert_eq!(action(Mode::Kill, &own, Some(&in_container())), Some(Action::Gone));
+    fn what_may_be_data_and_what_is_not_identified_is_left_alone() {
+        let place = in_container();
+        let mut data = capture(7);
+        data.flags.maybe_data = true;
+        assert_eq!(action(&data, Some(&place)), Action::LeftData);
+        assert_eq!(
+            action_by(Rules::all_containers(), &capture(7), Some(&place), true),
+            Action::NotIdentified
+        );
     }
 }

@@ -77,6 +77,8 @@ struct RuleForm {
     node: bool,
     #[serde(default)]
     init: bool,
+    #[serde(default)]
+    maybe_data: bool,
     reason: String,
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct Rule {
     node: bool,
     /// A container's first process, too: its end is the container's.
     pub(crate) init: bool,
+    /// What may be data and no script, too.
+    pub(crate) maybe_data: bool,
     /// Why, in the operator's words.
     pub(crate) reason: String,
 }
@@ -131,9 +135,17 @@ impl Rules {
                 min_score: 0.0,
                 node: false,
                 init: false,
+                maybe_data: false,
                 reason: "no rules are given: every malicious script in a container".to_owned(),
             }],
         }
+    }
+
+    /// Does any rule need to know the container's image, pod or labels?
+    pub(crate) fn need_identity(&self) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| rule.image.is_some() || rule.namespace.is_some() || !rule.labels.is_empty())
     }
 
     /// The first rule that matches. A rule that names a namespace, an image or labels matches nothing of which those
@@ -205,6 +217,7 @@ fn check(form: RuleForm) -> Result<Rule, String> {
         min_score,
         node: form.node,
         init: form.init,
+        maybe_data: form.maybe_data,
         reason: form.reason,
     })
 }

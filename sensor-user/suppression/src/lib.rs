@@ -102,6 +102,16 @@ impl Suppressions {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Does any rule need to know the container's image or namespace?
+    pub fn need_identity(&self) -> bool {
+        self.rules.iter().any(|rule| rule.image.is_some() || rule.namespace.is_some())
+    }
+
     /// The first rule in force that matches a script that ran in `container`. A rule that names an image or a
     /// namespace matches nothing of which those are not known.
     pub fn matching(

@@ -1,6 +1,10 @@
 //! Follows shells from `execve` to their end and emits their scripts at the moments that matter.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
 
 use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE};
 
@@ -103,6 +107,8 @@ pub struct Assembler {
     forked: HashMap<u32, Forked>,
     /// Processes that turned out to be no shells; what else arrives of them is not missed.
     non_shells: HashMap<u32, u64>,
+    /// Processes that were not there when they were looked for last.
+    missed: HashSet<(u32, u64)>,
     /// Processes whose executable is being looked at.
     waiting: Waiting,
     /// Strings of which not all has arrived, by process.
@@ -123,6 +129,7 @@ impl Assembler {
             processes: HashMap::new(),
             forked: HashMap::new(),
             non_shells: HashMap::new(),
+            missed: HashSet::new(),
             waiting: Waiting::default(),
             strings: HashMap::new(),
             hashes: Hashes::new(),
@@ -341,18 +348,23 @@ impl Assembler {
         }
     }
 
-    /// Forgets processes that are no more although their end was not seen. To be called every minute or so.
+    /// Forgets processes that are no more although their end was not seen. To be called every minute or so: the end of one
+    /// that is missed for the first time may be on its way.
     pub fn sweep(&mut self, emit: &mut dyn FnMut(Output)) {
-        let gone: Vec<u32> = self
-            .processes
-            .keys()
-            .filter(|tgid| !Path::new(&format!("/proc/{tgid}")).exists())
-            .copied()
-            .collect();
-        self.non_shells.retain(|tgid, _| Path::new(&format!("/proc/{tgid}")).exists());
-        for tgid in gone {
-            self.counts.abandoned += 1;
-            self.leave(tgid, emit);
+        let all = self.processes.iter().map(|(tgid, id)| (*tgid, id.1));
+        let all = all.chain(self.non_shells.iter().map(|(tgid, exec_ns)| (*tgid, *exec_ns)));
+        let missing: HashSet<(u32, u64)> =
+            all.filter(|(tgid, _)| !Path::new(&format!("/proc/{tgid}")).exists()).collect();
+        let gone: Vec<(u32, u64)> = missing.intersection(&self.missed).copied().collect();
+        self.missed = missing;
+        for (tgid, exec_ns) in gone {
+            if self.non_shells.get(&tgid) == Some(&exec_ns) {
+                self.non_shells.remove(&tgid);
+            }
+            if self.processes.get(&tgid).is_some_and(|id| id.1 == exec_ns) {
+                self.counts.abandoned += 1;
+                self.leave(tgid, emit);
+            }
         }
     }
 

@@ -402,3 +402,22 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
     assert_eq!(run.finished.len() + ended, run.captures.len());
     assert_eq!((run.assembler.kept_bytes(), run.assembler.followed()), (0, 0));
 }
+
+#[test]
+fn a_process_that_is_gone_is_forgotten_only_when_its_end_does_not_come() {
+    let mut run = Run::new();
+    // Above every process id there can be: /proc does not know them.
+    let (ends, is_missed, other) = (5_000_000, 5_000_001, 5_000_002);
+    run.exec(ends, family("dash"), "dash -s");
+    run.exec(is_missed, family("dash"), "dash -s");
+    run.exec(other, None, "cat");
+    run.assembler.sweep(&mut |_| {});
+    assert_eq!(run.assembler.followed(), 2, "their ends may be on their way");
+    run.line(ends, b"echo late\n", 0);
+    run.exit(ends);
+    run.exit(other);
+    assert_eq!(&run.last().content[..], b"echo late\n");
+    run.assembler.sweep(&mut |_| {});
+    let counts = run.assembler.counts();
+    assert_eq!((run.assembler.followed(), counts.abandoned, counts.orphans), (0, 1, 0));
+}
