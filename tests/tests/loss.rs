@@ -1,9 +1,14 @@
 //! Nothing is lost silently: losses are made to happen, and every one is counted by its cause.
 
-use std::{fs::File, path::Path, process::Child, time::Instant};
+use std::{
+    fs::File,
+    path::Path,
+    process::{Child, Command},
+    time::Instant,
+};
 
 use e2e::{
-    daemon::scaled,
+    daemon::{Daemon, bin, scaled},
     node::Node,
     outcome::{Outcome, bytes},
     shell::{self, quiet},
@@ -103,11 +108,17 @@ fn a_tier_that_is_attached_and_does_not_run_is_not_taken() {
         return;
     }
     let setting = "/proc/sys/kernel/ftrace_enabled";
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let mut command = Command::new(bin().join("sensor"));
+    command.args(["run", "--collector", "http://127.0.0.1:9", "--spool", "off", "--admin-listen", "off"]);
+    command.stderr(File::create(&log).unwrap());
     std::fs::write(setting, "0").unwrap();
-    let started = Node::start(&[]);
+    let ended = Daemon::start(&mut command).and_then(|mut sensor| sensor.end());
     std::fs::write(setting, "1").unwrap();
-    let Err(error) = started else { panic!("a sensor that sees nothing is ready") };
-    assert!(format!("{error:#}").contains("fexit"), "{error:#}");
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(ended.expect("a sensor that sees nothing ends").code(), Some(2), "{said}");
+    assert!(said.contains("no capture tier can be attached: fexit"), "{said}");
 }
 
 #[test]
