@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use identity::ProcessFacts;
-use response::Response;
+use response::{Action, Response};
 use script::Capture;
 use stage::Weigh;
 use verdict::Verdict;
@@ -42,11 +42,14 @@ impl Detection {
         self.response = response;
     }
 
-    /// Takes over what was done about a further version of the same run. A script that was killed is gone when its next
-    /// version is judged, so that a kill stays.
+    /// Takes over what was done about a further version of the same run. A script that was killed, or would have been, is
+    /// perhaps gone when its next version is judged, so that the first stays.
     pub(crate) fn version_responded(&mut self, other: Option<Response>) {
-        let was_killed = self.response.as_ref().is_some_and(|response| response.action.is_kill());
-        if other.is_some() && !was_killed {
+        let is_settled = self
+            .response
+            .as_ref()
+            .is_some_and(|response| response.action.is_kill() || response.action == Action::WouldKill);
+        if other.is_some() && !is_settled {
             self.killed_runs += u64::from(other.as_ref().is_some_and(|response| response.action.is_kill()));
             self.response = other;
         }

@@ -555,6 +555,16 @@ mod tests {
             (last.runs, last.killed_runs, last.response.map(|r| r.action)),
             (4, 3, Some(Action::Gone))
         );
+        // In audit mode a script that ended while it grew would have been killed all the same.
+        let (mut merger, mut last) = (Merger::new(), None);
+        let mut emit = |detection: Detection| last = Some(detection);
+        merger.take(responded(1, Action::WouldKill), now, &mut emit);
+        let mut grown = detection(1, 7, "evil, and more");
+        grown.responded(Some(Response { action: Action::Gone, reason: String::new(), took_ns: 0 }));
+        merger.take(grown, now, &mut emit);
+        merger.end(now, &mut emit);
+        let action = last.and_then(|last: Detection| last.response).map(|response| response.action);
+        assert_eq!(action, Some(Action::WouldKill));
     }
 
     #[test]
