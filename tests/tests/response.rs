@@ -71,11 +71,9 @@ fn a_script_in_a_container_is_killed_and_others_are_left_alone() {
     assert_eq!(left, "", "{}", node.log());
     let findings = node.wait_for(|all| all.len() == 2).expect("findings");
     assert_eq!(property(&findings, "inside", "Response_Action"), "killed");
-    assert_eq!(
-        property(&findings, "inside", "Response_Processes").as_f64(),
-        Some(2.0),
-        "the shell and its child"
-    );
+    // One, if it was quicker than the shell's first fork, else two.
+    let killed = property(&findings, "inside", "Response_Processes").as_f64();
+    assert!(killed == Some(1.0) || killed == Some(2.0), "{killed:?}");
     assert_eq!(property(&findings, "inside", "Response_Reason"), "drill");
     assert_eq!(property(&findings, "outside", "Response_Action"), "none");
     let outcome = node.finish().expect("an outcome");
