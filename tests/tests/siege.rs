@@ -132,6 +132,15 @@ fn besiege(attacks: &[(&str, &str)], scripts: usize) -> Effect {
     let kib = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let lost = [
+        "kernel_ring_full_total",
+        "kernel_over_share_total",
+        "queue_items_dropped_total{queue=\"captures\"}",
+    ];
+    if lost.iter().any(|counter| node.reading(counter).expect("a counter") > 0) {
+        node.wait_for(|all| all.iter().any(|finding| finding["category"] == "Sensor Impaired"))
+            .expect("what was lost is told");
+    }
     let outcome = node.finish().expect("an outcome");
     let found: Vec<&Value> = outcome.findings.iter().filter(|finding| is_found(finding)).collect();
     let texts: BTreeSet<&str> =
@@ -196,7 +205,6 @@ fn a_quiet_container_is_seen_while_another_attacks() {
     show("all at once", &effect, SCRIPTS);
     assert_eq!(effect.found, SCRIPTS, "of the quiet container's scripts");
     assert!(effect.peak_bytes < MEMORY, "{} MiB", effect.peak_bytes >> 20);
-    assert!(!effect.impaired.is_empty(), "eight attacks at once are told");
     // Whoever is named did it.
     for finding in &effect.impaired {
         let path = finding["sourceProperties"]["Cgroup_Path"].as_str().unwrap_or_default();
