@@ -4,15 +4,19 @@ use sha2::{Digest, Sha256};
 
 use script::ScriptId;
 
-/// The id of a script's finding: 32 lower-case hex digits from the boot, the process and the script, so that
-/// the same finding made twice is written once, and a growing script updates its finding.
+/// The id of a script's finding: from the boot, the process and the script, so that the same finding made twice is written
+/// once, and a growing script updates its finding.
 pub fn finding_id(boot_id: &str, script: &ScriptId) -> String {
+    let ScriptId { pid, exec_ns, ordinal } = script;
+    id_of(&[boot_id.as_bytes(), &[0], &pid.to_le_bytes(), &exec_ns.to_le_bytes(), &ordinal.to_le_bytes()])
+}
+
+/// An id as Security Command Center takes it: 32 lower-case hex digits.
+pub(crate) fn id_of(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    hash.update(boot_id.as_bytes());
-    hash.update([0]);
-    hash.update(script.pid.to_le_bytes());
-    hash.update(script.exec_ns.to_le_bytes());
-    hash.update(script.ordinal.to_le_bytes());
+    for part in parts {
+        hash.update(part);
+    }
     let mut id = hex::encode(hash.finalize());
     id.truncate(32);
     id

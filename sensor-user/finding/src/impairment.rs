@@ -9,9 +9,9 @@ use proto::{
     },
     well_known::{Value, value::Kind},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
+    id::id_of,
     place::Place,
     time::{rfc3339, timestamp},
 };
@@ -172,18 +172,11 @@ pub fn build_impairment(
     }
 }
 
-/// 32 lower-case hex digits from the boot, the reason, the cgroup and the begin: further versions replace the first.
+/// From the boot, the reason, the cgroup and the begin: further versions replace the first.
 fn id(boot_id: &str, impairment: &Impairment) -> String {
-    let mut hash = Sha256::new();
-    hash.update(boot_id.as_bytes());
-    hash.update([0]);
-    hash.update(impairment.reason.name());
-    hash.update([0]);
-    hash.update(impairment.cgroup.to_le_bytes());
-    hash.update(impairment.first_unix_ns.to_le_bytes());
-    let mut id = hex::encode(hash.finalize());
-    id.truncate(32);
-    id
+    let Impairment { reason, cgroup, first_unix_ns, .. } = impairment;
+    let reason = reason.name().as_bytes();
+    id_of(&[boot_id.as_bytes(), &[0], reason, &[0], &cgroup.to_le_bytes(), &first_unix_ns.to_le_bytes()])
 }
 
 #[cfg(test)]
