@@ -527,7 +527,11 @@ mod tests {
             }
             merger.take(lossy, now, &mut emitted.sink());
         }
-        assert_eq!(emitted.new_ones().iter().map(|sent| sent.0).collect::<Vec<_>>(), [1, 2, 3]);
+        // Nor is it waited for whether the rest comes.
+        let mut beginning = detection(4, 7, &text(" one"));
+        Arc::make_mut(&mut beginning.capture).flags.incomplete = true;
+        merger.take(beginning, now, &mut emitted.sink());
+        assert_eq!(emitted.new_ones().iter().map(|sent| sent.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub(crate) fn end(target: &Target<'_>) -> Ended {
     };
     // After the pidfd: what is read now is of the process that it holds, or of none.
     let Some(stat) = look_at(target.pid) else { return Ended::Gone };
-    if !is_the_one(&stat, target) || !is_alive(&stat) || !is_inside(target.pid, target) {
+    // One that has ended and was not reaped is in no cgroup.
+    if !is_the_one(&stat, target) || !is_inside(target.pid, target) {
         return Ended::Gone;
     }
     if target.spare_init && !u32::try_from(stat.ppid).is_ok_and(|parent| is_inside(parent, target)) {
