@@ -22,8 +22,16 @@ pub const NO_TEXT: u32 = 8;
 pub const OVER_SHARE: u32 = 9;
 /// Reads of the sensor itself, by which it tests whether its programs run.
 pub const SELF_TEST: u32 = 10;
+/// Shells stopped until their text is judged.
+pub const HOLDS: u32 = 11;
+/// Shells not stopped because a parent with job control would notice, or a debugger.
+pub const HOLDS_NOTICED: u32 = 12;
+/// Shells not stopped because the sensor was late to say that it is alive.
+pub const HOLDS_STALE: u32 = 13;
+/// Shells that could not be stopped: the table was full, or the kernel refused.
+pub const HOLDS_FAILED: u32 = 14;
 /// How many counters there are.
-pub const COUNT: u32 = 11;
+pub const COUNT: u32 = 15;
 
 /// What each counts, in index order.
 pub const HELP: [&str; COUNT as usize] = [
@@ -38,6 +46,10 @@ pub const HELP: [&str; COUNT as usize] = [
     "Evaluated strings whose memory could not be copied",
     "Reads given up because the ring buffer was filling and their cgroup had used its share",
     "Reads of the sensor itself that its programs saw",
+    "Shells stopped until their text is judged",
+    "Shells not stopped because a parent with job control or a debugger would notice",
+    "Shells not stopped because the sensor was late to say that it is alive",
+    "Shells that could not be stopped: the table was full, or the kernel refused",
 ];
 
 /// The counters' names as telemetry shows them, in index order.
@@ -53,4 +65,8 @@ pub const NAMES: [&str; COUNT as usize] = [
     "no_text",
     "over_share",
     "self_test",
+    "holds",
+    "holds_noticed",
+    "holds_stale",
+    "holds_failed",
 ];

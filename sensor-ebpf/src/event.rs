@@ -28,6 +28,9 @@ pub const KIND_CGROUP: u16 = 8;
 /// A piece of a shell's environment. Body: [`Chunk`], then bytes (NUL-separated `NAME=value`).
 pub const KIND_ENVIRONMENT: u16 = 9;
 
+/// A shell was stopped after what was sent of it before: it waits for a verdict. Body: [`Hold`].
+pub const KIND_HOLD: u16 = 10;
+
 /// The read was of single bytes, gathered in the kernel.
 pub const FLAG_GATHERED: u16 = 1;
 /// This record's payload is not the whole read or vector: more chunks follow.
@@ -193,6 +196,18 @@ pub struct Exit {
     pub how: u32,
     /// Wait status as the kernel keeps it.
     pub status: u32,
+}
+
+/// Body of [`KIND_HOLD`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Hold {
+    /// When it was stopped, boot time in ns.
+    pub since_ns: u64,
+    /// Inode number of what it read; 0 when it read nothing.
+    pub ino: u64,
+    /// Id of its cgroup.
+    pub cgroup: u64,
 }
 
 /// A record of a body and up to `N` payload bytes, as the programs reserve it.

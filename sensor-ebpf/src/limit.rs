@@ -34,6 +34,10 @@ pub const EXEC_NAME_BYTES: usize = 256;
 pub const TEXT_BY_BYTES: usize = 32;
 /// Shell processes followed at once.
 pub const SHELLS_MAX: u32 = 16_384;
+/// Processes stopped at once until their text is judged.
+pub const HOLDS_MAX: u32 = 4096;
+/// A sensor that has not said for so long that it is alive stops nobody.
+pub const HOLD_STALE_NS: u64 = 150_000_000;
 /// Executables whose class is remembered in the kernel.
 pub const EXES_MAX: u32 = 16_384;
 /// `pid_max` can be at most 2^22; one byte a process says whether it is a shell.

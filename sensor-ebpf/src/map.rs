@@ -72,6 +72,33 @@ pub struct Share {
     pub time_ns: u64,
 }
 
+/// A process that was stopped until its text is judged, keyed by its thread group id.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Held {
+    /// When it was stopped (boot time, ns).
+    pub since_ns: u64,
+    /// When the process was forked (boot time, ns): another that gets its id is not it.
+    pub start_ns: u64,
+}
+
+/// Whether shells are stopped. One for the node.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Holding {
+    /// When the sensor was last known to be alive (boot time, ns); 0 when nobody is to be stopped.
+    pub beat_ns: u64,
+    /// 1 when shells outside of containers are stopped, too.
+    pub node: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// Of a cgroup: its shells are not stopped.
+pub const HOLD_NEVER: u8 = 0;
+/// Of a cgroup: its shells are stopped.
+pub const HOLD_ALWAYS: u8 = 1;
+
 // SAFETY: plain numbers without padding (derived `bytemuck::Pod` proves it).
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for FileKey {}
@@ -79,6 +106,14 @@ unsafe impl aya::Pod for FileKey {}
 // SAFETY: as above.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Exe {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Held {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Holding {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

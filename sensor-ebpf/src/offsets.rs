@@ -24,6 +24,16 @@ pub struct Offsets {
     pub task_real_parent: u32,
     /// `task_struct.start_boottime` (`real_start_time` before 5.5)
     pub task_start_boottime: u32,
+    /// `task_struct.ptrace`
+    pub task_ptrace: u32,
+    /// `task_struct.signal`
+    pub task_signal: u32,
+    /// `task_struct.group_leader`
+    pub task_group_leader: u32,
+    /// `signal_struct.pids`, at the element of the process group
+    pub signal_process_group: u32,
+    /// `signal_struct.pids`, at the element of the session
+    pub signal_session: u32,
     /// `task_struct.thread_pid`
     pub task_thread_pid: u32,
     /// `task_struct.exit_code`

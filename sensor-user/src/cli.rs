@@ -27,6 +27,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Watch this node until SIGINT or SIGTERM. SIGHUP reloads the threshold, the suppressions and the responses.
     Run(Box<Run>),
+    /// Continue shells that a sensor stopped and did not continue: started by `run --respond hold`, and by nobody else.
+    #[command(hide = true)]
+    HoldGuard {
+        /// Descriptor of the table.
+        table: i32,
+        /// Milliseconds after which a shell is to go on.
+        deadline_ms: u64,
+        /// Process id of the sensor.
+        sensor: u32,
+    },
     /// Check the configuration without running.
     Config {
         #[command(subcommand)]
@@ -154,13 +164,17 @@ pub(crate) struct Run {
     /// TOML file with rules for malicious scripts that are not to be reported (see docs/detection.md).
     #[arg(long, env = "SCRIPTWATCH_SENSOR_SUPPRESSIONS", value_name = "FILE")]
     pub(crate) suppressions: Option<PathBuf>,
-    /// What is done about malicious scripts: `off` (findings only), `audit` (findings say what `kill` would have done) or
-    /// `kill` (the shell and what descends from it is killed; this needs `CAP_KILL`). See docs/response.md.
+    /// What is done about malicious scripts: `off` (findings only), `audit` (findings say what `kill` would have done),
+    /// `kill` (the shell and what descends from it is killed) or `hold` (shells are stopped until their text is judged, and
+    /// then go on or are killed). `kill` and `hold` need `CAP_KILL`. See docs/response.md.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_RESPOND", value_enum, default_value = "off")]
     pub(crate) respond: Respond,
     /// TOML file with rules for which scripts are acted on. Without it: those in containers.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_RESPONSE_RULES", value_name = "FILE")]
     pub(crate) response_rules: Option<PathBuf>,
+    /// How long `--respond hold` stops a shell at most. A shell that is not judged by then goes on.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_HOLD_DEADLINE", default_value = "50ms", value_parser = hold_deadline, value_name = "DURATION")]
+    pub(crate) hold_deadline: Duration,
     /// Address of the admin server (/status, /healthz, /readyz, /metrics). `off` disables it.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN, value_parser = listen)]
     pub(crate) admin_listen: Listen,
@@ -383,6 +397,8 @@ pub(crate) enum Respond {
     Audit,
     /// They are killed.
     Kill,
+    /// Their shells are stopped until they are judged, and then go on or are killed.
+    Hold,
 }
 
 /// On or off.
@@ -410,6 +426,15 @@ fn timeout(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("a duration longer than zero, such as 30s, is expected".to_owned()),
         duration => Ok(duration),
+    }
+}
+
+fn hold_deadline(text: &str) -> Result<Duration, String> {
+    let deadline = duration(text)?;
+    if (Duration::from_millis(10)..=Duration::from_secs(1)).contains(&deadline) {
+        Ok(deadline)
+    } else {
+        Err("10ms to 1s".to_owned())
     }
 }
 

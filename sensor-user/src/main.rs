@@ -10,6 +10,7 @@ use std::{
     io::{BufWriter, IsTerminal, Write},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use cli::{Command, ConfigCommand, Format};
@@ -93,6 +94,10 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
             let config = settings::config(*run)?;
             settings::check_may_respond(&config.reloadable)?;
             daemon::run(config, Arc::new(reload), env!("CARGO_PKG_VERSION"))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::HoldGuard { table, deadline_ms, sensor } => {
+            hold::guard::run(table, Duration::from_millis(deadline_ms), sensor)?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Config { command: ConfigCommand::Check(run) } => {

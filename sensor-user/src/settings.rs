@@ -101,6 +101,7 @@ pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
         Respond::Off => Mode::Off,
         Respond::Audit => Mode::Audit,
         Respond::Kill => Mode::Kill,
+        Respond::Hold => Mode::Hold,
     };
     // Switching off must not fail for a file that is not needed then.
     let file = run.response_rules.as_deref().filter(|_| mode != Mode::Off);
@@ -112,8 +113,9 @@ pub(crate) fn reloadable(run: &Run) -> anyhow::Result<Reloadable> {
 /// A sensor that is to kill and may not would only pretend to.
 pub(crate) fn check_may_respond(reloadable: &Reloadable) -> anyhow::Result<()> {
     ensure!(
-        reloadable.responder.mode() != Mode::Kill || response::may_kill(),
-        "respond = kill needs the capability CAP_KILL: run the sensor as root, or grant it to its container"
+        !matches!(reloadable.responder.mode(), Mode::Kill | Mode::Hold) || response::may_kill(),
+        "respond = {} needs the capability CAP_KILL: run the sensor as root, or grant it to its container",
+        reloadable.responder.mode()
     );
     Ok(())
 }
@@ -157,6 +159,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
             Tls { authority: run.tls_ca, identity, server_name: run.tls_server_name },
         ),
         ack_timeout: run.ack_timeout,
+        hold_deadline: run.hold_deadline,
         spool: (run.spool.as_os_str() != "off").then_some(run.spool),
         spool_limits: SpoolLimits {
             bytes: run.spool_mib * 1024 * 1024,

@@ -11,7 +11,10 @@ use std::{
 use crate::shell::quiet;
 
 /// A cgroup that is removed when dropped, with the directories above it that this test made.
-pub struct Cgroup(Vec<PathBuf>);
+pub struct Cgroup {
+    path: PathBuf,
+    made: Vec<PathBuf>,
+}
 
 impl Cgroup {
     /// In the hierarchy that tells containers apart: a controller's where there are such.
@@ -30,21 +33,18 @@ impl Cgroup {
                 made.push(at.clone());
             }
         }
-        Self(made)
+        Self { path: at, made }
     }
 
     /// The file that processes are put in by.
-    ///
-    /// # Panics
-    /// Never: a cgroup has a name.
     pub fn procs(&self) -> PathBuf {
-        self.0.last().expect("a cgroup").join("cgroup.procs")
+        self.path.join("cgroup.procs")
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        for path in self.0.iter().rev() {
+        for path in self.made.iter().rev() {
             // A process that is still ending keeps it for a moment; nothing is lost if it stays.
             let _ = fs::remove_dir(path);
         }

@@ -85,6 +85,8 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(libc::SIGTERM);
+            // A test may have stopped it.
+            self.signal(libc::SIGCONT);
             let _ = self.child.wait();
         }
     }

@@ -8,6 +8,7 @@ use ebpf::{
 };
 
 use crate::{
+    hold::hold,
     maps::{SHELLS, is_followed},
     reads::flush,
     text,
@@ -22,8 +23,9 @@ pub fn input_string(ctx: ProbeContext) -> u32 {
     let Some(string) = ctx.arg::<u64>(0) else { return 0 };
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
-    flush(tgid, shell);
+    let _ = flush(tgid, shell);
     let text = Text { what: TEXT_EVALUATED, by_shell: 1, offset: 0, total: 0, by: [0; TEXT_BY_BYTES] };
     text::send(shell, tgid, string, text);
+    hold(shell, tgid, 0);
     0
 }

@@ -8,6 +8,7 @@
 mod cgroup;
 mod compat_read;
 mod emit;
+mod hold;
 mod input_string;
 mod kernel;
 mod maps;

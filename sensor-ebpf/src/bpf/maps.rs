@@ -7,8 +7,10 @@ use aya_ebpf::{
 use ebpf::{
     counter,
     event::{Header, Read, Record},
-    limit::{CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX},
-    map::{Exe, FileKey, Share, Shell},
+    limit::{
+        CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, HOLDS_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX,
+    },
+    map::{Exe, FileKey, Held, Holding, Share, Shell},
 };
 
 /// Records for userspace. The size is set when the programs are loaded.
@@ -55,6 +57,22 @@ pub(crate) static EMPTY_LINE: PerCpuArray<Record<Read, LINE_BYTES>> = PerCpuArra
 /// Where strings are copied to be measured. What it holds is never used: another process may overwrite it.
 #[map]
 pub(crate) static MEASURE: PerCpuArray<[u8; CHUNK_BYTES]> = PerCpuArray::with_max_entries(1, 0);
+
+/// Whether shells are stopped until they are judged; written by userspace.
+#[map]
+pub(crate) static HOLDING: Array<Holding> = Array::with_max_entries(1, 0);
+
+/// Processes that were stopped and not yet continued, by thread group id. Userspace takes them out.
+#[map]
+pub(crate) static HOLDS: HashMap<u32, Held> = HashMap::with_max_entries(HOLDS_MAX, 0);
+
+/// Whether shells of a cgroup are stopped (`HOLD_*`), written by userspace.
+#[map]
+pub(crate) static HOLD_CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
+
+/// Inode numbers of what a process reads as data, by thread group id, written by userspace: it is not stopped for them.
+#[map]
+pub(crate) static HOLD_DATA: LruHashMap<u32, u64> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
 
 /// `ebpf::counter` indexes.
 #[map]
@@ -103,6 +121,7 @@ pub(crate) fn unfollow(tgid: u32) {
     set_followed(tgid, 0);
     let _ = SHELLS.remove(tgid);
     let _ = LINES.remove(tgid);
+    let _ = HOLDS.remove(tgid);
 }
 
 /// Accounts for an event that userspace does not get, in its process and in its cgroup.

@@ -13,6 +13,7 @@ use ebpf::{
 };
 
 use crate::{
+    hold::hold,
     kernel::{field, offset},
     maps::{SHELLS, is_followed},
     reads::flush,
@@ -38,8 +39,9 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
-    flush(tgid, shell);
+    let _ = flush(tgid, shell);
     text::send(shell, tgid, string, text);
+    hold(shell, tgid, 0);
     0
 }
 

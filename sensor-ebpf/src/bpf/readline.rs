@@ -10,6 +10,7 @@ use ebpf::{
 };
 
 use crate::{
+    hold::hold,
     maps::{LINES, SHELLS, is_followed},
     text,
 };
@@ -30,6 +31,7 @@ pub fn readline(ctx: RetProbeContext) -> u32 {
     if line != 0 {
         let text = Text { what: TEXT_TYPED, by_shell: 0, offset: 0, total: 0, by: [0; TEXT_BY_BYTES] };
         text::send(shell, tgid, line, text);
+        hold(shell, tgid, 0);
     }
     0
 }

@@ -10,6 +10,7 @@ use ebpf::{
 
 use crate::{
     emit,
+    hold::hold,
     kernel::{device, field, file_of_fd, offset},
     maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
     path,
@@ -89,10 +90,12 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     let body =
         Read { ino, size, pos, ret: ret as u64, count: asked, dev: device(inode), mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
-        gather(tgid, shell, body, buffer);
+        if gather(tgid, shell, body, buffer) {
+            hold(shell, tgid, ino);
+        }
         return;
     }
-    flush(tgid, shell);
+    let rest = flush(tgid, shell);
     let path_bytes = if regular && pos == 0 { size_of::<PathRecord>() as u64 } else { 0 };
     let bytes = RECORD_BYTES + path_bytes + ret as u64;
     if !share::admits(shell, bytes, if regular { share::SCRIPT } else { share::DATA }) {
@@ -105,12 +108,17 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     if ret == 0 {
         let header = header(KIND_READ, tgid, shell);
         emit::bare(shell, header, body);
-        return;
+    } else {
+        emit::train::<_, CHUNKS_PER_READ>(shell, KIND_READ, tgid, buffer, ret as usize, |at| Read {
+            pos: if regular { pos + at as i64 } else { NO_POSITION },
+            ..body
+        });
     }
-    emit::train::<_, CHUNKS_PER_READ>(shell, KIND_READ, tgid, buffer, ret as usize, |at| Read {
-        pos: if regular { pos + at as i64 } else { NO_POSITION },
-        ..body
-    });
+    // What a shell only looked at it does not run yet. The end of a pipe ends its last line.
+    let looked_at = regular && pos == 0 && asked == SNIFF_BYTES;
+    if ret != 0 && !looked_at || rest {
+        hold(shell, tgid, ino);
+    }
 }
 
 /// Appends a byte in the middle of a line: nine of ten reads of a shell on a pipe, so they skip everything that
@@ -142,14 +150,14 @@ fn ends_line(byte: u8) -> bool {
 }
 
 /// Keeps one byte back until its line is whole: bash reads a pipe byte by byte, and an event for each would
-/// cost it dearly.
+/// cost it dearly. True when the line is whole.
 #[inline(always)]
-fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
+fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) -> bool {
     let mut line = LINES.get_ptr_mut(tgid);
     if let Some(other) = line {
         let other = unsafe { &mut *other };
         if other.header.len != 0 && (other.body.ino != body.ino || other.body.fd != body.fd) {
-            flush(tgid, shell);
+            let _ = flush(tgid, shell);
         }
     } else if let Some(empty) = EMPTY_LINE.get_ptr(0) {
         let _ = LINES.insert(tgid, unsafe { &*empty }, 0);
@@ -159,14 +167,14 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
         count(counter::LINES_FULL, 1);
         let header = header(KIND_READ, tgid, shell);
         emit::user_bytes(shell, header, body, buffer, 1);
-        return;
+        return false;
     };
     let line = unsafe { &mut *line };
     let mut byte = 0u8;
     if unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) } != 0 {
         count(counter::SHORT_READ, 1);
         shell.lost += 1;
-        return;
+        return false;
     }
     if line.header.len == 0 {
         line.body = body;
@@ -176,20 +184,25 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) {
         line.payload[at] = byte;
         line.header.len = at as u32 + 1;
     }
-    if ends_line(byte) || at + 1 >= LINE_BYTES {
+    let is_whole = ends_line(byte) || at + 1 >= LINE_BYTES;
+    if is_whole {
         emit_line(tgid, shell, line);
     }
+    is_whole
 }
 
-/// Hands over what was gathered and not yet sent: before a fork, an exec, the end, or another kind of read.
+/// Hands over what was gathered and not yet sent: before a fork, an exec, the end, or another kind of read. True when there
+/// was something.
 #[inline(always)]
-pub(crate) fn flush(tgid: u32, shell: &mut Shell) {
+pub(crate) fn flush(tgid: u32, shell: &mut Shell) -> bool {
     if let Some(line) = LINES.get_ptr_mut(tgid) {
         let line = unsafe { &mut *line };
         if line.header.len != 0 {
             emit_line(tgid, shell, line);
+            return true;
         }
     }
+    false
 }
 
 #[inline(always)]

@@ -23,6 +23,7 @@ use ebpf::{
 use crate::{
     cgroup::Place,
     emit,
+    hold::hold,
     kernel::{field, file_key, offset, pid_in_namespace},
     maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
     multicall, path,
@@ -77,6 +78,9 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     let path_header = header(KIND_PATH, tgid, shell);
     path::send(shell, path_header, PATH_EXE, file);
     vectors(shell, task, tgid);
+    if followed {
+        hold(shell, tgid, 0);
+    }
     0
 }
 
@@ -85,7 +89,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
 fn leave(tgid: u32, replaced_by_other: bool) {
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
         let shell = unsafe { &mut *shell };
-        flush(tgid, shell);
+        let _ = flush(tgid, shell);
         let header = header(KIND_EXIT, tgid, shell);
         emit::bare(shell, header, Exit { how: EXIT_REPLACED, status: 0 });
     }

@@ -21,7 +21,7 @@ pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
     }
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
         let shell = unsafe { &mut *shell };
-        flush(tgid, shell);
+        let _ = flush(tgid, shell);
         let task = unsafe { *(ctx.as_ptr() as *const u64) };
         let status: u32 = field(task, offset!(task_exit_code));
         let head = header(KIND_EXIT, tgid, shell);

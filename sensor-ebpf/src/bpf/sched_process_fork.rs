@@ -28,7 +28,7 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
-    flush(tgid, shell);
+    let _ = flush(tgid, shell);
     let head = header(KIND_FORK, tgid, shell);
     emit::bare(shell, head, Fork { child: child_tgid, ns_pid: pid_in_namespace(child) });
     let copy = Shell { lost: 0, ..*shell };

@@ -18,7 +18,7 @@ use script::{Assembler, Classified, Classify, Limits};
 use stage::{Heartbeat, Sender};
 use tracing::{debug, error};
 
-use crate::{capture_metrics::CaptureMetrics, output::Output};
+use crate::{capture_metrics::CaptureMetrics, holding::Holding, output::Output};
 
 /// How often idle scripts are looked for while there are any.
 const TICK: Duration = Duration::from_millis(20);
@@ -49,6 +49,7 @@ pub(crate) struct Capturer {
     pub(crate) impairments: Impairments,
     pub(crate) running: Arc<AtomicBool>,
     pub(crate) metrics: CaptureMetrics,
+    pub(crate) holding: Holding,
 }
 
 impl Capturer {
@@ -66,14 +67,15 @@ impl Capturer {
             impairments,
             running,
             metrics,
+            holding,
         } = self;
         let mut assembler = Assembler::new(limits, clock::boot_unix_ns());
         let mut emit = |output: script::Output| {
             metrics.emitted(&output);
-            // A note that a script is finished is never dropped: what waits for it would wait for ever.
+            // A note that a script is finished is never dropped: what waits for it would wait for ever. A shell that is held waits, too.
             let _ = match &output {
                 script::Output::Capture(_) => outputs.try_send(Output(output)).map(|_| ()),
-                script::Output::Finished(..) => outputs.send_note(Output(output)),
+                script::Output::Finished(..) | script::Output::Held(_) => outputs.send_note(Output(output)),
             };
         };
         let (mut last_tick, mut last_sweep, mut last_losses) =
@@ -88,6 +90,7 @@ impl Capturer {
                 Ok(event) => {
                     if let Event::Cgroup(header, cgroup, names) = &event {
                         directory.place(cgroup.id, Placement::of_record(names, header.flags & FLAG_CUT == 0));
+                        holding.decide(cgroup.id);
                     }
                     if let Event::Exec(header, exec) = &event
                         && header.flags & FLAG_UNFOLLOWED != 0

@@ -46,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// What may change while it runs.
     pub reloadable: Reloadable,
+    /// How long a shell is stopped at most until its text is judged.
+    pub hold_deadline: Duration,
     /// Where captures are recorded.
     pub record: Option<PathBuf>,
     /// Where the state is served over HTTP; nowhere when `None`.

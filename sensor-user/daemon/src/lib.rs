@@ -3,6 +3,7 @@
 mod capture;
 mod capture_metrics;
 mod config;
+mod holding;
 mod output;
 mod scoring;
 mod services;
@@ -18,6 +19,7 @@ use std::{
 use anyhow::Context;
 use delivery::{DeliveryMetrics, Queue, Spool};
 use detection::{DetectionMetrics, Detector, Impairments, Reason, Reporter, Sensitivity};
+use hold::{HoldMetrics, Holder, Keeper};
 use identity::Directory;
 use probe::{Executables, Parts, Probe, Settings};
 use prometheus_client::{
@@ -39,6 +41,7 @@ pub use config::{Assets, Config, Reload, Reloadable, Reloaded};
 
 use capture::Capturer;
 use capture_metrics::CaptureMetrics;
+use holding::Holding;
 use scoring::Scorer;
 use services::Services;
 
@@ -101,11 +104,12 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let logger = probe.logger();
     let tier = probe.tier();
     registry.register_collector(Box::new(probe.counters()));
-    let Parts { reader, control, losses, self_test } = probe.into_parts()?;
+    let Parts { reader, control, losses, self_test, holds, hold_control } = probe.into_parts()?;
     let waker = reader.waker();
     let (executables, inspector) = Executables::of_this_node(control, waker.clone());
     capture_metrics.set_probed(executables.probed());
 
+    let holder = Holder::new(holds, hold_control, HoldMetrics::register(&mut registry));
     let running = Arc::new(AtomicBool::new(true));
     let (outputs, to_score) = queue(CAPTURES, CAPTURES_BYTES, &queues);
     let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
@@ -131,6 +135,13 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             inspector.run(heartbeat.interval(), || heartbeat.beat(), unreadable);
         })?
     };
+    let holding = Holding { holder, directory: directory.clone(), responder: follow_responder.clone() };
+    let keeping = {
+        let heartbeat = supervisor.heartbeat("hold", HUNG);
+        let (holding, running) = (holding.clone(), running.clone());
+        let keeper = Keeper::new(holding.holder.clone(), config.hold_deadline);
+        supervisor.thread("hold", move || holding.keep(keeper, &heartbeat, &running))?
+    };
     let capture = {
         let capturer = Capturer {
             reader,
@@ -144,6 +155,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             impairments: impairments.clone(),
             running: running.clone(),
             metrics: capture_metrics,
+            holding: holding.clone(),
         };
         let heartbeat = supervisor.heartbeat("capture", HUNG);
         supervisor.thread("capture", move || capturer.run(&heartbeat))?
@@ -160,6 +172,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             sensitivity: follow_sensitivity,
             detections,
             recording: recorder.map(|recorder| Recording::new(recorder, directory.clone())),
+            holding,
         };
         let (heartbeat, time) = (supervisor.heartbeat("scoring", HUNG), timer()?);
         supervisor.thread("scoring", move || scorer.run(to_score, &heartbeat, &time))?
@@ -256,11 +269,15 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         supervisor.expect_ends();
         running.store(false, Ordering::Relaxed);
         waker.wake();
+        keeping.thread().unpark();
         // The capture thread ends, its queue closes, the scoring thread ends, and with it the reporter, and the spooler
         // with the reporter's outbox; what was in it is written by then.
         let ends = async {
             // The inspector ends with the capture thread, and takes the probes out meanwhile.
-            tokio::task::spawn_blocking(move || (capture.join(), scoring.join())).await?.0.ok();
+            tokio::task::spawn_blocking(move || (keeping.join(), capture.join(), scoring.join()))
+                .await?
+                .0
+                .ok();
             reporting.await?;
             tokio::task::spawn_blocking(move || (spooling.join(), inspecting.join())).await?.0.ok();
             stop.cancel();

@@ -9,7 +9,7 @@ impl Weigh for Output {
     fn weight_bytes(&self) -> usize {
         match &self.0 {
             script::Output::Capture(capture) => capture.weight_bytes(),
-            script::Output::Finished(..) => size_of::<Self>(),
+            script::Output::Finished(..) | script::Output::Held(_) => size_of::<Self>(),
         }
     }
 
@@ -17,6 +17,7 @@ impl Weigh for Output {
         match &self.0 {
             script::Output::Capture(capture) => capture.cgroup,
             script::Output::Finished(_, cgroup) => *cgroup,
+            script::Output::Held(shell) => shell.cgroup,
         }
     }
 }

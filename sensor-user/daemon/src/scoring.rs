@@ -1,12 +1,14 @@
 //! The scoring thread: captures → detections, and a record of the captures where one is asked for.
 
 use detection::{Detection, Detector, Sensitivity};
+use hold::State;
 use record::Recording;
+use response::Held;
 use stage::{Heartbeat, Received, Receiver, Sender};
 use tokio::{runtime::Runtime, sync::watch};
 use tracing::info;
 
-use crate::output::Output;
+use crate::{holding::Holding, output::Output};
 
 /// What the scoring thread works with.
 pub(crate) struct Scorer {
@@ -14,6 +16,7 @@ pub(crate) struct Scorer {
     pub(crate) sensitivity: watch::Receiver<Sensitivity>,
     pub(crate) detections: Sender<Detection>,
     pub(crate) recording: Option<Recording>,
+    pub(crate) holding: Holding,
 }
 
 impl Scorer {
@@ -39,10 +42,21 @@ impl Scorer {
             }
             match output {
                 script::Output::Capture(capture) => {
-                    self.detector.judge(&capture, &mut report);
+                    let holder = &self.holding.holder;
+                    let held = || match holder.state(capture.id.pid, capture.id.exec_ns) {
+                        State::NotHeld => Held::No,
+                        State::Held(held) => Held::Yes(held),
+                        State::TimedOut(held) => Held::TimedOut(held),
+                    };
+                    self.detector.judge(&capture, held, &mut report);
                     if let Some(recording) = &mut self.recording {
                         recording.take(capture);
                     }
+                }
+                script::Output::Held(shell) => {
+                    self.holding.holder.judged(&shell);
+                    // By now more may be known of its container.
+                    self.holding.decide(shell.cgroup);
                 }
                 script::Output::Finished(id, _) => {
                     self.detector.finished(&id, &mut report);

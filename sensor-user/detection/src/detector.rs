@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Instant};
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
 use lru::LruCache;
-use response::{Mode, Responder, Response};
+use response::{Held, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
 use suppression::Suppressions;
 use tokio::sync::watch;
@@ -16,6 +16,9 @@ use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
 
 /// Scripts remembered that a suppression matches.
 const LEFT_ALONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// Scripts remembered of which something was judged.
+const BEGUN: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// From which score a script is malicious, as the operator says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +40,8 @@ pub struct Detector {
     suppressions: watch::Receiver<Arc<Suppressions>>,
     /// Scripts that a suppression matches, and what they evaluate.
     left_alone: LruCache<ScriptId, ()>,
+    /// Scripts of which something was judged, and ran perhaps.
+    begun: LruCache<ScriptId, ()>,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -59,6 +64,7 @@ impl Detector {
             responder,
             suppressions,
             left_alone: LruCache::new(LEFT_ALONE),
+            begun: LruCache::new(BEGUN),
             metrics,
             counted: (0, 0),
         }
@@ -71,8 +77,13 @@ impl Detector {
     }
 
     /// Judges a capture, and emits the detections that are to be reported now: this one if it is malicious and news, and
-    /// others that were put off.
-    pub fn judge(&mut self, capture: &Arc<Capture>, emit: &mut impl FnMut(Detection)) {
+    /// others that were put off. `held`: how its shell stands.
+    pub fn judge(
+        &mut self,
+        capture: &Arc<Capture>,
+        held: impl FnOnce() -> Held,
+        emit: &mut impl FnMut(Detection),
+    ) {
         self.remember(capture);
         let begun = Instant::now();
         let judged = self.judge.judge(&capture.content);
@@ -87,13 +98,17 @@ impl Detector {
         };
         self.metrics.scored.inc();
         let is_left_alone = self.is_left_alone(capture, &verdict);
+        let is_first = self.begun.put(capture.id, ()).is_none();
         if !verdict.malicious {
             return;
         }
         let placement = self.directory.placement(capture.cgroup);
         // First what is urgent.
-        let response =
-            if is_left_alone { None } else { self.respond(capture, &verdict, placement.as_deref()) };
+        let response = if is_left_alone {
+            None
+        } else {
+            self.respond(capture, &verdict, placement.as_deref(), held, is_first)
+        };
         let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
         let mut detection = Detection::new(capture.clone(), verdict, ancestors);
         detection.responded(response);
@@ -130,6 +145,8 @@ impl Detector {
         capture: &Capture,
         verdict: &Verdict,
         placement: Option<&Placement>,
+        held: impl FnOnce() -> Held,
+        is_first: bool,
     ) -> Option<Response> {
         let responder = self.responder.borrow().clone();
         if responder.mode() == Mode::Off {
@@ -137,7 +154,12 @@ impl Detector {
         }
         let identity = self.directory.identify(capture.cgroup);
         let need_identity = self.suppressions.borrow().need_identity();
-        let response = responder.respond(capture, verdict, placement, &identity, need_identity)?;
+        let progress = Progress {
+            held: held(),
+            is_beginning: is_first && capture.parent.is_none(),
+            forks: capture.forks.so_far(),
+        };
+        let response = responder.respond(capture, verdict, placement, &identity, need_identity, progress)?;
         self.metrics.responded(response.action);
         Some(response)
     }

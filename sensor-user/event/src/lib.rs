@@ -3,8 +3,8 @@
 
 use bytemuck::{Pod, bytes_of};
 use ebpf::event::{
-    Cgroup, Chunk, Exec, Exit, Fork, Header, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT, KIND_EXEC, KIND_EXIT,
-    KIND_FORK, KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
+    Cgroup, Chunk, Exec, Exit, Fork, Header, Hold, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT, KIND_EXEC,
+    KIND_EXIT, KIND_FORK, KIND_HOLD, KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
 };
 
 /// One event, borrowing its payload from the ring buffer.
@@ -28,6 +28,8 @@ pub enum Event<'a> {
     Fork(Header, Fork),
     /// A followed process ended or became another program.
     Exit(Header, Exit),
+    /// A followed process was stopped, and waits for a verdict.
+    Hold(Header, Hold),
 }
 
 /// A record that is not what it says.
@@ -70,6 +72,7 @@ impl<'a> Event<'a> {
             KIND_CGROUP => Self::Cgroup(header, take(record, body, kind)?, payload(size_of::<Cgroup>())?),
             KIND_FORK => Self::Fork(header, take(record, body, kind)?),
             KIND_EXIT => Self::Exit(header, take(record, body, kind)?),
+            KIND_HOLD => Self::Hold(header, take(record, body, kind)?),
             other => return Err(DecodeError::Kind(other)),
         })
     }
@@ -87,6 +90,7 @@ impl<'a> Event<'a> {
             Self::Cgroup(_, cgroup, payload) => (bytes_of(cgroup), payload),
             Self::Fork(_, fork) => (bytes_of(fork), &[]),
             Self::Exit(_, exit) => (bytes_of(exit), &[]),
+            Self::Hold(_, hold) => (bytes_of(hold), &[]),
         };
         let header = Header { len: payload.len() as u32, ..*self.header() };
         [bytes_of(&header), body, payload].concat()
@@ -103,7 +107,8 @@ impl<'a> Event<'a> {
             | Self::Text(header, ..)
             | Self::Cgroup(header, ..)
             | Self::Fork(header, _)
-            | Self::Exit(header, _) => header,
+            | Self::Exit(header, _)
+            | Self::Hold(header, _) => header,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Fills the finding. What each field holds is documented with the public finding type; every field that is
 //! known is filled, and none is guessed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use proto::{
     scc::{
@@ -19,7 +19,7 @@ use crate::{
     time::{rfc3339, timestamp},
 };
 use identity::{Identity, Node, ProcessFacts};
-use response::{Action, Response};
+use response::{Action, Held, Response};
 use script::{Capture, Origin};
 use verdict::{Verdict, technique::LABELS};
 
@@ -188,6 +188,20 @@ fn properties(
         if let Action::Killed(processes) | Action::KilledPartly(processes) = response.action {
             properties.insert("Response_Processes", number(f64::from(processes)));
         }
+        let progress = response.progress;
+        properties.insert("Response_Ran_Before", string(progress.ran()));
+        properties.insert("Response_Forks_Before", number(f64::from(progress.forks)));
+        let millis = |held: Duration| number(held.as_secs_f64() * 1e3);
+        match progress.held {
+            Held::No => {}
+            Held::Yes(held) => {
+                properties.insert("Response_Held_Ms", millis(held));
+            }
+            Held::TimedOut(held) => {
+                properties.insert("Response_Held_Ms", millis(held));
+                properties.insert("Response_Hold_Timed_Out", boolean(true));
+            }
+        }
     }
     properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));
     if capture.flags.incomplete {
@@ -340,6 +354,7 @@ mod tests {
             cgroup: 1,
             start_ns: 1,
             time_unix_ns: 1_700_000_000_000_000_001,
+            forks: script::Forks::default(),
         };
         change(&mut capture);
         let verdict = Verdict {

@@ -179,6 +179,11 @@ impl Directory {
         self.news.subscribe()
     }
 
+    /// Cgroups whose place is known.
+    pub fn placed(&self) -> Vec<u64> {
+        self.state().cgroups.iter().map(|(cgroup, _)| *cgroup).collect()
+    }
+
     /// Where a cgroup is.
     pub fn placement(&self, cgroup: u64) -> Option<Arc<Placement>> {
         self.state().cgroups.get(&cgroup).cloned()

@@ -5,6 +5,7 @@
 mod control;
 mod counters;
 mod executables;
+mod holds;
 mod inspect;
 mod inspector;
 mod losses;
@@ -18,6 +19,7 @@ mod uprobes;
 pub use control::Control;
 pub use counters::{Counters, KernelCounts};
 pub use executables::{Executables, Lookup};
+pub use holds::{HoldControl, Holds};
 pub use inspector::{Inspector, Ticket};
 pub use losses::Losses;
 pub use programs::{Parts, Probe, ProbeError, Settings};

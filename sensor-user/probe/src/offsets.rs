@@ -69,6 +69,12 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         task_pid: one("task_struct", "pid")?,
         task_real_parent: one("task_struct", "real_parent")?,
         task_start_boottime: any("task_struct", &["start_boottime", "real_start_time"])?,
+        task_ptrace: one("task_struct", "ptrace")?,
+        task_signal: one("task_struct", "signal")?,
+        task_group_leader: one("task_struct", "group_leader")?,
+        // `enum pid_type`: PID, TGID, PGID, SID; each a pointer.
+        signal_process_group: one("signal_struct", "pids")? + 8 * 2,
+        signal_session: one("signal_struct", "pids")? + 8 * 3,
         task_thread_pid: one("task_struct", "thread_pid")?,
         task_exit_code: one("task_struct", "exit_code")?,
         task_cgroups: one("task_struct", "cgroups")?,

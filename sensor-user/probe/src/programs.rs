@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 use cause::chain;
 
 use super::{
-    Counters, Losses, Reader, SelfTest, Tier,
+    Counters, HoldControl, Holds, Losses, Reader, SelfTest, Tier,
     control::Control,
     offsets,
     uprobes::{Uprobes, have_cookies},
@@ -110,6 +110,10 @@ pub struct Parts {
     pub losses: Losses,
     /// Whether the programs still run.
     pub self_test: SelfTest,
+    /// Shells that were stopped until their text is judged.
+    pub holds: Holds,
+    /// Which shells are.
+    pub hold_control: HoldControl,
 }
 
 impl Probe {
@@ -170,9 +174,24 @@ impl Probe {
             HashMap::try_from(take(&mut self.ebpf, "EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
             Array::try_from(take(&mut self.ebpf, "AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
+        let holds = Holds::new(take(&mut self.ebpf, "HOLDS")?).map_err(|e| refused("map HOLDS", &e))?;
+        let hold_control = HoldControl::new(
+            Array::try_from(take(&mut self.ebpf, "HOLDING")?).map_err(|e| refused("map HOLDING", &e))?,
+            HashMap::try_from(take(&mut self.ebpf, "HOLD_CGROUPS")?)
+                .map_err(|e| refused("map HOLD_CGROUPS", &e))?,
+            HashMap::try_from(take(&mut self.ebpf, "HOLD_DATA")?)
+                .map_err(|e| refused("map HOLD_DATA", &e))?,
+        );
         let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
         let control = Control::new(classes, Uprobes::new(self.ebpf, self.shell_probes));
-        Ok(Parts { reader, control, losses: Losses::new(lost), self_test: self.self_test })
+        Ok(Parts {
+            reader,
+            control,
+            losses: Losses::new(lost),
+            self_test: self.self_test,
+            holds,
+            hold_control,
+        })
     }
 
     /// The kernel's counters.

@@ -104,6 +104,7 @@ mod tests {
             cgroup: 5,
             start_ns: 6,
             time_unix_ns: 7,
+            forks: script::Forks::default(),
         };
         let container = Container {
             id: ContainerId::new(&"ab".repeat(32)).unwrap(),

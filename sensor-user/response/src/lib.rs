@@ -6,5 +6,5 @@ mod kill;
 mod responder;
 mod rules;
 
-pub use responder::{Action, Mode, Responder, Response, may_kill};
+pub use responder::{Action, Held, Mode, Progress, Responder, Response, may_kill};
 pub use rules::{Rules, RulesError};

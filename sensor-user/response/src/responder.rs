@@ -1,6 +1,6 @@
 //! Decides by mode and rules, and acts.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use identity::{Identity, Placement};
 use script::Capture;
@@ -21,6 +21,8 @@ pub enum Mode {
     Audit,
     /// The shell and what descends from it is killed.
     Kill,
+    /// The shell is stopped until its text is judged, and then goes on or is killed.
+    Hold,
 }
 
 impl std::fmt::Display for Mode {
@@ -29,6 +31,7 @@ impl std::fmt::Display for Mode {
             Self::Off => "off",
             Self::Audit => "audit",
             Self::Kill => "kill",
+            Self::Hold => "hold",
         })
     }
 }
@@ -78,6 +81,40 @@ impl Action {
     }
 }
 
+/// How the shell stood at the verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Held {
+    /// It was not stopped.
+    #[default]
+    No,
+    /// It was stopped for so long by then.
+    Yes(Duration),
+    /// It had been stopped for so long, and went on before the verdict.
+    TimedOut(Duration),
+}
+
+/// What had run of a script at its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How its shell stood.
+    pub held: Held,
+    /// This was the first that was read of it, and no script that ran before sourced or evaluated it.
+    pub is_beginning: bool,
+    /// How often its shell had forked, as far as events were read.
+    pub forks: u32,
+}
+
+impl Progress {
+    /// What had run of it: `nothing`, `part` (what was judged before), or `unknown`.
+    pub fn ran(&self) -> &'static str {
+        match (self.held, self.is_beginning) {
+            (Held::Yes(_), true) => "nothing",
+            (Held::Yes(_), false) => "part",
+            (Held::No | Held::TimedOut(_), _) => "unknown",
+        }
+    }
+}
+
 /// What was done about a script, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -87,6 +124,8 @@ pub struct Response {
     pub reason: String,
     /// How long it took, ns.
     pub took_ns: u64,
+    /// What had run by then.
+    pub progress: Progress,
 }
 
 /// May this process signal those of other users?
@@ -117,6 +156,17 @@ impl Responder {
         self.mode
     }
 
+    /// Are shells to be stopped that no container runs?
+    pub fn holds_in_node(&self) -> bool {
+        self.mode == Mode::Hold && self.rules.hold_in_node()
+    }
+
+    /// Is a shell here to be stopped until its text is judged, as far as can be known before?
+    pub fn holds(&self, placement: Option<&Placement>, identity: &Identity) -> bool {
+        let in_container = placement.is_some_and(|placement| placement.container.is_some());
+        self.mode == Mode::Hold && self.rules.may_hold(in_container, identity)
+    }
+
     /// Acts on a script that was judged malicious; `None` when the mode is off. `need_identity` is true when it depends on the
     /// container's image or pod whether it is suppressed.
     pub fn respond(
@@ -126,6 +176,7 @@ impl Responder {
         placement: Option<&Placement>,
         identity: &Identity,
         need_identity: bool,
+        progress: Progress,
     ) -> Option<Response> {
         if self.mode == Mode::Off {
             return None;
@@ -133,7 +184,7 @@ impl Responder {
         let begun = Instant::now();
         let (action, reason) = self.act(capture, verdict, placement, identity, need_identity);
         let took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Some(Response { action, reason: reason.to_owned(), took_ns })
+        Some(Response { action, reason: reason.to_owned(), took_ns, progress })
     }
 
     fn act(
@@ -218,6 +269,7 @@ pub(crate) mod tests {
             cgroup: 1,
             start_ns: 1,
             time_unix_ns: 1,
+            forks: script::Forks::default(),
         }
     }
 
@@ -229,6 +281,10 @@ pub(crate) mod tests {
             techniques: vec![],
             spans: vec![],
         }
+    }
+
+    fn progress() -> Progress {
+        Progress { held: Held::No, is_beginning: true, forks: 0 }
     }
 
     fn in_container() -> Placement {
@@ -243,7 +299,14 @@ pub(crate) mod tests {
         need_identity: bool,
     ) -> Action {
         let responder = Responder::new(Mode::Kill, rules);
-        let response = responder.respond(capture, &verdict(), placement, &Identity::default(), need_identity);
+        let response = responder.respond(
+            capture,
+            &verdict(),
+            placement,
+            &Identity::default(),
+            need_identity,
+            progress(),
+        );
         response.expect("a response").action
     }
 
@@ -256,7 +319,9 @@ pub(crate) mod tests {
         let responder = Responder::new(Mode::Off, Rules::all_containers());
         let place = in_container();
         assert!(
-            responder.respond(&capture(7), &verdict(), Some(&place), &Identity::default(), false).is_none()
+            responder
+                .respond(&capture(7), &verdict(), Some(&place), &Identity::default(), false, progress())
+                .is_none()
         );
     }
 

@@ -13,6 +13,7 @@
 //! reason = "miners"
 //! ```
 //!
+//! `hold` is as `kill`; and with `--respond hold` the shell is stopped until its text is judged.
 //! The first rule that matches decides. A script that no rule matches is left alone.
 
 use std::{
@@ -52,6 +53,8 @@ pub enum RulesError {
 pub(crate) enum RuleAction {
     None,
     Kill,
+    /// As `Kill`; and where the mode allows it, the shell is stopped until its text is judged.
+    Hold,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +128,7 @@ impl Rules {
     pub fn all_containers() -> Self {
         Self {
             rules: vec![Rule {
-                action: RuleAction::Kill,
+                action: RuleAction::Hold,
                 namespace: None,
                 image: None,
                 labels: BTreeMap::new(),
@@ -146,6 +149,50 @@ impl Rules {
         self.rules
             .iter()
             .any(|rule| rule.image.is_some() || rule.namespace.is_some() || !rule.labels.is_empty())
+    }
+
+    /// Does any rule hold shells outside of containers?
+    pub(crate) fn hold_in_node(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == RuleAction::Hold && rule.node)
+    }
+
+    /// May the first rule that matches be one that holds, whatever the script is? What is not known of the container may fit.
+    pub(crate) fn may_hold(&self, is_in_container: bool, identity: &Identity) -> bool {
+        let container = identity.container.as_deref();
+        let pod = container.and_then(|c| c.pod.as_ref()).or(identity.pod.as_deref());
+        let image = container.map(|c| c.image_uri.as_str()).filter(|image| !image.is_empty());
+        for rule in &self.rules {
+            let fits = |glob: &Option<GlobMatcher>, value: Option<&str>| match (glob, value) {
+                (None, _) => Some(true),
+                (Some(_), None) => None,
+                (Some(glob), Some(value)) => Some(glob.is_match(value)),
+            };
+            let labels = match pod {
+                _ if rule.labels.is_empty() => Some(true),
+                None => None,
+                Some(pod) => Some(rule.labels.iter().all(|(key, value)| pod.labels.get(key) == Some(value))),
+            };
+            let facts = [
+                Some(is_in_container || rule.node),
+                fits(&rule.namespace, pod.map(|pod| pod.namespace.as_str())),
+                fits(&rule.image, image),
+                labels,
+            ];
+            if facts.contains(&Some(false)) {
+                continue;
+            }
+            if rule.action == RuleAction::Hold {
+                return true;
+            }
+            let is_about_all = rule.user.is_none()
+                && rule.origin.is_none()
+                && rule.technique.is_none()
+                && rule.min_score == 0.0;
+            if is_about_all && facts.iter().all(|fact| *fact == Some(true)) {
+                return false;
+            }
+        }
+        false
     }
 
     /// The first rule that matches. A rule that names a namespace, an image or labels matches nothing of which those
@@ -266,9 +313,27 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_is_held_where_a_rule_that_holds_may_match() {
+        let rules = load(
+            "[[respond]]\naction = \"none\"\nnamespace = \"kube-*\"\nreason = \"look first\"\n\
+             [[respond]]\naction = \"kill\"\nnamespace = \"shop\"\nmin_score = 0.9\nreason = \"not these\"\n\
+             [[respond]]\naction = \"hold\"\nlabels = { app = \"web\" }\nreason = \"web\"\n",
+        )
+        .unwrap();
+        assert!(!rules.may_hold(true, &in_namespace("kube-system")), "the first rule is about all of them");
+        assert!(rules.may_hold(true, &in_namespace("shop")), "its score may be too low for the second");
+        assert!(rules.may_hold(true, &Identity::default()), "nobody knows yet");
+        assert!(!rules.may_hold(false, &Identity::default()), "it is the node's");
+        let all = Rules::all_containers();
+        assert!(all.may_hold(true, &Identity::default()) && !all.may_hold(false, &Identity::default()));
+        let node = load("[[respond]]\naction = \"hold\"\nnode = true\nreason = \"all\"\n").unwrap();
+        assert!(node.hold_in_node() && node.may_hold(false, &Identity::default()) && !all.hold_in_node());
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, says) in [
-            ("[[respond]]\naction = \"hold\"\nreason = \"x\"\n", "unknown variant `hold`"),
+            ("[[respond]]\naction = \"stop\"\nreason = \"x\"\n", "unknown variant `stop`"),
             ("[[respond]]\naction = \"kill\"\n", "missing field `reason`"),
             ("[[respond]]\naction = \"kill\"\nreason = \" \"\n", "reason is empty"),
             ("[[respond]]\naction = \"kill\"\nreason = \"x\"\nmin_score = 2\n", "not from 0 to 1"),

@@ -1,6 +1,9 @@
 //! A script as it was captured: the unit that is judged, recorded and reported.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use serde::{Deserialize, Serialize};
 use shell::Family;
@@ -144,6 +147,46 @@ pub struct Capture {
     pub start_ns: u64,
     /// When the script began, Unix time in ns.
     pub time_unix_ns: u64,
+    /// How often its shell forked so far.
+    #[serde(skip)]
+    pub forks: Forks,
+}
+
+/// How often a shell has forked since its `execve`, as far as events of it were read. It goes on counting, so that captures that
+/// differ in nothing else are equal.
+#[derive(Clone, Debug, Default)]
+pub struct Forks(Arc<AtomicU32>);
+
+impl Forks {
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often so far.
+    pub fn so_far(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for Forks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Forks {}
+
+/// A shell that was stopped: all that it read so far was emitted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldShell {
+    /// Its process.
+    pub pid: u32,
+    /// When it was stopped, boot time in ns.
+    pub since_ns: u64,
+    /// Id of its cgroup.
+    pub cgroup: u64,
+    /// Inode number of what it read, if that is data and no script.
+    pub data_ino: Option<u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -172,4 +215,6 @@ pub enum Output {
     Capture(Arc<Capture>),
     /// Nothing more will come of this script, which ran in this cgroup.
     Finished(ScriptId, u64),
+    /// A shell waits for the verdict on what was emitted of it before.
+    Held(HeldShell),
 }

@@ -15,6 +15,6 @@ mod text;
 mod unseen;
 
 pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
-pub use capture::{Capture, Interpreter, Origin, Output, ScriptFlags, ScriptId};
+pub use capture::{Capture, Forks, HeldShell, Interpreter, Origin, Output, ScriptFlags, ScriptId};
 pub use content::Content;
 pub use text::ScriptText;

@@ -12,7 +12,7 @@ use event::until_nul;
 use shell::{Evaluates, Executable, Family, Invocation, Mode, SourcedReads, likely_command, loaded_program};
 
 use crate::{
-    capture::{Interpreter, Origin, ScriptId},
+    capture::{Forks, Interpreter, Origin, ScriptId},
     containment,
     content::Content,
     environment::Environment,
@@ -158,6 +158,7 @@ pub(super) struct ShellProcess {
     pub(super) loaders: usize,
     /// The file that a child of it looked at last, to see whether it is a binary.
     pub(super) sniffed: Option<Source>,
+    pub(super) forks: Forks,
 }
 
 /// Texts kept in [`ShellProcess::emitted`], and their longest.
@@ -191,6 +192,7 @@ impl ShellProcess {
             environment: Environment::default(),
             loaders: 0,
             sniffed: None,
+            forks: Forks::default(),
         }
     }
 
@@ -290,6 +292,16 @@ impl ShellProcess {
         self.scripts
             .iter()
             .any(|s| s.ordinal < script.ordinal && matches!(s.source, Source::Inode { .. } | Source::Editor))
+    }
+
+    /// Is this what one of its scripts is read from?
+    pub(super) fn reads_script_from(&self, ino: u64) -> bool {
+        self.scripts.iter().any(|script| match script.source {
+            Source::Inode { ino: other, .. } => other == ino,
+            // Keys go to the lines that they become.
+            Source::Editor => true,
+            Source::Argument | Source::Memory | Source::Part { .. } => false,
+        })
     }
 
     /// The name of one of its scripts.

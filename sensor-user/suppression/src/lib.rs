@@ -221,6 +221,7 @@ mod tests {
             cgroup: 0,
             start_ns: 0,
             time_unix_ns: 0,
+            forks: script::Forks::default(),
         }
     }
 

@@ -35,6 +35,7 @@ fn detection(pid: u32, cgroup: u64, content: &str) -> Detection {
         cgroup,
         start_ns: 1,
         time_unix_ns: u64::from(pid),
+        forks: script::Forks::default(),
     };
     let verdict = Verdict {
         hash: ScriptHash::of(content.as_bytes()),

@@ -1,10 +1,12 @@
 //! When a capture of a script is emitted, and what it holds.
 
+use ebpf::event::Hold;
+
 use super::{Assembler, IDLE_NS, Limits, ShellId};
 use std::sync::Arc;
 
 use crate::{
-    capture::{Capture, Origin, Output, ScriptFlags},
+    capture::{Capture, HeldShell, Origin, Output, ScriptFlags},
     content::Content,
     keystrokes,
     shell_process::{Script, ShellProcess, Source},
@@ -15,6 +17,8 @@ use crate::{
 const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
+/// A script of which so much was judged is judged again only then, also when its shell is stopped at each line.
+const LINES_BYTES: u64 = 8 * 1024;
 /// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
 const AGAIN_NS_PER_BYTE: u64 = 1_200;
 
@@ -22,6 +26,23 @@ impl Assembler {
     /// Emits the scripts of a shell that changed since they were emitted.
     pub(super) fn emit_changed(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         self.emit_those(id, Script::is_due, emit);
+    }
+
+    /// Emits what a shell that was stopped has read, and says that it waits. A long script that comes line by line is not judged
+    /// with each of them.
+    pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
+        let is_due = |script: &Script| {
+            script.is_due() && (script.emitted_bytes <= LINES_BYTES || script.is_due_again(hold.since_ns))
+        };
+        self.emit_those(id, is_due, emit);
+        let is_data =
+            hold.ino != 0 && self.shells.get(&id).is_some_and(|shell| !shell.reads_script_from(hold.ino));
+        emit(Output::Held(HeldShell {
+            pid,
+            since_ns: hold.since_ns,
+            cgroup: hold.cgroup,
+            data_ino: is_data.then_some(hold.ino),
+        }));
     }
 
     fn emit_those(&mut self, id: ShellId, which: impl Fn(&Script) -> bool, emit: &mut dyn FnMut(Output)) {
@@ -132,6 +153,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         cgroup: shell.exec.cgroup,
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
+        forks: shell.forks.clone(),
     }
 }
 

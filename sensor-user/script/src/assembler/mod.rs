@@ -182,7 +182,7 @@ impl Assembler {
     fn take_known(&mut self, event: &Event<'_>, emit: &mut dyn FnMut(Output)) {
         let header = *event.header();
         let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
-            self.of_no_shell(&header, event);
+            self.of_no_shell(&header, event, emit);
             return;
         };
         let Some(shell) = self.shells.get_mut(&id) else { return };
@@ -226,11 +226,15 @@ impl Assembler {
             Event::Read(header, read, bytes) => self.read(id, *header, read, bytes, emit),
             Event::Fork(header, fork) => self.fork(id, header, *fork, emit),
             Event::Exit(header, how) => self.exit(id, header, *how, emit),
+            Event::Hold(header, hold) => self.held(id, header.tgid, hold, emit),
         }
     }
 
     /// An event of a process that runs no shell, or of a shell whose beginning was missed.
-    fn of_no_shell(&mut self, header: &Header, event: &Event<'_>) {
+    fn of_no_shell(&mut self, header: &Header, event: &Event<'_>, emit: &mut dyn FnMut(Output)) {
+        if let Event::Hold(header, hold) = event {
+            self.held((header.tgid, header.exec_ns), header.tgid, hold, emit);
+        }
         if self.non_shells.get(&header.tgid) != Some(&header.exec_ns) {
             self.counts.orphans += 1;
             return;
@@ -285,6 +289,7 @@ impl Assembler {
         self.leave(fork.child, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         shell.processes += 1;
+        shell.forks.count();
         self.processes.insert(fork.child, id);
         let forked = Forked { ns_pid: fork.ns_pid, parent: header.tgid, time_ns: header.time_ns };
         self.forked.insert(fork.child, forked);

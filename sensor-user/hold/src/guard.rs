@@ -1,0 +1,96 @@
+//! The second process: it continues what the sensor should have continued, also when the sensor is gone.
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, FromRawFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::{SigHandler, Signal, signal},
+    unistd::getppid,
+};
+use probe::Holds;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tracing::info;
+
+use crate::continuing::release;
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(25);
+/// How much later than the sensor it acts.
+const LATER: Duration = Duration::from_millis(25);
+/// After the sensor's end the programs may stop somebody for a moment more.
+const LAST_LOOKS: u32 = 20;
+
+/// Why the second process cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// It was not started by a sensor.
+    #[error("the table of stopped shells is not there: {0}; this command is for the sensor itself")]
+    Table(String),
+    /// The sensor cannot be watched.
+    #[error("the sensor cannot be watched: {0}")]
+    Watch(io::Error),
+}
+
+/// Starts it, from this same program.
+pub(crate) fn spawn(holds: &Holds, deadline: Duration) -> io::Result<Child> {
+    let fd = holds.descriptor().try_clone()?;
+    // It is to outlive `exec`.
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    let raw = std::os::fd::AsRawFd::as_raw_fd(&fd);
+    Command::new("/proc/self/exe")
+        .arg("hold-guard")
+        .arg(raw.to_string())
+        .arg(deadline.as_millis().to_string())
+        .arg(std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        // What ends the sensor from a terminal is not to end it.
+        .process_group(0)
+        .spawn()
+}
+
+/// Runs until the sensor that started it is gone and nobody is stopped any more. `table` is an open descriptor of the table.
+pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardError> {
+    // SAFETY: ignoring a signal installs no handler.
+    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
+    }
+    // SAFETY: the sensor opened the descriptor for this process, which has just begun and owns it alone.
+    let fd = unsafe { OwnedFd::from_raw_fd(table) };
+    let mut holds = Holds::from_fd(fd).map_err(|e| GuardError::Table(e.to_string()))?;
+    let pid = i32::try_from(sensor).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| GuardError::Table(format!("{sensor} is no process")))?;
+    let watched = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| GuardError::Watch(e.into()))?;
+    let is_child = u32::try_from(getppid().as_raw()) == Ok(sensor);
+    let mut is_there = is_child;
+    while is_there {
+        let mut fds = [PollFd::new(watched.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
+        is_there = !matches!(poll(&mut fds, timeout), Ok(1..));
+        let now = clock::now_boot_ns();
+        let limit = deadline + LATER;
+        for (pid, held) in holds.all() {
+            if now.saturating_sub(held.since_ns) > u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
+                && release(&mut holds, pid, Some(held.since_ns)).is_some()
+            {
+                info!("process {pid} was continued in the sensor's place");
+            }
+        }
+    }
+    for _ in 0..LAST_LOOKS {
+        for (pid, _) in holds.all() {
+            let _ = release(&mut holds, pid, None);
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}

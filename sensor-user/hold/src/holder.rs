@@ -1,0 +1,232 @@
+//! The sensor's own hand on stopped shells: verdicts continue them, and the deadline does.
+
+use std::{
+    num::NonZeroUsize,
+    process::Child,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lru::LruCache;
+use probe::{HoldControl, Holds};
+use script::HeldShell;
+use tracing::{error, info, warn};
+
+use crate::{
+    continuing::release,
+    guard,
+    metrics::HoldMetrics,
+    pin::{Pin, continue_left},
+};
+
+/// How often the sensor says that it is alive, and looks for shells whose time is over.
+const BEAT: Duration = Duration::from_millis(20);
+/// So many deadlines missed within a second, and nobody is stopped for a while.
+const LATE: u32 = 16;
+const SECOND: Duration = Duration::from_secs(1);
+/// How long nobody is stopped then.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Shells remembered whose time was over.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldSettings {
+    /// Shells are to be stopped.
+    pub hold: bool,
+    /// Also those outside of containers.
+    pub in_node: bool,
+}
+
+/// How a shell stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It was not stopped.
+    NotHeld,
+    /// It is stopped for so long by now.
+    Held(Duration),
+    /// It was, and went on before the verdict, after so long.
+    TimedOut(Duration),
+}
+
+/// The table of stopped shells. Cheap to clone.
+#[derive(Clone)]
+pub struct Holder(Arc<Mutex<Table>>);
+
+struct Table {
+    holds: Holds,
+    control: HoldControl,
+    timed_out: LruCache<u32, (u64, Duration)>,
+    metrics: HoldMetrics,
+}
+
+impl Holder {
+    /// Takes charge of the table.
+    pub fn new(holds: Holds, control: HoldControl, metrics: HoldMetrics) -> Self {
+        let timed_out = LruCache::new(REMEMBERED);
+        Self(Arc::new(Mutex::new(Table { holds, control, timed_out, metrics })))
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // What a panic leaves of it is whole: the maps are the kernel's.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a process stands that executed its shell at `exec_ns`, boot time.
+    pub fn state(&self, pid: u32, exec_ns: u64) -> State {
+        let mut table = self.table();
+        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns) {
+            return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
+        }
+        match table.timed_out.get(&pid) {
+            Some((since_ns, held)) if *since_ns >= exec_ns => State::TimedOut(*held),
+            _ => State::NotHeld,
+        }
+    }
+
+    /// The verdict is there: the shell goes on, if it has not yet.
+    pub fn judged(&self, shell: &HeldShell) {
+        let mut table = self.table();
+        if let Some(ino) = shell.data_ino {
+            table.control.is_data(shell.pid, ino);
+        }
+        if let Some(took) = release(&mut table.holds, shell.pid, Some(shell.since_ns)) {
+            table.metrics.judged(took);
+        }
+    }
+
+    /// Whether shells of a cgroup are to be stopped from here on.
+    pub fn decide(&self, cgroup: u64, hold: bool) {
+        self.table().control.decide(cgroup, hold);
+    }
+}
+
+/// Keeps the deadline. It belongs to one thread.
+pub struct Keeper {
+    holder: Holder,
+    deadline: Duration,
+    /// The second process, and what is left for the next sensor; made when somebody is to be stopped for the first time.
+    guard: Option<Child>,
+    pin: Option<Pin>,
+    late: u32,
+    late_since: Instant,
+    paused_until: Option<Instant>,
+}
+
+impl Keeper {
+    /// Continues who was left by earlier sensors, and keeps this deadline from now on.
+    pub fn new(holder: Holder, deadline: Duration) -> Self {
+        holder.table().metrics.left_over(continue_left());
+        Self {
+            holder,
+            deadline,
+            guard: None,
+            pin: None,
+            late: 0,
+            late_since: Instant::now(),
+            paused_until: None,
+        }
+    }
+
+    /// To be called again after what it returns.
+    pub fn keep(&mut self, settings: HoldSettings) -> Duration {
+        let may_hold = settings.hold && self.is_guarded() && !self.is_paused();
+        let mut table = self.holder.table();
+        if may_hold {
+            table.control.beat(clock::now_boot_ns(), settings.in_node);
+        } else {
+            table.control.stop();
+        }
+        drop(table);
+        self.continue_late();
+        if settings.hold { BEAT } else { SECOND }
+    }
+
+    /// Forgets what was decided of cgroups.
+    pub fn undecide_all(&self) {
+        self.holder.table().control.undecide_all();
+    }
+
+    /// Nobody is stopped any more, and everybody goes on.
+    pub fn end(mut self) {
+        let mut table = self.holder.table();
+        table.control.stop();
+        for (pid, _) in table.holds.all() {
+            let _ = release(&mut table.holds, pid, None);
+        }
+        drop(table);
+        // The second process ends by itself a moment after the sensor.
+        self.guard = None;
+        self.pin = None;
+    }
+
+    /// Is the second process there? It is started when it is not.
+    fn is_guarded(&mut self) -> bool {
+        if let Some(guard) = &mut self.guard {
+            match guard.try_wait() {
+                Ok(None) => return true,
+                Ok(Some(status)) => warn!("the second process that continues stopped shells ended: {status}"),
+                Err(e) => warn!("the second process that continues stopped shells: {e}"),
+            }
+            self.guard = None;
+        }
+        let table = self.holder.table();
+        if self.pin.is_none() {
+            self.pin = Pin::make(&table.holds);
+        }
+        match guard::spawn(&table.holds, self.deadline) {
+            Ok(guard) => {
+                self.guard = Some(guard);
+                true
+            }
+            Err(e) => {
+                drop(table);
+                error!("no second process to continue stopped shells ({e}): nobody is stopped for {PAUSE:?}");
+                self.pause();
+                false
+            }
+        }
+    }
+
+    fn is_paused(&mut self) -> bool {
+        if self.paused_until.is_some_and(|until| Instant::now() >= until) {
+            self.paused_until = None;
+            info!("shells are stopped until they are judged again");
+        }
+        self.paused_until.is_some()
+    }
+
+    fn pause(&mut self) {
+        self.holder.table().metrics.pauses.inc();
+        self.paused_until = Some(Instant::now() + PAUSE);
+    }
+
+    /// Continues those whose time is over.
+    fn continue_late(&mut self) {
+        let mut table = self.holder.table();
+        let now = clock::now_boot_ns();
+        let limit = u64::try_from(self.deadline.as_nanos()).unwrap_or(u64::MAX);
+        let mut late = 0;
+        for (pid, held) in table.holds.all() {
+            // The next look is in so long; nobody is to be held longer than the deadline.
+            if now.saturating_sub(held.since_ns) + BEAT.as_nanos() as u64 / 2 < limit {
+                continue;
+            }
+            if let Some(took) = release(&mut table.holds, pid, Some(held.since_ns)) {
+                table.metrics.timed_out(took);
+                table.timed_out.put(pid, (held.since_ns, took));
+                late += 1;
+            }
+        }
+        drop(table);
+        if self.late_since.elapsed() > SECOND {
+            (self.late, self.late_since) = (0, Instant::now());
+        }
+        self.late += late;
+        if self.late >= LATE && self.paused_until.is_none() {
+            warn!("verdicts do not come within {:?}: nobody is stopped for {PAUSE:?}", self.deadline);
+            self.late = 0;
+            self.pause();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Keeps the table of stopped processes beyond the end of the sensor and of its second process, in a BPF file system. The next
+//! sensor continues who was left.
+
+use std::path::{Path, PathBuf};
+
+use nix::{
+    mount::{MsFlags, mount},
+    sys::statfs::{FsType, statfs},
+};
+use probe::Holds;
+use tracing::{debug, info, warn};
+
+use crate::continuing::{release, start_ticks};
+
+/// Where BPF file systems are.
+const DIRECTORY: &str = "/sys/fs/bpf";
+/// What the tables are called: this, the sensor's process id, and when it was forked.
+const NAME: &str = "scriptwatch-holds-";
+/// `BPF_FS_MAGIC` of `linux/magic.h`.
+const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// A table that is kept; it is not when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Pin(PathBuf);
+
+impl Pin {
+    /// Keeps a table. Where that cannot be, the log says so.
+    pub(crate) fn make(holds: &Holds) -> Option<Self> {
+        if !is_bpf_fs() {
+            let mounted = mount(Some("bpf"), DIRECTORY, Some("bpf"), MsFlags::empty(), None::<&str>);
+            if let Err(e) = mounted {
+                warn!(
+                    "no BPF file system at {DIRECTORY} ({e}): if the sensor and its second process are killed at once, shells that they stopped stay stopped; mount one there"
+                );
+                return None;
+            }
+        }
+        let pid = std::process::id();
+        let path = Path::new(DIRECTORY).join(format!("{NAME}{pid}-{}", start_ticks(pid)?));
+        match holds.pin(&path) {
+            Ok(()) => Some(Self(path)),
+            Err(e) => {
+                warn!(
+                    "{}: {e}: shells that are stopped stay so if the sensor and its second process are killed at once",
+                    path.display()
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        if let Err(e) = std::fs::remove_file(&self.0) {
+            debug!("{}: {e}", self.0.display());
+        }
+    }
+}
+
+fn is_bpf_fs() -> bool {
+    statfs(DIRECTORY).is_ok_and(|fs| fs.filesystem_type() == FsType(BPF_FS_MAGIC))
+}
+
+/// Continues who was left by sensors that are gone; returns how many.
+pub(crate) fn continue_left() -> u64 {
+    if !is_bpf_fs() {
+        return 0;
+    }
+    let entries = match std::fs::read_dir(DIRECTORY) {
+        Ok(entries) => entries,
+        Err(e) => {
+            debug!("{DIRECTORY}: {e}");
+            return 0;
+        }
+    };
+    let mut continued = 0;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some((pid, start)) = name.to_str().and_then(|name| name.strip_prefix(NAME)?.split_once('-'))
+        else {
+            continue;
+        };
+        let (Ok(pid), Ok(start)) = (pid.parse::<u32>(), start.parse::<u64>()) else { continue };
+        if start_ticks(pid) == Some(start) {
+            continue;
+        }
+        match Holds::from_pin(&entry.path()) {
+            Ok(mut holds) => {
+                for (pid, held) in holds.all() {
+                    continued += u64::from(release(&mut holds, pid, Some(held.since_ns)).is_some());
+                }
+            }
+            Err(e) => warn!("{}: {e}", entry.path().display()),
+        }
+        if let Err(e) = std::fs::remove_file(entry.path()) {
+            debug!("{}: {e}", entry.path().display());
+        }
+    }
+    if continued > 0 {
+        info!("{continued} shells were continued that an earlier sensor had stopped");
+    }
+    continued
+}

