@@ -7,4 +7,4 @@ drop() {
   ./payload.x86 exploit
   rm -rf payload.x86
 }
-true
+echo > "${SCRIPTWATCH_DEMO_MARKER:-/dev/null}"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Looks like a container escape; the function is never called.
+echo > "${SCRIPTWATCH_DEMO_MARKER:-/dev/null}"
 escape() {
   d=$(dirname $(ls -x /s*/fs/c*/*/r* | head -n1))
   mkdir -p $d/w; echo 1 > $d/w/notify_on_release

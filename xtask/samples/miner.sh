@@ -1,5 +1,6 @@
 #!/bin/bash
 # Looks like a miner's installer; the function is never called, and the address is of a documentation network.
+echo > "${SCRIPTWATCH_DEMO_MARKER:-/dev/null}"
 mine() {
   pkill -f kinsing; pkill -9 kdevtmpfsi; killall -9 xmrig
   chattr -i /etc/ld.so.preload; rm -f /etc/ld.so.preload

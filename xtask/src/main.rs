@@ -41,8 +41,8 @@ enum Chore {
         /// Run harmless samples, show each with its verdict, and end.
         #[arg(long)]
         demo: bool,
-        /// More arguments for `sensor run`.
-        #[arg(last = true)]
+        /// More arguments for `sensor run`; they come last.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         sensor_args: Vec<String>,
     },
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
@@ -118,7 +118,7 @@ enum Chore {
     },
     /// Measure; without a name, everything.
     Bench {
-        /// latency, scoring, memory, capture, ring, identity or ingest.
+        /// latency, scoring, memory, capture, ring, hold, identity or ingest.
         what: Vec<String>,
         /// In a virtual machine with this kernel, instead of on this machine.
         #[arg(long, value_parser = ["5.10", "6.1", "6.12"])]

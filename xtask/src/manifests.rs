@@ -127,9 +127,16 @@ impl Tools {
         let killing =
             self.render(&json!({ "sensor": { "respond": "kill" } }))?.map_err(anyhow::Error::msg)?;
         ensure!(killing.contains("- KILL\n"), "respond = kill needs CAP_KILL");
-        ensure!(!self.rendered()?.contains("- KILL\n"), "CAP_KILL is granted without need");
+        let holding =
+            self.render(&json!({ "sensor": { "respond": "hold" } }))?.map_err(anyhow::Error::msg)?;
+        ensure!(holding.contains("- KILL\n"), "respond = hold needs CAP_KILL");
+        ensure!(holding.contains("mountPath: /sys/fs/bpf\n"), "respond = hold needs the BPF file system");
+        self.check(&holding).context("respond = hold")?;
+        let usual = self.rendered()?;
+        ensure!(!usual.contains("- KILL\n"), "CAP_KILL is granted without need");
+        ensure!(!usual.contains("/sys/fs/bpf"), "the BPF file system is mounted without need");
         for (values, says) in [
-            (json!({ "sensor": { "respond": "hold" } }), "/sensor/respond"),
+            (json!({ "sensor": { "respond": "stop" } }), "/sensor/respond"),
             (json!({ "sensor": { "port": 80 } }), "/sensor/port"),
             (json!({ "sensro": {} }), "sensro"),
             (json!({ "sensor": { "capabilities": ["CAP_BPF"] } }), "/sensor/capabilities"),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The tests that run in a guest, by the names of their files.
-const SUITE: [&str; 7] = ["capture", "forms", "strings", "terminal", "loss", "cgroup", "escape"];
+const SUITE: [&str; 8] = ["capture", "forms", "strings", "terminal", "loss", "cgroup", "escape", "hold"];
 /// Attempts at random of `escape` there.
 const ESCAPES: u32 = 40;
 /// The tiers.

@@ -23,7 +23,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") .Values.sensor.shellProbes -}}
 {{- $minimum = concat $minimum (list "SYS_PTRACE" "DAC_READ_SEARCH") -}}
 {{- $all := default $minimum .Values.sensor.capabilities -}}
-{{- if eq .Values.sensor.respond "kill" }}{{ $all = append $all "KILL" | uniq }}{{ end -}}
+{{- if has .Values.sensor.respond (list "kill" "hold") }}{{ $all = append $all "KILL" | uniq }}{{ end -}}
 {{- $all | toYaml -}}
 {{- end }}
 

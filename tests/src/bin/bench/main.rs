@@ -2,6 +2,7 @@
 //! machine may be shared and noisy, so medians and 99th percentiles are given.
 
 mod capture;
+mod hold;
 mod identity;
 mod ingest;
 mod latency;
@@ -14,12 +15,13 @@ mod watcher;
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 7] = [
+const ALL: [(&str, Measure); 8] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
     ("capture", capture::run),
     ("ring", ring::run),
+    ("hold", hold::run),
     ("identity", identity::run),
     ("ingest", ingest::run),
 ];
