@@ -60,8 +60,8 @@ pub(crate) fn spawn(holds: &Holds, deadline: Duration) -> io::Result<Child> {
 
 /// Runs until the sensor that started it is gone and nobody is stopped any more. `table` is an open descriptor of the table.
 pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardError> {
-    // SAFETY: ignoring a signal installs no handler.
     for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: ignoring a signal installs no handler.
         let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
     }
     // SAFETY: the sensor opened the descriptor for this process, which has just begun and owns it alone.

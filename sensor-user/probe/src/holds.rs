@@ -21,7 +21,7 @@ pub struct Holds {
 impl Holds {
     pub(crate) fn new(map: Map) -> Result<Self, MapError> {
         let Map::HashMap(data) = &map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
-        let fd = data.fd().as_fd().try_clone_to_owned().map_err(|source| MapError::IoError(source))?;
+        let fd = data.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)?;
         Ok(Self { map: HashMap::try_from(map)?, fd })
     }
 

@@ -94,7 +94,7 @@ pub enum Held {
 }
 
 /// What had run of a script at its verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// How its shell stood.
     pub held: Held,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use response::{Action, Response};
+use response::{Action, Progress, Response};
 use script::{Interpreter, ScriptFlags};
 use shell::Family;
 use verdict::{ScriptHash, Verdict};
@@ -170,7 +170,12 @@ fn a_run_that_was_not_killed_is_told_before_those_that_were() {
     let mut emit = |detection: Detection| last = Some(detection);
     let responded = |pid: u32, action| {
         let mut detection = detection(pid, 7, "evil");
-        detection.responded(Some(Response { action, reason: String::new(), took_ns: 0 }));
+        detection.responded(Some(Response {
+            action,
+            reason: String::new(),
+            took_ns: 0,
+            progress: Progress::default(),
+        }));
         detection
     };
     for (pid, action) in [
@@ -190,7 +195,12 @@ fn a_run_that_was_not_killed_is_told_before_those_that_were() {
     let mut emit = |detection: Detection| last = Some(detection);
     merger.take(responded(1, Action::WouldKill), now, &mut emit);
     let mut grown = detection(1, 7, "evil, and more");
-    grown.responded(Some(Response { action: Action::Gone, reason: String::new(), took_ns: 0 }));
+    grown.responded(Some(Response {
+        action: Action::Gone,
+        reason: String::new(),
+        took_ns: 0,
+        progress: Progress::default(),
+    }));
     merger.take(grown, now, &mut emit);
     merger.end(now, &mut emit);
     let action = last.and_then(|last: Detection| last.response).map(|response| response.action);

@@ -1,13 +1,14 @@
 //! Streams of events as the kernel half sends them, and what must come of them.
 
 use ebpf::event::{
-    Chunk, Exit, FLAG_GATHERED, Fork, Header, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_READ, Read,
+    Chunk, Exit, FLAG_GATHERED, Fork, Header, Hold, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_HOLD,
+    KIND_READ, Read,
 };
 
 use super::*;
 use shell::{Family, ProbePoints};
 
-use crate::{Capture, Origin, ScriptId};
+use crate::{Capture, HeldShell, Origin, ScriptId};
 
 fn family(name: &str) -> Option<Family> {
     Family::named(name).ok()
@@ -34,6 +35,7 @@ struct Run {
     now: u64,
     captures: Vec<Arc<Capture>>,
     finished: Vec<ScriptId>,
+    held: Vec<HeldShell>,
 }
 
 impl Run {
@@ -43,6 +45,7 @@ impl Run {
             now: EXEC_NS,
             captures: vec![],
             finished: vec![],
+            held: vec![],
         }
     }
 
@@ -60,10 +63,11 @@ impl Run {
             probe_points: ProbePoints::default(),
             probed: false,
         });
-        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
         self.assembler.take(event, &mut Always(executable), &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
             Output::Finished(id, _) => finished.push(id),
+            Output::Held(shell) => held.push(shell),
         });
     }
 
@@ -107,6 +111,11 @@ impl Run {
     fn exit(&mut self, tgid: u32) {
         let header = self.header(KIND_EXIT, tgid);
         self.send(Event::Exit(header, Exit { how: EXIT_ENDED, status: 0 }), None);
+    }
+
+    fn hold(&mut self, tgid: u32, ino: u64) {
+        let header = self.header(KIND_HOLD, tgid);
+        self.send(Event::Hold(header, Hold { since_ns: self.now, ino, cgroup: 5 }), None);
     }
 
     fn last(&self) -> &Capture {
@@ -234,10 +243,11 @@ fn executable(name: &str, is_loader: bool) -> Arc<Executable> {
 impl Run {
     /// Sends an event while nothing is known of executables.
     fn send_later(&mut self, event: Event<'_>) {
-        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
         self.assembler.take(event, &mut Later, &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
             Output::Finished(id, _) => finished.push(id),
+            Output::Held(shell) => held.push(shell),
         });
     }
 
@@ -250,10 +260,11 @@ impl Run {
     }
 
     fn classified(&mut self, ticket: u64, executable: &Arc<Executable>) {
-        let (captures, finished) = (&mut self.captures, &mut self.finished);
+        let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
         self.assembler.classified(ticket, executable, &mut Later, &mut |output| match output {
             Output::Capture(capture) => captures.push(capture),
             Output::Finished(id, _) => finished.push(id),
+            Output::Held(shell) => held.push(shell),
         });
     }
 }
@@ -420,4 +431,37 @@ fn a_process_that_is_gone_is_forgotten_only_when_its_end_does_not_come() {
     run.assembler.sweep(&mut |_| {});
     let counts = run.assembler.counts();
     assert_eq!((run.assembler.followed(), counts.abandoned, counts.orphans), (0, 1, 0));
+}
+
+#[test]
+fn what_a_held_shell_has_read_is_emitted_before_it_is_told_that_it_waits() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash");
+    run.hold(BASH, 0);
+    assert!(run.captures.is_empty(), "it has read nothing");
+    let told = HeldShell { pid: BASH, since_ns: run.now, cgroup: 5, data_ino: None };
+    assert_eq!(run.held, [told]);
+    run.line(BASH, b"one\n", 0);
+    run.hold(BASH, 9);
+    assert_eq!((run.last().content.as_ref(), run.held[1].data_ino), (&b"one\n"[..], None));
+    // A file that a command reads is no script.
+    run.hold(BASH, 77);
+    assert_eq!((run.captures.len(), run.held[2].data_ino), (1, Some(77)));
+    // What is no shell goes on, too.
+    let mut other = Run::new();
+    other.exec(BASH, None, "ls");
+    other.hold(BASH, 0);
+    assert_eq!(other.held.len(), 1);
+}
+
+#[test]
+fn a_long_script_that_comes_line_by_line_is_not_emitted_with_each() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash");
+    for _ in 0..1000 {
+        run.line(BASH, b"true; true; true; true\n", 0);
+        run.hold(BASH, 9);
+    }
+    assert_eq!(run.held.len(), 1000);
+    assert!((300..450).contains(&run.captures.len()), "{}", run.captures.len());
 }
