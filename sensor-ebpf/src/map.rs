@@ -80,6 +80,8 @@ pub struct Held {
     pub since_ns: u64,
     /// When the process was forked (boot time, ns): another that gets its id is not it.
     pub start_ns: u64,
+    /// Id of its cgroup.
+    pub cgroup: u64,
 }
 
 /// Whether shells are stopped. One for the node.

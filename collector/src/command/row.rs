@@ -4,10 +4,11 @@ use store::Summary;
 use terminal::field;
 
 /// Names of the columns.
-pub(crate) const COLUMNS: [&str; 7] = ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "ID"];
+pub(crate) const COLUMNS: [&str; 8] =
+    ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "RESPONSE", "ID"];
 
 /// The cells of a finding's row, as a terminal may show them.
-pub(crate) fn cells(summary: &Summary) -> [String; 7] {
+pub(crate) fn cells(summary: &Summary) -> [String; 8] {
     [
         summary.time.clone(),
         summary.severity.to_owned(),
@@ -15,6 +16,7 @@ pub(crate) fn cells(summary: &Summary) -> [String; 7] {
         field(&summary.node, 40),
         field(&summary.origin, 12),
         field(&summary.script, 60),
+        if summary.response.is_empty() { "-".to_owned() } else { field(&summary.response, 16) },
         field(&summary.id, 32),
     ]
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
+use proto::{scc::Finding, well_known::value::Kind};
 use store::{Store, Summary};
 use terminal::{field as plain, source_line};
 
@@ -11,6 +12,22 @@ use super::Format;
 
 /// Longest piece of text shown in one line.
 const TEXT_MAX: usize = 400;
+
+/// What the sensor did about it, and what had run by then; empty when responses are off.
+fn response(finding: &Finding) -> String {
+    let property = |key: &str| match finding.source_properties.get(key).and_then(|v| v.kind.as_ref()) {
+        Some(Kind::StringValue(text)) => text.clone(),
+        Some(Kind::NumberValue(number)) => format!("{number:.1}"),
+        _ => String::new(),
+    };
+    let action = property("Response_Action");
+    if action.is_empty() {
+        return action;
+    }
+    let held = property("Response_Held_Ms");
+    let held = if held.is_empty() { held } else { format!(", held {held} ms") };
+    format!("{action}; ran before: {}{held}", property("Response_Ran_Before"))
+}
 
 /// Prints one finding in full.
 pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -51,6 +68,7 @@ pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> an
         field("  sha256", &script.sha256)?;
         field("  size", &format!("{} bytes, {} kept", script.size, script.hashed_size))?;
     }
+    field("response", &response(finding))?;
     field("virustotal", &finding.external_uri)?;
     if let Some(indicator) = &finding.indicator {
         field("addresses", &indicator.ip_addresses.join(" "))?;

@@ -17,6 +17,8 @@ pub struct Summary {
     pub origin: String,
     /// Path of the script, or how its shell was called.
     pub script: String,
+    /// What the sensor did about it; empty when responses are off.
+    pub response: String,
     /// Last part of its name.
     pub id: String,
 }
@@ -50,6 +52,7 @@ impl Summary {
             node: node.to_owned(),
             origin: string("Script_Origin"),
             script: what,
+            response: string("Response_Action"),
             id: finding.name.rsplit('/').next().unwrap_or_default().to_owned(),
         }
     }

@@ -170,6 +170,12 @@ async function show(name) {
       ["SHA-256", file.sha256],
       ["Size", file.size && `${file.size} bytes${file.partiallyHashed ? `, the first ${file.hashedSize} kept` : ""}`],
       ["Score", properties.Verdict_Score],
+      ["Response", properties.Response_Action && [
+        properties.Response_Action,
+        properties.Response_Ran_Before && `ran before: ${properties.Response_Ran_Before}`,
+        properties.Response_Held_Ms && `held ${Number(properties.Response_Held_Ms).toFixed(1)} ms`,
+        properties.Response_Reason,
+      ].filter(Boolean).join("; ")],
       ["Techniques", (properties.Verdict_Techniques || []).join(" ")],
       ["Addresses", ((finding.indicator || {}).ipAddresses || []).join(" ")],
       ["Domains", ((finding.indicator || {}).domains || []).join(" ")],

@@ -41,7 +41,8 @@ pub(crate) fn hold(shell: &mut Shell, tgid: u32, ino: u64) {
         return;
     }
     let leader: u64 = field(task, offset!(task_group_leader));
-    let held = Held { since_ns: now, start_ns: field(leader, offset!(task_start_boottime)) };
+    let start_ns = field(leader, offset!(task_start_boottime));
+    let held = Held { since_ns: now, start_ns, cgroup: shell.cgroup };
     // In the table first: whoever stands there is continued in time, whatever becomes of the rest.
     if HOLDS.insert(tgid, held, 0).is_err() {
         count(counter::HOLDS_FAILED, 1);

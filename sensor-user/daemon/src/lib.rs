@@ -4,6 +4,7 @@ mod capture;
 mod capture_metrics;
 mod config;
 mod holding;
+mod memory;
 mod output;
 mod scoring;
 mod services;
@@ -35,7 +36,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use verdict::Judge;
+use verdict::{Judge, ScriptHash};
 
 pub use config::{Assets, Config, Reload, Reloadable, Reloaded};
 
@@ -91,7 +92,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
 
     // The model first: it is the likelier one to be missing, and loading programs has effects.
     let Sensitivity { point, threshold } = config.reloadable.sensitivity;
-    let judge = Judge::load(&config.assets.onnxruntime, &config.assets.model, point, threshold)?;
+    let mut judge = Judge::load(&config.assets.onnxruntime, &config.assets.model, point, threshold)?;
     let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
     let settings = Settings {
         object: config.assets.bpf_object.clone(),
@@ -108,6 +109,11 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let waker = reader.waker();
     let (executables, inspector) = Executables::of_this_node(control, waker.clone());
     capture_metrics.set_probed(executables.probed());
+
+    memory::give_back();
+    // What judging needs comes back before anybody waits for it.
+    let first = b"echo ready";
+    judge.judge_anew(ScriptHash::of(first), first)?;
 
     let holder = Holder::new(holds, hold_control, HoldMetrics::register(&mut registry));
     let running = Arc::new(AtomicBool::new(true));
@@ -253,9 +259,6 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             },
             node,
         );
-        // Setting up took memory that running does not.
-        // SAFETY: malloc_trim has no preconditions.
-        unsafe { libc::malloc_trim(0) };
         info!(%tier, node = config.node.name, respond = %responding, "ready");
         if let Some(path) = &config.ready_file {
             std::fs::write(path, format!("{tier}\n")).with_context(|| format!("{}", path.display()))?;

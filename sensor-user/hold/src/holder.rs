@@ -1,6 +1,7 @@
 //! The sensor's own hand on stopped shells: verdicts continue them, and the deadline does.
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
     process::Child,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,10 +22,12 @@ use crate::{
 
 /// How often the sensor says that it is alive, and looks for shells whose time is over.
 const BEAT: Duration = Duration::from_millis(20);
-/// So many deadlines missed within a second, and nobody is stopped for a while.
+/// So many deadlines missed within a second in a cgroup, and its shells are not stopped for a while.
 const LATE: u32 = 16;
+/// So many in all, and nobody is: verdicts do not come.
+const ALL_LATE: u32 = 256;
 const SECOND: Duration = Duration::from_secs(1);
-/// How long nobody is stopped then.
+/// How long that lasts.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Shells remembered whose time was over.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
@@ -57,14 +60,37 @@ struct Table {
     holds: Holds,
     control: HoldControl,
     timed_out: LruCache<u32, (u64, Duration)>,
+    /// Cgroups whose shells are not stopped for a while, and what was decided of them meanwhile.
+    spared: HashMap<u64, bool>,
     metrics: HoldMetrics,
+}
+
+impl Table {
+    fn decide(&mut self, cgroup: u64, hold: bool) {
+        match self.spared.get_mut(&cgroup) {
+            Some(decided) => *decided = hold,
+            None => self.control.decide(cgroup, hold),
+        }
+    }
+
+    fn spare(&mut self, cgroup: u64) {
+        self.metrics.pauses.inc();
+        self.spared.insert(cgroup, true);
+        self.control.decide(cgroup, false);
+    }
+
+    fn take_in(&mut self, cgroup: u64) {
+        if let Some(hold) = self.spared.remove(&cgroup) {
+            self.control.decide(cgroup, hold);
+        }
+    }
 }
 
 impl Holder {
     /// Takes charge of the table.
     pub fn new(holds: Holds, control: HoldControl, metrics: HoldMetrics) -> Self {
         let timed_out = LruCache::new(REMEMBERED);
-        Self(Arc::new(Mutex::new(Table { holds, control, timed_out, metrics })))
+        Self(Arc::new(Mutex::new(Table { holds, control, timed_out, spared: HashMap::new(), metrics })))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -97,7 +123,7 @@ impl Holder {
 
     /// Whether shells of a cgroup are to be stopped from here on.
     pub fn decide(&self, cgroup: u64, hold: bool) {
-        self.table().control.decide(cgroup, hold);
+        self.table().decide(cgroup, hold);
     }
 }
 
@@ -108,9 +134,12 @@ pub struct Keeper {
     /// The second process, and what is left for the next sensor; made when somebody is to be stopped for the first time.
     guard: Option<Child>,
     pin: Option<Pin>,
-    late: u32,
+    /// Deadlines missed in this second, by cgroup.
+    late: HashMap<u64, u32>,
     late_since: Instant,
     paused_until: Option<Instant>,
+    /// Cgroups whose shells are not stopped for a while.
+    spared: HashMap<u64, Instant>,
 }
 
 impl Keeper {
@@ -122,9 +151,10 @@ impl Keeper {
             deadline,
             guard: None,
             pin: None,
-            late: 0,
+            late: HashMap::new(),
             late_since: Instant::now(),
             paused_until: None,
+            spared: HashMap::new(),
         }
     }
 
@@ -139,6 +169,7 @@ impl Keeper {
         }
         drop(table);
         self.continue_late();
+        self.take_in_again();
         if settings.hold { BEAT } else { SECOND }
     }
 
@@ -205,8 +236,8 @@ impl Keeper {
     fn continue_late(&mut self) {
         let mut table = self.holder.table();
         let now = clock::now_boot_ns();
+        let mut late = Vec::new();
         let limit = u64::try_from(self.deadline.as_nanos()).unwrap_or(u64::MAX);
-        let mut late = 0;
         for (pid, held) in table.holds.all() {
             // The next look is in so long; nobody is to be held longer than the deadline.
             if now.saturating_sub(held.since_ns) + BEAT.as_nanos() as u64 / 2 < limit {
@@ -215,18 +246,40 @@ impl Keeper {
             if let Some(took) = release(&mut table.holds, pid, Some(held.since_ns)) {
                 table.metrics.timed_out(took);
                 table.timed_out.put(pid, (held.since_ns, took));
-                late += 1;
+                late.push(held.cgroup);
             }
         }
         drop(table);
         if self.late_since.elapsed() > SECOND {
-            (self.late, self.late_since) = (0, Instant::now());
+            self.late.clear();
+            self.late_since = Instant::now();
         }
-        self.late += late;
-        if self.late >= LATE && self.paused_until.is_none() {
+        for cgroup in late {
+            let count = self.late.entry(cgroup).or_default();
+            *count += 1;
+            if *count == LATE {
+                warn!(
+                    "verdicts for cgroup {cgroup} do not come within {:?}: its shells are not stopped for {PAUSE:?}",
+                    self.deadline
+                );
+                self.holder.table().spare(cgroup);
+                self.spared.insert(cgroup, Instant::now() + PAUSE);
+            }
+        }
+        if self.late.values().sum::<u32>() >= ALL_LATE && self.paused_until.is_none() {
             warn!("verdicts do not come within {:?}: nobody is stopped for {PAUSE:?}", self.deadline);
-            self.late = 0;
+            self.late.clear();
             self.pause();
+        }
+    }
+
+    /// Cgroups whose time without stops is over.
+    fn take_in_again(&mut self) {
+        let now = Instant::now();
+        let again: Vec<u64> =
+            self.spared.extract_if(|_, until| now >= *until).map(|(cgroup, _)| cgroup).collect();
+        for cgroup in again {
+            self.holder.table().take_in(cgroup);
         }
     }
 }

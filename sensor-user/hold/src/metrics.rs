@@ -44,7 +44,7 @@ impl HoldMetrics {
         let pauses = Counter::default();
         registry.register(
             "hold_pauses",
-            "Times that nobody was stopped for a while, because verdicts did not come in time",
+            "Times that a cgroup's shells, or anybody's, were not stopped for a while, because verdicts did not come in time",
             pauses.clone(),
         );
         let metrics = Self { ends, seconds, pauses };
