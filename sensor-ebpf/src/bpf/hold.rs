@@ -6,29 +6,73 @@ use ebpf::{
     counter,
     event::{Hold, KIND_HOLD, Record},
     limit::HOLD_STALE_NS,
-    map::{HOLD_ALWAYS, Held, Shell},
+    map::{EXE_SHELL, HOLD_ALWAYS, Held, Shell},
 };
 
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, count, header},
+    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, SHELLS, count, header},
 };
 
+const SIGCONT: u32 = 18;
 const SIGSTOP: u32 = 19;
 
-/// Stops the current process, a followed one. `ino` is that of what it read; 0 when it read nothing.
+/// Does a program stop itself when its child is stopped, and wait to be continued? By the first bytes of `task_struct.comm`.
 #[inline(always)]
-pub(crate) fn hold(shell: &mut Shell, tgid: u32, ino: u64) {
+fn follows_its_child(comm: u64) -> bool {
+    is(comm, b"su")
+        || is(comm, b"sudo")
+        || is(comm, b"doas")
+        || is(comm, b"script")
+        || is(comm, b"runuser")
+        || is(comm, b"nsenter")
+        || is(comm, b"unshare")
+}
+
+/// Is this the name, of at most seven bytes? Behind the NUL other bytes may stand.
+#[inline(always)]
+fn is<const N: usize>(comm: u64, name: &[u8; N]) -> bool {
+    let mut bytes = [0u8; 8];
+    bytes[..N].copy_from_slice(name);
+    let shift = 8 * (7 - N as u32);
+    comm << shift == u64::from_le_bytes(bytes) << shift
+}
+
+/// What a shell read before it is stopped.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Source {
+    /// Inode number; 0 when it read nothing.
+    pub(crate) ino: u64,
+    pub(crate) dev: u32,
+    pub(crate) fd: i32,
+    /// It may turn out to be data.
+    pub(crate) may_be_data: bool,
+}
+
+/// Stops the current process, a followed one.
+#[inline(always)]
+pub(crate) fn hold(shell: &mut Shell, tgid: u32, source: Source) {
     let Some(holding) = HOLDING.get(0) else { return };
     if holding.beat_ns == 0 {
+        return;
+    }
+    // What is not known to be a shell is looked at once, when it was executed.
+    if source.ino != 0 && shell.class != EXE_SHELL {
         return;
     }
     let task = unsafe { bpf_get_current_task() };
     if !is_to_be_held(shell, task, holding.node) {
         return;
     }
-    if ino != 0 && unsafe { HOLD_DATA.get(tgid) }.is_some_and(|data| *data == ino) {
+    if source.may_be_data
+        && unsafe { HOLD_DATA.get(tgid) }.is_some_and(|data| {
+            data.exec_ns == shell.exec_ns
+                && data.ino == source.ino
+                && data.dev == source.dev
+                && data.fd == source.fd
+        })
+    {
         return;
     }
     let now = unsafe { bpf_ktime_get_boot_ns() };
@@ -40,32 +84,56 @@ pub(crate) fn hold(shell: &mut Shell, tgid: u32, ino: u64) {
         count(counter::HOLDS_NOTICED, 1);
         return;
     }
-    let leader: u64 = field(task, offset!(task_group_leader));
-    let start_ns = field(leader, offset!(task_start_boottime));
-    let held = Held { since_ns: now, start_ns, cgroup: shell.cgroup };
-    // In the table first: whoever stands there is continued in time, whatever becomes of the rest.
-    if HOLDS.insert(tgid, held, 0).is_err() {
-        count(counter::HOLDS_FAILED, 1);
-        return;
-    }
-    if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
-        let _ = HOLDS.remove(tgid);
-        count(counter::HOLDS_FAILED, 1);
-        return;
-    }
-    count(counter::HOLDS, 1);
+    // First room for the event: whom userspace does not hear of would wait for the deadline.
     let head = header(KIND_HOLD, tgid, shell);
     let Some(mut entry) = EVENTS.reserve::<Record<Hold, 0>>(0) else {
-        // It goes on when its time is over.
         emit::lose(shell, &head);
+        count(counter::HOLDS_FAILED, 1);
         return;
     };
     let record = entry.as_mut_ptr();
     unsafe {
         (&raw mut (*record).header).write(head);
-        (&raw mut (*record).body).write(Hold { since_ns: now, ino, cgroup: shell.cgroup });
+        (&raw mut (*record).body).write(Hold {
+            since_ns: now,
+            ino: source.ino,
+            dev: source.dev,
+            fd: source.fd,
+            cgroup: shell.cgroup,
+        });
     }
+    if stop(shell, tgid, task, now) {
+        count(counter::HOLDS, 1);
+    } else {
+        count(counter::HOLDS_FAILED, 1);
+    }
+    // If it was not stopped, an answer to this finds nobody.
     entry.submit(emit::FORCED);
+}
+
+#[inline(always)]
+fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
+    let leader: u64 = field(task, offset!(task_group_leader));
+    let held = Held {
+        since_ns: now,
+        start_ns: field(leader, offset!(task_start_boottime)),
+        cgroup: shell.cgroup,
+        class: shell.class,
+        reserved: 0,
+    };
+    // In the table before it is stopped: whoever stands there is continued in time.
+    if HOLDS.insert(tgid, held, 0).is_err() {
+        return false;
+    }
+    if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
+        let _ = HOLDS.remove(tgid);
+        return false;
+    }
+    // Taken out in between, at the end of a sensor: its SIGCONT came before the stop.
+    if unsafe { HOLDS.get(tgid) }.is_none() {
+        unsafe { bpf_send_signal(SIGCONT) };
+    }
+    true
 }
 
 /// What userspace says of the cgroup; before it has said anything, processes in PID namespaces of their own are in containers.
@@ -78,18 +146,32 @@ fn is_to_be_held(shell: &Shell, task: u64, node: u32) -> bool {
     node != 0 || field::<u32>(pid, offset!(pid_level)) != 0
 }
 
-/// Would a stop be noticed: by a debugger, or by a parent that gives each of its jobs a process group?
+/// Would a stop be noticed: by a debugger, by a parent that stops when its child does, or by a shell that gives each of its jobs a
+/// process group? The group of such a job is hung up, too, if its leader ends while one of it is stopped.
 #[inline(always)]
 fn is_noticed(task: u64) -> bool {
     if field::<u32>(task, offset!(task_ptrace)) != 0 {
         return true;
     }
     let parent: u64 = field(task, offset!(task_real_parent));
+    let comm: u64 = field(parent, offset!(task_comm));
+    if follows_its_child(comm) {
+        return true;
+    }
     let own: u64 = field(task, offset!(task_signal));
+    let group: u64 = field(own, offset!(signal_process_group));
+    let session: u64 = field(own, offset!(signal_session));
+    if group == session {
+        return false;
+    }
     let of_parent: u64 = field(parent, offset!(task_signal));
-    let (group, session): (u64, u64) =
-        (field(own, offset!(signal_process_group)), field(own, offset!(signal_session)));
-    let (parent_group, parent_session): (u64, u64) =
-        (field(of_parent, offset!(signal_process_group)), field(of_parent, offset!(signal_session)));
-    session == parent_session && group != parent_group
+    let parent_group: u64 = field(of_parent, offset!(signal_process_group));
+    let parent_session: u64 = field(of_parent, offset!(signal_session));
+    let parent_tgid: u32 = field(parent, offset!(task_tgid));
+    if parent_session == session && parent_group != group && SHELLS.get_ptr(parent_tgid).is_some() {
+        return true;
+    }
+    // `pid.numbers[0].nr`: the leader's id in the first PID namespace.
+    let leader: u32 = field(session, offset!(pid_numbers));
+    SHELLS.get_ptr(leader).is_some()
 }

@@ -8,7 +8,7 @@ use ebpf::{
 };
 
 use crate::{
-    hold::hold,
+    hold::{Source, hold},
     maps::{SHELLS, is_followed},
     reads::flush,
     text,
@@ -26,6 +26,6 @@ pub fn input_string(ctx: ProbeContext) -> u32 {
     let _ = flush(tgid, shell);
     let text = Text { what: TEXT_EVALUATED, by_shell: 1, offset: 0, total: 0, by: [0; TEXT_BY_BYTES] };
     text::send(shell, tgid, string, text);
-    hold(shell, tgid, 0);
+    hold(shell, tgid, Source::default());
     0
 }

@@ -10,7 +10,7 @@ use ebpf::{
     limit::{
         CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, HOLDS_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX,
     },
-    map::{Exe, FileKey, Held, Holding, Share, Shell},
+    map::{DataSource, Exe, FileKey, Held, Holding, Share, Shell},
 };
 
 /// Records for userspace. The size is set when the programs are loaded.
@@ -70,9 +70,9 @@ pub(crate) static HOLDS: HashMap<u32, Held> = HashMap::with_max_entries(HOLDS_MA
 #[map]
 pub(crate) static HOLD_CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
 
-/// Inode numbers of what a process reads as data, by thread group id, written by userspace: it is not stopped for them.
+/// What a process reads as data, by thread group id, written by userspace: it is not stopped for it.
 #[map]
-pub(crate) static HOLD_DATA: LruHashMap<u32, u64> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
+pub(crate) static HOLD_DATA: LruHashMap<u32, DataSource> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
 
 /// `ebpf::counter` indexes.
 #[map]
@@ -121,7 +121,6 @@ pub(crate) fn unfollow(tgid: u32) {
     set_followed(tgid, 0);
     let _ = SHELLS.remove(tgid);
     let _ = LINES.remove(tgid);
-    let _ = HOLDS.remove(tgid);
 }
 
 /// Accounts for an event that userspace does not get, in its process and in its cgroup.

@@ -13,7 +13,7 @@ use ebpf::{
 };
 
 use crate::{
-    hold::hold,
+    hold::{Source, hold},
     kernel::{field, offset},
     maps::{SHELLS, is_followed},
     reads::flush,
@@ -41,7 +41,7 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
     let shell = unsafe { &mut *shell };
     let _ = flush(tgid, shell);
     text::send(shell, tgid, string, text);
-    hold(shell, tgid, 0);
+    hold(shell, tgid, Source::default());
     0
 }
 

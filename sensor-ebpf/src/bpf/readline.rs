@@ -10,7 +10,7 @@ use ebpf::{
 };
 
 use crate::{
-    hold::hold,
+    hold::{Source, hold},
     maps::{LINES, SHELLS, is_followed},
     text,
 };
@@ -31,7 +31,7 @@ pub fn readline(ctx: RetProbeContext) -> u32 {
     if line != 0 {
         let text = Text { what: TEXT_TYPED, by_shell: 0, offset: 0, total: 0, by: [0; TEXT_BY_BYTES] };
         text::send(shell, tgid, line, text);
-        hold(shell, tgid, 0);
+        hold(shell, tgid, Source::default());
     }
     0
 }

@@ -10,7 +10,7 @@ use ebpf::{
 
 use crate::{
     emit,
-    hold::hold,
+    hold::{Source, hold},
     kernel::{device, field, file_of_fd, offset},
     maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
     path,
@@ -91,7 +91,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         Read { ino, size, pos, ret: ret as u64, count: asked, dev: device(inode), mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
         if gather(tgid, shell, body, buffer) {
-            hold(shell, tgid, ino);
+            hold(shell, tgid, Source { ino, dev: body.dev, fd, may_be_data: fd < SCRIPT_FD_MIN });
         }
         return;
     }
@@ -115,9 +115,10 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         });
     }
     // What a shell only looked at it does not run yet. The end of a pipe ends its last line.
-    let looked_at = regular && pos == 0 && asked == SNIFF_BYTES;
+    let looked_at = regular && pos == 0 && asked == SNIFF_BYTES && size != SNIFF_BYTES;
     if ret != 0 && !looked_at || rest {
-        hold(shell, tgid, ino);
+        let may_be_data = fd < SCRIPT_FD_MIN && !(regular && pos == 0);
+        hold(shell, tgid, Source { ino, dev: body.dev, fd, may_be_data });
     }
 }
 
@@ -167,7 +168,9 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) -> bool {
         count(counter::LINES_FULL, 1);
         let header = header(KIND_READ, tgid, shell);
         emit::user_bytes(shell, header, body, buffer, 1);
-        return false;
+        let mut byte = 0u8;
+        let read = unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) };
+        return read == 0 && ends_line(byte);
     };
     let line = unsafe { &mut *line };
     let mut byte = 0u8;

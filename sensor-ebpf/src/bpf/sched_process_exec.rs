@@ -23,7 +23,7 @@ use ebpf::{
 use crate::{
     cgroup::Place,
     emit,
-    hold::hold,
+    hold::{Source, hold},
     kernel::{field, file_key, offset, pid_in_namespace},
     maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
     multicall, path,
@@ -79,7 +79,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     path::send(shell, path_header, PATH_EXE, file);
     vectors(shell, task, tgid);
     if followed {
-        hold(shell, tgid, 0);
+        hold(shell, tgid, Source::default());
     }
     0
 }

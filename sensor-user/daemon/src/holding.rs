@@ -9,6 +9,7 @@ use std::{
     thread::park_timeout,
 };
 
+use ebpf::limit::CGROUPS_MAX;
 use hold::{HoldSettings, Holder, Keeper};
 use identity::Directory;
 use response::{Mode, Responder};
@@ -28,15 +29,17 @@ impl Holding {
     pub(crate) fn decide(&self, cgroup: u64) {
         let responder = self.responder.borrow().clone();
         if responder.mode() == Mode::Hold {
-            let placement = self.directory.placement(cgroup);
-            let hold = responder.holds(placement.as_deref(), &self.directory.identify(cgroup));
-            self.holder.decide(cgroup, hold);
+            // Of what is not known nothing is decided.
+            if let Some(placement) = self.directory.placement(cgroup) {
+                let hold = responder.holds(Some(&placement), &self.directory.identify(cgroup));
+                self.holder.decide(cgroup, hold);
+            }
         }
     }
 
     fn settings(&self) -> HoldSettings {
         let responder = self.responder.borrow();
-        HoldSettings { hold: responder.mode() == Mode::Hold, in_node: responder.holds_in_node() }
+        HoldSettings { hold: responder.holds_any(), in_node: responder.holds_in_node() }
     }
 
     /// Keeps the deadline until `running` turns false. The thread is unparked then.
@@ -48,7 +51,8 @@ impl Holding {
             if rules.has_changed().unwrap_or(false) {
                 rules.mark_unchanged();
                 keeper.undecide_all();
-                for cgroup in self.directory.placed() {
+                // As many as the kernel half remembers, those used last at the end.
+                for cgroup in self.directory.placed().into_iter().take(CGROUPS_MAX as usize).rev() {
                     self.decide(cgroup);
                 }
             }

@@ -1,10 +1,13 @@
 //! Continues a stopped process, and no other that got its id.
 
-use std::time::Duration;
+use std::{
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
 use ebpf::map::Held;
 use probe::Holds;
-use procfs::process::Process;
+use procfs::{ProcError, process::Process};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
@@ -18,33 +21,59 @@ pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Opt
     if since_ns.is_some_and(|since_ns| since_ns != held.since_ns) {
         return None;
     }
+    let process = match find(pid, &held) {
+        Ok(process) => process,
+        // It stays in the table, and is tried again.
+        Err(e) => {
+            warn!("process {pid} was stopped and cannot be continued yet: {e}");
+            return None;
+        }
+    };
     // In this order: if it was stopped anew in between, the signal is for that stop, too.
     if !holds.remove(pid) {
         return None;
     }
-    resume(pid, &held);
+    if let Some(process) = process
+        && let Err(e) = pidfd_send_signal(&process, Signal::CONT)
+        && e != Errno::SRCH
+    {
+        warn!("process {pid} was stopped and cannot be continued: {e}");
+    }
     Some(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)))
 }
 
-fn resume(pid: u32, held: &Held) {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+/// The process that was stopped; `None` when it is gone.
+fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
     let process = match pidfd_open(raw, PidfdFlags::empty()) {
         Ok(process) => process,
-        Err(Errno::SRCH) => return,
-        Err(e) => {
-            warn!("process {pid} was stopped and cannot be continued: {e}");
-            return;
-        }
+        Err(Errno::SRCH) => return Ok(None),
+        Err(e) => return Err(e.into()),
     };
     // After the descriptor: what is read now is of the process that it holds, or of none.
-    let Some(ticks) = start_ticks(pid) else { return };
+    let stat = match Process::new(raw.as_raw_nonzero().get()).and_then(|process| process.stat()) {
+        Ok(stat) => stat,
+        Err(ProcError::NotFound(_)) => return Ok(None),
+        Err(e) => return Err(std::io::Error::other(e)),
+    };
     let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-    if ticks.abs_diff(held.start_ns / tick_ns) > 1 {
-        return;
-    }
-    match pidfd_send_signal(&process, Signal::CONT) {
-        Ok(()) | Err(Errno::SRCH) => {}
-        Err(e) => warn!("process {pid} was stopped and cannot be continued: {e}"),
+    let is_it = stat.starttime.abs_diff(held.start_ns / tick_ns) <= 1;
+    Ok(is_it.then_some(process))
+}
+
+/// How long a process may take from the signal until it stops: it is on its way out of the kernel.
+const STOPPING: Duration = Duration::from_millis(2);
+
+/// Is a process stopped?
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let begun = Instant::now();
+    loop {
+        let stat = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.stat().ok());
+        match stat {
+            Some(stat) if stat.state == 'T' => return true,
+            Some(stat) if stat.state == 'R' && begun.elapsed() < STOPPING => std::thread::yield_now(),
+            _ => return false,
+        }
     }
 }
 

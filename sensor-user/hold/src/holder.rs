@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ebpf::map::EXE_SHELL;
 use lru::LruCache;
 use probe::{HoldControl, Holds};
 use script::HeldShell;
 use tracing::{error, info, warn};
 
 use crate::{
-    continuing::release,
+    continuing::{is_stopped, release},
     guard,
     metrics::HoldMetrics,
     pin::{Pin, continue_left},
@@ -101,7 +102,8 @@ impl Holder {
     /// How a process stands that executed its shell at `exec_ns`, boot time.
     pub fn state(&self, pid: u32, exec_ns: u64) -> State {
         let mut table = self.table();
-        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns) {
+        // Somebody else may have continued it.
+        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(pid)) {
             return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
         }
         match table.timed_out.get(&pid) {
@@ -113,8 +115,8 @@ impl Holder {
     /// The verdict is there: the shell goes on, if it has not yet.
     pub fn judged(&self, shell: &HeldShell) {
         let mut table = self.table();
-        if let Some(ino) = shell.data_ino {
-            table.control.is_data(shell.pid, ino);
+        if let Some(source) = shell.data {
+            table.control.is_data(shell.pid, source);
         }
         if let Some(took) = release(&mut table.holds, shell.pid, Some(shell.since_ns)) {
             table.metrics.judged(took);
@@ -133,6 +135,7 @@ pub struct Keeper {
     deadline: Duration,
     /// The second process, and what is left for the next sensor; made when somebody is to be stopped for the first time.
     guard: Option<Child>,
+    guard_since: Instant,
     pin: Option<Pin>,
     /// Deadlines missed in this second, by cgroup.
     late: HashMap<u64, u32>,
@@ -150,6 +153,7 @@ impl Keeper {
             holder,
             deadline,
             guard: None,
+            guard_since: Instant::now(),
             pin: None,
             late: HashMap::new(),
             late_since: Instant::now(),
@@ -160,7 +164,7 @@ impl Keeper {
 
     /// To be called again after what it returns.
     pub fn keep(&mut self, settings: HoldSettings) -> Duration {
-        let may_hold = settings.hold && self.is_guarded() && !self.is_paused();
+        let may_hold = settings.hold && !self.is_paused() && self.is_guarded();
         let mut table = self.holder.table();
         if may_hold {
             table.control.beat(clock::now_boot_ns(), settings.in_node);
@@ -170,7 +174,12 @@ impl Keeper {
         drop(table);
         self.continue_late();
         self.take_in_again();
-        if settings.hold { BEAT } else { SECOND }
+        if settings.hold { self.look() } else { SECOND }
+    }
+
+    /// How long until the next look.
+    fn look(&self) -> Duration {
+        BEAT.min(self.deadline / 4)
     }
 
     /// Forgets what was decided of cgroups.
@@ -200,14 +209,27 @@ impl Keeper {
                 Err(e) => warn!("the second process that continues stopped shells: {e}"),
             }
             self.guard = None;
+            if self.guard_since.elapsed() < PAUSE {
+                self.pause();
+                return false;
+            }
         }
         let table = self.holder.table();
         if self.pin.is_none() {
-            self.pin = Pin::make(&table.holds);
+            match Pin::make(&table.holds) {
+                Ok(pin) => self.pin = Some(pin),
+                Err(why) => {
+                    drop(table);
+                    error!("{why}: nobody is stopped");
+                    self.pause();
+                    return false;
+                }
+            }
         }
         match guard::spawn(&table.holds, self.deadline) {
             Ok(guard) => {
                 self.guard = Some(guard);
+                self.guard_since = Instant::now();
                 true
             }
             Err(e) => {
@@ -237,16 +259,19 @@ impl Keeper {
         let mut table = self.holder.table();
         let now = clock::now_boot_ns();
         let mut late = Vec::new();
-        let limit = u64::try_from(self.deadline.as_nanos()).unwrap_or(u64::MAX);
+        // Half of them are continued a moment before their time, and half a moment after.
+        let limit = u64::try_from((self.deadline - self.look() / 2).as_nanos()).unwrap_or(u64::MAX);
         for (pid, held) in table.holds.all() {
-            // The next look is in so long; nobody is to be held longer than the deadline.
-            if now.saturating_sub(held.since_ns) + BEAT.as_nanos() as u64 / 2 < limit {
+            if now.saturating_sub(held.since_ns) < limit {
                 continue;
             }
             if let Some(took) = release(&mut table.holds, pid, Some(held.since_ns)) {
                 table.metrics.timed_out(took);
                 table.timed_out.put(pid, (held.since_ns, took));
-                late.push(held.cgroup);
+                // What is looked at for the first time may be long.
+                if held.class == EXE_SHELL {
+                    late.push(held.cgroup);
+                }
             }
         }
         drop(table);

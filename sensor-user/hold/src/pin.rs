@@ -24,29 +24,18 @@ const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 pub(crate) struct Pin(PathBuf);
 
 impl Pin {
-    /// Keeps a table. Where that cannot be, the log says so.
-    pub(crate) fn make(holds: &Holds) -> Option<Self> {
+    /// Keeps a table; an error says why it cannot be, and what to do.
+    pub(crate) fn make(holds: &Holds) -> Result<Self, String> {
         if !is_bpf_fs() {
-            let mounted = mount(Some("bpf"), DIRECTORY, Some("bpf"), MsFlags::empty(), None::<&str>);
-            if let Err(e) = mounted {
-                warn!(
-                    "no BPF file system at {DIRECTORY} ({e}): if the sensor and its second process are killed at once, shells that they stopped stay stopped; mount one there"
-                );
-                return None;
-            }
+            mount(Some("bpf"), DIRECTORY, Some("bpf"), MsFlags::empty(), None::<&str>).map_err(|e| {
+                format!("there is no BPF file system at {DIRECTORY} ({e}); give the sensor the node's")
+            })?;
         }
         let pid = std::process::id();
-        let path = Path::new(DIRECTORY).join(format!("{NAME}{pid}-{}", start_ticks(pid)?));
-        match holds.pin(&path) {
-            Ok(()) => Some(Self(path)),
-            Err(e) => {
-                warn!(
-                    "{}: {e}: shells that are stopped stay so if the sensor and its second process are killed at once",
-                    path.display()
-                );
-                None
-            }
-        }
+        let start = start_ticks(pid).ok_or("the sensor's own /proc/PID/stat cannot be read")?;
+        let path = Path::new(DIRECTORY).join(format!("{NAME}{pid}-{start}"));
+        holds.pin(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Self(path))
     }
 }
 
@@ -91,7 +80,11 @@ pub(crate) fn continue_left() -> u64 {
                     continued += u64::from(release(&mut holds, pid, Some(held.since_ns)).is_some());
                 }
             }
-            Err(e) => warn!("{}: {e}", entry.path().display()),
+            // It stays, for one who can read it.
+            Err(e) => {
+                warn!("{}: {e}", entry.path().display());
+                continue;
+            }
         }
         if let Err(e) = std::fs::remove_file(entry.path()) {
             debug!("{}: {e}", entry.path().display());

@@ -8,7 +8,7 @@ use std::{
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use ebpf::{
     limit::HOLDS_MAX,
-    map::{HOLD_ALWAYS, HOLD_NEVER, Held, Holding},
+    map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding},
 };
 use tracing::debug;
 
@@ -67,14 +67,14 @@ impl Holds {
 pub struct HoldControl {
     holding: Array<MapData, Holding>,
     cgroups: HashMap<MapData, u64, u8>,
-    data: HashMap<MapData, u32, u64>,
+    data: HashMap<MapData, u32, DataSource>,
 }
 
 impl HoldControl {
     pub(crate) fn new(
         holding: Array<MapData, Holding>,
         cgroups: HashMap<MapData, u64, u8>,
-        data: HashMap<MapData, u32, u64>,
+        data: HashMap<MapData, u32, DataSource>,
     ) -> Self {
         Self { holding, cgroups, data }
     }
@@ -111,9 +111,9 @@ impl HoldControl {
         }
     }
 
-    /// A process reads data from this inode: it is not stopped for it.
-    pub fn is_data(&mut self, pid: u32, ino: u64) {
-        if let Err(e) = self.data.insert(pid, ino, 0) {
+    /// A process reads data from here: it is not stopped for it.
+    pub fn is_data(&mut self, pid: u32, source: DataSource) {
+        if let Err(e) = self.data.insert(pid, source, 0) {
             debug!("map HOLD_DATA: {e}");
         }
     }

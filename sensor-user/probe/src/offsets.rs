@@ -71,6 +71,7 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         task_start_boottime: any("task_struct", &["start_boottime", "real_start_time"])?,
         task_ptrace: one("task_struct", "ptrace")?,
         task_signal: one("task_struct", "signal")?,
+        task_comm: one("task_struct", "comm")?,
         task_group_leader: one("task_struct", "group_leader")?,
         // `enum pid_type`: PID, TGID, PGID, SID; each a pointer.
         signal_process_group: one("signal_struct", "pids")? + 8 * 2,

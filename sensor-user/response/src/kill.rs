@@ -17,7 +17,7 @@ use rustix::{
 };
 
 /// How long is looked for descendants. What is held by then is killed, and the rest is told to be left.
-const TIME: Duration = Duration::from_millis(200);
+const TIME: Duration = Duration::from_millis(100);
 /// Processes ended at once at most.
 const PROCESSES: usize = 4096;
 /// How long a process may take to stop: until then it may be about to fork.
@@ -88,13 +88,20 @@ pub(crate) fn end(target: &Target<'_>) -> Ended {
     let mut parents = vec![target.pid];
     loop {
         for pid in &parents {
-            wait_until_stopped(*pid);
+            wait_until_stopped(*pid, deadline);
         }
         let is_known = |pid: &u32| held.contains_key(pid) || spared.contains(pid);
-        let fresh: Vec<u32> =
-            parents.iter().flat_map(|pid| children(*pid)).filter(|pid| !is_known(pid)).collect();
+        let fresh: Vec<u32> = parents
+            .iter()
+            .take_while(|_| Instant::now() < deadline)
+            .flat_map(|pid| children(*pid, deadline))
+            .filter(|pid| !is_known(pid))
+            .collect();
+        if Instant::now() >= deadline {
+            all = false;
+        }
         if fresh.is_empty() {
-            if parents.len() == held.len() {
+            if !all || parents.len() == held.len() {
                 break;
             }
             // Once more all: one may have forked as it was stopped.
@@ -157,9 +164,9 @@ fn is_alive(stat: &Stat) -> bool {
     !"ZXx".contains(stat.state) || stat.num_threads > 1
 }
 
-fn wait_until_stopped(pid: u32) {
-    let begun = Instant::now();
-    while look_at(pid).is_some_and(|stat| !"TtZXx".contains(stat.state)) && begun.elapsed() < STOPPING {
+fn wait_until_stopped(pid: u32, deadline: Instant) {
+    let until = deadline.min(Instant::now() + STOPPING);
+    while Instant::now() < until && look_at(pid).is_some_and(|stat| !"TtZXx".contains(stat.state)) {
         std::thread::yield_now();
     }
 }
@@ -188,9 +195,10 @@ fn cgroups(pid: u32) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()
 }
 
-fn children(pid: u32) -> Vec<u32> {
+fn children(pid: u32, deadline: Instant) -> Vec<u32> {
     let tasks = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.tasks().ok());
-    let children = tasks.into_iter().flatten().flatten().filter_map(|task| task.children().ok());
+    let tasks = tasks.into_iter().flatten().flatten().take_while(|_| Instant::now() < deadline);
+    let children = tasks.filter_map(|task| task.children().ok());
     children.flatten().collect()
 }
 
@@ -214,7 +222,7 @@ mod tests {
         let mut found = vec![pid];
         let mut at = 0;
         while at < found.len() {
-            found.extend(children(found[at]));
+            found.extend(children(found[at], Instant::now() + TIME));
             at += 1;
         }
         found

@@ -156,6 +156,11 @@ impl Responder {
         self.mode
     }
 
+    /// Are shells to be stopped at all?
+    pub fn holds_any(&self) -> bool {
+        self.mode == Mode::Hold && self.rules.hold_any()
+    }
+
     /// Are shells to be stopped that no container runs?
     pub fn holds_in_node(&self) -> bool {
         self.mode == Mode::Hold && self.rules.hold_in_node()

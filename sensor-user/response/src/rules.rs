@@ -151,6 +151,11 @@ impl Rules {
             .any(|rule| rule.image.is_some() || rule.namespace.is_some() || !rule.labels.is_empty())
     }
 
+    /// Does any rule hold?
+    pub(crate) fn hold_any(&self) -> bool {
+        self.rules.iter().any(|rule| rule.action == RuleAction::Hold)
+    }
+
     /// Does any rule hold shells outside of containers?
     pub(crate) fn hold_in_node(&self) -> bool {
         self.rules.iter().any(|rule| rule.action == RuleAction::Hold && rule.node)

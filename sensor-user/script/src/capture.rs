@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use ebpf::map::DataSource;
 use serde::{Deserialize, Serialize};
 use shell::Family;
 
@@ -185,8 +186,8 @@ pub struct HeldShell {
     pub since_ns: u64,
     /// Id of its cgroup.
     pub cgroup: u64,
-    /// Inode number of what it read, if that is data and no script.
-    pub data_ino: Option<u64>,
+    /// What it read from, if that is data and no script.
+    pub data: Option<DataSource>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -76,6 +76,8 @@ pub(super) struct Script {
     /// Read as a sourced file is, by a shell that tells what it evaluates and has not yet told of this: it may be data,
     /// such as the history.
     pub(super) candidate: bool,
+    /// It is read from a regular file.
+    pub(super) is_file: bool,
     /// It was read from a descriptor that scripts are read from.
     pub(super) by_script_descriptor: bool,
     /// Why it was evaluated.
@@ -100,6 +102,7 @@ impl Script {
             keystrokes: false,
             entered: 0,
             candidate: false,
+            is_file: false,
             by_script_descriptor: false,
             evaluated_by: None,
         }

@@ -1,6 +1,6 @@
 //! When a capture of a script is emitted, and what it holds.
 
-use ebpf::event::Hold;
+use ebpf::{event::Hold, map::DataSource};
 
 use super::{Assembler, IDLE_NS, Limits, ShellId};
 use std::sync::Arc;
@@ -17,8 +17,10 @@ use crate::{
 const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
-/// A script of which so much was judged is judged again only then, also when its shell is stopped at each line.
+/// A script of which so much was judged is judged again only then, also when its shell is stopped at each line; and at each block of
+/// a file, which are of 8 KiB for most shells.
 const LINES_BYTES: u64 = 8 * 1024;
+const FILE_BYTES: u64 = 64 * 1024;
 /// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
 const AGAIN_NS_PER_BYTE: u64 = 1_200;
 
@@ -32,7 +34,8 @@ impl Assembler {
     /// with each of them.
     pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
         let is_due = |script: &Script| {
-            script.is_due() && (script.emitted_bytes <= LINES_BYTES || script.is_due_again(hold.since_ns))
+            let often = if script.is_file { FILE_BYTES } else { LINES_BYTES };
+            script.is_due() && (script.emitted_bytes <= often || script.is_due_again(hold.since_ns))
         };
         self.emit_those(id, is_due, emit);
         let is_data =
@@ -41,7 +44,7 @@ impl Assembler {
             pid,
             since_ns: hold.since_ns,
             cgroup: hold.cgroup,
-            data_ino: is_data.then_some(hold.ino),
+            data: is_data.then_some(DataSource { exec_ns: id.1, ino: hold.ino, dev: hold.dev, fd: hold.fd }),
         }));
     }
 

@@ -115,7 +115,7 @@ impl Run {
 
     fn hold(&mut self, tgid: u32, ino: u64) {
         let header = self.header(KIND_HOLD, tgid);
-        self.send(Event::Hold(header, Hold { since_ns: self.now, ino, cgroup: 5 }), None);
+        self.send(Event::Hold(header, Hold { since_ns: self.now, ino, dev: 1, fd: 0, cgroup: 5 }), None);
     }
 
     fn last(&self) -> &Capture {
@@ -439,14 +439,14 @@ fn what_a_held_shell_has_read_is_emitted_before_it_is_told_that_it_waits() {
     run.exec(BASH, family("bash"), "bash");
     run.hold(BASH, 0);
     assert!(run.captures.is_empty(), "it has read nothing");
-    let told = HeldShell { pid: BASH, since_ns: run.now, cgroup: 5, data_ino: None };
+    let told = HeldShell { pid: BASH, since_ns: run.now, cgroup: 5, data: None };
     assert_eq!(run.held, [told]);
     run.line(BASH, b"one\n", 0);
     run.hold(BASH, 9);
-    assert_eq!((run.last().content.as_ref(), run.held[1].data_ino), (&b"one\n"[..], None));
+    assert_eq!((run.last().content.as_ref(), run.held[1].data), (&b"one\n"[..], None));
     // A file that a command reads is no script.
     run.hold(BASH, 77);
-    assert_eq!((run.captures.len(), run.held[2].data_ino), (1, Some(77)));
+    assert_eq!((run.captures.len(), run.held[2].data.map(|data| data.ino)), (1, Some(77)));
     // What is no shell goes on, too.
     let mut other = Run::new();
     other.exec(BASH, None, "ls");

@@ -107,7 +107,11 @@ impl Assembler {
         };
         let Some(process) = self.waiting.processes.get_mut(&id) else { return false };
         let record = event.encode();
-        if process.bytes + record.len() > BYTES || self.waiting.bytes + record.len() > TOTAL_BYTES {
+        // Who is held waits for an answer.
+        let is_needed = matches!(event, Event::Hold(..));
+        if !is_needed && process.bytes + record.len() > BYTES
+            || !is_needed && self.waiting.bytes + record.len() > TOTAL_BYTES
+        {
             process.lost += 1;
         } else {
             process.bytes += record.len();
