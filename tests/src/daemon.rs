@@ -10,7 +10,7 @@ use std::{
 use anyhow::{bail, ensure};
 
 /// How long things may take that take milliseconds; in an emulated machine they take seconds.
-pub(crate) fn patience() -> Duration {
+pub fn patience() -> Duration {
     Duration::from_secs(if scaled(2) == 2 { 20 } else { 180 })
 }
 

@@ -1,6 +1,7 @@
 //! `--respond hold`: nothing of a malicious script runs, harmless ones run as ever, and nobody is left stopped.
 
 use std::{
+    collections::HashMap,
     fs,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
@@ -10,7 +11,7 @@ use std::{
 
 use e2e::{
     cgroup::{Cgroup, enter},
-    daemon::scaled,
+    daemon::{patience, scaled},
     node::Node,
     shell::quiet,
 };
@@ -279,42 +280,85 @@ fn the_next_sensor_continues_whom_two_killed_processes_left() {
     node.sensor.stop().expect("its end");
 }
 
+/// How long processes were seen stopped without a break, at most.
+#[derive(Default)]
+struct Stops {
+    since: HashMap<u32, Instant>,
+    longest: Duration,
+}
+
+impl Stops {
+    fn look(&mut self, pid: u32) {
+        if state(pid) == Some('T') {
+            let since = *self.since.entry(pid).or_insert_with(Instant::now);
+            self.longest = self.longest.max(since.elapsed());
+        } else {
+            self.since.remove(&pid);
+        }
+    }
+}
+
+/// Shells that get signals from others, and a sensor that hangs now and then. `SCRIPTWATCH_TEST_RUNS` shells, in batches.
 #[test]
 fn shells_that_others_meddle_with_end_as_they_would() {
+    const BATCH: usize = 50;
     let node = Node::start(&["--respond", "hold"]).expect("a node");
     let cgroup = container(0xd5);
     wait_for_holds(&node, &cgroup);
-    let rounds = scaled(200);
-    let mut children: Vec<Child> = Vec::new();
-    for round in 0..rounds {
-        let mut command = inside(
-            &cgroup,
-            if round % 3 == 0 { "/bin/dash" } else { "/bin/bash" },
-            &["-c", &format!("eval ': {round}'; eval 'exit {}'", round % 7)],
-        );
-        if round % 5 == 0 {
-            command.process_group(0);
+    let runs = std::env::var("SCRIPTWATCH_TEST_RUNS").ok().and_then(|runs| runs.parse().ok());
+    let runs = runs.unwrap_or_else(|| scaled(300));
+    let mut stops = Stops::default();
+    for batch in 0..runs.div_ceil(BATCH) {
+        let mut children: Vec<(usize, Child)> = Vec::new();
+        for round in batch * BATCH..runs.min((batch + 1) * BATCH) {
+            let text = format!("eval ': {round}'; eval 'exit {}'", round % 7);
+            let shell = if round % 3 == 0 { "/bin/dash" } else { "/bin/bash" };
+            let mut command = inside(&cgroup, shell, &["-c", &text]);
+            if round % 5 == 0 {
+                command.process_group(0);
+            }
+            let child = command.spawn().expect("a shell");
+            let pid = i32::try_from(child.id()).expect("a process id");
+            let signal = match round % 4 {
+                0 => Some(libc::SIGCONT),
+                1 => Some(libc::SIGKILL),
+                _ => None,
+            };
+            if let Some(signal) = signal {
+                // SAFETY: a plain system call on a child of this test that nobody has waited for.
+                unsafe { libc::kill(pid, signal) };
+            }
+            children.push((round, child));
+            if round % BATCH == 20 && batch % 2 == 1 {
+                node.sensor.signal(libc::SIGSTOP);
+            }
         }
-        let child = command.spawn().expect("a shell");
-        let pid = i32::try_from(child.id()).expect("a process id");
-        let signal = match round % 4 {
-            0 => Some(libc::SIGCONT),
-            1 => Some(libc::SIGKILL),
-            _ => None,
-        };
-        if let Some(signal) = signal {
-            // SAFETY: a plain system call on a child of this test that nobody has waited for.
-            unsafe { libc::kill(pid, signal) };
+        let begun = Instant::now();
+        while !children.is_empty() {
+            if begun.elapsed() > Duration::from_millis(200) {
+                node.sensor.signal(libc::SIGCONT);
+            }
+            children.retain_mut(|(round, child)| {
+                stops.look(child.id());
+                let Some(status) = child.try_wait().expect("a child") else { return true };
+                let expected = i32::try_from(*round % 7).expect("a small number");
+                let is_as_expected =
+                    status.code() == Some(expected) || *round % 4 == 1 && status.signal().is_some();
+                assert!(is_as_expected, "{round}: {status}");
+                false
+            });
+            assert!(begun.elapsed() < patience(), "some are left stopped\n{}", node.log());
         }
-        children.push(child);
-    }
-    for (round, mut child) in children.into_iter().enumerate() {
-        let status = child.wait().expect("its end");
-        let expected = i32::try_from(round % 7).expect("a small number");
-        let is_as_expected = status.code() == Some(expected) || round % 4 == 1 && status.signal().is_some();
-        assert!(is_as_expected, "{round}: {status}");
+        node.sensor.signal(libc::SIGCONT);
     }
     let outcome = node.finish().expect("an outcome");
     assert!(outcome.total("kernel_holds_total") > 0);
     assert_eq!(outcome.total("kernel_holds_failed_total"), 0);
+    let timed_out = outcome.total("holds_total{outcome=\"timed_out\"}");
+    eprintln!(
+        "{} holds, {timed_out} timed out, the longest stop {:?}",
+        outcome.total("kernel_holds_total"),
+        stops.longest
+    );
+    assert!(stops.longest < LATE, "{:?}", stops.longest);
 }

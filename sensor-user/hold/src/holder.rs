@@ -260,7 +260,8 @@ impl Keeper {
         let now = clock::now_boot_ns();
         let mut late = Vec::new();
         // Half of them are continued a moment before their time, and half a moment after.
-        let limit = u64::try_from((self.deadline - self.look() / 2).as_nanos()).unwrap_or(u64::MAX);
+        let limit =
+            u64::try_from(self.deadline.saturating_sub(self.look() / 2).as_nanos()).unwrap_or(u64::MAX);
         for (pid, held) in table.holds.all() {
             if now.saturating_sub(held.since_ns) < limit {
                 continue;

@@ -109,9 +109,8 @@ impl Assembler {
         let record = event.encode();
         // Who is held waits for an answer.
         let is_needed = matches!(event, Event::Hold(..));
-        if !is_needed && process.bytes + record.len() > BYTES
-            || !is_needed && self.waiting.bytes + record.len() > TOTAL_BYTES
-        {
+        let is_full = process.bytes + record.len() > BYTES || self.waiting.bytes + record.len() > TOTAL_BYTES;
+        if is_full && !is_needed {
             process.lost += 1;
         } else {
             process.bytes += record.len();
