@@ -70,9 +70,7 @@ pub struct StageFailed(#[from] Failure);
 
 /// Runs until SIGINT or SIGTERM, or until a stage fails ([`StageFailed`]).
 pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Result<()> {
-    // What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
-    // SAFETY: mallopt only sets a parameter of the allocator, and no thread was started yet.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
+    memory::set_up();
     // Each probed shell takes some.
     stage::raise_descriptor_limit();
     let mut registry = Registry::with_prefix(admin::PREFIX);

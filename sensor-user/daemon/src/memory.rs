@@ -1,13 +1,28 @@
-//! Memory that only the start needed.
+//! What memory the process keeps.
 
 use procfs::process::{MMPermissions, MMapPath, Process};
 use tracing::debug;
 
-/// Gives it back: freed heap, and code and constants that were read from files and are not written to. What is needed again is
-/// read from there again.
-pub(crate) fn give_back() {
+/// What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
+const ARENAS: i32 = 2;
+
+/// To be called before any thread is started.
+pub(crate) fn set_up() {
+    // SAFETY: mallopt only sets a parameter of the allocator.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+}
+
+/// Gives freed heap back. The start leaves room in the middle of it, and executables that are inspected later, of tens of megabytes
+/// some, are read into that room.
+pub(crate) fn trim() {
     // SAFETY: malloc_trim has no preconditions.
     unsafe { libc::malloc_trim(0) };
+}
+
+/// Gives back what only the start needed: freed heap, and code and constants that were read from files and are not written to. What is needed again is
+/// read from there again.
+pub(crate) fn give_back() {
+    trim();
     let maps = match Process::myself().and_then(|own| own.maps()) {
         Ok(maps) => maps,
         Err(e) => {

@@ -14,8 +14,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::memory;
+
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
+/// How often freed memory is given back.
+const TRIM: Duration = Duration::from_secs(30);
 /// How often the runtime shows that it is alive, and how late it may be.
 const BEAT: Duration = Duration::from_secs(1);
 const HUNG: Duration = Duration::from_secs(10);
@@ -67,6 +71,13 @@ impl Services<'_> {
             }
         };
         supervisor.task("runtime", beating);
+        supervisor.errand("memory", async {
+            loop {
+                tokio::time::sleep(TRIM).await;
+                // It takes a millisecond or two.
+                let _ = tokio::task::spawn_blocking(memory::trim).await;
+            }
+        });
         if let Some(socket) = plan.container_runtime {
             let following = identity::follow(socket, directory.clone(), questions, Arc::new(on_end));
             supervisor.task("container-runtime", following);
