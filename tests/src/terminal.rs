@@ -7,6 +7,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::process::CommandExt,
     },
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -16,6 +17,8 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::openpty,
 };
+
+use crate::cgroup::enter;
 
 /// What the shells here are told to prompt with.
 pub const PROMPT: &str = "READY> ";
@@ -41,7 +44,12 @@ impl Drop for Terminal {
 
 impl Terminal {
     /// Starts a command with a terminal of its own, in `home`, and waits for its prompt.
-    pub fn start(program: &str, args: &[&str], home: &std::path::Path) -> anyhow::Result<Self> {
+    pub fn start(program: &str, args: &[&str], home: &Path) -> anyhow::Result<Self> {
+        Self::start_in(None, program, args, home)
+    }
+
+    /// Likewise, in the cgroup whose processes are in this file.
+    pub fn start_in(procs: Option<&Path>, program: &str, args: &[&str], home: &Path) -> anyhow::Result<Self> {
         let pair = openpty(None, None)?;
         for side in [&pair.master, &pair.slave] {
             fcntl(side, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -67,6 +75,9 @@ impl Terminal {
                     _ => Err(std::io::Error::last_os_error()),
                 }
             });
+        }
+        if let Some(procs) = procs {
+            enter(&mut command, procs);
         }
         let child = command.spawn().with_context(|| program.to_owned())?;
         drop(pair.slave);

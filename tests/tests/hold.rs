@@ -14,6 +14,7 @@ use e2e::{
     daemon::{patience, scaled},
     node::Node,
     shell::quiet,
+    terminal::Terminal,
 };
 use serde_json::Value;
 
@@ -181,6 +182,30 @@ fn what_looks_like_a_glance_or_like_data_is_held_when_it_is_run() {
     }
     let evil = node.file("evil", attack("evil", &node.path("m")).as_bytes()).expect("a file");
     run(inside(&cgroup, "/bin/dash", &["-c", &format!("read -r x < {0}; . {0}", evil.display())]));
+    node.finish().expect("an outcome");
+}
+
+#[test]
+fn a_line_typed_at_a_terminal_is_held_before_it_runs() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    node.file(".bashrc", b"PS1='READY> '\n").expect("a file");
+    let cgroup = container(0xd7);
+    wait_for_holds(&node, &cgroup);
+    for (program, args) in [("/bin/bash", &["-i"][..]), ("/bin/dash", &["-i"])] {
+        let name = program.trim_start_matches("/bin/");
+        let marker = node.path(&format!("ran-{name}"));
+        let mut terminal =
+            Terminal::start_in(Some(&cgroup.procs()), program, args, node.dir.path()).expect("a terminal");
+        terminal.enter(b"echo hello\r").expect("a prompt");
+        let line = attack(name, &marker).replace('\n', "\r");
+        terminal.leave(line.as_bytes()).expect("its end");
+        assert!(!marker.exists(), "{name}\n{}", node.log());
+    }
+    let findings = node.wait_for(|all| all.len() >= 2).expect("findings");
+    for name in ["bash", "dash"] {
+        assert_eq!(property(&findings, name, "Response_Action"), "killed");
+        assert_eq!(property(&findings, name, "Response_Ran_Before"), "part");
+    }
     node.finish().expect("an outcome");
 }
 
