@@ -129,6 +129,10 @@ fn nothing_of_a_malicious_script_runs_however_it_comes() {
         let text = format!("read -r line < {}; eval \"$line\"", file(&name));
         run(&name, inside(&cgroup, &program, &["-c", &text]));
     }
+    // A subshell is held by itself.
+    let name = "bash-subshell-evaluated";
+    let text = format!("read -r line < {}; (eval \"$line\"; :)", file(name));
+    run(name, inside(&cgroup, "/bin/bash", &["-c", &text]));
     let name = "bash-pipe";
     let mut cat = Command::new("cat");
     let mut cat = cat.arg(file(name)).stdout(std::process::Stdio::piped()).spawn().expect("cat");

@@ -43,7 +43,7 @@ impl Scorer {
             match output {
                 script::Output::Capture(capture) => {
                     let holder = &self.holding.holder;
-                    let held = || match holder.state(capture.id.pid, capture.id.exec_ns) {
+                    let held = || match holder.state(capture.reader, capture.id.exec_ns) {
                         State::NotHeld => Held::No,
                         State::Held(held) => Held::Yes(held),
                         State::TimedOut(held) => Held::TimedOut(held),

@@ -355,6 +355,7 @@ mod tests {
             start_ns: 1,
             time_unix_ns: 1_700_000_000_000_000_001,
             forks: script::Forks::default(),
+            reader: 0,
         };
         change(&mut capture);
         let verdict = Verdict {

@@ -275,6 +275,7 @@ pub(crate) mod tests {
             start_ns: 1,
             time_unix_ns: 1,
             forks: script::Forks::default(),
+            reader: 0,
         }
     }
 

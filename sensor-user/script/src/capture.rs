@@ -151,6 +151,9 @@ pub struct Capture {
     /// How often its shell forked so far.
     #[serde(skip)]
     pub forks: Forks,
+    /// Process that read or evaluates the last of it: the shell's, or a subshell's.
+    #[serde(skip)]
+    pub reader: u32,
 }
 
 /// How often a shell has forked since its `execve`, as far as events of it were read. It goes on counting, so that captures that

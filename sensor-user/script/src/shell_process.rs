@@ -76,6 +76,8 @@ pub(super) struct Script {
     /// Read as a sourced file is, by a shell that tells what it evaluates and has not yet told of this: it may be data,
     /// such as the history.
     pub(super) candidate: bool,
+    /// Process that read the last of it: the shell's, or a subshell's.
+    pub(super) reader: u32,
     /// It is read from a regular file.
     pub(super) is_file: bool,
     /// It was read from a descriptor that scripts are read from.
@@ -102,6 +104,7 @@ impl Script {
             keystrokes: false,
             entered: 0,
             candidate: false,
+            reader: 0,
             is_file: false,
             by_script_descriptor: false,
             evaluated_by: None,
@@ -316,6 +319,7 @@ impl ShellProcess {
     pub(super) fn add(&mut self, origin: Origin, source: Source, time_ns: u64) -> usize {
         let mut script = Script::new(self.scripts_made, origin, source, time_ns);
         script.lossy = self.lost > 0;
+        script.reader = self.header.tgid;
         self.scripts_made += 1;
         self.scripts.push(script);
         self.scripts.len() - 1

@@ -222,6 +222,7 @@ mod tests {
             start_ns: 0,
             time_unix_ns: 0,
             forks: script::Forks::default(),
+            reader: 0,
         }
     }
 

@@ -36,6 +36,7 @@ fn detection(pid: u32, cgroup: u64, content: &str) -> Detection {
         start_ns: 1,
         time_unix_ns: u64::from(pid),
         forks: script::Forks::default(),
+        reader: 0,
     };
     let verdict = Verdict {
         hash: ScriptHash::of(content.as_bytes()),

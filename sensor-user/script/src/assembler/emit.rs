@@ -157,6 +157,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
         forks: shell.forks.clone(),
+        reader: script.reader,
     }
 }
 

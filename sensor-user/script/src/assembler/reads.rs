@@ -55,6 +55,7 @@ impl Assembler {
         script.keystrokes |= script.origin == Origin::Interactive && (read.count == 1 || edits_lines);
         script.by_script_descriptor |= read.fd >= script_fd_min;
         script.is_file |= read.pos >= 0;
+        script.reader = header.tgid;
         // When memory is short, what is there is kept and what comes is counted.
         let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
         let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));

@@ -137,6 +137,7 @@ impl Assembler {
         for (start, part) in parts::of(text, self.limits.script_bytes) {
             let Some(shell) = self.shells.get_mut(&id) else { return };
             let index = shell.add(origin, Source::Memory, header.time_ns);
+            shell.scripts[index].reader = header.tgid;
             let script = &mut shell.scripts[index];
             script.content.write(0, part, part.len());
             script.content.is_of_size((text.len() - start) as u64);
