@@ -184,6 +184,11 @@ fn what_looks_like_a_glance_or_like_data_is_held_when_it_is_run() {
         run(piped);
         cat.wait().expect("its end");
     }
+    // A binary of many programs, seen for the first time.
+    let copy = node.path("busybox");
+    fs::copy("/bin/busybox", &copy).expect("a copy");
+    let many = node.file("many.sh", attack("many", &node.path("m")).as_bytes()).expect("a file");
+    run(inside(&cgroup, &copy.to_string_lossy(), &["sh", &many.to_string_lossy()]));
     let evil = node.file("evil", attack("evil", &node.path("m")).as_bytes()).expect("a file");
     run(inside(&cgroup, "/bin/dash", &["-c", &format!("read -r x < {0}; . {0}", evil.display())]));
     node.finish().expect("an outcome");

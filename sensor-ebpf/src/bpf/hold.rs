@@ -6,7 +6,7 @@ use ebpf::{
     counter,
     event::{Hold, KIND_HOLD, Record},
     limit::HOLD_STALE_NS,
-    map::{EXE_SHELL, HOLD_ALWAYS, Held, Shell},
+    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, Shell},
 };
 
 use crate::{
@@ -58,7 +58,7 @@ pub(crate) fn hold(shell: &mut Shell, tgid: u32, source: Source) {
         return;
     }
     // What is not known to be a shell is looked at once, when it was executed.
-    if source.ino != 0 && shell.class != EXE_SHELL {
+    if source.ino != 0 && shell.class != EXE_SHELL && shell.class != EXE_MULTICALL {
         return;
     }
     let task = unsafe { bpf_get_current_task() };
@@ -146,7 +146,7 @@ fn is_to_be_held(shell: &Shell, task: u64, node: u32) -> bool {
     node != 0 || field::<u32>(pid, offset!(pid_level)) != 0
 }
 
-/// Would a stop be noticed: by a debugger, by a parent that stops when its child does, or by a shell that gives each of its jobs a
+/// Would a stop be noticed: by a debugger, by a parent that stops when its child does, or by one that gives each of its jobs a
 /// process group? The group of such a job is hung up, too, if its leader ends while one of it is stopped.
 #[inline(always)]
 fn is_noticed(task: u64) -> bool {
@@ -155,7 +155,9 @@ fn is_noticed(task: u64) -> bool {
     }
     let parent: u64 = field(task, offset!(task_real_parent));
     let comm: u64 = field(parent, offset!(task_comm));
-    if follows_its_child(comm) {
+    let parent_tgid: u32 = field(parent, offset!(task_tgid));
+    // A script can be called so, too; then it is a shell.
+    if follows_its_child(comm) && SHELLS.get_ptr(parent_tgid).is_none() {
         return true;
     }
     let own: u64 = field(task, offset!(task_signal));
@@ -167,8 +169,8 @@ fn is_noticed(task: u64) -> bool {
     let of_parent: u64 = field(parent, offset!(task_signal));
     let parent_group: u64 = field(of_parent, offset!(signal_process_group));
     let parent_session: u64 = field(of_parent, offset!(signal_session));
-    let parent_tgid: u32 = field(parent, offset!(task_tgid));
-    if parent_session == session && parent_group != group && SHELLS.get_ptr(parent_tgid).is_some() {
+    // Whether the parent is a shell cannot be said of those that ran before the sensor.
+    if parent_session == session && parent_group != group {
         return true;
     }
     // `pid.numbers[0].nr`: the leader's id in the first PID namespace.

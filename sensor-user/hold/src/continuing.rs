@@ -47,7 +47,8 @@ fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
     let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
     let process = match pidfd_open(raw, PidfdFlags::empty()) {
         Ok(process) => process,
-        Err(Errno::SRCH) => return Ok(None),
+        // It leads a group or session no more than by its number, or the number is another's thread.
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Ok(None),
         Err(e) => return Err(e.into()),
     };
     // After the descriptor: what is read now is of the process that it holds, or of none.

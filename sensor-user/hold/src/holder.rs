@@ -30,6 +30,9 @@ const ALL_LATE: u32 = 256;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long that lasts.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How often, and how far apart, is looked at the end for who was stopped last.
+const LAST_LOOKS: u32 = 4;
+const LAST_LOOK: Duration = Duration::from_millis(5);
 /// Shells remembered whose time was over.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
@@ -174,7 +177,8 @@ impl Keeper {
         drop(table);
         self.continue_late();
         self.take_in_again();
-        if settings.hold { self.look() } else { SECOND }
+        let anybody = settings.hold || !self.holder.table().holds.all().is_empty();
+        if anybody { self.look() } else { SECOND }
     }
 
     /// How long until the next look.
@@ -191,13 +195,20 @@ impl Keeper {
     pub fn end(mut self) {
         let mut table = self.holder.table();
         table.control.stop();
-        for (pid, _) in table.holds.all() {
-            let _ = release(&mut table.holds, pid, None);
+        // A program that was just running may stop somebody a moment later.
+        for _ in 0..LAST_LOOKS {
+            for (pid, _) in table.holds.all() {
+                let _ = release(&mut table.holds, pid, None);
+            }
+            std::thread::sleep(LAST_LOOK);
         }
-        drop(table);
         // The second process ends by itself a moment after the sensor.
         self.guard = None;
-        self.pin = None;
+        if !table.holds.all().is_empty()
+            && let Some(pin) = self.pin.take()
+        {
+            pin.leave();
+        }
     }
 
     /// Is the second process there? It is started when it is not.

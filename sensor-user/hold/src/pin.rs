@@ -27,6 +27,13 @@ impl Pin {
     /// Keeps a table; an error says why it cannot be, and what to do.
     pub(crate) fn make(holds: &Holds) -> Result<Self, String> {
         if !is_bpf_fs() {
+            // One that is mounted in a container is gone with it.
+            let namespace = |of: &str| std::fs::read_link(format!("/proc/{of}/ns/mnt")).ok();
+            if namespace("self").is_none() || namespace("self") != namespace("1") {
+                return Err(format!(
+                    "there is no BPF file system at {DIRECTORY}: give the sensor the node's"
+                ));
+            }
             mount(Some("bpf"), DIRECTORY, Some("bpf"), MsFlags::empty(), None::<&str>).map_err(|e| {
                 format!("there is no BPF file system at {DIRECTORY} ({e}); give the sensor the node's")
             })?;
@@ -36,6 +43,13 @@ impl Pin {
         let path = Path::new(DIRECTORY).join(format!("{NAME}{pid}-{start}"));
         holds.pin(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(Self(path))
+    }
+}
+
+impl Pin {
+    /// Leaves the table for the next sensor.
+    pub(crate) fn leave(self) {
+        std::mem::forget(self);
     }
 }
 
@@ -78,6 +92,9 @@ pub(crate) fn continue_left() -> u64 {
             Ok(mut holds) => {
                 for (pid, held) in holds.all() {
                     continued += u64::from(release(&mut holds, pid, Some(held.since_ns)).is_some());
+                }
+                if !holds.all().is_empty() {
+                    continue;
                 }
             }
             // It stays, for one who can read it.

@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_millis(100);
 /// Processes ended at once at most.
 const PROCESSES: usize = 4096;
 /// How long a process may take to stop: until then it may be about to fork.
-const STOPPING: Duration = Duration::from_millis(5);
+const STOPPING: Duration = Duration::from_millis(2);
 
 /// Whom to end.
 pub(crate) struct Target<'a> {
@@ -166,7 +166,7 @@ fn is_alive(stat: &Stat) -> bool {
 
 fn wait_until_stopped(pid: u32, deadline: Instant) {
     let until = deadline.min(Instant::now() + STOPPING);
-    while Instant::now() < until && look_at(pid).is_some_and(|stat| !"TtZXx".contains(stat.state)) {
+    while Instant::now() < until && look_at(pid).is_some_and(|stat| !"TtZXxD".contains(stat.state)) {
         std::thread::yield_now();
     }
 }

@@ -21,6 +21,7 @@ const AGAIN_NS: u64 = 20_000_000;
 /// a file, which are of 8 KiB for most shells.
 const LINES_BYTES: u64 = 8 * 1024;
 const FILE_BYTES: u64 = 64 * 1024;
+const BLOCK_BYTES: u64 = 512;
 /// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
 const AGAIN_NS_PER_BYTE: u64 = 1_200;
 
@@ -34,12 +35,16 @@ impl Assembler {
     /// with each of them.
     pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
         let is_due = |script: &Script| {
-            let often = if script.is_file { FILE_BYTES } else { LINES_BYTES };
+            // The builtin `read` takes single bytes also from files.
+            let is_block = script.is_file
+                && script.content.seen_bytes()
+                    >= script.emitted_bytes + BLOCK_BYTES.min(script.emitted_bytes);
+            let often = if is_block { FILE_BYTES } else { LINES_BYTES };
             script.is_due() && (script.emitted_bytes <= often || script.is_due_again(hold.since_ns))
         };
         self.emit_those(id, is_due, emit);
         let is_data =
-            hold.ino != 0 && self.shells.get(&id).is_some_and(|shell| !shell.reads_script_from(hold.ino));
+            hold.ino != 0 && self.shells.get(&id).is_none_or(|shell| !shell.reads_script_from(hold.ino));
         emit(Output::Held(HeldShell {
             pid,
             since_ns: hold.since_ns,
