@@ -228,7 +228,7 @@ fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
         String::from_utf8(output.stdout).expect("UTF-8")
     };
     let data = node.file("data", "one\ntwo\n".repeat(200).as_bytes()).expect("a file");
-    let read = format!("cat {} | while read -r l; do n=$((n+1)); echo $n; done | tail -1", data.display());
+    let read = format!("cat {} | {{ n=0; while read -r l; do n=$((n+1)); done; echo $n; }}", data.display());
     assert_eq!(output(inside(&cgroup, "/bin/bash", &["-c", &read])), "400\n");
     assert_eq!(output(inside(&cgroup, "/bin/dash", &["-c", &read])), "400\n");
     // With job control a parent would take a stop for the end of its job: it is not stopped.
@@ -237,9 +237,13 @@ fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
     let noticed = node.reading("kernel_holds_noticed_total").expect("a counter");
     assert!(noticed > 0);
     // It stops itself when its child is stopped, and waits for somebody to continue it.
-    let user = inside(&cgroup, "su", &["root", "-s", "/bin/bash", "-c", "echo user"]);
-    assert_eq!(output(user), "user\n");
-    assert!(node.reading("kernel_holds_noticed_total").expect("a counter") > noticed);
+    if Path::new("/bin/su").exists() {
+        let user = inside(&cgroup, "su", &["root", "-s", "/bin/bash", "-c", "echo user"]);
+        assert_eq!(output(user), "user\n");
+        assert!(node.reading("kernel_holds_noticed_total").expect("a counter") > noticed);
+    } else {
+        eprintln!("there is no su in this guest: not tried");
+    }
     let before = node.reading("kernel_holds_total").expect("a counter");
     assert!(before > 0);
     // The node's own shells.
