@@ -19,8 +19,8 @@ pub(crate) fn trim() {
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Gives back what only the start needed: freed heap, and code and constants that were read from files and are not written to. What is needed again is
-/// read from there again.
+/// Gives back what only the start needed: freed heap, and code and constants that were read from files and are not written to. What
+/// is needed again is read from there again.
 pub(crate) fn give_back() {
     trim();
     let maps = match Process::myself().and_then(|own| own.maps()) {
