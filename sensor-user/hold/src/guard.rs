@@ -80,7 +80,7 @@ pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardErr
         let limit = deadline + LATER;
         for (pid, held) in holds.all() {
             if now.saturating_sub(held.since_ns) > u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
-                && release(&mut holds, pid, Some(held.since_ns)).is_some()
+                && release(&mut holds, pid, Some(held.since_ns)).is_some_and(|released| released.is_continued)
             {
                 info!("process {pid} was continued in the sensor's place");
             }

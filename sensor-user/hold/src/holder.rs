@@ -121,8 +121,8 @@ impl Holder {
         if let Some(source) = shell.data {
             table.control.is_data(shell.pid, source);
         }
-        if let Some(took) = release(&mut table.holds, shell.pid, Some(shell.since_ns)) {
-            table.metrics.judged(took);
+        if let Some(released) = release(&mut table.holds, shell.pid, Some(shell.since_ns)) {
+            table.metrics.judged(released.held);
         }
     }
 
@@ -193,18 +193,18 @@ impl Keeper {
 
     /// Nobody is stopped any more, and everybody goes on.
     pub fn end(mut self) {
-        let mut table = self.holder.table();
-        table.control.stop();
+        self.holder.table().control.stop();
         // A program that was just running may stop somebody a moment later.
         for _ in 0..LAST_LOOKS {
+            let mut table = self.holder.table();
             for (pid, _) in table.holds.all() {
                 let _ = release(&mut table.holds, pid, None);
             }
+            drop(table);
             std::thread::sleep(LAST_LOOK);
         }
         // The second process ends by itself a moment after the sensor.
-        self.guard = None;
-        if !table.holds.all().is_empty()
+        if !self.holder.table().holds.all().is_empty()
             && let Some(pin) = self.pin.take()
         {
             pin.leave();
@@ -277,9 +277,10 @@ impl Keeper {
             if now.saturating_sub(held.since_ns) < limit {
                 continue;
             }
-            if let Some(took) = release(&mut table.holds, pid, Some(held.since_ns)) {
-                table.metrics.timed_out(took);
-                table.timed_out.put(pid, (held.since_ns, took));
+            let released = release(&mut table.holds, pid, Some(held.since_ns));
+            if let Some(released) = released.filter(|released| released.is_continued) {
+                table.metrics.timed_out(released.held);
+                table.timed_out.put(pid, (held.since_ns, released.held));
                 // What is looked at for the first time may be long.
                 if held.class == EXE_SHELL {
                     late.push(held.cgroup);

@@ -44,9 +44,7 @@ impl Pin {
         holds.pin(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(Self(path))
     }
-}
 
-impl Pin {
     /// Leaves the table for the next sensor.
     pub(crate) fn leave(self) {
         std::mem::forget(self);
@@ -91,7 +89,8 @@ pub(crate) fn continue_left() -> u64 {
         match Holds::from_pin(&entry.path()) {
             Ok(mut holds) => {
                 for (pid, held) in holds.all() {
-                    continued += u64::from(release(&mut holds, pid, Some(held.since_ns)).is_some());
+                    let released = release(&mut holds, pid, Some(held.since_ns));
+                    continued += u64::from(released.is_some_and(|released| released.is_continued));
                 }
                 if !holds.all().is_empty() {
                     continue;

@@ -244,39 +244,11 @@ impl Responder {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use script::{Interpreter, Origin, ScriptFlags, ScriptId};
-    use shell::Family;
+    use script::Origin;
     use verdict::ScriptHash;
 
     pub(crate) fn capture(pid: u32) -> Capture {
-        Capture {
-            id: ScriptId { pid, exec_ns: 1, ordinal: 0 },
-            origin: Origin::Command,
-            parent: None,
-            evaluated_by: None,
-            content: b"x"[..].into(),
-            offset: 0,
-            size: 1,
-            flags: ScriptFlags::default(),
-            path: None,
-            interpreter: Interpreter {
-                kind: Family::named("bash").unwrap(),
-                path: vec![],
-                size: 0,
-                sha256: None,
-            },
-            args: vec![],
-            args_truncated: false,
-            ns_pid: 5,
-            ppid: 1,
-            uid: 0,
-            gid: 0,
-            cgroup: 1,
-            start_ns: 1,
-            time_unix_ns: 1,
-            forks: script::Forks::default(),
-            reader: 0,
-        }
+        Capture { origin: Origin::Command, ..script::sample(pid, b"x") }
     }
 
     pub(crate) fn verdict() -> Verdict {

@@ -10,6 +10,8 @@ mod containment;
 mod content;
 mod environment;
 mod keystrokes;
+#[cfg(feature = "sample")]
+mod sample;
 mod shell_process;
 mod text;
 mod unseen;
@@ -17,4 +19,6 @@ mod unseen;
 pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
 pub use capture::{Capture, Forks, HeldShell, Interpreter, Origin, Output, ScriptFlags, ScriptId};
 pub use content::Content;
+#[cfg(feature = "sample")]
+pub use sample::sample;
 pub use text::ScriptText;

@@ -186,8 +186,6 @@ mod tests {
 
     use super::*;
     use identity::{ContainerId, Pod};
-    use script::{Interpreter, Origin, ScriptFlags, ScriptId};
-    use shell::Family;
 
     fn load(text: &str) -> Result<Suppressions, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -196,34 +194,7 @@ mod tests {
     }
 
     fn capture(path: Option<&str>) -> Capture {
-        Capture {
-            id: ScriptId { pid: 1, exec_ns: 1, ordinal: 0 },
-            origin: Origin::File,
-            parent: None,
-            evaluated_by: None,
-            content: b"x"[..].into(),
-            offset: 0,
-            size: 1,
-            flags: ScriptFlags::default(),
-            path: path.map(|p| p.as_bytes().to_vec()),
-            interpreter: Interpreter {
-                kind: Family::named("bash").unwrap(),
-                path: vec![],
-                size: 0,
-                sha256: None,
-            },
-            args: vec![],
-            args_truncated: false,
-            ns_pid: 1,
-            ppid: 1,
-            uid: 0,
-            gid: 0,
-            cgroup: 0,
-            start_ns: 0,
-            time_unix_ns: 0,
-            forks: script::Forks::default(),
-            reader: 0,
-        }
+        Capture { path: path.map(|p| p.as_bytes().to_vec()), ..script::sample(1, b"x") }
     }
 
     #[test]

