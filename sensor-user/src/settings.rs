@@ -120,9 +120,18 @@ pub(crate) fn check_may_respond(reloadable: &Reloadable) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Bytes that are judged at once while shells wait for it: more would take longer than the deadline, for other containers, too.
+const HELD_BYTES: usize = 128 * 1024;
+
+fn limits(run: &Run) -> Limits {
+    let at_once = if run.respond == Respond::Hold { HELD_BYTES } else { usize::MAX };
+    Limits { script_bytes: run.script_bytes.min(at_once), total_bytes: run.total_bytes, ..Limits::default() }
+}
+
 /// What the daemon is told.
 pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
     let reloadable = reloadable(&run)?;
+    let limits = limits(&run);
     // Any of flags, environment and file may have given either.
     let identity = match (run.tls_cert, run.tls_key) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -169,7 +178,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
         shell_probes: run.shell_probes == Switch::On,
-        limits: Limits { script_bytes: run.script_bytes, total_bytes: run.total_bytes, ..Limits::default() },
+        limits,
         reloadable,
         record: run.record,
         admin_listen: run.admin_listen.0,
@@ -182,4 +191,26 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         enrichment_timeout: run.enrichment_timeout,
         node,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn script_bytes(arguments: &[&str]) -> usize {
+        let cli = Cli::parse_from(["sensor", "run"].iter().chain(arguments));
+        let Command::Run(run) = cli.command else { panic!("another command") };
+        limits(&run).script_bytes
+    }
+
+    #[test]
+    fn what_shells_wait_for_is_judged_in_small_parts() {
+        assert_eq!(script_bytes(&[]), 1024 * 1024);
+        assert_eq!(script_bytes(&["--respond", "kill"]), 1024 * 1024);
+        assert_eq!(script_bytes(&["--respond", "hold"]), HELD_BYTES);
+        assert_eq!(script_bytes(&["--respond", "hold", "--script-bytes", "65536"]), 65_536);
+    }
 }
