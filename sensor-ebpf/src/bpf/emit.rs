@@ -11,7 +11,10 @@ use ebpf::{
     map::Shell,
 };
 
-use crate::maps::{AWAKE, EVENTS, count, header, note_lost};
+use crate::{
+    maps::{AWAKE, EVENTS, count, header, note_lost},
+    verifier::{any, bounded},
+};
 
 /// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than its records do, so
 /// the reader looks by itself while there is something going on; only what comes after a pause wakes it.
@@ -40,21 +43,22 @@ pub(crate) fn train<B: Copy + 'static, const CHUNKS: usize>(
     body: impl Fn(usize) -> B,
 ) {
     // Whole chunks have one size, so the verifier sees one path through this loop; choosing among record sizes
-    // in here would multiply its paths with every turn.
+    // in here would multiply its paths with every turn. Where a turn left off is hidden from it, or what follows
+    // the loop would be walked once for each turn.
     let mut at = 0;
-    for _ in 0..CHUNKS {
+    for turn in 0..CHUNKS {
         if total - at <= CHUNK_BYTES {
             break;
         }
         let mut head = header(kind, tgid, shell);
         head.flags = FLAG_MORE;
         let rest = total - at - CHUNK_BYTES;
-        if at == (CHUNKS - 1) * CHUNK_BYTES {
+        if turn == CHUNKS - 1 {
             head.flags = FLAG_CUT;
             count(counter::CUT_BYTES, rest as u64);
         }
         sized::<B, CHUNK_BYTES>(shell, head, body(at), from + at as u64, CHUNK_BYTES);
-        at += CHUNK_BYTES;
+        at = any((at + CHUNK_BYTES) as u64) as usize;
     }
     if at >= CHUNKS * CHUNK_BYTES {
         return;
@@ -111,15 +115,6 @@ fn sized<B: Copy + 'static, const N: usize>(
         }
     }
     entry.submit(wakeup());
-}
-
-/// A length of at most `max`, by a comparison that the verifier sees on the very register that is passed: the value
-/// comes out of memory that the compiler may not look through, so it cannot take the comparison for needless, nor
-/// make a signed one of it, which 5.10 does not understand.
-#[inline(always)]
-pub(crate) fn bounded(len: u64, max: u64) -> u64 {
-    let len = unsafe { core::ptr::read_volatile(&raw const len) };
-    if len > max { max } else { len }
 }
 
 /// Sends a record without payload.

@@ -18,7 +18,6 @@ mod path;
 mod readline;
 mod reads;
 mod registers;
-
 mod sched_process_exec;
 mod sched_process_exit;
 mod sched_process_fork;
@@ -26,6 +25,7 @@ mod share;
 mod sys_exit_read;
 mod sys_read_fexit;
 mod text;
+mod verifier;
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -104,15 +104,14 @@ pub(crate) fn set_followed(tgid: u32, value: u8) {
     }
 }
 
-/// Starts to follow; false when the table is full.
+/// Starts to follow, unless the table is full.
 #[inline(always)]
-pub(crate) fn follow(tgid: u32, shell: &Shell) -> bool {
-    if SHELLS.insert(tgid, shell, 0).is_err() {
+pub(crate) fn follow(tgid: u32, shell: &Shell) {
+    if SHELLS.insert(tgid, shell, 0).is_ok() {
+        set_followed(tgid, 1);
+    } else {
         count(counter::SHELLS_FULL, 1);
-        return false;
     }
-    set_followed(tgid, 1);
-    true
 }
 
 /// Stops following.

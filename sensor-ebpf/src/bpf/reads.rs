@@ -16,6 +16,7 @@ use crate::{
     path,
     registers::Call,
     share,
+    verifier::{any, bounded, forget},
 };
 
 const S_IFMT: u32 = 0o170_000;
@@ -87,6 +88,11 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         return;
     }
 
+    // What was found out above decides below again. If the verifier still knew it, each way here would be walked to the end
+    // by itself, through the loop that sends what was read.
+    let regular = forget(regular);
+    let (pos, ret, asked) = (any(pos as u64) as i64, any(ret as u64) as i64, any(asked));
+    let (size, ino) = (any(size), any(ino));
     let body =
         Read { ino, size, pos, ret: ret as u64, count: asked, dev: device(inode), mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
@@ -96,6 +102,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         return;
     }
     let rest = flush(tgid, shell);
+    let rest = forget(rest);
     let path_bytes = if regular && pos == 0 { size_of::<PathRecord>() as u64 } else { 0 };
     let bytes = RECORD_BYTES + path_bytes + ret as u64;
     if !share::admits(shell, bytes, if regular { share::SCRIPT } else { share::DATA }) {
@@ -221,7 +228,7 @@ fn emit_line(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) 
     line.header = header;
     line.body.ret = u64::from(len);
     const FIXED: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
-    let bytes = emit::bounded(FIXED + u64::from(len), size_of::<Record<Read, LINE_BYTES>>() as u64);
+    let bytes = bounded(FIXED + u64::from(len), size_of::<Record<Read, LINE_BYTES>>() as u64);
     let record = unsafe { core::slice::from_raw_parts((&raw const *line).cast::<u8>(), bytes as usize) };
     if EVENTS.output::<[u8]>(record, emit::wakeup()).is_ok() {
     } else {

@@ -28,6 +28,7 @@ use crate::{
     maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
     multicall, path,
     reads::flush,
+    verifier::any,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -48,6 +49,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     if class == EXE_OTHER {
         return 0;
     }
+    let class = any(u64::from(class)) as u32;
     count(counter::EXECS, 1);
     let exec_ns = unsafe { bpf_ktime_get_boot_ns() };
     let cgroup = Place::of(task);
@@ -61,14 +63,14 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         begun_ino: 0,
         measured: 0,
     };
-    let followed = follow(tgid, &fresh);
-    if !followed {
-        warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
-    }
+    follow(tgid, &fresh);
     // Account losses in the table where it holds the process, so that the next event carries them.
-    let shell = match SHELLS.get_ptr_mut(tgid) {
-        Some(shell) if followed => unsafe { &mut *shell },
-        _ => &mut fresh,
+    let (shell, followed) = match SHELLS.get_ptr_mut(tgid) {
+        Some(shell) => (unsafe { &mut *shell }, true),
+        None => {
+            warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
+            (&mut fresh, false)
+        }
     };
     announce(shell, task, bprm, tgid, followed, cgroup.id());
     if !cgroup.is_announced() {

@@ -312,15 +312,23 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
     // The tracepoint does not fire for 32-bit programs.
     if let Some(function) = compat_read() {
-        let probe: &mut KProbe = program(ebpf, "compat_read_return")?;
-        let attached = probe.load().and_then(|()| probe.attach(function, 0).map(|_| ()));
-        if let Err(e) = attached {
-            info!("no kprobe on {function} ({}): a tracepoint of all system calls in its place", chain(&e));
+        if let Err(e) = attach_compat_kprobe(ebpf, function) {
+            info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
             let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
             raw.load().map_err(|e| refused("program compat_read_exit", &e))?;
             raw.attach("sys_exit").map_err(|e| refused("attachment to sys_exit", &e))?;
         }
     }
+    Ok(())
+}
+
+fn attach_compat_kprobe(ebpf: &mut Ebpf, function: &str) -> Result<(), ProbeError> {
+    // Asked before the program is loaded, which takes the verifier a while.
+    let path = Path::new("/sys/bus/event_source/devices/kprobe/type");
+    std::fs::metadata(path).map_err(|e| ProbeError::Io(path.to_owned(), e))?;
+    let probe: &mut KProbe = program(ebpf, "compat_read_return")?;
+    probe.load().map_err(|e| refused("program compat_read_return", &e))?;
+    probe.attach(function, 0).map_err(|e| refused("attachment to the return of 32-bit read", &e))?;
     Ok(())
 }
 
