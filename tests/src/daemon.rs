@@ -11,7 +11,12 @@ use anyhow::{bail, ensure};
 
 /// How long things may take that take milliseconds; in an emulated machine they take seconds.
 pub fn patience() -> Duration {
-    Duration::from_secs(if scaled(2) == 2 { 20 } else { 180 })
+    Duration::from_secs(if is_emulated() { 180 } else { 20 })
+}
+
+/// Does this run in an emulated machine, where everything is slow?
+pub fn is_emulated() -> bool {
+    scaled(2) != 2
 }
 
 /// Where the binaries are: `cargo xtask test` says so.

@@ -10,9 +10,10 @@ fn script(tag: &str, lines: usize) -> String {
         "# {tag}\nx=$(echo data-not-script)\necho one | while read -r y; do echo \"$y\"; done\n(echo sub)\n"
     );
     for i in 0..lines {
-        // A command that forks, after which bash reads its script again, and a builtin.
+        // Now and then a command that forks, after which bash reads its script again; else builtins.
+        let command = if i % 12 == 0 { "/bin/true" } else { ":" };
         let _ =
-            writeln!(text, "/bin/true {tag} {i} # padding padding padding padding padding\n: builtin {i}");
+            writeln!(text, "{command} {tag} {i} # padding padding padding padding padding\n: builtin {i}");
     }
     text.push_str("echo end");
     text

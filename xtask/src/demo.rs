@@ -99,7 +99,7 @@ pub(crate) fn run(sensor_args: &[String]) -> anyhow::Result<ExitCode> {
     pair.sensor.stop()?;
     let findings = findings.max(stored(&bin, &pair)?, &hashes);
     // What is held runs nothing before it is killed.
-    let holds = sensor_args.iter().any(|arg| arg == "hold" || arg == "--respond=hold");
+    let holds = services::stops_shells(sensor_args);
     let none_ran = SAMPLES.iter().zip(&ran).all(|(sample, ran)| !(sample.malicious && *ran));
     let right = show(&hashes, &findings.0, responds.then_some(&ran[..])) && (none_ran || !holds);
     pair.collector.stop()?;

@@ -21,6 +21,7 @@ mod vm_test;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use vm_test::{Place, Tests};
 
 /// Chores of this project.
 #[derive(Parser)]
@@ -65,6 +66,9 @@ enum Chore {
         /// fexit, tracepoint or all.
         #[arg(long, default_value = "all", value_parser = ["fexit", "tracepoint", "all"])]
         tier: String,
+        /// Only what `cargo xtask test` does there: two kernels, a tier on each, and the tests that rest on them.
+        #[arg(long, conflicts_with_all = ["kernel", "tier", "filter"])]
+        ordinary: bool,
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
@@ -136,11 +140,13 @@ fn main() -> ExitCode {
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
         Chore::Test { filter, seed, runs } => test::run(filter.as_deref(), seed, runs),
-        Chore::VmTest { kernel, tier, filter } => {
+        Chore::VmTest { ordinary: true, .. } => vm_test::ordinary().map(|()| ExitCode::SUCCESS),
+        Chore::VmTest { kernel, tier, filter, .. } => {
             let kernels = guest::KERNELS.into_iter().filter(|k| kernel == "all" || kernel == k.name);
-            let tiers = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t);
-            let plan = vm_test::Plan { kernels: kernels.collect(), tiers: tiers.collect(), filter };
-            vm_test::run(&plan).map(|()| ExitCode::SUCCESS)
+            let tiers: Vec<_> = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t).collect();
+            let places: Vec<_> = kernels.map(|kernel| Place { kernel, tiers: tiers.clone() }).collect();
+            let tests = Tests::All(filter.as_deref().unwrap_or_default());
+            vm_test::run(&places, &tests).map(|()| ExitCode::SUCCESS)
         }
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),

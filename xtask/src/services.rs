@@ -14,6 +14,8 @@ use nix::{
     unistd::Pid,
 };
 
+use crate::setup::bpf_fs;
+
 const SENSOR_LOG: &str = "SCRIPTWATCH_SENSOR_LOG";
 const COLLECTOR_LOG: &str = "SCRIPTWATCH_COLLECTOR_LOG";
 
@@ -116,6 +118,11 @@ pub(crate) struct Pair {
     pub(crate) store: PathBuf,
 }
 
+/// Do these arguments ask the sensor to stop shells?
+pub(crate) fn stops_shells(sensor_args: &[String]) -> bool {
+    sensor_args.iter().any(|arg| arg == "hold" || arg == "--respond=hold")
+}
+
 /// Starts both on loopback, with their files in `dir`.
 pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool) -> anyhow::Result<Pair> {
     let store = dir.join("findings.db");
@@ -133,6 +140,9 @@ pub(crate) fn start(bin: &Path, dir: &Path, sensor_args: &[String], quiet: bool)
         .arg(&port_file);
     let mut collector = Service::start("collector", &mut serve)?;
     let port = collector.wait_for(&port_file)?;
+    if stops_shells(sensor_args) {
+        bpf_fs::mounted();
+    }
     let mut run = Command::new(bin.join("sensor"));
     if std::env::var_os("SCRIPTWATCH_SENSOR_SPOOL").is_none() {
         run.env("SCRIPTWATCH_SENSOR_SPOOL", dir.join("spool"));

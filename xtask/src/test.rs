@@ -7,12 +7,10 @@ use std::{
 
 use crate::{
     binaries, deny,
-    guest::{self, KERNELS, Series},
     layout::{cargo, root},
     manifests, models, package,
-    setup::{packages, shells_32},
-    step,
-    vm_test::{self, Plan},
+    setup::{bpf_fs, packages, shells_32},
+    step, vm_test,
 };
 
 /// Tests with a long form: those that break things, that try to run a script unseen, and that try to blind the sensor.
@@ -23,6 +21,7 @@ const ESCAPES: u64 = 10_000;
 /// The long form of such a test.
 fn long_form(name: &str, seed: Option<u64>, runs: Option<u64>) -> anyhow::Result<ExitCode> {
     packages::for_tests()?;
+    bpf_fs::mounted();
     let bin = binaries::build()?;
     let seed = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |t| t.as_secs()));
     println!("seed {seed}: repeat this run with `cargo xtask test {name} --seed {seed}`");
@@ -59,6 +58,7 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) ->
         command
     };
     packages::for_tests()?;
+    bpf_fs::mounted();
     let bin = binaries::build()?;
     if filter.is_none() {
         step::run("checking the format", &mut cargo(&["fmt", "--all", "--check"]))?;
@@ -95,7 +95,7 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) ->
     }
     step::show("end-to-end tests", &mut tests)?;
     if filter.is_none() {
-        on_other_kernels()?;
+        vm_test::ordinary()?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -127,27 +127,4 @@ fn training(bin: &Path) -> anyhow::Result<()> {
             Ok(())
         }
     }
-}
-
-/// The oldest kernel on the one tier, the commonest on the other; `cargo xtask vm-test` does all.
-const IN_GUESTS: [(&str, &str); 2] = [("5.10", "tracepoint"), ("6.1", "fexit")];
-
-/// The kernels of this name.
-fn wanted(name: &str) -> impl Iterator<Item = Series> {
-    KERNELS.into_iter().filter(move |k| k.name == name)
-}
-
-/// The capture suite in virtual machines. Where qemu or the kernels cannot be had this is said and skipped, but never in CI.
-fn on_other_kernels() -> anyhow::Result<()> {
-    if let Err(e) = guest::fetch(IN_GUESTS.iter().flat_map(|(kernel, _)| wanted(kernel))) {
-        if std::env::var_os("CI").is_some() {
-            return Err(e);
-        }
-        eprintln!("==> SKIPPED: the capture tests on other kernels and on the other tier: {e:#}");
-        return Ok(());
-    }
-    for (kernel, tier) in IN_GUESTS {
-        vm_test::run(&Plan { kernels: wanted(kernel).collect(), tiers: vec![tier], filter: None })?;
-    }
-    Ok(())
 }

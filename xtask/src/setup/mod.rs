@@ -1,6 +1,7 @@
 //! Setting a machine up: everything that is not in the repository and not cargo's.
 
 pub(crate) mod apt;
+pub(crate) mod bpf_fs;
 pub(crate) mod ebpf;
 pub(crate) mod linker;
 pub(crate) mod onnxruntime;

@@ -84,7 +84,7 @@ impl WatcherKind {
 
 /// Everything is scaled down there.
 fn is_emulated() -> bool {
-    e2e::daemon::scaled(2) < 2
+    e2e::daemon::is_emulated()
 }
 
 /// A watcher at work, until it is dropped.
