@@ -3,6 +3,7 @@
     python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output
     python render.py --lint CHART
     python render.py --check VERSION < YAML
+    python render.py --allows COMPONENT PROTOCOL TO PORT < YAML   TO is an address, or NAMESPACE/ for a pod there
 
 Used where no `helm` is installed. Helm's library can only install, so it installs into a cluster that is not there: a server
 on loopback answers what Helm asks of an API server before it creates anything, and the manifest is taken from the
@@ -15,6 +16,7 @@ import glob
 import gzip
 import http.server
 import importlib.util
+import ipaddress
 import json
 import os
 import re
@@ -85,6 +87,9 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
                  "preferredVersion": {"groupVersion": f"{g}/{v}", "version": v}} for g, v in named]})
         elif path.removeprefix("/apis/").removeprefix("/api/") in GROUPS:
             self.reply(200, GROUPS[path.removeprefix("/apis/").removeprefix("/api/")])
+        elif path == "/api/v1/namespaces/kube-system/services/kube-dns" and "KUBE_DNS" in os.environ:
+            self.reply(200, {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "kube-dns"},
+                             "spec": {"clusterIP": os.environ["KUBE_DNS"]}})
         elif path.endswith("/secrets"):
             self.reply(200, {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []})
         else:
@@ -170,8 +175,40 @@ def check(version):
     print(f"{known} objects fit the schemas of Kubernetes {version}")
 
 
+def admits(peer, to):
+    """Is `to` what this peer of a NetworkPolicy selects? Pods are told apart by their namespaces here."""
+    if to.endswith("/"):
+        labels = peer.get("namespaceSelector", {}).get("matchLabels", {})
+        return labels == {"kubernetes.io/metadata.name": to[:-1]} and "podSelector" not in peer
+    block = peer.get("ipBlock")
+    address = ipaddress.ip_address(to)
+    return block is not None and address in ipaddress.ip_network(block["cidr"]) and not any(
+        address in ipaddress.ip_network(left_out) for left_out in block.get("except", []))
+
+
+def allows(component, protocol, to, port):
+    """Fails unless the policy of a component's pods lets them connect there."""
+    import yaml
+
+    policies = [
+        o for o in yaml.safe_load_all(sys.stdin)
+        if o and o["kind"] == "NetworkPolicy"
+        and o["spec"]["podSelector"]["matchLabels"].get("app.kubernetes.io/component") == component
+    ]
+    if not policies:
+        sys.exit(f"there is no policy for {component}")
+    for rule in (rule for policy in policies for rule in policy["spec"].get("egress") or []):
+        ports = rule.get("ports")
+        fits = ports is None or any(p.get("protocol", "TCP") == protocol and p.get("port", port) == port for p in ports)
+        if fits and ("to" not in rule or any(admits(peer, to) for peer in rule["to"])):
+            return
+    sys.exit(f"{component} may not connect to {to} {protocol} {port}")
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--check":
+    if sys.argv[1] == "--allows":
+        allows(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
+    elif sys.argv[1] == "--check":
         check(sys.argv[2])
     elif sys.argv[1] == "--lint":
         lint(sys.argv[2])

@@ -48,7 +48,17 @@ pub(crate) fn tools() -> anyhow::Result<Tools> {
 
 impl Tools {
     fn script(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
+        self.script_with(args, input, None)
+    }
+
+    fn script_with(
+        &self,
+        args: &[&str],
+        input: &str,
+        environment: Option<(&str, &str)>,
+    ) -> anyhow::Result<Output> {
         let mut child = Command::new(&self.python)
+            .envs(environment)
             .current_dir(root().join("deploy"))
             .arg("render.py")
             .args(args)
@@ -66,10 +76,16 @@ impl Tools {
 
     /// The manifest, or what Helm says against these values.
     fn render(&self, values: &Value) -> anyhow::Result<Result<String, String>> {
+        self.render_in(values, None)
+    }
+
+    /// As above, in a cluster whose service kube-dns has this address.
+    fn render_in(&self, values: &Value, kube_dns: Option<&str>) -> anyhow::Result<Result<String, String>> {
         let file = tempfile::NamedTempFile::new()?;
         fs::write(file.path(), serde_json::to_vec(values)?)?;
         let path = file.path().to_str().context("a path that is not UTF-8")?;
-        let output = self.script(&["chart", NAME, NAME, path], "")?;
+        let environment = kube_dns.map(|address| ("KUBE_DNS", address));
+        let output = self.script_with(&["chart", NAME, NAME, path], "", environment)?;
         if output.status.success() {
             return Ok(Ok(String::from_utf8(output.stdout)?));
         }
@@ -88,6 +104,38 @@ impl Tools {
     fn rendered(&self) -> anyhow::Result<String> {
         let objects = self.render(&json!({}))?.map_err(anyhow::Error::msg)?;
         Ok(format!("{HEAD}{objects}"))
+    }
+
+    /// Who may connect where: names of every kind of resolver, and the metadata server before and after translation.
+    fn policy(&self) -> anyhow::Result<()> {
+        let sinks = json!({ "networkPolicy": { "collectorEgress": [{ "ports": [{ "port": 443 }] }] } });
+        let usual = self.rendered()?;
+        let in_gke = self.render_in(&sinks, Some("10.8.0.10"))?.map_err(anyhow::Error::msg)?;
+        const RESOLVERS: [&str; 3] = ["kube-system/", "169.254.169.254", "169.254.20.10"];
+        let allows = |manifest: &str, component: &str, protocol: &str, to: &str, port: u16| {
+            self.script(&["--allows", component, protocol, to, &port.to_string()], manifest)
+        };
+        for protocol in ["UDP", "TCP"] {
+            let more = [("sensor", &in_gke), ("collector", &in_gke)].map(|(c, m)| (c, m, "10.8.0.10"));
+            let names = RESOLVERS
+                .into_iter()
+                .flat_map(|to| [("sensor", &usual, to), ("sensor", &in_gke, to), ("collector", &in_gke, to)]);
+            for (component, manifest, to) in names.chain(more) {
+                let output = allows(manifest, component, protocol, to, 53)?;
+                ensure!(output.status.success(), "{}", text(&output.stderr));
+            }
+        }
+        for (to, port) in [("169.254.169.254", 80), ("10.128.0.7", 988)] {
+            let output = allows(&usual, "sensor", "TCP", to, port)?;
+            ensure!(output.status.success(), "{}", text(&output.stderr));
+        }
+        for (component, to, port) in
+            [("sensor", "10.8.0.10", 53), ("sensor", "10.128.0.7", 443), ("collector", "kube-system/", 53)]
+        {
+            let output = allows(&usual, component, "TCP", to, port)?;
+            ensure!(!output.status.success(), "{component} may connect to {to}:{port}");
+        }
+        Ok(())
     }
 
     /// The chart renders, fits the schemas, refuses nonsense, and the plain manifests are made from it.
@@ -149,6 +197,7 @@ impl Tools {
                 Err(why) => ensure!(why.contains(says), "{values}: {why:?} does not name {says}"),
             }
         }
+        self.policy()?;
         let committed = fs::read_to_string(plain()).unwrap_or_default();
         ensure!(
             committed == self.rendered()?,

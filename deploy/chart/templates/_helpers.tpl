@@ -34,3 +34,21 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ ternary "https" "http" (not (empty .Values.collector.tls.secretName)) }}://{{ .Release.Name }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
 {{- end -}}
 {{- end }}
+
+{{/* A rule that lets names be resolved. */}}
+{{- define "scriptwatch.names" -}}
+- to:
+    {{- toYaml .Values.networkPolicy.dns | nindent 4 }}
+    {{- with (lookup "v1" "Service" "kube-system" "kube-dns").spec }}
+    {{- if and .clusterIP (ne .clusterIP "None") }}
+    # NodeLocal DNSCache answers at the service's own address.
+    - ipBlock:
+        cidr: {{ .clusterIP }}/{{ ternary "128" "32" (contains ":" .clusterIP) }}
+    {{- end }}
+    {{- end }}
+  ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+      protocol: TCP
+{{- end }}
