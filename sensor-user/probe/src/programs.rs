@@ -311,13 +311,13 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
         .attach("syscalls", "sys_exit_read")
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
     // The tracepoint does not fire for 32-bit programs.
-    if let Some(function) = compat_read() {
-        if let Err(e) = attach_compat_kprobe(ebpf, function) {
-            info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
-            let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
-            raw.load().map_err(|e| refused("program compat_read_exit", &e))?;
-            raw.attach("sys_exit").map_err(|e| refused("attachment to sys_exit", &e))?;
-        }
+    if let Some(function) = compat_read()
+        && let Err(e) = attach_compat_kprobe(ebpf, function)
+    {
+        info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
+        let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
+        raw.load().map_err(|e| refused("program compat_read_exit", &e))?;
+        raw.attach("sys_exit").map_err(|e| refused("attachment to sys_exit", &e))?;
     }
     Ok(())
 }
