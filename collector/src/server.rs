@@ -3,13 +3,13 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ingest::{
-    ClientLimits, Clients, Ingest,
-    tls::{self, Current, Files},
+    ClientLimits, Clients, Ingest, accept,
+    tls::{Current, Files},
 };
 use jetstream::{Address, Index};
 use metrics::Metrics;
 use proto::ingest::ingest_service_server::IngestServiceServer;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, transport::Server};
 use tonic_health::server::HealthReporter;
@@ -103,10 +103,13 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     let serving = async move {
         match tls {
             Some(current) => {
-                let incoming = ReceiverStream::new(tls::accept(listener, current, &supervisor));
+                let incoming = ReceiverStream::new(accept::encrypted(listener, current, &supervisor));
                 router.serve_with_incoming_shutdown(incoming, stopped).await
             }
-            None => router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
+            None => {
+                let incoming = ReceiverStream::new(accept::plain(listener, &supervisor));
+                router.serve_with_incoming_shutdown(incoming, stopped).await
+            }
         }
     };
     tokio::pin!(serving);

@@ -140,6 +140,10 @@ fn what_cannot_work_is_refused_with_the_remedy() {
     let locked = Nats::configured(dir.path(), locked).expect("a server");
     assert!(refusal(&locked.stream(), &[]).contains("login"));
     let with_login = locked.stream().replace("//", "//u:p@");
+    // Such a server would take the setting, and lose the stream when it restarts.
+    drop(collectors::start_into(&with_login, dir.path(), "alone", 0, &[]).expect("a collector"));
+    let alone = refusal(&format!("{with_login}?replicas=3"), &[]);
+    assert!(alone.contains("replicas=3 needs as many servers"), "{alone}");
     let page = refusal(&with_login, &["--web-listen", "127.0.0.1:0"]);
     assert!(page.contains("--web-listen") && page.contains("collector index"), "{page}");
     let list = collectors::refusal(&["list", "--store", "jetstream://nats:4222"]).expect("a refusal");

@@ -2,6 +2,8 @@
 //!
 //! Hands batches to whoever writes the store, and knows nothing of what is read from it.
 
+pub mod accept;
+mod claim;
 mod clients;
 mod service;
 pub mod tls;

@@ -6,7 +6,6 @@ use proto::{
     Damaged,
     ingest::{Ack, Batch, Envelope, Rejection, ingest_service_server::IngestService},
     scc::Finding,
-    well_known::value::Kind,
 };
 use tokio::sync::{Semaphore, mpsc, mpsc::error::SendTimeoutError, oneshot};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
@@ -18,6 +17,7 @@ use metrics::Metrics;
 use store::{Incoming, StoreHandle};
 
 use crate::{
+    claim::Claim,
     clients::{Client, Clients},
     tls::Peer,
 };
@@ -158,6 +158,12 @@ impl Delivery {
                 )));
             }
             expected += 1;
+            if batch.findings.len() > FINDINGS_MAX {
+                return Err(Status::invalid_argument(format!(
+                    "the batch has {} findings, and may have {FINDINGS_MAX}",
+                    batch.findings.len()
+                )));
+            }
             if let Some(sensor) = batch.sensor {
                 if !is_word(&sensor.node, NODE_BYTES_MAX) {
                     return Err(Status::invalid_argument(
@@ -229,24 +235,6 @@ async fn acknowledge(
     Ok(())
 }
 
-/// Whose a stream may say it is.
-struct Claim {
-    /// Names in the client's certificate; `None` when it has none.
-    certified: Option<Peer>,
-}
-
-impl Claim {
-    /// A certificate is for one node, and nobody else's findings.
-    fn check(&self, node: &str) -> Result<(), Status> {
-        match &self.certified {
-            Some(peer) if !peer.is_for(node) => Err(Status::permission_denied(format!(
-                "the client's certificate is for {peer}, not for node {node:?}"
-            ))),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// A finding as it came, checked. What was damaged on its way is an error, since it was whole when it left; what can
 /// never be stored is rejected, and must not hold up those behind it.
 fn open(
@@ -255,33 +243,41 @@ fn open(
     claim: &Claim,
     rejections: &mut Vec<Rejection>,
 ) -> Result<Option<Incoming>, Status> {
+    let mut reject = |name: String, reason: String| {
+        rejections.push(Rejection { name, reason });
+        Ok(None)
+    };
+    if envelope.finding.len() > FINDING_BYTES_MAX {
+        let bytes = envelope.finding.len();
+        return reject(
+            String::new(),
+            format!("it has {bytes} bytes, and at most {FINDING_BYTES_MAX} are stored"),
+        );
+    }
+    if envelope.revision > REVISION_MAX {
+        let revision = envelope.revision;
+        return reject(
+            String::new(),
+            format!("its revision {revision} is beyond {REVISION_MAX}: a time since boot in ns"),
+        );
+    }
     let finding = match envelope.open() {
         Ok(finding) => finding,
         Err(e @ Damaged::Checksum) => return Err(Status::data_loss(e.to_string())),
-        Err(e @ Damaged::Form(_)) => {
-            rejections.push(Rejection { name: String::new(), reason: e.to_string() });
-            return Ok(None);
-        }
+        Err(e @ Damaged::Form(_)) => return reject(String::new(), e.to_string()),
     };
-    if !is_acceptable(&finding, rejections) {
-        return Ok(None);
-    }
-    if claim.certified.is_some() && node_of(&finding).is_some_and(|named| named != node) {
-        let reason = format!("it is about another node than {node:?}, whose certificate this is");
-        rejections.push(Rejection { name: finding.name, reason });
-        return Ok(None);
-    }
-    Ok(Some(Incoming::new(&finding, envelope.finding.clone(), envelope.revision)))
-}
-
-/// The node that a finding says it is about.
-fn node_of(finding: &Finding) -> Option<&str> {
-    match finding.source_properties.get("Node_Name")?.kind.as_ref()? {
-        Kind::StringValue(name) => Some(name),
-        _ => None,
+    match checked_name(&finding).and_then(|()| claim.admits(&finding, node)) {
+        Ok(()) => Ok(Some(Incoming::new(&finding, envelope.finding.clone(), envelope.revision))),
+        Err(reason) => reject(finding.name.chars().take(NAME_BYTES_MAX).collect(), reason),
     }
 }
 
+/// Findings in a batch: a sensor sends at most 64.
+const FINDINGS_MAX: usize = 256;
+/// Bytes of a finding. A JetStream server takes messages of 8 MiB at least.
+const FINDING_BYTES_MAX: usize = 7 * 1024 * 1024;
+/// Revisions are times since boot in ns: ten years. One that nobody can exceed would lock its finding for ever.
+const REVISION_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
 /// Names longer than this are nobody's.
 const NAME_BYTES_MAX: usize = 512;
 /// Likewise of nodes: the longest DNS name.
@@ -293,22 +289,20 @@ fn is_word(text: &str, max: usize) -> bool {
 }
 
 /// A finding without a proper name can never be stored.
-fn is_acceptable(finding: &Finding, rejections: &mut Vec<Rejection>) -> bool {
-    let reason = match finding.name.rsplit_once("/findings/") {
-        _ if !is_word(&finding.name, NAME_BYTES_MAX) => "its name is not 1 to 512 printable ASCII characters",
+fn checked_name(finding: &Finding) -> Result<(), String> {
+    if !is_word(&finding.name, NAME_BYTES_MAX) {
+        return Err("its name is not 1 to 512 printable ASCII characters".to_owned());
+    }
+    match finding.name.rsplit_once("/findings/") {
         Some((_, id))
             if (1..=32).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) =>
         {
-            return true;
+            Ok(())
         }
-        _ => "its name does not end in /findings/ID with an ID of 1 to 32 lower-case letters and digits",
-    };
-    rejections.push(Rejection {
-        name: finding.name.chars().take(NAME_BYTES_MAX).collect(),
-        reason: reason.to_owned(),
-    });
-    false
+        _ => Err("its name does not end in /findings/ID with an ID of 1 to 32 lower-case letters and digits"
+            .to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -317,15 +311,26 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        let mut rejections = Vec::new();
-        let mut ok = |name: &str| {
-            is_acceptable(&Finding { name: name.to_owned(), ..Finding::default() }, &mut rejections)
-        };
+        let ok = |name: &str| checked_name(&Finding { name: name.to_owned(), ..Finding::default() }).is_ok();
         assert!(ok("projects/p/sources/s/locations/l/findings/0a9"));
         assert!(!ok("projects/p/sources/s/locations/l/findings/"));
         assert!(!ok("projects/p/findings/UPPER"));
         assert!(!ok(""));
         assert!(!ok("projects/p\r\nX: y/findings/a"));
-        assert_eq!(rejections.len(), 4);
+    }
+
+    #[test]
+    fn what_would_lock_or_block_others_is_rejected_alone() {
+        let claim = Claim { certified: None };
+        let finding = Finding { name: "projects/p/findings/a".to_owned(), ..Finding::default() };
+        let large = Finding { description: "x".repeat(FINDING_BYTES_MAX), ..finding.clone() };
+        let opened = |finding: &Finding, revision| {
+            let mut rejections = Vec::new();
+            let opened = open(&Envelope::of(finding, revision), "n", &claim, &mut rejections).expect("whole");
+            (opened.is_some(), rejections.len())
+        };
+        assert_eq!(opened(&finding, REVISION_MAX), (true, 0));
+        assert_eq!(opened(&finding, REVISION_MAX + 1), (false, 1));
+        assert_eq!(opened(&large, 1), (false, 1));
     }
 }

@@ -1,31 +1,20 @@
-//! TLS: who may connect, and as whom. Certificates are read again when their files change, so that renewed ones are
+//! Certificates: who may connect, and as whom. Certificates are read again when their files change, so that renewed ones are
 //! used without a restart.
 
 use std::{
     fmt, io,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
-use stage::Supervisor;
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        RootCertStore, ServerConfig,
-        pki_types::{
-            CertificateDer, PrivateKeyDer,
-            pem::{self, PemObject},
-        },
-        server::WebPkiClientVerifier,
+use tokio_rustls::rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
     },
-    server::TlsStream,
+    server::WebPkiClientVerifier,
 };
 use tonic::{
     Request,
@@ -134,7 +123,7 @@ impl Current {
     }
 
     /// Files that make no sense leave what was there: a renewal may be half done.
-    async fn get(self: &Arc<Self>) -> Arc<ServerConfig> {
+    pub(crate) async fn get(self: &Arc<Self>) -> Arc<ServerConfig> {
         let current = self.clone();
         // Beside the async runtime: it looks at files, and reads them when they changed.
         match tokio::task::spawn_blocking(move || current.reload()).await {
@@ -159,73 +148,6 @@ impl Current {
     }
 }
 
-/// A handshake that takes longer is nobody's.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a refused peer may go on sending.
-const PARTING: Duration = Duration::from_secs(1);
-/// Handshakes at once; who connects and says nothing holds up only so many.
-const HANDSHAKES: usize = 256;
-/// Connections that wait to be served.
-const WAITING: usize = 64;
-
-/// Accepts connections and their TLS, each in a task of its own, until the receiver is gone.
-pub fn accept(
-    listener: TcpListener,
-    current: Arc<Current>,
-    supervisor: &Supervisor,
-) -> mpsc::Receiver<io::Result<TlsStream<TcpStream>>> {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let room = Arc::new(Semaphore::new(HANDSHAKES));
-    let accepting = async move {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = sender.closed() => return,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(e) => {
-                    // Out of descriptors, mostly: those in use must end first.
-                    warn!("a connection cannot be accepted: {e}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let Ok(permit) = room.clone().acquire_owned().await else { return };
-            let (acceptor, sender) = (TlsAcceptor::from(current.get().await), sender.clone());
-            tokio::spawn(async move {
-                let _ = stream.set_nodelay(true);
-                let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream).into_fallible()).await;
-                match shaken {
-                    Ok(Ok(stream)) => {
-                        drop(permit);
-                        // A server that stops takes no more.
-                        let _ = sender.send(Ok(stream)).await;
-                    }
-                    Ok(Err((e, stream))) => {
-                        tell(peer, &e.to_string());
-                        part(stream).await;
-                    }
-                    Err(_) => tell(peer, "no handshake in time"),
-                }
-            });
-        }
-    };
-    // It ends with the server that takes what it accepts.
-    supervisor.task("accept", accepting);
-    receiver
-}
-
-/// Ends a connection so that the peer reads the alert: what it sent meanwhile, unread, would make the kernel reset it.
-async fn part(mut stream: TcpStream) {
-    let _ = stream.shutdown().await;
-    let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut stream, &mut tokio::io::sink())).await;
-}
-
-fn tell(peer: SocketAddr, why: &str) {
-    warn!(%peer, "connection refused: {why}");
-}
-
 /// Names in a client's certificate that the authority has vouched for.
 pub(crate) struct Peer(Vec<String>);
 
@@ -236,6 +158,11 @@ impl Peer {
         let certificates = info.peer_certs()?;
         // A certificate whose names cannot be read is for nobody.
         Some(Self(certificates.first().and_then(|der| names(der)).unwrap_or_default()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn named(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
     pub(crate) fn is_for(&self, node: &str) -> bool {

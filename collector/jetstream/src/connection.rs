@@ -37,6 +37,12 @@ pub enum JetStreamError {
         "{0:?}: the server takes messages of {1} bytes, findings can be larger: put `max_payload: 8MB` into its configuration"
     )]
     MaxPayload(Address, usize),
+    /// A stream of several replicas on a server that is alone: it takes the setting, and does not find the stream again when it
+    /// restarts.
+    #[error(
+        "{0:?}: replicas={1} needs as many servers in a cluster, and this server is in none: leave it out, or give the address of a cluster"
+    )]
+    Alone(Address, usize),
     /// The stream cannot be made or used.
     #[error("{0:?}: {1}: is JetStream on (`nats-server -js`), and does no other stream have its subjects?")]
     Stream(Address, String),
@@ -94,6 +100,11 @@ pub(crate) async fn connect(address: &Address, limits: Limits) -> Result<Connect
     let max = client.server_info().max_payload;
     if max < MESSAGE_MIN {
         return Err(JetStreamError::MaxPayload(address.clone(), max));
+    }
+    if let Some(replicas) = address.replicas.filter(|n| *n > 1)
+        && client.server_info().cluster.is_none()
+    {
+        return Err(JetStreamError::Alone(address.clone(), replicas));
     }
     let context = jetstream::ContextBuilder::new()
         .timeout(ANSWER)

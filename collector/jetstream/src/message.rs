@@ -31,10 +31,10 @@ fn subject(stream: &str, node: &str) -> String {
 }
 
 /// The message of a finding: its bytes as its sensor encoded them. A finding's version is one message, however often it is
-/// published.
+/// published; another node's of that name is another.
 pub(crate) fn encode(stream: &str, node: &str, incoming: &Incoming) -> OutboundMessage {
     PublishMessage::build()
-        .message_id(format!("{}/{}", incoming.name(), incoming.revision()))
+        .message_id(format!("{node}/{}/{}", incoming.name(), incoming.revision()))
         .header(CONTENT_TYPE, PROTOBUF)
         .header(NODE, node)
         .header(REVISION, incoming.revision().to_string())

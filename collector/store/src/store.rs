@@ -213,7 +213,7 @@ fn put_within(
     findings: &[Incoming],
 ) -> Result<(), StoreError> {
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
-    // comes late, over a connection thought dead, replaces nothing.
+    // comes late, over a connection thought dead, replaces nothing. A name belongs to the node that it was first stored for.
     let mut statement = transaction.prepare_cached(
         "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -221,7 +221,7 @@ fn put_within(
              stored_ns = excluded.stored_ns, node = excluded.node, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
              techniques = excluded.techniques
-         WHERE excluded.revision >= finding.revision",
+         WHERE excluded.revision >= finding.revision AND excluded.node = finding.node",
     )?;
     for Incoming { name, columns: of, message, revision } in findings {
         statement.execute(params![
@@ -280,6 +280,8 @@ mod tests {
         store.put("n", 2, &[Incoming { revision: 2, ..finding("a/findings/1", "new") }]).unwrap();
         // Late, over a connection thought dead.
         store.put("n", 3, &[finding("a/findings/1", "old")]).unwrap();
+        // Another node's name.
+        store.put("m", 4, &[Incoming { revision: 9, ..finding("a/findings/1", "forged") }]).unwrap();
         assert_eq!(store.count().unwrap(), 2);
         let reader = Store::open_for_reading(&path).unwrap();
         assert_eq!(reader.find("1").unwrap().unwrap().finding.description, "new");

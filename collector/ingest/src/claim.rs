@@ -1,0 +1,171 @@
+//! What a client may say: findings of its own node, by the certificate it came with.
+
+use proto::scc::Finding;
+use proto::well_known::value::Kind;
+use tonic::Status;
+
+use crate::tls::Peer;
+
+/// Who a client is.
+pub(crate) struct Claim {
+    /// Names in the client's certificate; `None` when it has none.
+    pub(crate) certified: Option<Peer>,
+}
+
+impl Claim {
+    /// A certificate is for one node, and nobody else's findings.
+    pub(crate) fn check(&self, node: &str) -> Result<(), Status> {
+        match &self.certified {
+            Some(peer) if !peer.is_for(node) => Err(Status::permission_denied(format!(
+                "the client's certificate is for {peer}, not for node {node:?}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a finding may come from this node; an error says what speaks against it. Who has no certificate is taken at its
+    /// word, but must not contradict itself.
+    pub(crate) fn admits(&self, finding: &Finding, node: &str) -> Result<(), String> {
+        let project = consistent_project(finding)?;
+        if self.certified.is_none() {
+            return Ok(());
+        }
+        match property(finding, "Node_Name") {
+            Some(named) if named == node => {}
+            Some(named) => {
+                return Err(format!("Node_Name is {named:?}, and the client's certificate is for {node:?}"));
+            }
+            None => return Err("it has no property Node_Name".to_owned()),
+        }
+        // A virtual machine may be called otherwise than its node.
+        let instance = property(finding, "VM_Instance_Name").unwrap_or(node);
+        for named in finding.kubernetes.iter().flat_map(|k| &k.nodes) {
+            let of_project =
+                named.name.strip_prefix("//compute.googleapis.com/projects/").is_some_and(|rest| {
+                    rest.split_once('/').is_some_and(|(p, _)| p == project)
+                        && rest.rsplit_once("/instances/").is_some_and(|(_, i)| i == instance)
+                });
+            if named.name != node && !of_project {
+                return Err(format!("kubernetes.nodes names {:?}, which is not {node:?}", named.name));
+            }
+        }
+        match finding.resource_name.strip_prefix("//scriptwatch/nodes/") {
+            Some(named) if named != node => {
+                Err(format!("resource_name is of node {named:?}, not of {node:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The project that the finding's name is filed under, which all other places must name, too. `-` is none: then no other place
+/// may name one.
+fn consistent_project(finding: &Finding) -> Result<&str, String> {
+    let parent = finding.name.rsplit_once("/findings/").map_or("", |(parent, _)| parent);
+    if !finding.parent.is_empty() && finding.parent != parent {
+        return Err(format!("its name is not below its parent {:?}", finding.parent));
+    }
+    let project = segment(parent, "projects/");
+    let elsewhere =
+        finding.resource_name.split_once(".googleapis.com/").map(|(_, path)| segment(path, "projects/"));
+    if elsewhere.is_some_and(|named| named != project) {
+        return Err(format!(
+            "resource_name {:?} is of another project than its name, {project:?}",
+            finding.resource_name
+        ));
+    }
+    Ok(project)
+}
+
+/// The first segment behind a prefix.
+fn segment<'a>(path: &'a str, prefix: &str) -> &'a str {
+    path.strip_prefix(prefix).and_then(|rest| rest.split('/').next()).unwrap_or_default()
+}
+
+fn property<'a>(finding: &'a Finding, name: &str) -> Option<&'a str> {
+    match finding.source_properties.get(name)?.kind.as_ref()? {
+        Kind::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::scc::{Kubernetes, kubernetes};
+    use proto::well_known::Value;
+
+    use super::*;
+
+    fn text(value: &str) -> Value {
+        Value { kind: Some(Kind::StringValue(value.to_owned())) }
+    }
+
+    /// As a sensor in GKE makes it.
+    fn of_node() -> Finding {
+        Finding {
+            name: "projects/p/sources/1/locations/global/findings/a1".to_owned(),
+            parent: "projects/p/sources/1/locations/global".to_owned(),
+            resource_name: "//container.googleapis.com/projects/p/zones/z/clusters/c".to_owned(),
+            source_properties: [("Node_Name", "n"), ("VM_Instance_Name", "vm")]
+                .map(|(key, value)| (key.to_owned(), text(value)))
+                .into(),
+            kubernetes: Some(Kubernetes {
+                nodes: vec![kubernetes::Node {
+                    name: "//compute.googleapis.com/projects/p/zones/z/instances/vm".to_owned(),
+                }],
+                ..Kubernetes::default()
+            }),
+            ..Finding::default()
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_for_the_findings_of_one_node() {
+        let claim = Claim { certified: Some(Peer::named(&["n"])) };
+        assert_eq!(claim.admits(&of_node(), "n"), Ok(()));
+        let outside = Finding {
+            name: "projects/-/sources/-/locations/global/findings/a1".to_owned(),
+            parent: String::new(),
+            resource_name: "//scriptwatch/nodes/n".to_owned(),
+            kubernetes: None,
+            ..of_node()
+        };
+        assert_eq!(claim.admits(&outside, "n"), Ok(()));
+        let forged: [(&str, fn(&mut Finding)); 8] = [
+            ("no property Node_Name", |f| f.source_properties.clear()),
+            ("Node_Name is \"m\"", |f| _ = f.source_properties.insert("Node_Name".to_owned(), text("m"))),
+            ("kubernetes.nodes names", |f| {
+                f.kubernetes.as_mut().expect("set").nodes[0].name = "m".to_owned()
+            }),
+            ("kubernetes.nodes names", |f| {
+                f.kubernetes.as_mut().expect("set").nodes[0].name =
+                    "//compute.googleapis.com/projects/q/zones/z/instances/vm".to_owned();
+            }),
+            ("of node \"m\"", |f| f.resource_name = "//scriptwatch/nodes/m".to_owned()),
+            ("another project", |f| {
+                f.resource_name = "//container.googleapis.com/projects/q/zones/z/clusters/c".to_owned();
+            }),
+            ("another project", |f| {
+                f.name = "projects/-/sources/1/locations/global/findings/a1".to_owned();
+                f.parent = String::new();
+            }),
+            ("not below its parent", |f| f.parent = "projects/q/sources/1/locations/global".to_owned()),
+        ];
+        for (says, forge) in forged {
+            let mut finding = of_node();
+            forge(&mut finding);
+            let why = claim.admits(&finding, "n").expect_err(says);
+            assert!(why.contains(says), "{why}");
+        }
+    }
+
+    #[test]
+    fn without_a_certificate_only_contradictions_are_refused() {
+        let claim = Claim { certified: None };
+        let mut finding = of_node();
+        finding.source_properties.clear();
+        assert_eq!(claim.admits(&finding, "m"), Ok(()));
+        finding.parent = "projects/q".to_owned();
+        assert!(claim.admits(&finding, "m").is_err());
+    }
+}
