@@ -14,6 +14,7 @@ mod search;
 mod store;
 mod stored;
 mod summary;
+mod timeline;
 pub mod writer;
 
 pub use columns::Columns;

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use metrics::Metrics;
 
-use crate::{error::StoreError, store::Store};
+use crate::{error::StoreError, store::Store, timeline::Timeline};
 
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -31,8 +31,7 @@ impl Limits {
     }
 
     /// Unix time in ns before which findings are too old.
-    fn before(self) -> Option<i64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    fn before(self, now: Duration) -> Option<i64> {
         self.age.map(|age| i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX))
     }
 }
@@ -43,12 +42,13 @@ pub struct Retention {
     /// Names of the sinks that are to have findings before they are forgotten.
     sinks: Vec<String>,
     last: Option<Instant>,
+    timeline: Option<Timeline>,
 }
 
 impl Retention {
     /// Limits, and the sinks that are waited for.
     pub fn new(limits: Limits, sinks: Vec<String>) -> Self {
-        Self { limits, sinks, last: None }
+        Self { limits, sinks, last: None, timeline: None }
     }
 
     /// To be called after every write, and while there are none.
@@ -62,20 +62,26 @@ impl Retention {
         }
     }
 
-    fn apply(&self, store: &mut Store, metrics: &Metrics) -> Result<(), StoreError> {
+    fn apply(&mut self, store: &mut Store, metrics: &Metrics) -> Result<(), StoreError> {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timeline = match &mut self.timeline {
+            Some(timeline) => timeline,
+            none => none.insert(Timeline::new(wall, Instant::now(), store.newest()?.unwrap_or(wall))),
+        };
+        let now = timeline.at(wall, Instant::now());
         let mut place = None;
         for sink in &self.sinks {
             let at = store.place_of(sink)?;
             place = Some(place.map_or(at, |least: i64| least.min(at)));
         }
-        let forgotten = store.forget(self.limits.before(), self.limits.bytes, place)?;
+        let forgotten = store.forget(self.limits.before(now), self.limits.bytes, place)?;
         if forgotten > 0 {
             info!("{forgotten} findings were past their retention and are gone");
             metrics.deleted.inc_by(forgotten);
         }
         if place.is_some() {
             let late = self.limits.times(GRACE_FACTOR);
-            let missed = store.forget(late.before(), late.bytes, None)?;
+            let missed = store.forget(late.before(now), late.bytes, None)?;
             if missed > 0 {
                 warn!("{missed} findings were forgotten before every sink had them");
                 metrics.deleted.inc_by(missed);
@@ -129,9 +135,33 @@ mod tests {
         retention.apply_now_and_then(&mut store, &metrics);
         assert_eq!(ids(&store), "d");
         assert_eq!(metrics.missed.get(), 1);
-        // Nobody is waited for.
-        let limits = Limits { age: Some(Duration::from_mins(1)), bytes: None };
+        // Nobody is waited for. A clock that may have jumped while nobody looked deletes nothing that is not older than the
+        // newest.
+        let limits = Limits { age: Some(Duration::from_mins(30)), bytes: None };
         Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics);
-        assert_eq!(ids(&store), "");
+        assert_eq!(ids(&store), "d");
+        let newest = Finding { name: "x/findings/e".to_owned(), ..Finding::default() };
+        store.put("n", stored(0), &[Incoming::new(&newest, newest.encode_to_vec().into(), 1)]).unwrap();
+        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics);
+        assert_eq!(ids(&store), "e");
+    }
+
+    #[test]
+    fn bytes_are_counted_through_changes_and_the_oldest_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let put = |store: &mut Store, id: &str, bytes: usize, revision: u64| {
+            let finding = Finding { name: format!("x/findings/{id}"), ..Finding::default() };
+            store.put("n", 1, &[Incoming::new(&finding, vec![0; bytes].into(), revision)]).unwrap();
+        };
+        for id in ["a", "b", "c", "d"] {
+            put(&mut store, id, 1000, 1);
+        }
+        // It grows, and it is the newest now.
+        put(&mut store, "a", 3000, 2);
+        assert_eq!(store.forget(None, Some(6000), None).unwrap(), 0);
+        assert_eq!(store.forget(None, Some(5999), None).unwrap(), 1);
+        assert_eq!(store.forget(None, Some(3500), None).unwrap(), 2);
+        assert_eq!((store.count().unwrap(), store.forget(None, Some(0), None).unwrap()), (1, 1));
     }
 }

@@ -1,6 +1,6 @@
 //! Findings in an SQLite database, one row each, by name.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use prost::Message;
 use proto::scc::Finding;
@@ -10,10 +10,13 @@ use crate::{
     error::StoreError,
     handle::Progress,
     incoming::Incoming,
-    schema::{self, VERSION},
+    schema::{self, ID, VERSION},
     search::Search,
     stored::Stored,
 };
+
+/// Bytes that the write-ahead log keeps on disk when it is empty again.
+const LOG_BYTES: i64 = 16 << 20;
 
 /// The database. One writer and any number of readers, each with its own connection.
 pub struct Store {
@@ -25,8 +28,10 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |e| StoreError::Open(path.to_owned(), e);
         let mut connection = Connection::open(path).map_err(failed)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
+        connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        // A log that grew while a reader held it back gives the disk's room back afterwards.
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(failed)?;
         // An acknowledged finding must survive a power cut, so every commit reaches the disk.
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         // Names and hashes are spread all over their indexes; with these pages at hand they need no disk.
@@ -45,7 +50,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open(path.to_owned(), e))?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        connection.busy_timeout(Duration::from_secs(10))?;
         Ok(Self { connection })
     }
 
@@ -109,19 +114,24 @@ impl Store {
             )?;
         }
         if let Some(bytes) = bytes {
-            let there: i64 =
-                transaction
-                    .query_row("SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding", [], |r| r.get(0))?;
+            let there: i64 = transaction.query_row("SELECT bytes FROM total", [], |r| r.get(0))?;
             let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
-            if excess > 0 {
-                gone += transaction.execute(
-                    "DELETE FROM finding WHERE seq <= ?2 AND seq <= (SELECT MIN(seq) FROM (SELECT seq, SUM(LENGTH(message)) OVER (ORDER BY seq) AS up_to FROM finding) WHERE up_to >= ?1)",
-                    [excess, place],
-                )?;
+            if let Some(last) = last_of(&transaction, excess)? {
+                gone += transaction
+                    .execute("DELETE FROM finding WHERE seq <= ?1 AND seq <= ?2", [last, place])?;
             }
         }
         transaction.commit()?;
         Ok(gone as u64)
+    }
+
+    /// When the newest finding was stored, since the epoch.
+    pub(crate) fn newest(&self) -> Result<Option<Duration>, StoreError> {
+        let newest: Option<i64> = self
+            .connection
+            .query_row("SELECT stored_ns FROM finding ORDER BY seq DESC LIMIT 1", [], |r| r.get(0))
+            .optional()?;
+        Ok(newest.map(|ns| Duration::from_nanos(ns.try_into().unwrap_or_default())))
     }
 
     /// Writes something that changes nothing.
@@ -176,7 +186,6 @@ impl Store {
 
     /// The finding of this name, or whose name ends in this id.
     pub fn find(&self, name_or_id: &str) -> Result<Option<Stored>, StoreError> {
-        // Names are indexed, their ends are not.
         let mut exact = self
             .connection
             .prepare_cached("SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1")?;
@@ -185,8 +194,8 @@ impl Store {
             row = self
                 .connection
                 .query_row(
-                    "SELECT seq, stored_ns, node, message FROM finding WHERE substr(name, -length(?1)) = ?1 LIMIT 1",
-                    [format!("/{name_or_id}")],
+                    &format!("SELECT seq, stored_ns, node, message FROM finding WHERE {ID} = ?1 LIMIT 1"),
+                    [name_or_id],
                     raw,
                 )
                 .optional()?;
@@ -204,6 +213,18 @@ impl Store {
         let rows = statement.query_map([parameter], raw)?.collect::<Result<Vec<_>, _>>()?;
         rows.into_iter().map(stored).collect()
     }
+}
+
+/// The last of the oldest findings that together have so many bytes; `None` when nothing is to go.
+fn last_of(transaction: &rusqlite::Transaction<'_>, bytes: i64) -> Result<Option<i64>, StoreError> {
+    let mut oldest = transaction.prepare_cached("SELECT seq, LENGTH(message) FROM finding ORDER BY seq")?;
+    let (mut rows, mut left, mut last) = (oldest.query([])?, bytes, None);
+    while left > 0 {
+        let Some(row) = rows.next()? else { break };
+        last = Some(row.get(0)?);
+        left -= row.get::<_, i64>(1)?;
+    }
+    Ok(last)
 }
 
 fn put_within(
