@@ -101,15 +101,12 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     let stopped = process.stop.clone().cancelled_owned();
     let supervisor = process.supervisor.clone();
     let serving = async move {
-        match tls {
-            Some(current) => {
-                let incoming = ReceiverStream::new(accept::encrypted(listener, current, &supervisor));
-                router.serve_with_incoming_shutdown(incoming, stopped).await
-            }
-            None => {
-                let incoming = ReceiverStream::new(accept::plain(listener, &supervisor));
-                router.serve_with_incoming_shutdown(incoming, stopped).await
-            }
+        if let Some(current) = tls {
+            let incoming = ReceiverStream::new(accept::encrypted(listener, current, &supervisor));
+            router.serve_with_incoming_shutdown(incoming, stopped).await
+        } else {
+            let incoming = ReceiverStream::new(accept::plain(listener, &supervisor));
+            router.serve_with_incoming_shutdown(incoming, stopped).await
         }
     };
     tokio::pin!(serving);

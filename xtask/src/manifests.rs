@@ -17,6 +17,9 @@ const NAME: &str = "scriptwatch";
 /// Versions of Kubernetes whose schemas the result must fit.
 const KUBERNETES: [&str; 2] = ["1.30", "1.33"];
 
+/// Who may resolve names: pods of kube-system, and the addresses of two services of GKE.
+const RESOLVERS: [&str; 3] = ["kube-system/", "169.254.169.254", "169.254.20.10"];
+
 /// What stands before the rendered objects: they need a namespace, and the chart does not make one.
 const HEAD: &str = "# Made from deploy/chart by `cargo xtask manifests`; change that.
 apiVersion: v1
@@ -111,7 +114,6 @@ impl Tools {
         let sinks = json!({ "networkPolicy": { "collectorEgress": [{ "ports": [{ "port": 443 }] }] } });
         let usual = self.rendered()?;
         let in_gke = self.render_in(&sinks, Some("10.8.0.10"))?.map_err(anyhow::Error::msg)?;
-        const RESOLVERS: [&str; 3] = ["kube-system/", "169.254.169.254", "169.254.20.10"];
         let allows = |manifest: &str, component: &str, protocol: &str, to: &str, port: u16| {
             self.script(&["--allows", component, protocol, to, &port.to_string()], manifest)
         };

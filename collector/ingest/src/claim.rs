@@ -96,6 +96,9 @@ mod tests {
 
     use super::*;
 
+    /// What the refusal says, and how a finding is forged.
+    type Forged = (&'static str, fn(&mut Finding));
+
     fn text(value: &str) -> Value {
         Value { kind: Some(Kind::StringValue(value.to_owned())) }
     }
@@ -131,11 +134,11 @@ mod tests {
             ..of_node()
         };
         assert_eq!(claim.admits(&outside, "n"), Ok(()));
-        let forged: [(&str, fn(&mut Finding)); 8] = [
+        let forged: [Forged; 8] = [
             ("no property Node_Name", |f| f.source_properties.clear()),
             ("Node_Name is \"m\"", |f| _ = f.source_properties.insert("Node_Name".to_owned(), text("m"))),
             ("kubernetes.nodes names", |f| {
-                f.kubernetes.as_mut().expect("set").nodes[0].name = "m".to_owned()
+                f.kubernetes.as_mut().expect("set").nodes[0].name = "m".to_owned();
             }),
             ("kubernetes.nodes names", |f| {
                 f.kubernetes.as_mut().expect("set").nodes[0].name =

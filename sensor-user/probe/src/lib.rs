@@ -14,6 +14,7 @@ mod programs;
 mod reader;
 mod self_test;
 mod tier;
+mod uprobe_multi;
 mod uprobes;
 
 pub use control::Control;

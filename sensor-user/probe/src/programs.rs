@@ -25,7 +25,8 @@ use super::{
     Counters, HoldControl, Holds, Losses, Reader, SelfTest, Tier,
     control::Control,
     offsets,
-    uprobes::{Uprobes, have_cookies},
+    uprobe_multi::UprobeMulti,
+    uprobes::{self, Uprobes, have_cookies},
 };
 
 /// Why the programs cannot run. Each message is one sentence that names what is missing and the remedy.
@@ -94,6 +95,7 @@ pub struct Settings {
 /// The loaded programs. Dropping it detaches them.
 pub struct Probe {
     ebpf: Ebpf,
+    multi: Option<UprobeMulti>,
     tier: Tier,
     shell_probes: bool,
     counters: Counters,
@@ -140,6 +142,11 @@ impl Probe {
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;
+        let multi = settings
+            .shell_probes
+            .then(|| UprobeMulti::load(&object, &ebpf, uprobes::PROGRAMS))
+            .flatten()
+            .and_then(|loaded| loaded.inspect_err(|e| info!("probes are perf events: {}", chain(e))).ok());
         let counters = Counters::new(
             PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
         );
@@ -156,7 +163,7 @@ impl Probe {
         unsafe { libc::malloc_trim(0) };
         log_size(&ebpf);
         info!(%tier, "capture attached");
-        Ok(Self { ebpf, tier, shell_probes: settings.shell_probes, counters, self_test })
+        Ok(Self { ebpf, multi, tier, shell_probes: settings.shell_probes, counters, self_test })
     }
 
     /// The tier in use.
@@ -183,7 +190,7 @@ impl Probe {
                 .map_err(|e| refused("map HOLD_DATA", &e))?,
         );
         let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
-        let control = Control::new(classes, Uprobes::new(self.ebpf, self.shell_probes));
+        let control = Control::new(classes, Uprobes::new(self.ebpf, self.multi, self.shell_probes));
         Ok(Parts {
             reader,
             control,

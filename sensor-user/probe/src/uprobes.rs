@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    os::fd::AsRawFd,
+    os::fd::{AsRawFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -26,11 +26,14 @@ use tracing::{debug, warn};
 use cause::chain;
 use shell::ProbePoints;
 
+use crate::uprobe_multi::UprobeMulti;
+
 /// Binaries that are probed at once, where the limit on open files allows it.
 const PROBED_MAX: usize = 1024;
 /// A binary's probes take so many descriptors at most, and leave as many to everything else.
 const DESCRIPTORS: usize = 8;
-/// The kernel takes a tenth of a second to take a probe out, and waits meanwhile: so many threads wait at once.
+/// The kernel takes a tenth of a second to take a probe out, and waits meanwhile: so many threads wait at once. Before 6.6 they
+/// wait for each other, too.
 const DETACHING_MAX: usize = 16;
 const DETACHING_AT_THE_END: usize = 128;
 
@@ -38,6 +41,8 @@ const DETACHING_AT_THE_END: usize = 128;
 const EVALUATED: &str = "parse_and_execute";
 const TYPED: &str = "readline";
 const INPUT: &str = "input_string";
+/// All of them.
+pub(super) const PROGRAMS: [&str; 3] = [EVALUATED, TYPED, INPUT];
 
 /// Does this kernel tell a uprobe which of its attachments fired?
 pub(super) fn have_cookies() -> bool {
@@ -53,6 +58,8 @@ fn may_probe_returns(version: KernelVersion) -> bool {
 /// The loaded programs, and the probes in shells. Dropping it detaches everything.
 pub(super) struct Uprobes {
     ebpf: Ebpf,
+    /// Where the kernel has such.
+    multi: Option<UprobeMulti>,
     loaded: bool,
     returns: bool,
     attached: HashMap<FileKey, Attached>,
@@ -63,10 +70,17 @@ pub(super) struct Uprobes {
     detaching: Arc<AtomicUsize>,
 }
 
+/// A probe, attached as long as this lives.
+#[expect(dead_code, reason = "held to be dropped")]
+enum Link {
+    Multi(OwnedFd),
+    Perf(UProbeLink),
+}
+
 /// The probes of a binary.
 struct Attached {
     number: u32,
-    links: Vec<UProbeLink>,
+    links: Vec<Link>,
     /// The cgroup that ran it first.
     owner: u64,
     /// When it was used last, by `clock`.
@@ -76,8 +90,9 @@ struct Attached {
 impl Uprobes {
     /// Loads the programs for probes. Where the kernel refuses them capture goes on without: evaluated strings are
     /// then not seen.
-    pub(super) fn new(mut ebpf: Ebpf, wanted: bool) -> Self {
-        let loaded = wanted && [EVALUATED, TYPED, INPUT].iter().all(|name| {
+    pub(super) fn new(mut ebpf: Ebpf, multi: Option<UprobeMulti>, wanted: bool) -> Self {
+        let with_perf = wanted && multi.is_none();
+        let loaded = multi.is_some() || with_perf && PROGRAMS.iter().all(|name| {
             match program(&mut ebpf, name).map(|p| (p.load(), p)) {
                 Some((Ok(()), program)) => {
                     let instructions = program.info().ok().and_then(|info| info.verified_instruction_count());
@@ -98,6 +113,7 @@ impl Uprobes {
             usize::try_from(descriptors).map_or(PROBED_MAX, |n| n / DESCRIPTORS).clamp(16, PROBED_MAX);
         Self {
             ebpf,
+            multi,
             loaded,
             returns: KernelVersion::current().is_ok_and(may_probe_returns),
             attached: HashMap::new(),
@@ -189,18 +205,16 @@ impl Uprobes {
         });
     }
 
-    fn attach_one(
-        &mut self,
-        name: &str,
-        path: &str,
-        at: u64,
-        number: u32,
-    ) -> Result<UProbeLink, ProgramError> {
+    fn attach_one(&mut self, name: &str, path: &str, at: u64, number: u32) -> Result<Link, ProgramError> {
+        if let Some(multi) = &self.multi {
+            let link = multi.attach(name, path, at, u64::from(number), name == TYPED);
+            return link.map(Link::Multi).map_err(ProgramError::IOError);
+        }
         let location = UProbeAttachLocation::AbsoluteOffset(at);
         let cookie = have_cookies().then_some(u64::from(number));
         let program = program(&mut self.ebpf, name).ok_or(ProgramError::NotLoaded)?;
         let id = program.attach(UProbeAttachPoint { location, cookie }, path, UProbeScope::AllProcesses)?;
-        program.take_link(id)
+        program.take_link(id).map(Link::Perf)
     }
 
     /// Binaries probed now.
@@ -215,8 +229,7 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Option<&'a mut UProbe> {
 
 impl Drop for Uprobes {
     fn drop(&mut self) {
-        let mut all: Vec<UProbeLink> =
-            self.attached.drain().flat_map(|(_, attached)| attached.links).collect();
+        let mut all: Vec<Link> = self.attached.drain().flat_map(|(_, attached)| attached.links).collect();
         let share = all.len().div_ceil(DETACHING_AT_THE_END).max(1);
         std::thread::scope(|scope| {
             while !all.is_empty() {
