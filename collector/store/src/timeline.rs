@@ -40,38 +40,42 @@ impl Timeline {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_hours(1);
-    const YEAR: Duration = Duration::from_hours(24 * 365);
+    const YEAR: u64 = 24 * 365;
+
+    fn hours(n: u64) -> Duration {
+        Duration::from_hours(n)
+    }
 
     #[test]
     fn a_jump_counts_only_when_it_has_lasted() {
         let begun = Instant::now();
         let base = 50 * YEAR;
-        let mut line = Timeline::new(base, begun, base - 2 * HOUR);
+        let mut line = Timeline::new(hours(base), begun, hours(base - 2));
+        let mut at = |wall: u64, passed: u64| line.at(hours(wall), begun + hours(passed));
         // The newest finding is two hours old: that is what it is until the clock has settled.
-        assert_eq!(line.at(base + HOUR, begun + HOUR), base - HOUR);
-        assert_eq!(line.at(base + 25 * HOUR, begun + 25 * HOUR), base + 25 * HOUR);
+        assert_eq!(at(base + 1, 1), hours(base - 1));
+        assert_eq!(at(base + 25, 25), hours(base + 25));
         // A year ahead, and back again.
-        assert_eq!(line.at(base + YEAR + 26 * HOUR, begun + 26 * HOUR), base + 26 * HOUR);
-        assert_eq!(line.at(base + YEAR + 27 * HOUR, begun + 27 * HOUR), base + 27 * HOUR);
-        assert_eq!(line.at(base + 28 * HOUR, begun + 28 * HOUR), base + 28 * HOUR);
+        assert_eq!(at(base + YEAR + 26, 26), hours(base + 26));
+        assert_eq!(at(base + YEAR + 27, 27), hours(base + 27));
+        assert_eq!(at(base + 28, 28), hours(base + 28));
         // A year back, for good: it had been wrong before.
-        assert_eq!(line.at(base + 60 * HOUR - YEAR, begun + 60 * HOUR), base + 60 * HOUR);
-        assert_eq!(line.at(base + 90 * HOUR - YEAR, begun + 90 * HOUR), base + 90 * HOUR - YEAR);
+        assert_eq!(at(base + 60 - YEAR, 60), hours(base + 60));
+        assert_eq!(at(base + 90 - YEAR, 90), hours(base + 90 - YEAR));
     }
 
     #[test]
     fn small_corrections_are_followed() {
         let begun = Instant::now();
-        let mut line = Timeline::new(YEAR, begun, YEAR);
-        let second = Duration::from_secs(1);
-        assert_eq!(line.at(YEAR + 30 * HOUR + second, begun + 30 * HOUR), YEAR + 30 * HOUR + second);
+        let mut line = Timeline::new(hours(YEAR), begun, hours(YEAR));
+        let wall = hours(YEAR + 30) + Duration::from_secs(1);
+        assert_eq!(line.at(wall, begun + hours(30)), wall);
     }
 
     #[test]
     fn a_clock_that_jumped_while_nobody_looked_deletes_nothing_at_a_start() {
         let begun = Instant::now();
-        let mut line = Timeline::new(52 * YEAR, begun, 50 * YEAR);
-        assert_eq!(line.at(52 * YEAR + HOUR, begun + HOUR), 50 * YEAR + HOUR);
+        let mut line = Timeline::new(hours(52 * YEAR), begun, hours(50 * YEAR));
+        assert_eq!(line.at(hours(52 * YEAR + 1), begun + hours(1)), hours(50 * YEAR + 1));
     }
 }
