@@ -7,10 +7,10 @@ use std::{
 
 use ebpf::map::Held;
 use probe::Holds;
-use procfs::{ProcError, process::Process};
+use procfs::ProcError;
 use rustix::{
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Signal, pidfd_send_signal},
 };
 use tracing::warn;
 
@@ -54,22 +54,17 @@ pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Opt
 
 /// The process that was stopped; `None` when it is gone.
 fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
-    let process = match pidfd_open(raw, PidfdFlags::empty()) {
+    let process = match pidfd::open(pid) {
         Ok(process) => process,
         // Its number is left as that of a group or session, or it is a thread's by now.
         Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    // After the descriptor: what is read now is of the process that it holds, or of none.
-    let stat = match Process::new(raw.as_raw_nonzero().get()).and_then(|process| process.stat()) {
-        Ok(stat) => stat,
-        Err(ProcError::NotFound(_)) => return Ok(None),
-        Err(e) => return Err(std::io::Error::other(e)),
-    };
-    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-    let is_it = stat.starttime.abs_diff(held.start_ns / tick_ns) <= 1;
-    Ok(is_it.then_some(process))
+    match pidfd::stat(pid) {
+        Ok(stat) => Ok(pidfd::was_forked_at(&stat, held.start_ns).then_some(process)),
+        Err(ProcError::NotFound(_)) => Ok(None),
+        Err(e) => Err(std::io::Error::other(e)),
+    }
 }
 
 /// How long a process may take from the signal until it stops: it is on its way out of the kernel.
@@ -79,10 +74,9 @@ const STOPPING: Duration = Duration::from_millis(2);
 pub(crate) fn is_stopped(pid: u32) -> bool {
     let begun = Instant::now();
     loop {
-        let stat = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.stat().ok());
-        match stat {
-            Some(stat) if stat.state == 'T' => return true,
-            Some(stat) if stat.state == 'R' && begun.elapsed() < STOPPING => std::thread::yield_now(),
+        match pidfd::stat(pid) {
+            Ok(stat) if stat.state == 'T' => return true,
+            Ok(stat) if stat.state == 'R' && begun.elapsed() < STOPPING => std::thread::yield_now(),
             _ => return false,
         }
     }
@@ -90,7 +84,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 
 /// When a process that runs was forked, in clock ticks since boot.
 pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
-    let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
+    let stat = pidfd::stat(pid).ok()?;
     // One that has ended and was not reaped holds nobody.
     (!"ZXx".contains(stat.state)).then_some(stat.starttime)
 }

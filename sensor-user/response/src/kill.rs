@@ -13,7 +13,7 @@ use identity::Placement;
 use procfs::process::{Process, Stat};
 use rustix::{
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Signal, pidfd_send_signal},
 };
 
 /// How long is looked for descendants. What is held by then is killed, and the rest is told to be left.
@@ -58,7 +58,7 @@ pub(crate) enum Ended {
 
 /// Kills the process and its descendants that are in the same container.
 pub(crate) fn end(target: &Target<'_>) -> Ended {
-    let shell = match hold(target.pid) {
+    let shell = match pidfd::open(target.pid) {
         Ok(shell) => shell,
         Err(Errno::SRCH) => return Ended::Gone,
         Err(_) => return Ended::Denied,
@@ -66,7 +66,7 @@ pub(crate) fn end(target: &Target<'_>) -> Ended {
     // After the pidfd: what is read now is of the process that it holds, or of none.
     let Some(stat) = look_at(target.pid) else { return Ended::Gone };
     // One that has ended and was not reaped is in no cgroup.
-    if !is_the_one(&stat, target) || !is_inside(target.pid, target) {
+    if !pidfd::was_forked_at(&stat, target.start_ns) || !is_inside(target.pid, target) {
         return Ended::Gone;
     }
     if target.spare_init && !u32::try_from(stat.ppid).is_ok_and(|parent| is_inside(parent, target)) {
@@ -114,7 +114,7 @@ pub(crate) fn end(target: &Target<'_>) -> Ended {
         }
         parents.clear();
         for pid in fresh {
-            match hold(pid) {
+            match pidfd::open(pid) {
                 // One that cannot be stopped ends with the others below, or has ended.
                 Ok(fd) if is_inside(pid, target) => {
                     let _ = pidfd_send_signal(&fd, Signal::STOP);
@@ -143,20 +143,8 @@ pub(crate) fn end(target: &Target<'_>) -> Ended {
     Ended::Processes { count, all }
 }
 
-fn hold(pid: u32) -> Result<OwnedFd, Errno> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    pidfd_open(pid, PidfdFlags::empty())
-}
-
 fn look_at(pid: u32) -> Option<Stat> {
-    Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()
-}
-
-/// Was the process forked when the target was? The kernel tells it in clock ticks, and of a subshell that runs a file itself the
-/// time is the event's, a moment later.
-fn is_the_one(stat: &Stat, target: &Target<'_>) -> bool {
-    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-    stat.starttime.abs_diff(target.start_ns / tick_ns) <= 1
+    pidfd::stat(pid).ok()
 }
 
 /// Does any thread of it run? The first may have ended before the others.
