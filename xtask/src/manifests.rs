@@ -184,6 +184,10 @@ impl Tools {
         self.check(&holding).context("respond = hold")?;
         let usual = self.rendered()?;
         ensure!(!usual.contains("- KILL\n"), "CAP_KILL is granted without need");
+        ensure!(!usual.contains("- SYS_ADMIN\n"), "CAP_SYS_ADMIN is granted without need");
+        let older =
+            self.render(&json!({ "sensor": { "olderKernels": true } }))?.map_err(anyhow::Error::msg)?;
+        ensure!(older.contains("- SYS_ADMIN\n"), "kernels before 6.6 need CAP_SYS_ADMIN");
         ensure!(!usual.contains("/sys/fs/bpf"), "the BPF file system is mounted without need");
         for (values, says) in [
             (json!({ "sensor": { "respond": "stop" } }), "/sensor/respond"),

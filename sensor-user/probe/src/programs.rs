@@ -25,7 +25,7 @@ use super::{
     Counters, HoldControl, Holds, Losses, Reader, SelfTest, Tier,
     control::Control,
     offsets,
-    uprobe_multi::UprobeMulti,
+    uprobe_multi::{self, UprobeMulti},
     uprobes::{self, Uprobes, have_cookies},
 };
 
@@ -37,7 +37,7 @@ pub enum ProbeError {
     Capabilities(String),
     /// The capability for uprobes is missing.
     #[error(
-        "the sensor needs the capabilities CAP_SYS_ADMIN: the kernel asks for it to put probes into shells; grant it, or do without evaluated strings and typed lines by --shell-probes off"
+        "the sensor needs the capabilities CAP_SYS_ADMIN: kernels before 6.6 ask for it to put probes into shells; grant it (chart: sensor.olderKernels=true), or do without evaluated strings and typed lines by --shell-probes off"
     )]
     ShellProbes,
     /// Process ids would mean others than the kernel's.
@@ -146,7 +146,9 @@ impl Probe {
             .shell_probes
             .then(|| UprobeMulti::load(&object, &ebpf, uprobes::PROGRAMS))
             .flatten()
-            .and_then(|loaded| loaded.inspect_err(|e| info!("probes are perf events: {}", chain(e))).ok());
+            .and_then(|loaded| {
+                loaded.inspect_err(|e| warn!("probes in shells are perf events: {}", chain(e))).ok()
+            });
         let counters = Counters::new(
             PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
         );
@@ -384,6 +386,13 @@ fn check_capabilities(shell_probes: bool) -> Result<(), ProbeError> {
         .find_map(|line| line.strip_prefix("CapEff:"))
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
         .unwrap_or(u64::MAX);
+    // A version that cannot be read is taken for an old one.
+    let version = KernelVersion::current().unwrap_or(KernelVersion::new(0, 0, 0));
+    suffices(effective, shell_probes, version)
+}
+
+/// Are these capabilities enough? Probes as perf events, before kernel 6.6, need `CAP_SYS_ADMIN`, which includes two others.
+fn suffices(effective: u64, shell_probes: bool, version: KernelVersion) -> Result<(), ProbeError> {
     let has = |cap: u32| effective >> cap & 1 == 1;
     let mut missing = Vec::new();
     if !has(CAP_SYS_ADMIN) {
@@ -392,7 +401,7 @@ fn check_capabilities(shell_probes: bool) -> Result<(), ProbeError> {
     missing.extend([(CAP_SYS_PTRACE, "CAP_SYS_PTRACE"), (CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH")]);
     missing.retain(|(cap, _)| !has(*cap));
     let missing: Vec<&str> = missing.iter().map(|(_, name)| *name).collect();
-    if missing.is_empty() && shell_probes && !has(CAP_SYS_ADMIN) {
+    if missing.is_empty() && shell_probes && !has(CAP_SYS_ADMIN) && version < uprobe_multi::SINCE {
         return Err(ProbeError::ShellProbes);
     }
     if missing.is_empty() { Ok(()) } else { Err(ProbeError::Capabilities(missing.join(", "))) }
@@ -411,5 +420,23 @@ fn check_pid_namespace() -> Result<(), ProbeError> {
 impl From<EbpfError> for ProbeError {
     fn from(e: EbpfError) -> Self {
         refused("object", &e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_6_6_probes_in_shells_need_more() {
+        let (old, new) = (KernelVersion::new(6, 5, 13), KernelVersion::new(6, 6, 0));
+        let bits = |caps: &[u32]| caps.iter().fold(0, |bits, cap| bits | 1 << cap);
+        let least = bits(&[CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH]);
+        assert!(suffices(least, true, new).is_ok() && suffices(least, false, old).is_ok());
+        assert!(matches!(suffices(least, true, old), Err(ProbeError::ShellProbes)));
+        let admin = bits(&[CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH]);
+        assert!(suffices(admin, true, old).is_ok() && suffices(admin, true, new).is_ok());
+        let without = suffices(least & !bits(&[CAP_BPF]), true, new).expect_err("a refusal").to_string();
+        assert!(without.contains("CAP_BPF:"), "{without}");
     }
 }

@@ -51,6 +51,9 @@ struct LinkAttributes {
 /// `BPF_F_UPROBE_MULTI_RETURN`.
 const AT_RETURN: u32 = 1;
 
+/// The first kernel that has them.
+pub(super) const SINCE: KernelVersion = KernelVersion::new(6, 6, 0);
+
 /// Programs for such probes.
 pub(super) struct UprobeMulti(HashMap<&'static str, OwnedFd>);
 
@@ -63,7 +66,7 @@ impl UprobeMulti {
         names: [&'static str; 3],
     ) -> Option<Result<Self, aya::EbpfError>> {
         KernelVersion::current()
-            .is_ok_and(|version| version >= KernelVersion::new(6, 6, 0))
+            .is_ok_and(|version| version >= SINCE)
             .then(|| Self::with_maps_of(object, ebpf, names))
     }
 
