@@ -9,6 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::{
+        ptrace,
+        signal::Signal,
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+
 use e2e::{
     cgroup::{Cgroup, enter},
     daemon::{is_emulated, patience, scaled},
@@ -250,6 +259,83 @@ fn harmless_scripts_run_as_ever_and_others_are_not_stopped() {
     }
     assert_eq!(node.reading("kernel_holds_total").expect("a counter"), before);
     node.finish().expect("an outcome");
+}
+
+/// Makes the process that is about to execute the first of a PID namespace of its own. Its parent, which waits for it, stays where
+/// it is, as a container's does.
+fn begin_namespace() -> std::io::Result<()> {
+    // SAFETY: between fork and exec, with system calls only.
+    unsafe {
+        if libc::unshare(libc::CLONE_NEWPID) != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        match libc::fork() {
+            0 => Ok(()),
+            child => {
+                let mut status = 0;
+                libc::waitpid(child, &raw mut status, 0);
+                let killed = libc::WIFSIGNALED(status);
+                libc::_exit(if killed { 128 + libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) })
+            }
+        }
+    }
+}
+
+#[test]
+fn a_containers_first_process_is_held_and_left_alive() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xd7);
+    wait_for_holds(&node, &cgroup);
+    let marker = node.path("ran");
+    let text = attack("first", &marker);
+    let mut command = quiet("/bin/bash");
+    command.args(["-c", &text]);
+    // SAFETY: see there.
+    unsafe { command.pre_exec(begin_namespace) };
+    enter(&mut command, &cgroup.procs());
+    let status = command.status().expect("a shell");
+    // It was judged before it ran, and goes on: killing it would end the container.
+    assert_eq!(status.code(), Some(0), "{}", node.log());
+    assert!(marker.exists());
+    let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
+    assert_eq!(property(&findings, "first", "Response_Action"), "left_init");
+    assert_eq!(property(&findings, "first", "Response_Ran_Before"), "nothing");
+    assert_eq!(node.finish().expect("an outcome").total("holds_total{outcome=\"timed_out\"}"), 0);
+}
+
+#[test]
+fn a_debugger_notices_nothing_of_holds() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xd8);
+    wait_for_holds(&node, &cgroup);
+    let text = format!("{}; sleep 60", attack("traced", &node.path("ran")).trim_end());
+    let mut command = inside(&cgroup, "/bin/bash", &["-c", &text]);
+    // SAFETY: a plain system call between fork and exec.
+    unsafe { command.pre_exec(|| ptrace::traceme().map_err(Into::into)) };
+    let mut child = command.spawn().expect("a shell");
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    // Not held: a stop would look to the debugger as if somebody had sent a signal. Killed at its verdict.
+    loop {
+        match waitpid(pid, None).expect("the shell's state") {
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => ptrace::cont(pid, None).expect("it goes on"),
+            WaitStatus::Stopped(_, signal) => {
+                assert_ne!(signal, Signal::SIGCONT, "it was stopped and continued");
+                // The kill stops what it ends, too.
+                let _ = ptrace::cont(pid, signal);
+            }
+            WaitStatus::Signaled(_, signal, _) => {
+                assert_eq!(signal, Signal::SIGKILL);
+                break;
+            }
+            WaitStatus::Exited(_, code) => panic!("it exited with {code}\n{}", node.log()),
+            _ => {}
+        }
+    }
+    // It was waited for above.
+    let _ = child.wait();
+    let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
+    assert_eq!(property(&findings, "traced", "Response_Ran_Before"), "unknown");
+    assert!(node.finish().expect("an outcome").total("kernel_holds_noticed_total") > 0);
 }
 
 #[test]
