@@ -146,8 +146,8 @@ pub(crate) struct Run {
     /// Size of the ring buffer in MiB, a power of two.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_RING_MIB", default_value_t = 16, value_parser = power_of_two)]
     pub(crate) ring_mib: u32,
-    /// Bytes kept of one script. The rest is counted.
-    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes, value_parser = bytes)]
+    /// Bytes of one script that are judged at once; a longer one is judged in parts. With `--respond hold` at most 131072, else 2097152.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_SCRIPT_BYTES", default_value_t = Limits::default().script_bytes, value_parser = script_bytes)]
     pub(crate) script_bytes: usize,
     /// Bytes kept of all scripts that are still being read.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_TOTAL_BYTES", default_value_t = Limits::default().total_bytes, value_parser = bytes)]
@@ -155,7 +155,7 @@ pub(crate) struct Run {
     /// Maximum number of shell processes that are followed at the same time.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_MAX_SHELLS", default_value_t = SHELLS_MAX, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_shells: u32,
-    /// Attach uprobes to shells, to capture evaluated strings and typed lines. This needs `CAP_SYS_ADMIN`.
+    /// Attach uprobes to shells, to capture evaluated strings and typed lines. Before kernel 6.6 this needs `CAP_SYS_ADMIN`.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_SHELL_PROBES", value_enum, default_value = "on")]
     pub(crate) shell_probes: Switch,
     /// Record every captured script, also benign ones, in this file (compressed when its name ends in .zst).
@@ -329,6 +329,13 @@ fn admin_address(text: &str) -> Result<SocketAddr, String> {
     let off =
         "the sensor has no admin server: start it with --admin-listen ADDRESS, and give that address here";
     listen(text)?.0.ok_or_else(|| off.to_owned())
+}
+
+/// A finding holds the script as UTF-8, in which a byte can take three, and the collector takes findings of 7 MiB.
+fn script_bytes(text: &str) -> Result<usize, String> {
+    const MOST: usize = 2 * 1024 * 1024;
+    bytes(text)
+        .and_then(|n| if n > MOST { Err(format!("at most {MOST} bytes are judged at once")) } else { Ok(n) })
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

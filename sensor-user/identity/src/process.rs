@@ -29,6 +29,8 @@ pub struct ProcessFacts {
 
 /// Arguments of another process that are kept, bytes.
 const ARGS_BYTES: usize = 1024;
+/// What an argument takes beside its bytes: empty ones take memory, too.
+const ARG_BYTES: usize = 8;
 
 impl ProcessFacts {
     /// Bytes that it takes, about.
@@ -61,14 +63,15 @@ pub fn cut(args: impl IntoIterator<Item = String>) -> (Vec<String>, bool) {
     let mut room = ARGS_BYTES;
     let mut kept = Vec::new();
     for mut arg in args {
-        if arg.len() > room {
+        if arg.len() + ARG_BYTES > room {
+            room = room.saturating_sub(ARG_BYTES);
             // The beginning of what does not fit says more than nothing.
             let end = (0..=room).rev().find(|at| arg.is_char_boundary(*at)).unwrap_or(0);
             arg.truncate(end);
             kept.push(arg);
             return (kept, true);
         }
-        room -= arg.len();
+        room -= arg.len() + ARG_BYTES;
         kept.push(arg);
     }
     (kept, false)
