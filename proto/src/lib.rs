@@ -4,6 +4,8 @@
 //! Every message of the first two also has serde implementations of Protobuf's JSON mapping, so that a finding prints with the
 //! names that SCC's JSON uses.
 
+mod codec;
+pub mod elements;
 mod envelope;
 mod json;
 mod timestamp;

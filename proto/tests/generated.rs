@@ -34,6 +34,7 @@ fn generate(definitions: &Path, to: &Path) {
         .extern_path(".google.protobuf.Value", "crate::well_known::Value")
         .btree_map(".")
         .bytes(".scriptwatch.ingest.v1.Envelope")
+        .codec_path("crate::codec::BoundedCodec")
         .compile_fds(descriptors)
         .expect("types");
     pbjson_build::Builder::new()

@@ -160,3 +160,22 @@ fn timed(guest: &Guest) -> anyhow::Result<Vec<Ran>> {
     eprintln!("==> kernel {kernel}: {} test files in {seconds:.0} s", ran.len());
     Ok(ran)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::root;
+
+    #[test]
+    fn the_ordinary_runs_tests_are_there() {
+        for (file, names) in SUITE {
+            let tests = root().join("tests/tests");
+            let text = std::fs::read_to_string(tests.join(file).with_extension("rs"))
+                .or_else(|_| std::fs::read_to_string(tests.join(file).join("main.rs")))
+                .expect("the test file");
+            for name in names {
+                assert!(text.contains(&format!("fn {name}()")), "{file} has no test {name}");
+            }
+        }
+    }
+}

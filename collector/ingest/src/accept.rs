@@ -4,14 +4,14 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use stage::Supervisor;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncBufReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
@@ -47,7 +47,14 @@ pub fn encrypted(
         let current = current.clone();
         async move {
             let acceptor = TlsAcceptor::from(current.get().await);
-            acceptor.accept(stream).into_fallible().await.map_err(|(e, stream)| (e, Some(stream)))
+            let accepted = acceptor.accept(stream).into_fallible().await;
+            let mut stream = accepted.map_err(|(e, stream)| (e, Some(stream)))?;
+            // What is there stays there; nobody waits for a connection that is open and silent.
+            match stream.fill_buf().await {
+                Ok([]) => Err((io::ErrorKind::UnexpectedEof.into(), None)),
+                Ok(_) => Ok(stream),
+                Err(e) => Err((e, None)),
+            }
         }
     });
     // It ends with the server that takes what it accepts.
@@ -69,12 +76,16 @@ pub fn plain(listener: TcpListener, supervisor: &Supervisor) -> mpsc::Receiver<i
 /// Waits until a peer has sent as much as every HTTP/2 connection begins with.
 async fn begins(stream: &TcpStream) -> io::Result<()> {
     let mut preface = [0; PREFACE];
+    let mut pause = Duration::from_millis(10);
     loop {
         match stream.peek(&mut preface).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             PREFACE => return Ok(()),
             // More is on its way, and what is there is not taken yet.
-            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+            _ => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
         }
     }
 }
@@ -102,9 +113,12 @@ async fn accept<T, F>(
                 continue;
             }
         };
-        let Some(one) = silent.enter(peer.ip()) else {
-            tell(peer, "too many connections of its address have not begun to speak");
-            continue;
+        let one = match silent.enter(peer.ip()) {
+            Ok(one) => one,
+            Err(why) => {
+                tell(peer, why);
+                continue;
+            }
         };
         let (greet, sender) = (greet.clone(), sender.clone());
         tokio::spawn(async move {
@@ -142,18 +156,27 @@ fn tell(peer: SocketAddr, why: &str) {
 struct Silent(Mutex<HashMap<IpAddr, usize>>);
 
 impl Silent {
-    /// One more; `None` when there are too many.
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<One> {
+    /// One more; an error says why not.
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Result<One, &'static str> {
+        let address = whose(address);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.values().sum::<usize>() >= SILENT {
-            return None;
+            return Err("too many connections, of all addresses together, have not begun to speak");
         }
         let of_address = all.entry(address).or_default();
         if *of_address >= SILENT_OF_ADDRESS {
-            return None;
+            return Err("too many connections of its address have not begun to speak");
         }
         *of_address += 1;
-        Some(One { address, all: self.clone() })
+        Ok(One { address, all: self.clone() })
+    }
+}
+
+/// Who has one address of IPv6 has the 2^64 of its network.
+fn whose(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -49,12 +49,17 @@ impl Claim {
                 return Err(format!("kubernetes.nodes names {:?}, which is not {node:?}", named.name));
             }
         }
-        match finding.resource_name.strip_prefix("//scriptwatch/nodes/") {
-            Some(named) if named != node => {
-                Err(format!("resource_name is of node {named:?}, not of {node:?}"))
-            }
-            _ => Ok(()),
-        }
+        // As sensors make them: the cluster, the machine, or the node outside of Google Cloud.
+        let resource = finding.resource_name.as_str();
+        let is_own = if let Some(named) = resource.strip_prefix("//scriptwatch/nodes/") {
+            named == node
+        } else if resource.starts_with("//compute.googleapis.com/") {
+            let id = property(finding, "VM_Instance_Id").unwrap_or(instance);
+            resource.rsplit_once("/instances/").is_some_and(|(_, named)| named == instance || named == id)
+        } else {
+            resource.starts_with("//container.googleapis.com/")
+        };
+        if is_own { Ok(()) } else { Err(format!("resource_name is {resource:?}, which is not of {node:?}")) }
     }
 }
 
@@ -134,7 +139,7 @@ mod tests {
             ..of_node()
         };
         assert_eq!(claim.admits(&outside, "n"), Ok(()));
-        let forged: [Forged; 8] = [
+        let forged: [Forged; 10] = [
             ("no property Node_Name", |f| f.source_properties.clear()),
             ("Node_Name is \"m\"", |f| _ = f.source_properties.insert("Node_Name".to_owned(), text("m"))),
             ("kubernetes.nodes names", |f| {
@@ -144,7 +149,11 @@ mod tests {
                 f.kubernetes.as_mut().expect("set").nodes[0].name =
                     "//compute.googleapis.com/projects/q/zones/z/instances/vm".to_owned();
             }),
-            ("of node \"m\"", |f| f.resource_name = "//scriptwatch/nodes/m".to_owned()),
+            ("resource_name is", |f| f.resource_name = "//x/projects/p/nodes/m".to_owned()),
+            ("resource_name is", |f| {
+                f.resource_name = "//compute.googleapis.com/projects/p/zones/z/instances/m".to_owned();
+            }),
+            ("resource_name is", |f| f.resource_name = "//scriptwatch/nodes/m".to_owned()),
             ("another project", |f| {
                 f.resource_name = "//container.googleapis.com/projects/q/zones/z/clusters/c".to_owned();
             }),

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use proto::{
-    Damaged,
+    Damaged, elements,
     ingest::{Ack, Batch, Envelope, Rejection, ingest_service_server::IngestService},
     scc::Finding,
 };
@@ -244,7 +244,8 @@ fn open(
     rejections: &mut Vec<Rejection>,
 ) -> Result<Option<Incoming>, Status> {
     let mut reject = |name: String, reason: String| {
-        rejections.push(Rejection { name, reason });
+        let short = |text: String| text.chars().take(REJECTION_CHARS_MAX).collect();
+        rejections.push(Rejection { name: short(name), reason: short(reason) });
         Ok(None)
     };
     if envelope.finding.len() > FINDING_BYTES_MAX {
@@ -254,12 +255,11 @@ fn open(
             format!("it has {bytes} bytes, and at most {FINDING_BYTES_MAX} are stored"),
         );
     }
-    if envelope.revision > REVISION_MAX {
-        let revision = envelope.revision;
-        return reject(
-            String::new(),
-            format!("its revision {revision} is beyond {REVISION_MAX}: a time since boot in ns"),
-        );
+    if !envelope.is_whole() {
+        return Err(Status::data_loss(Damaged::Checksum.to_string()));
+    }
+    if elements::of_finding(&envelope.finding, ELEMENTS_MAX).is_none() {
+        return reject(String::new(), format!("it has more than {ELEMENTS_MAX} elements"));
     }
     let finding = match envelope.open() {
         Ok(finding) => finding,
@@ -267,16 +267,24 @@ fn open(
         Err(e @ Damaged::Form(_)) => return reject(String::new(), e.to_string()),
     };
     match checked_name(&finding).and_then(|()| claim.admits(&finding, node)) {
-        Ok(()) => Ok(Some(Incoming::new(&finding, envelope.finding.clone(), envelope.revision))),
-        Err(reason) => reject(finding.name.chars().take(NAME_BYTES_MAX).collect(), reason),
+        Ok(()) => {
+            let revision = Some(envelope.revision).filter(|revision| *revision <= REVISION_MAX);
+            Ok(Some(Incoming::new(&finding, envelope.finding.clone(), revision.unwrap_or_default())))
+        }
+        Err(reason) => reject(finding.name, reason),
     }
 }
 
+/// Characters of a rejection's texts, which repeat what the client sent.
+const REJECTION_CHARS_MAX: usize = 512;
 /// Findings in a batch: a sensor sends at most 64.
 const FINDINGS_MAX: usize = 256;
 /// Bytes of a finding. A JetStream server takes messages of 8 MiB at least.
 const FINDING_BYTES_MAX: usize = 7 * 1024 * 1024;
-/// Revisions are times since boot in ns: ten years. One that nobody can exceed would lock its finding for ever.
+/// Elements of a finding, at whatever depth. A sensor's finding has some thousands. An empty one takes two bytes in a message and
+/// hundreds when that is decoded.
+const ELEMENTS_MAX: usize = 50_000;
+/// Revisions are times since boot in ns: ten years. One beyond counts as the lowest: any later version replaces it.
 const REVISION_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
 /// Names longer than this are nobody's.
 const NAME_BYTES_MAX: usize = 512;
@@ -307,6 +315,8 @@ fn checked_name(finding: &Finding) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use proto::scc::Process;
+
     use super::*;
 
     #[test]
@@ -327,10 +337,16 @@ mod tests {
         let opened = |finding: &Finding, revision| {
             let mut rejections = Vec::new();
             let opened = open(&Envelope::of(finding, revision), "n", &claim, &mut rejections).expect("whole");
-            (opened.is_some(), rejections.len())
+            (opened.map(|incoming| incoming.revision()), rejections.len())
         };
-        assert_eq!(opened(&finding, REVISION_MAX), (true, 0));
-        assert_eq!(opened(&finding, REVISION_MAX + 1), (false, 1));
-        assert_eq!(opened(&large, 1), (false, 1));
+        assert_eq!(opened(&finding, REVISION_MAX), (Some(REVISION_MAX), 0));
+        assert_eq!(opened(&finding, REVISION_MAX + 1), (Some(0), 0));
+        assert_eq!(opened(&large, 1), (None, 1));
+        let many = Finding { processes: vec![Process::default(); ELEMENTS_MAX], ..finding.clone() };
+        assert_eq!(opened(&many, 1), (None, 1));
+        let long = Finding { parent: "x".repeat(1 << 20), ..finding };
+        let mut rejections = Vec::new();
+        assert!(open(&Envelope::of(&long, 1), "n", &claim, &mut rejections).expect("whole").is_none());
+        assert!(rejections[0].reason.len() <= REJECTION_CHARS_MAX);
     }
 }

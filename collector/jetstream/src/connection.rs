@@ -103,6 +103,8 @@ pub(crate) async fn connect(address: &Address, limits: Limits) -> Result<Connect
     }
     if let Some(replicas) = address.replicas.filter(|n| *n > 1)
         && client.server_info().cluster.is_none()
+        // A leaf without JetStream of its own passes on to a hub, which may be a cluster.
+        && client.server_info().jetstream
     {
         return Err(JetStreamError::Alone(address.clone(), replicas));
     }

@@ -21,6 +21,8 @@ use crate::{
 
 /// Messages fetched and stored together.
 const FETCHED: usize = 512;
+/// Bytes of them; a message is never larger.
+const FETCHED_BYTES: usize = 32 << 20;
 /// How long a fetch waits for more.
 const WAIT: Duration = Duration::from_millis(500);
 /// A message that was not acknowledged for so long comes again.
@@ -60,7 +62,13 @@ pub async fn index(
     info!("reading {:?} as {}", of.address, of.consumer);
     loop {
         let round = async {
-            let fetched = consumer.batch().max_messages(FETCHED).expires(WAIT).messages().await;
+            let fetched = consumer
+                .batch()
+                .max_messages(FETCHED)
+                .max_bytes(FETCHED_BYTES)
+                .expires(WAIT)
+                .messages()
+                .await;
             let mut fetched = fetched.map_err(|e| e.to_string())?;
             let mut messages = Vec::new();
             while let Some(message) = fetched.next().await {

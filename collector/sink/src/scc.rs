@@ -1,6 +1,7 @@
 //! Security Command Center: every finding through `CreateFinding`, and `UpdateFinding` when it exists already.
 
 use std::{
+    collections::HashSet,
     num::NonZeroU32,
     time::{Duration, Instant},
 };
@@ -33,6 +34,11 @@ pub struct Options {
     pub per_minute: NonZeroU32,
 }
 
+/// Parents that are remembered.
+const PARENTS: usize = 1024;
+/// So often a finding is tried below a parent that takes none, while others do: over a minute or two.
+const TRIES: u32 = 10;
+
 /// The sink.
 pub struct SecurityCommandCenter {
     options: Options,
@@ -40,6 +46,34 @@ pub struct SecurityCommandCenter {
     token: Option<(MetadataValue<Ascii>, Instant)>,
     /// Spreads calls over the minute.
     pace: DefaultDirectRateLimiter,
+    parents: Parents,
+}
+
+/// Where findings may be filed, as far as it was tried.
+#[derive(Default)]
+struct Parents {
+    worked: HashSet<String>,
+    /// The finding that was refused last for its place, and how often.
+    refused: (String, u32),
+}
+
+impl Parents {
+    /// A finding was filed below a parent.
+    fn worked(&mut self, parent: &str) {
+        if self.worked.len() < PARENTS && !self.worked.contains(parent) {
+            self.worked.insert(parent.to_owned());
+        }
+    }
+
+    /// A finding was refused for its place. Is it to be passed over? If others are taken elsewhere, and none ever was there, it is
+    /// this place that is wrong, and must not hold up the others.
+    fn is_hopeless(&mut self, parent: &str, name: &str) -> bool {
+        if self.refused.0 != name {
+            self.refused = (name.to_owned(), 0);
+        }
+        self.refused.1 += 1;
+        self.refused.1 >= TRIES && !self.worked.is_empty() && !self.worked.contains(parent)
+    }
 }
 
 impl SecurityCommandCenter {
@@ -47,7 +81,13 @@ impl SecurityCommandCenter {
     pub fn new(options: Options) -> Self {
         // One at a time: a burst would use up what others need.
         let quota = Quota::per_minute(options.per_minute).allow_burst(NonZeroU32::MIN);
-        Self { options, client: None, token: None, pace: RateLimiter::direct(quota) }
+        Self {
+            options,
+            client: None,
+            token: None,
+            pace: RateLimiter::direct(quota),
+            parents: Parents::default(),
+        }
     }
 
     async fn client(&mut self) -> Result<SecurityCenterClient<Channel>, SinkError> {
@@ -121,23 +161,38 @@ impl Sink for SecurityCommandCenter {
             return Err(SinkError::Never("its sensor knew no project: give sensors --project".to_owned()));
         }
         let (parent, finding_id) = (parent.to_owned(), id.to_owned());
+        let place = parent.clone();
         let mut client = self.client().await?;
         self.pace.until_ready().await;
         let create = CreateFindingRequest { parent, finding_id, finding: Some(finding.clone()) };
         let created = client.create_finding(self.request(create).await?).await;
         let status = match created {
-            Ok(_) => return Ok(()),
+            Ok(_) => {
+                self.parents.worked(&place);
+                return Ok(());
+            }
             Err(status) if status.code() == Code::AlreadyExists => {
                 self.pace.until_ready().await;
                 let update = UpdateFindingRequest { finding: Some(finding), update_mask: None };
                 match client.update_finding(self.request(update).await?).await {
-                    Ok(_) => return Ok(()),
+                    Ok(_) => {
+                        self.parents.worked(&place);
+                        return Ok(());
+                    }
                     Err(status) => status,
                 }
             }
             Err(status) => status,
         };
-        Err(self.judge(&status))
+        let is_for_its_place = matches!(status.code(), Code::NotFound | Code::PermissionDenied);
+        match self.judge(&status) {
+            SinkError::Later(why)
+                if is_for_its_place && self.parents.is_hopeless(&place, &stored.finding.name) =>
+            {
+                Err(SinkError::Never(why))
+            }
+            error => Err(error),
+        }
     }
 }
 
@@ -148,4 +203,24 @@ fn token() -> Result<(MetadataValue<Ascii>, Duration), String> {
         format!("Bearer {}", token.access_token).parse().map_err(|e| format!("no token: {e}"))?;
     header.set_sensitive(true);
     Ok((header, Duration::from_secs(token.expires_in)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wrong_place_does_not_hold_up_the_others() {
+        let mut parents = Parents::default();
+        let tries = |parents: &mut Parents, parent: &str, name: &str| {
+            (0..TRIES).any(|_| parents.is_hopeless(parent, name))
+        };
+        // Before anything was taken it may be the permission that is missing, everywhere.
+        assert!(!tries(&mut parents, "projects/q", "a"));
+        parents.worked("projects/p");
+        assert!(!parents.is_hopeless("projects/q", "b"), "at the first try");
+        assert!(tries(&mut parents, "projects/q", "b"));
+        // Where findings were taken they will be again.
+        assert!(!tries(&mut parents, "projects/p", "c"));
+    }
 }

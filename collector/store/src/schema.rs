@@ -82,10 +82,39 @@ fn sinks(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Findings by their ids, and the bytes of all, so that neither takes a walk over all rows.
+/// A name is a node's own: what another node sends under it is another finding. Findings by their ids, and the bytes of all, so
+/// that neither takes a walk over all rows.
 fn counted(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(&format!(
         "
+CREATE TABLE of_nodes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    event_ns INTEGER NOT NULL,
+    stored_ns INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    message BLOB NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    namespace TEXT NOT NULL DEFAULT '',
+    pod TEXT NOT NULL DEFAULT '',
+    image TEXT NOT NULL DEFAULT '',
+    techniques TEXT NOT NULL DEFAULT '',
+    UNIQUE (name, node)
+) STRICT;
+INSERT INTO of_nodes (seq, name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
+    SELECT seq, name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques FROM finding;
+-- Numbers are never used again, not even those of the newest that are gone: sinks have their places by them.
+INSERT INTO sqlite_sequence (name, seq) SELECT 'of_nodes', 0
+    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'of_nodes');
+UPDATE sqlite_sequence SET seq = MAX(seq, (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'finding'))
+    WHERE name = 'of_nodes';
+DROP TABLE finding;
+ALTER TABLE of_nodes RENAME TO finding;
+CREATE INDEX finding_sha256 ON finding (sha256);
+CREATE INDEX finding_pod ON finding (pod, namespace) WHERE pod != '';
+CREATE INDEX finding_image ON finding (image) WHERE image != '';
+CREATE INDEX finding_newest ON finding (event_ns DESC, seq DESC);
 CREATE INDEX finding_id ON finding ({ID});
 CREATE TABLE total (bytes INTEGER NOT NULL) STRICT;
 INSERT INTO total SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding;

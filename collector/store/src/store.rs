@@ -15,6 +15,8 @@ use crate::{
     stored::Stored,
 };
 
+/// Bytes of findings that are read at once: decoded they take several times as much.
+const READ_BYTES: usize = 16 << 20;
 /// Bytes that the write-ahead log keeps on disk when it is empty again.
 const LOG_BYTES: i64 = 16 << 20;
 
@@ -78,14 +80,22 @@ impl Store {
 
     /// Findings that fit, newest first.
     pub fn search(&self, search: &Search, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.found(search, limit, usize::MAX)?.0)
+    }
+
+    /// As above, as many as a server has memory for, and whether there may be more.
+    pub fn page(&self, search: &Search, limit: u32) -> Result<(Vec<Stored>, bool), StoreError> {
+        let (found, is_cut) = self.found(search, limit, READ_BYTES)?;
+        let more = is_cut || found.len() == limit as usize;
+        Ok((found, more))
+    }
+
+    fn found(&self, search: &Search, limit: u32, bytes: usize) -> Result<(Vec<Stored>, bool), StoreError> {
         let (condition, bound) = search.condition();
         let sql = format!(
             "SELECT seq, stored_ns, node, message FROM finding WHERE {condition} ORDER BY event_ns DESC, seq DESC LIMIT {limit}"
         );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows =
-            statement.query_map(rusqlite::params_from_iter(bound), raw)?.collect::<Result<Vec<_>, _>>()?;
-        rows.into_iter().map(stored).collect()
+        self.query(&sql, rusqlite::params_from_iter(bound), bytes)
     }
 
     /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes, but nothing behind
@@ -153,10 +163,8 @@ impl Store {
 
     /// Findings stored or updated after `seq`, oldest first.
     pub fn after(&self, seq: i64) -> Result<Vec<Stored>, StoreError> {
-        self.query(
-            "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000",
-            seq,
-        )
+        let sql = "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 ORDER BY seq LIMIT 1000";
+        Ok(self.query(sql, [seq], READ_BYTES)?.0)
     }
 
     /// The sequence number up to which a sink has written.
@@ -186,15 +194,16 @@ impl Store {
 
     /// The finding of this name, or whose name ends in this id.
     pub fn find(&self, name_or_id: &str) -> Result<Option<Stored>, StoreError> {
-        let mut exact = self
-            .connection
-            .prepare_cached("SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1")?;
+        // Of several nodes' the newest.
+        let mut exact = self.connection.prepare_cached(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
+        )?;
         let mut row = exact.query_row([name_or_id], raw).optional()?;
         if row.is_none() && !name_or_id.contains('/') {
             row = self
                 .connection
                 .query_row(
-                    &format!("SELECT seq, stored_ns, node, message FROM finding WHERE {ID} = ?1 LIMIT 1"),
+                    &format!("SELECT seq, stored_ns, node, message FROM finding WHERE {ID} = ?1 ORDER BY seq DESC LIMIT 1"),
                     [name_or_id],
                     raw,
                 )
@@ -208,10 +217,24 @@ impl Store {
         Ok(self.connection.query_row("SELECT COUNT(*) FROM finding", [], |row| row.get::<_, i64>(0))? as u64)
     }
 
-    fn query(&self, sql: &str, parameter: i64) -> Result<Vec<Stored>, StoreError> {
+    /// The rows of a question until they have so many bytes, at least one, and whether that cut them off.
+    fn query(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        most: usize,
+    ) -> Result<(Vec<Stored>, bool), StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([parameter], raw)?.collect::<Result<Vec<_>, _>>()?;
-        rows.into_iter().map(stored).collect()
+        let (mut rows, mut found, mut bytes) = (statement.query(parameters)?, Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let row = raw(row)?;
+            bytes += row.3.len();
+            found.push(stored(row)?);
+            if bytes >= most {
+                return Ok((found, true));
+            }
+        }
+        Ok((found, false))
     }
 }
 
@@ -234,15 +257,15 @@ fn put_within(
     findings: &[Incoming],
 ) -> Result<(), StoreError> {
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
-    // comes late, over a connection thought dead, replaces nothing. A name belongs to the node that it was first stored for.
+    // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
     let mut statement = transaction.prepare_cached(
         "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (name) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
-             stored_ns = excluded.stored_ns, node = excluded.node, sha256 = excluded.sha256, message = excluded.message,
+         ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
+             stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
              techniques = excluded.techniques
-         WHERE excluded.revision >= finding.revision AND excluded.node = finding.node",
+         WHERE excluded.revision >= finding.revision",
     )?;
     for Incoming { name, columns: of, message, revision } in findings {
         statement.execute(params![
@@ -301,14 +324,16 @@ mod tests {
         store.put("n", 2, &[Incoming { revision: 2, ..finding("a/findings/1", "new") }]).unwrap();
         // Late, over a connection thought dead.
         store.put("n", 3, &[finding("a/findings/1", "old")]).unwrap();
-        // Another node's name.
+        // Under the name of another node's it is another finding, before or after.
         store.put("m", 4, &[Incoming { revision: 9, ..finding("a/findings/1", "forged") }]).unwrap();
-        assert_eq!(store.count().unwrap(), 2);
+        assert_eq!(store.count().unwrap(), 3);
         let reader = Store::open_for_reading(&path).unwrap();
-        assert_eq!(reader.find("1").unwrap().unwrap().finding.description, "new");
+        // Of several nodes' the one that was stored last.
+        assert_eq!(reader.find("1").unwrap().unwrap().node, "m");
         let news = reader.after(seen).unwrap();
-        assert_eq!(news.len(), 1);
-        assert_eq!(news[0].finding.name, "a/findings/1");
+        assert_eq!(news.len(), 2);
+        let told = |at: usize| (news[at].node.as_str(), news[at].finding.description.as_str());
+        assert_eq!([told(0), told(1)], [("n", "new"), ("m", "forged")]);
         assert!(reader.find("' OR 1=1 --").unwrap().is_none());
     }
 

@@ -128,8 +128,8 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<impl IntoResponse, Refusal> {
     let search = wanted.search().map_err(|why| Refusal(StatusCode::BAD_REQUEST, why))?;
-    let found = read(&shared, move |store| store.search(&search, PAGE)).await?;
-    let next = found.last().filter(|_| found.len() == PAGE as usize).map(|last| last.cursor().to_string());
+    let (found, more) = read(&shared, move |store| store.page(&search, PAGE)).await?;
+    let next = found.last().filter(|_| more).map(|last| last.cursor().to_string());
     Ok(Json(Rows { findings: found.into_iter().map(Row::of).collect(), next }))
 }
 

@@ -1207,7 +1207,7 @@ pub mod security_center_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::BoundedCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/google.cloud.securitycenter.v2.SecurityCenter/CreateFinding",
             );
@@ -1234,7 +1234,7 @@ pub mod security_center_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::BoundedCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/google.cloud.securitycenter.v2.SecurityCenter/UpdateFinding",
             );
@@ -1381,7 +1381,7 @@ pub mod security_center_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateFindingSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::BoundedCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1426,7 +1426,7 @@ pub mod security_center_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpdateFindingSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::BoundedCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

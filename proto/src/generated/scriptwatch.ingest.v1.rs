@@ -165,7 +165,7 @@ pub mod ingest_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::BoundedCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/scriptwatch.ingest.v1.IngestService/Deliver",
             );
@@ -311,7 +311,7 @@ pub mod ingest_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DeliverSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::BoundedCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -1,0 +1,61 @@
+//! How messages of gRPC are read: as always, but a batch of more elements than a sensor sends is refused before it is decoded.
+
+use std::{any::TypeId, marker::PhantomData};
+
+use prost::{Message, bytes::Buf};
+use tonic::{
+    Status,
+    codec::{Codec, DecodeBuf, Decoder},
+};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+use crate::{elements, ingest::Batch};
+
+/// Elements of a batch: 256 envelopes with three fields each, and the sensor's name.
+const BATCH_ELEMENTS: usize = 2048;
+
+/// The codec of all services.
+pub struct BoundedCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for BoundedCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for BoundedCodec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = BoundedDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        BoundedDecoder(PhantomData)
+    }
+}
+
+/// Decodes messages.
+pub struct BoundedDecoder<U>(PhantomData<U>);
+
+impl<U: Message + Default + Send + 'static> Decoder for BoundedDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        // The buffer is one piece, and holds one message.
+        if TypeId::of::<U>() == TypeId::of::<Batch>()
+            && elements::of_batch(from.chunk(), BATCH_ELEMENTS).is_none()
+        {
+            return Err(Status::invalid_argument("the batch has more elements than a sensor sends"));
+        }
+        U::decode(from).map(Some).map_err(|e| Status::internal(e.to_string()))
+    }
+}
