@@ -278,7 +278,15 @@ impl Assembler {
             self.forget(id, emit);
         }
         self.shells.insert(id, shell);
-        self.processes.insert(id.0, id);
+        self.run(id.0, id, emit);
+    }
+
+    /// From here on a process runs this shell, and no longer what it ran before.
+    fn run(&mut self, tgid: u32, id: ShellId, emit: &mut dyn FnMut(Output)) {
+        if let Some(other) = self.processes.insert(tgid, id).filter(|other| *other != id) {
+            self.emit_changed(other, emit);
+            self.release(other, emit);
+        }
     }
 
     fn fork(&mut self, id: ShellId, header: &Header, fork: Fork, emit: &mut dyn FnMut(Output)) {

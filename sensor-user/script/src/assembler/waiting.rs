@@ -226,8 +226,9 @@ impl Assembler {
             }
             self.non_shells.remove(&tgid);
         }
-        if let Some(newer) = newer {
-            self.processes.insert(tgid, newer);
+        // Records that contradict each other may have ended it meanwhile.
+        if let Some(newer) = newer.filter(|newer| self.shells.contains_key(newer)) {
+            self.run(tgid, newer, emit);
         }
         if let Some(other) = other {
             self.non_shells.insert(tgid, other);
