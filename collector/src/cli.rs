@@ -277,6 +277,9 @@ pub enum Command {
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
+        /// Only of this node: two nodes' findings can have one name.
+        #[arg(long)]
+        node: Option<String>,
         /// Its id, or its full name.
         finding: String,
     },

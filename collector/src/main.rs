@@ -92,8 +92,9 @@ fn start(command: Command) -> anyhow::Result<()> {
             anyhow::ensure!(!to.exists(), "{} exists already: name another file", to.display());
             Store::open_for_reading(&store.store)?.back_up(&to)?;
         }
-        Command::Show { store, format, finding } => {
-            show::run(&Store::open_for_reading(&store.store)?, &finding, format, &mut out)?;
+        Command::Show { store, format, node, finding } => {
+            let store = Store::open_for_reading(&store.store)?;
+            show::run(&store, &finding, node.as_deref(), format, &mut out)?;
         }
         Command::Tail { store, format } => tail::run(&store.store, format, &mut out)?,
     }

@@ -39,8 +39,8 @@ fn add(messages: &mut HashMap<String, Fields>, within: &str, message: &Descripto
     messages.insert(name, fields.collect());
 }
 
-/// How many elements an encoded `google.cloud.securitycenter.v2.Finding` has, at any depth; `None` when more than `most`. Of bytes
-/// that are no finding, those before the place where that shows.
+/// How many elements an encoded `google.cloud.securitycenter.v2.Finding` has, at any depth; `None` when more than `most`, or when
+/// the bytes are no finding: what decodes them notices that late, and has made room for what it read until then.
 pub fn of_finding(bytes: &[u8], most: usize) -> Option<usize> {
     count(".google.cloud.securitycenter.v2.Finding", bytes, most)
 }
@@ -52,38 +52,34 @@ pub(crate) fn of_batch(bytes: &[u8], most: usize) -> Option<usize> {
 
 fn count(message: &str, bytes: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
-    match walk(MESSAGES.get(message), bytes, &mut left, DEPTH) {
-        Ok(()) | Err(Stop::Form) => Some(most - left),
-        Err(Stop::Many) => None,
-    }
+    walk(MESSAGES.get(message), bytes, &mut left, DEPTH).ok()?;
+    Some(most - left)
 }
 
 /// How deep messages may be nested; what decodes them stops there, too.
 const DEPTH: u32 = 100;
 
-enum Stop {
-    Many,
-    Form,
-}
+/// They are more, or no such message.
+struct Refused;
 
-impl From<DecodeError> for Stop {
+impl From<DecodeError> for Refused {
     fn from(_: DecodeError) -> Self {
-        Self::Form
+        Self
     }
 }
 
-fn walk(fields: Option<&Fields>, mut bytes: &[u8], left: &mut usize, depth: u32) -> Result<(), Stop> {
+fn walk(fields: Option<&Fields>, mut bytes: &[u8], left: &mut usize, depth: u32) -> Result<(), Refused> {
     while !bytes.is_empty() {
         let (number, wire) = decode_key(&mut bytes)?;
-        *left = left.checked_sub(1).ok_or(Stop::Many)?;
+        *left = left.checked_sub(1).ok_or(Refused)?;
         if wire != WireType::LengthDelimited {
             skip_field(wire, number, &mut bytes, DecodeContext::default())?;
             continue;
         }
-        let length = usize::try_from(decode_varint(&mut bytes)?).map_err(|_| Stop::Form)?;
-        let inner = bytes.get(..length).ok_or(Stop::Form)?;
+        let length = usize::try_from(decode_varint(&mut bytes)?).map_err(|_| Refused)?;
+        let inner = bytes.get(..length).ok_or(Refused)?;
         if let Some(of) = fields.and_then(|fields| fields.get(&number)) {
-            let depth = depth.checked_sub(1).ok_or(Stop::Form)?;
+            let depth = depth.checked_sub(1).ok_or(Refused)?;
             walk(MESSAGES.get(of), inner, left, depth)?;
         }
         bytes.advance(length);
@@ -116,8 +112,10 @@ mod tests {
         let bytes = finding.encode_to_vec();
         assert_eq!(of_finding(&bytes, 100), Some(3 + 4 + 10 + 1));
         assert_eq!(of_finding(&bytes, 17), None);
-        // What does not end as it should is counted as far as it goes.
-        assert!(of_finding(&bytes[..bytes.len() - 1], 100).is_some());
+        assert_eq!(of_finding(&bytes[..bytes.len() - 1], 100), None);
+        // Kubernetes of five bytes, whose pod says that it goes on far behind them: what decodes it believes the pod first.
+        let liar = [&[0x82, 0x02, 5, 0x0a, 0x80, 0x80, 0x40][..], &[0x22, 0].repeat(1000)].concat();
+        assert_eq!(of_finding(&liar, 100), None);
         let batch = Batch { findings: vec![Envelope::default(); 300], ..Batch::default() };
         assert_eq!(of_batch(&batch.encode_to_vec(), 1000), Some(300));
     }

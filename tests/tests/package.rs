@@ -43,6 +43,13 @@ fn manifests() -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// Can shells be probed without `CAP_SYS_ADMIN`? From kernel 6.6 on.
+fn has_links_for_probes() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel's version");
+    let mut numbers = release.split(['.', '-']).map_while(|n| n.trim().parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(6))
+}
+
 /// A cluster of one node: containerd with the packaged image, and a collector.
 struct Cluster {
     dir: TempDir,
@@ -151,10 +158,17 @@ impl Cluster {
         (pod, id)
     }
 
+    /// As the chart grants them on this kernel.
     fn capabilities(&self) -> Vec<String> {
         let container = &self.daemon_set["spec"]["template"]["spec"]["containers"][0];
         let add = container["securityContext"]["capabilities"]["add"].as_array().expect("capabilities");
-        add.iter().map(|c| c.as_str().expect("a name").to_owned()).collect()
+        let mut all: Vec<String> = add.iter().map(|c| c.as_str().expect("a name").to_owned()).collect();
+        if !has_links_for_probes() {
+            // As with `sensor.olderKernels=true`.
+            all.retain(|capability| capability != "BPF" && capability != "PERFMON");
+            all.push("SYS_ADMIN".to_owned());
+        }
+        all
     }
 
     /// Waits until the sensor's pod says this.
@@ -236,7 +250,8 @@ fn each_capability_is_missed_by_name() {
         let status = cluster.containerd.wait(&id).expect("its end");
         let log = cluster.containerd.output(&pod, "sensor");
         assert_eq!(status.exit_code, 2, "without {missing}: {log}");
-        assert!(log.contains(&format!("needs the capabilities CAP_{missing}:")), "without {missing}: {log}");
+        let says = if missing == "SYS_ADMIN" { "CAP_BPF, CAP_PERFMON" } else { &format!("CAP_{missing}") };
+        assert!(log.contains(&format!("needs the capabilities {says}:")), "without {missing}: {log}");
     }
 }
 

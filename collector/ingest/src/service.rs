@@ -259,7 +259,7 @@ fn open(
         return Err(Status::data_loss(Damaged::Checksum.to_string()));
     }
     if elements::of_finding(&envelope.finding, ELEMENTS_MAX).is_none() {
-        return reject(String::new(), format!("it has more than {ELEMENTS_MAX} elements"));
+        return reject(String::new(), format!("it is no finding, or has more than {ELEMENTS_MAX} elements"));
     }
     let finding = match envelope.open() {
         Ok(finding) => finding,
@@ -281,9 +281,9 @@ const REJECTION_CHARS_MAX: usize = 512;
 const FINDINGS_MAX: usize = 256;
 /// Bytes of a finding. A JetStream server takes messages of 8 MiB at least.
 const FINDING_BYTES_MAX: usize = 7 * 1024 * 1024;
-/// Elements of a finding, at whatever depth. A sensor's finding has some thousands. An empty one takes two bytes in a message and
-/// hundreds when that is decoded.
-const ELEMENTS_MAX: usize = 50_000;
+/// Elements of a finding, at whatever depth. A sensor's finding has at most some thousands. An empty one takes two bytes in a message
+/// and hundreds when that is decoded.
+const ELEMENTS_MAX: usize = 15_000;
 /// Revisions are times since boot in ns: ten years. One beyond counts as the lowest: any later version replaces it.
 const REVISION_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
 /// Names longer than this are nobody's.

@@ -72,7 +72,12 @@ pub async fn index(
             let mut fetched = fetched.map_err(|e| e.to_string())?;
             let mut messages = Vec::new();
             while let Some(message) = fetched.next().await {
-                messages.push(message.map_err(|e| e.to_string())?);
+                match message {
+                    Ok(message) => messages.push(message),
+                    // The server ends a fetch so when the next message does not fit any more.
+                    Err(_) if !messages.is_empty() => break,
+                    Err(e) => return Err(e.to_string()),
+                }
             }
             store(messages, &handle, &metrics).await
         };

@@ -1,7 +1,7 @@
 //! Security Command Center: every finding through `CreateFinding`, and `UpdateFinding` when it exists already.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     num::NonZeroU32,
     time::{Duration, Instant},
 };
@@ -53,26 +53,31 @@ pub struct SecurityCommandCenter {
 #[derive(Default)]
 struct Parents {
     worked: HashSet<String>,
-    /// The finding that was refused last for its place, and how often.
-    refused: (String, u32),
+    /// How often findings were refused below one that has taken none.
+    refused: HashMap<String, u32>,
 }
 
 impl Parents {
     /// A finding was filed below a parent.
     fn worked(&mut self, parent: &str) {
         if self.worked.len() < PARENTS && !self.worked.contains(parent) {
+            self.refused.remove(parent);
             self.worked.insert(parent.to_owned());
         }
     }
 
     /// A finding was refused for its place. Is it to be passed over? If others are taken elsewhere, and none ever was there, it is
     /// this place that is wrong, and must not hold up the others.
-    fn is_hopeless(&mut self, parent: &str, name: &str) -> bool {
-        if self.refused.0 != name {
-            self.refused = (name.to_owned(), 0);
+    fn is_hopeless(&mut self, parent: &str) -> bool {
+        if self.worked.contains(parent) {
+            return false;
         }
-        self.refused.1 += 1;
-        self.refused.1 >= TRIES && !self.worked.is_empty() && !self.worked.contains(parent)
+        if self.refused.len() >= PARENTS && !self.refused.contains_key(parent) {
+            self.refused.clear();
+        }
+        let tries = self.refused.entry(parent.to_owned()).or_default();
+        *tries = tries.saturating_add(1);
+        *tries >= TRIES && !self.worked.is_empty()
     }
 }
 
@@ -186,9 +191,7 @@ impl Sink for SecurityCommandCenter {
         };
         let is_for_its_place = matches!(status.code(), Code::NotFound | Code::PermissionDenied);
         match self.judge(&status) {
-            SinkError::Later(why)
-                if is_for_its_place && self.parents.is_hopeless(&place, &stored.finding.name) =>
-            {
+            SinkError::Later(why) if is_for_its_place && self.parents.is_hopeless(&place) => {
                 Err(SinkError::Never(why))
             }
             error => Err(error),
@@ -212,15 +215,14 @@ mod tests {
     #[test]
     fn one_wrong_place_does_not_hold_up_the_others() {
         let mut parents = Parents::default();
-        let tries = |parents: &mut Parents, parent: &str, name: &str| {
-            (0..TRIES).any(|_| parents.is_hopeless(parent, name))
-        };
+        let tries = |parents: &mut Parents, parent: &str| (0..TRIES).any(|_| parents.is_hopeless(parent));
         // Before anything was taken it may be the permission that is missing, everywhere.
-        assert!(!tries(&mut parents, "projects/q", "a"));
+        assert!(!tries(&mut parents, "projects/q"));
         parents.worked("projects/p");
-        assert!(!parents.is_hopeless("projects/q", "b"), "at the first try");
-        assert!(tries(&mut parents, "projects/q", "b"));
+        assert!(!parents.is_hopeless("projects/r"), "at the first try");
+        assert!(tries(&mut parents, "projects/r"));
+        assert!(parents.is_hopeless("projects/r"), "the next finding there is passed over at once");
         // Where findings were taken they will be again.
-        assert!(!tries(&mut parents, "projects/p", "c"));
+        assert!(!tries(&mut parents, "projects/p"));
     }
 }

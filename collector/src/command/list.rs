@@ -19,8 +19,8 @@ pub fn run(
     format: Format,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let findings = store.search(search, limit)?;
-    let next = findings.last().filter(|_| findings.len() == limit as usize).map(Stored::cursor);
+    let (findings, more) = store.page(search, limit)?;
+    let next = findings.last().filter(|_| more).map(Stored::cursor);
     match format {
         Format::Json => {
             for stored in findings {

@@ -30,8 +30,14 @@ fn response(finding: &Finding) -> String {
 }
 
 /// Prints one finding in full.
-pub fn run(store: &Store, name: &str, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Some(stored) = store.find(name)? else {
+pub fn run(
+    store: &Store,
+    name: &str,
+    node: Option<&str>,
+    format: Format,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let Some(stored) = store.find(name, node)? else {
         bail!("no finding named {name:?}: `collector list` shows the ids there are");
     };
     let finding = &stored.finding;

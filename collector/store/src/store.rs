@@ -15,7 +15,9 @@ use crate::{
     stored::Stored,
 };
 
-/// Bytes of findings that are read at once: decoded they take several times as much.
+/// What an element of a finding takes in memory, at most and without its text.
+const ELEMENT_BYTES: usize = 320;
+/// Bytes of findings, in memory, that are read at once.
 const READ_BYTES: usize = 16 << 20;
 /// Bytes that the write-ahead log keeps on disk when it is empty again.
 const LOG_BYTES: i64 = 16 << 20;
@@ -192,24 +194,14 @@ impl Store {
         Ok(self.connection.query_row("SELECT COALESCE(MAX(seq), 0) FROM finding", [], |row| row.get(0))?)
     }
 
-    /// The finding of this name, or whose name ends in this id.
-    pub fn find(&self, name_or_id: &str) -> Result<Option<Stored>, StoreError> {
-        // Of several nodes' the newest.
-        let mut exact = self.connection.prepare_cached(
-            "SELECT seq, stored_ns, node, message FROM finding WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
-        )?;
-        let mut row = exact.query_row([name_or_id], raw).optional()?;
-        if row.is_none() && !name_or_id.contains('/') {
-            row = self
-                .connection
-                .query_row(
-                    &format!("SELECT seq, stored_ns, node, message FROM finding WHERE {ID} = ?1 ORDER BY seq DESC LIMIT 1"),
-                    [name_or_id],
-                    raw,
-                )
-                .optional()?;
-        }
-        row.map(stored).transpose()
+    /// The finding of this name, or whose name ends in this id; without a node, of several the one that was stored last.
+    pub fn find(&self, name_or_id: &str, node: Option<&str>) -> Result<Option<Stored>, StoreError> {
+        let column = if name_or_id.contains('/') { "name" } else { ID };
+        let sql = format!(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE {column} = ?1 AND node = COALESCE(?2, node) ORDER BY seq DESC LIMIT 1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        statement.query_row(params![name_or_id, node], raw).optional()?.map(stored).transpose()
     }
 
     /// How many findings there are.
@@ -225,10 +217,12 @@ impl Store {
         most: usize,
     ) -> Result<(Vec<Stored>, bool), StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let (mut rows, mut found, mut bytes) = (statement.query(parameters)?, Vec::new(), 0);
+        let (mut rows, mut found, mut bytes) = (statement.query(parameters)?, Vec::new(), 0usize);
         while let Some(row) = rows.next()? {
             let row = raw(row)?;
-            bytes += row.3.len();
+            // Whatever was stored before the collector counted elements was a sensor's.
+            let elements = proto::elements::of_finding(&row.3, usize::MAX).unwrap_or_default();
+            bytes = bytes.saturating_add(row.3.len() + elements * ELEMENT_BYTES);
             found.push(stored(row)?);
             if bytes >= most {
                 return Ok((found, true));
@@ -328,13 +322,14 @@ mod tests {
         store.put("m", 4, &[Incoming { revision: 9, ..finding("a/findings/1", "forged") }]).unwrap();
         assert_eq!(store.count().unwrap(), 3);
         let reader = Store::open_for_reading(&path).unwrap();
-        // Of several nodes' the one that was stored last.
-        assert_eq!(reader.find("1").unwrap().unwrap().node, "m");
+        let found = |name, node| reader.find(name, node).unwrap().unwrap().finding.description;
+        assert_eq!([found("1", None), found("1", Some("n"))], ["forged", "new"]);
+        assert_eq!(found("a/findings/1", Some("m")), "forged");
         let news = reader.after(seen).unwrap();
         assert_eq!(news.len(), 2);
         let told = |at: usize| (news[at].node.as_str(), news[at].finding.description.as_str());
         assert_eq!([told(0), told(1)], [("n", "new"), ("m", "forged")]);
-        assert!(reader.find("' OR 1=1 --").unwrap().is_none());
+        assert!(reader.find("' OR 1=1 --", None).unwrap().is_none());
     }
 
     fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {

@@ -136,6 +136,7 @@ pub(super) async fn list(
 #[derive(Deserialize)]
 pub(super) struct Named {
     name: String,
+    node: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -146,9 +147,9 @@ struct Whole {
 
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    Query(Named { name }): Query<Named>,
+    Query(Named { name, node }): Query<Named>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let found = read(&shared, move |store| store.find(&name)).await?;
+    let found = read(&shared, move |store| store.find(&name, node.as_deref())).await?;
     let Stored { node, finding, .. } =
         found.ok_or_else(|| Refusal(StatusCode::NOT_FOUND, "no finding has this name".to_owned()))?;
     Ok(Json(Whole { node, finding }))

@@ -67,8 +67,14 @@ function row(finding) {
   );
   made.tabIndex = 0;
   made.dataset.name = finding.name;
-  made.setAttribute("aria-selected", String(finding.name === selected));
+  made.dataset.node = finding.node;
+  made.setAttribute("aria-selected", String(keyOf(made.dataset) === selected));
   return made;
+}
+
+// A name is its node's own. No name has a space.
+function keyOf({ node, name }) {
+  return `${node} ${name}`;
 }
 
 // Reads as many pages as are shown.
@@ -88,8 +94,8 @@ async function list() {
     if (mine !== round) return;
     next = page;
     const made = rows.map(row);
-    if (known) for (const one of made) if (!known.has(one.dataset.name)) one.classList.add("new");
-    known = new Set(rows.map((finding) => finding.name));
+    if (known) for (const one of made) if (!known.has(keyOf(one.dataset))) one.classList.add("new");
+    known = new Set(rows.map(keyOf));
     byId("rows").replaceChildren(...made);
     byId("none").hidden = rows.length > 0;
     byId("more").hidden = !next;
@@ -140,12 +146,14 @@ function script(contents, properties) {
   });
 }
 
-async function show(name) {
-  selected = name;
-  for (const one of byId("rows").children) one.setAttribute("aria-selected", String(one.dataset.name === name));
+async function show(which) {
+  selected = keyOf(which);
+  for (const one of byId("rows").children) {
+    one.setAttribute("aria-selected", String(keyOf(one.dataset) === selected));
+  }
   try {
-    const { node, finding } = await ask(`/api/finding?${new URLSearchParams({ name })}`);
-    if (name !== selected) return;
+    const { node, finding } = await ask(`/api/finding?${new URLSearchParams({ name: which.name, node: which.node })}`);
+    if (keyOf(which) !== selected) return;
     open = finding;
     const properties = finding.sourceProperties || {};
     const process = (finding.processes || [])[0] || {};
@@ -222,7 +230,7 @@ async function copy() {
 
 function pick(event) {
   const one = event.target.closest("tr[data-name]");
-  if (one && (event.type === "click" || event.key === "Enter")) show(one.dataset.name);
+  if (one && (event.type === "click" || event.key === "Enter")) show(one.dataset);
 }
 
 function again() {

@@ -20,7 +20,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "scriptwatch.capabilities" -}}
-{{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") (and .Values.sensor.shellProbes .Values.sensor.olderKernels) -}}
+{{- $minimum := ternary (list "SYS_ADMIN") (list "BPF" "PERFMON") (and .Values.sensor.shellProbes (default false .Values.sensor.olderKernels)) -}}
 {{- $minimum = concat $minimum (list "SYS_PTRACE" "DAC_READ_SEARCH") -}}
 {{- $all := default $minimum .Values.sensor.capabilities -}}
 {{- if has .Values.sensor.respond (list "kill" "hold") }}{{ $all = append $all "KILL" | uniq }}{{ end -}}
@@ -39,7 +39,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "scriptwatch.names" -}}
 - to:
     {{- toYaml .Values.networkPolicy.dns | nindent 4 }}
-    {{- if .Values.networkPolicy.lookUpKubeDns }}
+    {{- if ne (toString .Values.networkPolicy.lookUpKubeDns) "false" }}
     {{- with (lookup "v1" "Service" "kube-system" "kube-dns").spec }}
     {{- if and .clusterIP (ne .clusterIP "None") }}
     # NodeLocal DNSCache answers at the service's own address.

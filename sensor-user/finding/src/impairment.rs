@@ -136,6 +136,10 @@ pub fn build_impairment(
         ("Node_Name", string(&node.name)),
         ("VM_Instance_Name", string(node.instance())),
     ]);
+    if !node.cloud.instance_id.is_empty() {
+        // Outside of clusters the resource is named by it.
+        properties.insert("VM_Instance_Id", string(&node.cloud.instance_id));
+    }
     let by_whom = !reason.is_of_node();
     if by_whom {
         properties.extend(place.properties().into_iter().map(|(key, value)| (key, string(&value))));

@@ -64,9 +64,12 @@ impl Pod {
     }
 }
 
+/// Labels of a pod or container that are kept: a pod can have any number, and a finding cannot.
+const LABELS: usize = 256;
+
 /// Labels that people set.
 pub(super) fn without_kubelets(
     labels: impl IntoIterator<Item = (String, String)>,
 ) -> BTreeMap<String, String> {
-    labels.into_iter().filter(|(key, _)| !key.starts_with(KUBELET)).collect()
+    labels.into_iter().filter(|(key, _)| !key.starts_with(KUBELET)).take(LABELS).collect()
 }

@@ -142,13 +142,17 @@ impl Probe {
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;
-        let multi = settings
-            .shell_probes
-            .then(|| UprobeMulti::load(&object, &ebpf, uprobes::PROGRAMS))
-            .flatten()
-            .and_then(|loaded| {
-                loaded.inspect_err(|e| warn!("probes in shells are perf events: {}", chain(e))).ok()
-            });
+        let multi =
+            settings
+                .shell_probes
+                .then(|| UprobeMulti::load(&object, &ebpf, uprobes::PROGRAMS))
+                .flatten()
+                .and_then(|loaded| {
+                    loaded.inspect_err(|e| warn!(
+                    "probes in shells are perf events, for which the kernel wants CAP_SYS_ADMIN: {}",
+                    chain(e)
+                )).ok()
+                });
         let counters = Counters::new(
             PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
         );
