@@ -270,6 +270,26 @@ impl Run {
 }
 
 #[test]
+fn a_late_answer_leaves_nobody_in_whose_place_it_puts_a_shell() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash -c :");
+    let child = |kind| Header {
+        kind,
+        tgid: 101,
+        exec_ns: EXEC_NS + 500_000,
+        time_ns: EXEC_NS + 500_000,
+        ..Header::default()
+    };
+    run.send_later(Event::Exec(child(KIND_EXEC), Box::new(bytemuck::Zeroable::zeroed())));
+    // Records that contradict each other: the child that executes already is forked now.
+    run.fork(BASH, 101);
+    run.classified(101, &executable("bash", false));
+    run.send(Event::Exit(child(KIND_EXIT), Exit { how: EXIT_ENDED, status: 0 }), None);
+    run.exit(BASH);
+    assert_eq!((run.assembler.followed(), run.assembler.kept_bytes()), (0, 0));
+}
+
+#[test]
 fn what_arrives_before_an_executable_is_known_is_taken_in_then() {
     let mut run = Run::new();
     run.exec_later(BASH, "sh");
