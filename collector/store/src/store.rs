@@ -10,7 +10,7 @@ use crate::{
     error::StoreError,
     handle::Progress,
     incoming::Incoming,
-    schema::{self, ID, VERSION},
+    schema::{self, VERSION},
     search::Search,
     stored::Stored,
 };
@@ -196,7 +196,7 @@ impl Store {
 
     /// The finding of this name, or whose name ends in this id; without a node, of several the one that was stored last.
     pub fn find(&self, name_or_id: &str, node: Option<&str>) -> Result<Option<Stored>, StoreError> {
-        let column = if name_or_id.contains('/') { "name" } else { ID };
+        let column = if name_or_id.contains('/') { "name" } else { "id" };
         let sql = format!(
             "SELECT seq, stored_ns, node, message FROM finding WHERE {column} = ?1 AND node = COALESCE(?2, node) ORDER BY seq DESC LIMIT 1"
         );
@@ -253,8 +253,8 @@ fn put_within(
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
     // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
              stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
@@ -273,7 +273,8 @@ fn put_within(
             of.namespace,
             of.pod,
             of.image,
-            of.techniques
+            of.techniques,
+            name.rsplit('/').next().unwrap_or_default()
         ])?;
     }
     Ok(())
