@@ -8,7 +8,7 @@ use crate::{columns::Columns, error::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 4] = [first, searchable, sinks, counted];
+const STEPS: [Step; 4] = [first, searchable, sinks, of_nodes];
 
 /// The last segment of a finding's name. An index on this expression would cost more than all else of a row.
 const ID: &str = "substr(name, length(rtrim(name, replace(name, '/', ''))) + 1)";
@@ -82,9 +82,8 @@ fn sinks(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A name is a node's own: what another node sends under it is another finding. Findings by their ids, and the bytes of all, so
-/// that neither takes a walk over all rows.
-fn counted(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+/// A name is a node's own: what another node sends under it is another finding. Findings are found by their ids, too.
+fn of_nodes(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(&format!(
         "
 CREATE TABLE of_nodes (
@@ -117,14 +116,6 @@ CREATE INDEX finding_pod ON finding (pod, namespace) WHERE pod != '';
 CREATE INDEX finding_image ON finding (image) WHERE image != '';
 CREATE INDEX finding_newest ON finding (event_ns DESC, seq DESC);
 CREATE INDEX finding_id ON finding (id);
-CREATE TABLE total (bytes INTEGER NOT NULL) STRICT;
-INSERT INTO total SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding;
-CREATE TRIGGER finding_came AFTER INSERT ON finding
-    BEGIN UPDATE total SET bytes = bytes + LENGTH(NEW.message); END;
-CREATE TRIGGER finding_changed AFTER UPDATE OF message ON finding
-    BEGIN UPDATE total SET bytes = bytes + LENGTH(NEW.message) - LENGTH(OLD.message); END;
-CREATE TRIGGER finding_went AFTER DELETE ON finding
-    BEGIN UPDATE total SET bytes = bytes - LENGTH(OLD.message); END;
 "
     ))?;
     Ok(())

@@ -126,7 +126,9 @@ impl Store {
             )?;
         }
         if let Some(bytes) = bytes {
-            let there: i64 = transaction.query_row("SELECT bytes FROM total", [], |r| r.get(0))?;
+            let there: i64 =
+                transaction
+                    .query_row("SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding", [], |r| r.get(0))?;
             let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
             if let Some(last) = last_of(&transaction, excess)? {
                 gone += transaction
