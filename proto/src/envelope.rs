@@ -4,6 +4,12 @@ use prost::Message;
 
 use crate::{ingest::Envelope, scc::Finding};
 
+/// Bytes of an encoded finding that a collector takes. A JetStream server takes messages of 8 MiB at least.
+pub const FINDING_BYTES_MAX: usize = 7 * 1024 * 1024;
+/// Elements of a finding that a collector takes, at whatever depth. An empty one takes two bytes in a message and hundreds when that
+/// is decoded.
+pub const FINDING_ELEMENTS_MAX: usize = 15_000;
+
 /// The finding in an envelope is not what its sensor wrote.
 #[derive(Debug, thiserror::Error)]
 pub enum Damaged {

@@ -62,7 +62,7 @@ pub mod well_known {
         timestamp::Timestamp,
     };
 }
-pub use envelope::Damaged;
+pub use envelope::{Damaged, FINDING_BYTES_MAX, FINDING_ELEMENTS_MAX};
 
 /// The encoded `FileDescriptorSet`, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

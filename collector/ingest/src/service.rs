@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use proto::{
-    Damaged, elements,
+    Damaged, FINDING_BYTES_MAX, FINDING_ELEMENTS_MAX, elements,
     ingest::{Ack, Batch, Envelope, Rejection, ingest_service_server::IngestService},
     scc::Finding,
 };
@@ -258,8 +258,11 @@ fn open(
     if !envelope.is_whole() {
         return Err(Status::data_loss(Damaged::Checksum.to_string()));
     }
-    if elements::of_finding(&envelope.finding, ELEMENTS_MAX).is_none() {
-        return reject(String::new(), format!("it is no finding, or has more than {ELEMENTS_MAX} elements"));
+    if elements::of_finding(&envelope.finding, FINDING_ELEMENTS_MAX).is_none() {
+        return reject(
+            String::new(),
+            format!("it is no finding, or has more than {FINDING_ELEMENTS_MAX} elements"),
+        );
     }
     let finding = match envelope.open() {
         Ok(finding) => finding,
@@ -279,11 +282,6 @@ fn open(
 const REJECTION_CHARS_MAX: usize = 512;
 /// Findings in a batch: a sensor sends at most 64.
 const FINDINGS_MAX: usize = 256;
-/// Bytes of a finding. A JetStream server takes messages of 8 MiB at least.
-const FINDING_BYTES_MAX: usize = 7 * 1024 * 1024;
-/// Elements of a finding, at whatever depth. A sensor's finding has at most some thousands. An empty one takes two bytes in a message
-/// and hundreds when that is decoded.
-const ELEMENTS_MAX: usize = 15_000;
 /// Revisions are times since boot in ns: ten years. One beyond counts as the lowest: any later version replaces it.
 const REVISION_MAX: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
 /// Names longer than this are nobody's.
@@ -342,7 +340,7 @@ mod tests {
         assert_eq!(opened(&finding, REVISION_MAX), (Some(REVISION_MAX), 0));
         assert_eq!(opened(&finding, REVISION_MAX + 1), (Some(0), 0));
         assert_eq!(opened(&large, 1), (None, 1));
-        let many = Finding { processes: vec![Process::default(); ELEMENTS_MAX], ..finding.clone() };
+        let many = Finding { processes: vec![Process::default(); FINDING_ELEMENTS_MAX], ..finding.clone() };
         assert_eq!(opened(&many, 1), (None, 1));
         let long = Finding { parent: "x".repeat(1 << 20), ..finding };
         let mut rejections = Vec::new();

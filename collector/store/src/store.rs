@@ -335,6 +335,23 @@ mod tests {
         assert!(reader.find("' OR 1=1 --", None).unwrap().is_none());
     }
 
+    #[test]
+    fn large_findings_are_read_in_portions() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let large: Vec<Incoming> =
+            (0..4).map(|n| finding(&format!("a/findings/{n}"), &"x".repeat(READ_BYTES / 3 + 1))).collect();
+        store.put("n", 1, &large).unwrap();
+        let first = store.after(0).unwrap();
+        assert_eq!(first.len(), 3);
+        assert_eq!(store.after(first[2].seq).unwrap().len(), 1);
+        let (page, more) = store.page(&Search::default(), 100).unwrap();
+        assert_eq!((page.len(), more), (3, true));
+        let after = page.last().map(Stored::cursor);
+        let (page, more) = store.page(&Search { after, ..Search::default() }, 100).unwrap();
+        assert_eq!((page.len(), more), (1, false));
+    }
+
     fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
         let mut finding = Finding { name: format!("a/findings/{id}"), ..Finding::default() };
         finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });

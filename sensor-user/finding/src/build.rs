@@ -440,4 +440,69 @@ mod tests {
         assert!(finding.source_properties.keys().all(|k| k.as_bytes()[0].is_ascii_alphabetic()
             && k.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')));
     }
+
+    /// What a collector would refuse would be lost, and who makes its script, arguments, parents and labels large must not get
+    /// that far.
+    #[test]
+    fn the_largest_finding_is_one_that_a_collector_takes() {
+        let labels: BTreeMap<String, String> =
+            (0..256).map(|n| (format!("{n:0316}"), "v".repeat(63))).collect();
+        let pod = Pod {
+            namespace: "n".repeat(63),
+            name: "p".repeat(253),
+            uid: "u".to_owned(),
+            labels: labels.clone(),
+        };
+        let container = Container {
+            id: ContainerId::new(&"0".repeat(64)).unwrap(),
+            name: "c".repeat(63),
+            image_uri: "i".repeat(4096),
+            image_id: "sha256:1".to_owned(),
+            labels,
+            created_unix_ns: Some(1),
+            sandbox: "s".to_owned(),
+            pod: Some(pod),
+        };
+        let identity = Identity { container: Some(container.into()), ..Identity::default() };
+        let parent = ProcessFacts {
+            pid: 1,
+            ppid: 1,
+            name: "x".repeat(16),
+            exe: vec![0xff; 4096],
+            args: vec![String::new(); 128],
+            args_truncated: true,
+            uid: 0,
+            start_ns: 1,
+            exec_ns: None,
+        };
+        let capture = Capture {
+            path: Some(vec![0xff; 4096]),
+            // As many words and bytes as the assembler keeps.
+            args: vec![vec![0xff; 32]; 1024],
+            ..script::sample(10, &vec![0xff; 2 * 1024 * 1024])
+        };
+        let verdict = Verdict {
+            hash: ScriptHash::of(&capture.content),
+            score: 0.9,
+            malicious: true,
+            techniques: (0..LABELS.len()).collect(),
+            spans: vec![],
+        };
+        let finding = build(&Evidence {
+            capture: &capture,
+            verdict: &verdict,
+            node: &Node::default(),
+            identity: &identity,
+            ancestors: &vec![parent; 16],
+            runs: 1,
+            last_run_unix_ns: 1,
+            response: None,
+            killed_runs: 0,
+            now_unix_ns: 1,
+        });
+        let bytes = proto::ingest::Envelope::of(&finding, 1).finding;
+        assert!(bytes.len() <= proto::FINDING_BYTES_MAX, "{} bytes", bytes.len());
+        let elements = proto::elements::of_finding(&bytes, proto::FINDING_ELEMENTS_MAX);
+        assert!(elements.is_some_and(|n| n > 5_000), "{elements:?}");
+    }
 }

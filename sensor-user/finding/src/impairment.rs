@@ -237,6 +237,18 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_outside_of_clusters_is_named_as_its_resource_is() {
+        let mut machine = node();
+        machine.cloud.zone = "z".to_owned();
+        machine.cloud.instance_id = "9".to_owned();
+        let silent = Impairment { reason: Reason::ProgramsSilent, cgroup: 0, ..LOST };
+        let finding = build_impairment(&silent, &machine, &Identity::default(), 5);
+        assert!(finding.resource_name.ends_with("/instances/9"));
+        let id = finding.source_properties.get("VM_Instance_Id").and_then(|v| v.kind.clone());
+        assert_eq!(id, Some(Kind::StringValue("9".to_owned())));
+    }
+
+    #[test]
     fn a_later_version_has_the_same_name_and_another_episode_another() {
         let name = |impairment: &Impairment| build_impairment(impairment, &node(), &in_pod(), 5).name;
         let later = Impairment { count: 99, last_unix_ns: 1_700_000_009_000_000_000, ..LOST };
