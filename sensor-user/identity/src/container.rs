@@ -73,3 +73,14 @@ pub(super) fn without_kubelets(
 ) -> BTreeMap<String, String> {
     labels.into_iter().filter(|(key, _)| !key.starts_with(KUBELET)).take(LABELS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_labels_are_kept_that_a_finding_can_hold_them() {
+        let many = (0..10_000).map(|n| (format!("{n:05}"), String::new()));
+        assert_eq!(without_kubelets(many).len(), LABELS);
+    }
+}
