@@ -63,6 +63,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "MODEL")]
         baseline: Option<PathBuf>,
     },
+    /// Write what scripts do: the facts that the second opinion weighs, a JSON line each.
+    Facts {
+        /// Print the names of all facts instead.
+        #[arg(long, conflicts_with = "files")]
+        names: bool,
+        /// JSON Lines files.
+        #[arg(required_unless_present = "names")]
+        files: Vec<PathBuf>,
+    },
     /// Write the features of scripts, as the trainer reads them.
     Features {
         /// Print the hash of the feature definition instead. A model's metadata must have it as `features.sha256`.

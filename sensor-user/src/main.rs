@@ -14,7 +14,7 @@ use std::{
 };
 
 use cli::{Command, ConfigCommand, Format};
-use command::{eval, features, replay, score, status};
+use command::{eval, facts, features, replay, score, status};
 use config_file::ConfigError;
 use daemon::StageFailed;
 use probe::ProbeError;
@@ -128,6 +128,14 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
             let baseline =
                 baseline.map(|path| settings::contestant(&files.scoring, Some(path))).transpose()?;
             eval::run(model, baseline, &files.paths, files.format == Format::Json, &mut out)?
+        }
+        Command::Facts { names: true, .. } => {
+            facts::names(&mut out)?;
+            0
+        }
+        Command::Facts { files, .. } => {
+            facts::run(&files, &mut out)?;
+            0
         }
         Command::Features { fingerprint: true, .. } => {
             writeln!(out, "{}", verdict::fingerprint())?;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The targets, in `tests/fuzz/fuzz_targets`.
-const TARGETS: [&str; 3] = ["event_decoder", "reassembler", "features"];
+const TARGETS: [&str; 4] = ["event_decoder", "reassembler", "features", "behaviour"];
 /// Version of cargo-fuzz that is installed where there is none.
 const VERSION: &str = "0.13.2";
 

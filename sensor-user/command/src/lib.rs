@@ -3,6 +3,7 @@
 //! Knows nothing of the kernel.
 
 pub mod eval;
+pub mod facts;
 pub mod features;
 pub mod filter;
 mod page;

@@ -80,7 +80,17 @@ impl Page {
         self.write(&row)?;
         if verdict.malicious && self.texts < TEXTS_MAX {
             self.texts += 1;
-            self.write("<details><summary>script</summary><table class=\"code\">")?;
+            self.write("<details><summary>script</summary><ul>")?;
+            for reason in &verdict.reasons {
+                let about =
+                    encode_safe(&terminal::field(&String::from_utf8_lossy(&reason.about), 200)).into_owned();
+                self.write(&format!(
+                    "<li>line {}: {} <code>{about}</code></li>",
+                    reason.line,
+                    reason.fact.sentence()
+                ))?;
+            }
+            self.write("</ul><table class=\"code\">")?;
             for line in SourceText::new(&capture.content, &verdict.spans).lines() {
                 let class = match line.weight {
                     0.0 => "",

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::pool;
-use verdict::{Judge, Span};
+use verdict::{Judge, Reason, Span};
 
 /// What a line must have.
 #[derive(Deserialize)]
@@ -25,6 +25,17 @@ struct Line {
     techniques: Vec<&'static str>,
     /// What carried the verdict; only of malicious scripts.
     spans: Vec<Span>,
+    /// What it does; only of malicious scripts.
+    reasons: Vec<ReasonLine>,
+}
+
+#[derive(Serialize)]
+struct ReasonLine {
+    fact: &'static str,
+    does: &'static str,
+    line: u32,
+    about: String,
+    weight: f32,
 }
 
 /// Scores every script of `files` onto `out`; returns how many lines were bad. Bad lines are told on stderr.
@@ -45,7 +56,18 @@ fn score(judge: &mut Judge, script: Script) -> anyhow::Result<Line> {
         malicious: verdict.malicious,
         techniques: verdict.technique_ids(),
         spans: verdict.spans,
+        reasons: verdict.reasons.iter().map(reason).collect(),
     })
+}
+
+fn reason(reason: &Reason) -> ReasonLine {
+    ReasonLine {
+        fact: reason.fact.id(),
+        does: reason.fact.sentence(),
+        line: reason.line,
+        about: String::from_utf8_lossy(&reason.about).into_owned(),
+        weight: reason.weight,
+    }
 }
 
 fn print(line: &Line, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {

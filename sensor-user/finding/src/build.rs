@@ -18,12 +18,18 @@ use crate::{
     place::Place,
     time::{rfc3339, timestamp},
 };
+use behaviour::Leaning;
 use identity::{Identity, Node, ProcessFacts};
 use response::{Action, Held, Response};
 use script::{Capture, Origin};
-use verdict::{Verdict, technique::LABELS};
+use verdict::{Reason, Verdict, technique::TECHNIQUES};
 
 /// Category of the finding, as the public documentation names it.
+/// Facts that are told of a script in its properties, techniques and facts that its description names.
+const REASONS: usize = 24;
+const NAMED: usize = 8;
+const DESCRIBED: usize = 5;
+
 const CATEGORY: &str = "Malicious Script Executed";
 
 /// Everything a finding is made of.
@@ -93,7 +99,7 @@ pub fn build(evidence: &Evidence<'_>) -> Finding {
         source_properties: properties(evidence, &place, &args, &binary_path, &virus_total),
         event_time: Some(timestamp(capture.time_unix_ns)),
         create_time: Some(timestamp(*now_unix_ns)),
-        severity: attack::severity(verdict).into(),
+        severity: attack::SEVERITY.into(),
         finding_class: FindingClass::Threat.into(),
         indicator: indicator::of(&capture.content),
         mitre_attack: Some(attack::mitre(verdict)),
@@ -165,6 +171,8 @@ fn properties(
         ("Verdict_Score", number(f64::from(verdict.score))),
         ("Verdict_Techniques", list(verdict.technique_ids().into_iter().map(string).collect())),
         ("Verdict_Spans", list(spans.collect())),
+        ("Verdict_Reasons", list(verdict.reasons.iter().take(REASONS).map(|r| string(&reason(r))).collect())),
+        ("Triage_Level", string(attack::triage(verdict))),
         ("VirusTotal_Link", string(virus_total)),
         ("VM_Instance_Name", string(node.instance())),
         ("Node_Name", string(&node.name)),
@@ -247,7 +255,8 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         Origin::Interactive => "typed at a terminal",
     };
     let interpreter = text(&capture.interpreter.path);
-    let names: Vec<&str> = verdict.techniques.iter().map(|i| LABELS[*i].name).collect();
+    let does = does(verdict);
+    let names: Vec<&str> = verdict.techniques.iter().take(NAMED).map(|i| TECHNIQUES[*i].name).collect();
     let shows = if names.is_empty() { String::new() } else { format!(" It shows: {}.", names.join(", ")) };
     let lines: Vec<String> = verdict
         .spans
@@ -266,12 +275,34 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         format!(" Lines that carried the verdict: {}.", lines.join(", "))
     };
     format!(
-        "{interpreter} executed a script {how} of {} bytes {} on node {}, which a machine learning model takes for malicious (score {:.3}).{shows}{because}",
+        "{interpreter} executed a script {how} of {} bytes {} on node {}, which a machine learning model takes for malicious (score {:.3}).{does}{shows}{because}",
         capture.size,
         place.words(),
         node.name,
         verdict.score
     )
+}
+
+/// What a script does, in a line of its own.
+fn reason(reason: &Reason) -> String {
+    let about = if reason.about.is_empty() { String::new() } else { format!(": {}", text(&reason.about)) };
+    let technique = reason.fact.technique();
+    let technique = if technique.is_empty() { String::new() } else { format!(" ({technique})") };
+    format!("line {}, {}: {}{technique}{about}", reason.line, reason.fact, reason.fact.sentence())
+}
+
+/// What a script does, in a sentence: the weightiest facts of an attack, or whichever there are.
+fn does(verdict: &Verdict) -> String {
+    let attacks = |attack: bool| {
+        verdict.reasons.iter().filter(move |reason| (reason.fact.leaning() == Leaning::Attack) == attack)
+    };
+    let said: Vec<&str> =
+        attacks(true).chain(attacks(false)).take(DESCRIBED).map(|reason| reason.fact.sentence()).collect();
+    match &said[..] {
+        [] => String::new(),
+        [one] => format!(" It {one}."),
+        [first @ .., last] => format!(" It {}, and {last}.", first.join(", ")),
+    }
 }
 
 /// What was done, in a sentence.
@@ -319,6 +350,7 @@ mod tests {
     use proto::scc::{finding::Severity, mitre_attack::Technique};
 
     use super::*;
+    use behaviour::Fact;
     use identity::{Cloud, Container, ContainerId, Pod};
     use script::ScriptId;
     use verdict::ScriptHash;
@@ -344,6 +376,7 @@ mod tests {
             malicious: true,
             techniques: vec![4],
             spans: vec![],
+            reasons: vec![],
         };
         let node = Node {
             name: "n".to_owned(),
@@ -385,6 +418,29 @@ mod tests {
         assert_eq!(script(&finding(|_| {})).path, "/tmp/x.sh");
         let literal = finding(|c| c.origin = Origin::Command);
         assert_eq!(script(&literal).path, "");
+    }
+
+    #[test]
+    fn what_a_script_does_is_told_in_a_sentence_and_line_by_line() {
+        let of = |fact, line, about: &[u8]| Reason { fact, line, about: about.to_vec(), weight: 1.0 };
+        let mut verdict = Verdict {
+            hash: ScriptHash::of(b"x"),
+            score: 0.9,
+            malicious: true,
+            techniques: vec![],
+            spans: vec![],
+            reasons: vec![],
+        };
+        assert_eq!(does(&verdict), "");
+        verdict.reasons.push(of(Fact::Fetches, 2, b"192.0.2.1"));
+        assert_eq!(does(&verdict), " It fetches something.");
+        verdict.reasons.push(of(Fact::HistoryOff, 9, b""));
+        // An attack's steps come first.
+        assert_eq!(does(&verdict), " It keeps its commands out of the history, and fetches something.");
+        assert_eq!(reason(&verdict.reasons[0]), "line 2, fetch: fetches something (T1105): 192.0.2.1");
+        assert_eq!(attack::triage(&verdict), "usual");
+        verdict.reasons.extend([Fact::ReverseShell, Fact::Miner, Fact::Ransom].map(|fact| of(fact, 1, b"")));
+        assert_eq!(attack::triage(&verdict), "urgent");
     }
 
     #[test]
@@ -485,8 +541,9 @@ mod tests {
             hash: ScriptHash::of(&capture.content),
             score: 0.9,
             malicious: true,
-            techniques: (0..LABELS.len()).collect(),
+            techniques: (0..TECHNIQUES.len()).collect(),
             spans: vec![],
+            reasons: vec![],
         };
         let finding = build(&Evidence {
             capture: &capture,

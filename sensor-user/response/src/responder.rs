@@ -258,6 +258,7 @@ pub(crate) mod tests {
             malicious: true,
             techniques: vec![],
             spans: vec![],
+            reasons: vec![],
         }
     }
 

@@ -247,7 +247,7 @@ fn check(form: RuleForm) -> Result<Rule, String> {
     if !(0.0..=1.0).contains(&min_score) {
         return Err(format!("min_score = {min_score} is not from 0 to 1"));
     }
-    let known = verdict::technique::LABELS.map(|label| label.id);
+    let known: Vec<&str> = verdict::technique::TECHNIQUES.iter().map(|technique| technique.id).collect();
     if let Some(technique) = &form.technique
         && !known
             .iter()
@@ -301,7 +301,7 @@ mod tests {
         )
         .unwrap();
         let reason = |score: f32, in_container: bool, namespace: &str| {
-            let cron = verdict::technique::LABELS.iter().position(|l| l.id == "T1053.003").unwrap();
+            let cron = verdict::technique::TECHNIQUES.iter().position(|l| l.id == "T1053.003").unwrap();
             let verdict = Verdict { techniques: vec![cron], score, ..verdict() };
             rules
                 .matching(&capture(7), &verdict, in_container, &in_namespace(namespace))

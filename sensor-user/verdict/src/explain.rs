@@ -85,6 +85,6 @@ fn line_around(script: &[u8], at: u32) -> (u32, u32) {
     (start as u32, end.max(start + 1).min(script.len().max(start + 1)) as u32)
 }
 
-fn line_number(script: &[u8], at: u32) -> u32 {
+pub(super) fn line_number(script: &[u8], at: u32) -> u32 {
     1 + memchr::memchr_iter(b'\n', &script[..(at as usize).min(script.len())]).count() as u32
 }

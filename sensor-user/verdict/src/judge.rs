@@ -1,6 +1,12 @@
 //! The judge: one model, one policy, a cache, and the buffers that scoring needs.
 
-use std::{num::NonZeroUsize, path::Path};
+use std::{
+    num::NonZeroUsize,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use behaviour::{Behaviour, Evidence, Leaning};
 
 use crate::{
     cache::VerdictCache,
@@ -9,14 +15,21 @@ use crate::{
     hash::ScriptHash,
     model::{Model, ModelError, Scores},
     operating_point::OperatingPoint,
-    technique::LABELS,
-    verdict::Verdict,
+    technique::{self, MODEL_TECHNIQUES},
+    verdict::{Reason, Verdict},
 };
 
 /// Windows whose passages are looked at: the worst ones.
 const WORST_WINDOWS: usize = 2;
 /// Verdicts remembered.
 const CACHED_VERDICTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// A fact that adds less to the second opinion's logit is no reason.
+const REASON_MIN: f32 = 0.05;
+
+/// How long the second opinion may take about a short script, and how much longer about one of 64 KiB or more.
+const OPINION_TIME: Duration = Duration::from_millis(10);
+const OPINION_TIME_LONG: Duration = Duration::from_millis(40);
 
 /// A malicious script's technique is named from this probability on.
 const TECHNIQUE_THRESHOLD: f32 = 0.5;
@@ -81,8 +94,8 @@ impl Judge {
         self.policy.threshold
     }
 
-    /// Judges a script, or remembers what was said of it. For harmless scripts nothing is allocated once the buffers have
-    /// grown and the cache is full.
+    /// Judges a script, or remembers what was said of it. For scripts that raise no suspicion nothing is allocated once the
+    /// buffers have grown and the cache is full.
     pub fn judge(&mut self, content: &[u8]) -> Result<Verdict, ModelError> {
         let hash = ScriptHash::of(content);
         if let Some(verdict) = self.cache.get(&hash) {
@@ -100,20 +113,48 @@ impl Judge {
         if let Some(penalty) = self.passage_penalty {
             self.judge_passages(penalty, &mut worst)?;
         }
-        let Worst { score, part, techniques, .. } = worst;
+        let Worst { score: first, part, techniques, .. } = worst;
+        let Second { score, does, weights } = self.ask_second(first, content);
         let malicious = score >= self.policy.threshold;
         let mut named: Vec<usize> = Vec::new();
         let mut spans = Vec::new();
+        let mut reasons = Vec::new();
         if malicious {
-            named = (0..LABELS.len()).filter(|i| techniques[*i] >= self.policy.technique_threshold).collect();
-            named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
+            reasons = reasons_of(&does, &weights, content);
+            named = technique::of_reasons(&reasons);
+            if named.is_empty() {
+                // Nothing that it does has a name: what it looks like.
+                named = (0..MODEL_TECHNIQUES)
+                    .filter(|i| techniques[*i] >= self.policy.technique_threshold)
+                    .collect();
+                named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
+            }
             let features = match part {
                 Part::Window(window) => self.extractor.window(window),
                 Part::Passage(passage) => self.extractor.passage(passage),
             };
             spans = explain::spans(&mut self.model, features, &mut self.set, content)?;
         }
-        Ok(Verdict { hash, score, malicious, techniques: named, spans })
+        Ok(Verdict { hash, score, malicious, techniques: named, spans, reasons })
+    }
+
+    /// Looks at what a script does, if the first opinion finds it suspicious.
+    fn ask_second(&self, first: f32, content: &[u8]) -> Second {
+        let Some(opinion) = self.model.opinion().filter(|opinion| opinion.is_asked(first)) else {
+            return Second { score: first, does: Vec::new(), weights: Vec::new() };
+        };
+        let share = (content.len() as f32 / 65_536.0).min(1.0);
+        let time = OPINION_TIME + OPINION_TIME_LONG.mul_f32(share);
+        let does = Behaviour::within(content, Instant::now() + time);
+        let (second, weights) = match &does {
+            Some(does) => {
+                let (logit, weights) = opinion.weigh(does);
+                (Some(logit), weights)
+            }
+            None => (None, Vec::new()),
+        };
+        let score = probability(opinion.logit(logit(first), second));
+        Second { score, does: does.map(|does| does.evidence).unwrap_or_default(), weights }
     }
 
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
@@ -155,6 +196,30 @@ impl Judge {
     }
 }
 
+/// What both opinions say, and what the second one rests on.
+struct Second {
+    score: f32,
+    does: Vec<Evidence>,
+    weights: Vec<f32>,
+}
+
+/// What carried the verdict, the weightiest first.
+fn reasons_of(does: &[Evidence], weights: &[f32], content: &[u8]) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = does
+        .iter()
+        .zip(weights)
+        .filter(|(evidence, weight)| **weight >= REASON_MIN && evidence.fact.leaning() != Leaning::Care)
+        .map(|(evidence, weight)| Reason {
+            fact: evidence.fact,
+            line: explain::line_number(content, evidence.at),
+            about: evidence.about.clone(),
+            weight: *weight,
+        })
+        .collect();
+    reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    reasons
+}
+
 /// What a score is of: a window or a passage, by number.
 #[derive(Clone, Copy)]
 enum Part {
@@ -167,7 +232,7 @@ struct Worst {
     score: f32,
     part: Part,
     /// The highest probability of each technique in any window, and in a passage that was the worst part.
-    techniques: [f32; LABELS.len()],
+    techniques: [f32; MODEL_TECHNIQUES],
     /// The worst windows that have passages, with their scores.
     windows: [(f32, usize); WORST_WINDOWS],
 }
@@ -177,7 +242,7 @@ impl Default for Worst {
         Self {
             score: -1.0,
             part: Part::Window(0),
-            techniques: [0.0; LABELS.len()],
+            techniques: [0.0; MODEL_TECHNIQUES],
             windows: [(-1.0, 0); WORST_WINDOWS],
         }
     }

@@ -20,6 +20,7 @@ mod magic;
 mod model;
 mod normal;
 mod operating_point;
+mod opinion;
 mod separator;
 mod signature;
 mod span;
@@ -29,7 +30,7 @@ mod variables;
 mod verdict;
 mod words;
 
-pub use self::verdict::Verdict;
+pub use self::verdict::{Reason, Verdict};
 pub use cache::VerdictCache;
 pub use feature::{BUCKETS, Feature};
 pub use fingerprint::{METADATA_KEY as FEATURES_KEY, fingerprint};

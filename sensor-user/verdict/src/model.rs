@@ -14,8 +14,9 @@ use crate::{
     batch::Batch,
     fingerprint::{METADATA_KEY, fingerprint},
     operating_point::OperatingPoint,
+    opinion::Opinion,
     signature,
-    technique::LABELS,
+    technique::MODEL_TECHNIQUES,
 };
 
 /// Where a model's metadata says by how much (in logits) a passage counts less than a window. A model without it is not
@@ -27,8 +28,8 @@ const PASSAGE_PENALTY: &str = "passage.penalty";
 pub struct Scores {
     /// That it is malicious.
     pub malicious: f32,
-    /// That it uses each technique of [`LABELS`].
-    pub techniques: [f32; LABELS.len()],
+    /// That it uses each technique of [`TECHNIQUES`](crate::technique::TECHNIQUES) that the model knows.
+    pub techniques: [f32; MODEL_TECHNIQUES],
 }
 
 /// Why a model cannot be used.
@@ -77,6 +78,8 @@ pub struct Model {
     features: Vec<i64>,
     /// Where each of these sets ends.
     ends: Vec<i64>,
+    /// The second opinion, if the model has one.
+    opinion: Option<Opinion>,
 }
 
 impl Model {
@@ -96,11 +99,18 @@ impl Model {
             .map_err(|e| failed(&e))?;
         signature::check(&session).map_err(|what| ModelError::Signature { path: path.to_owned(), what })?;
         check_features(&session).map_err(|what| ModelError::Signature { path: path.to_owned(), what })?;
+        let opinion = Opinion::read(|key| session.metadata().ok()?.custom(key))
+            .map_err(|what| ModelError::Signature { path: path.to_owned(), what })?;
         let batches = Batch::all(&session).map_err(|e| failed(&e))?;
         // A set that no longer fits waits behind those that are run.
         let (features, ends) = batches.last().map_or((0, 0), Batch::size);
         let (features, ends) = (Vec::with_capacity(2 * features), Vec::with_capacity(ends));
-        Ok(Self { session, batches, features, ends })
+        Ok(Self { session, batches, features, ends, opinion })
+    }
+
+    /// The second opinion.
+    pub(super) fn opinion(&self) -> Option<&Opinion> {
+        self.opinion.as_ref()
     }
 
     /// The model's threshold for an operating point.
@@ -169,7 +179,7 @@ impl Model {
         for (i, row) in rows.enumerate() {
             // A model that answers NaN must not pass for harmless.
             let sane = |p: &f32| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };
-            let mut techniques = [0.0; LABELS.len()];
+            let mut techniques = [0.0; MODEL_TECHNIQUES];
             for (slot, p) in techniques.iter_mut().zip(&row[1..]) {
                 *slot = sane(p);
             }

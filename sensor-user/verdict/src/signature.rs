@@ -5,7 +5,7 @@ use ort::{
     value::{TensorElementType, ValueType},
 };
 
-use crate::technique::LABELS;
+use crate::technique::MODEL_TECHNIQUES;
 
 /// Input: the features of all sets, one set after the other, int64\[n\].
 pub(crate) const FEATURES: &str = "features";
@@ -14,7 +14,7 @@ pub(crate) const ENDS: &str = "ends";
 /// Output: for each set the probabilities, float32\[sets, [`OUTPUTS`]\], each from 0 to 1.
 pub(crate) const PROBABILITIES: &str = "probabilities";
 /// Outputs of the model: malicious first, then a probability for each label.
-pub(crate) const OUTPUTS: usize = 1 + LABELS.len();
+pub(crate) const OUTPUTS: usize = 1 + MODEL_TECHNIQUES;
 
 /// Does the model take and give what it should? An error says what is wrong, and what is expected.
 pub(crate) fn check(session: &Session) -> Result<(), String> {

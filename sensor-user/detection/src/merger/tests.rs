@@ -15,6 +15,7 @@ fn detection(pid: u32, cgroup: u64, content: &str) -> Detection {
         malicious: true,
         techniques: vec![1],
         spans: vec![],
+        reasons: vec![],
     };
     Detection::new(capture.into(), verdict, vec![])
 }

@@ -1,0 +1,220 @@
+//! Words and variables, followed to their values.
+
+use std::rc::Rc;
+
+use crate::{
+    run::{ARGUMENTS_MAX, DEPTH_MAX, File, NAMES_MAX, Run},
+    syntax::{Piece, Script, Word},
+    value::{Taint, UNKNOWN, Value},
+};
+
+impl Run {
+    /// A word's value where it is one word.
+    pub(crate) fn joined(&mut self, script: &Rc<Script>, word: &Word) -> Value {
+        let mut all = Value::default();
+        for piece in word {
+            let (value, _) = self.piece(script, piece);
+            self.spend(value.text.len());
+            all.append(&value);
+        }
+        all
+    }
+
+    pub(crate) fn expand(&mut self, script: &Rc<Script>, word: &Word) -> Vec<Value> {
+        if let [Piece::Text { bytes, quoted: false }] = &word[..] {
+            return braces(bytes);
+        }
+        let mut values = vec![Value::default()];
+        for piece in word {
+            let (value, split) = self.piece(script, piece);
+            if !self.spend(value.text.len()) {
+                break;
+            }
+            let mut parts = value.text.split(|b| split && matches!(b, b' ' | b'\t' | b'\n'));
+            let last = values.last_mut().expect("never empty");
+            last.append(&Value { text: parts.next().unwrap_or_default().to_vec(), taint: value.taint });
+            for part in parts.take(ARGUMENTS_MAX) {
+                values.push(Value { text: part.to_vec(), taint: value.taint });
+            }
+        }
+        if values.len() > 1 {
+            values.retain(|value| !value.text.is_empty());
+        }
+        // What unquoted expansions leave empty is no word.
+        if values.len() == 1
+            && values[0].text.is_empty()
+            && !word.iter().any(|p| matches!(p, Piece::Text { quoted: true, .. }))
+        {
+            values.clear();
+        }
+        values
+    }
+
+    fn piece(&mut self, script: &Rc<Script>, piece: &Piece) -> (Value, bool) {
+        match piece {
+            Piece::Text { bytes, .. } => (Value::text(bytes), false),
+            Piece::Variable { name, operator, quoted } => (self.variable(name, operator), !quoted),
+            Piece::Command { place, quoted } => {
+                let text = script.text[place.clone()].to_vec();
+                let mut value = self.script(&text, &Value::default());
+                while value.text.last() == Some(&b'\n') {
+                    value.text.pop();
+                }
+                if value.text.is_empty() {
+                    value.text.push(UNKNOWN);
+                }
+                (value.with(Taint::OUTPUT), !quoted)
+            }
+            Piece::Process(place) => {
+                let text = script.text[place.clone()].to_vec();
+                let output = self.script(&text, &Value::default());
+                self.processes += 1;
+                let path = format!("/dev/fd/{}", self.processes).into_bytes();
+                let taint = output.taint;
+                let file = File {
+                    fetched: taint.has(Taint::REMOTE),
+                    content: Some(Rc::new(output)),
+                    ..File::default()
+                };
+                self.remember(&path, file);
+                (Value { text: path, taint }, false)
+            }
+            Piece::Unknown => (Value::unknown(Taint::default()), false),
+        }
+    }
+
+    fn variable(&mut self, name: &[u8], operator: &[u8]) -> Value {
+        let known = match name {
+            [digit @ b'1'..=b'9'] => self.parameters.get(usize::from(digit - b'1')).cloned(),
+            b"@" | b"*" => {
+                let mut all = Value::default();
+                for parameter in self.parameters.clone() {
+                    if !all.text.is_empty() {
+                        all.text.push(b' ');
+                    }
+                    all.append(&parameter);
+                }
+                (!all.text.is_empty()).then_some(all)
+            }
+            _ => self.variables.get(name).cloned(),
+        };
+        let unset = known.as_ref().is_none_or(|value| value.text.is_empty());
+        // The name behind the mark tells one unknown value from another.
+        let mut value =
+            known.unwrap_or_else(|| Value { text: [&[UNKNOWN], name].concat(), taint: Taint::default() });
+        match operator {
+            [b':', b'-' | b'=', default @ ..] | [b'-' | b'=', default @ ..] if unset => {
+                value = self.text_of(default);
+                if operator.contains(&b'=') {
+                    self.set(name, value.clone());
+                }
+            }
+            [b':', b'+', other @ ..] | [b'+', other @ ..] if !unset => value = self.text_of(other),
+            [b':', numbers @ ..]
+                if numbers.first().is_some_and(|b| b.is_ascii_digit() || *b == b' ' || *b == b'$') =>
+            {
+                let mut parts = numbers
+                    .split(|b| *b == b':')
+                    .map(|n| std::str::from_utf8(n).ok()?.trim().parse::<usize>().ok());
+                let start = parts.next().flatten();
+                let length = parts.next();
+                if let Some(start) = start.filter(|_| value.is_known()) {
+                    let start = start.min(value.text.len());
+                    let end =
+                        length.flatten().map_or(value.text.len(), |n| (start + n).min(value.text.len()));
+                    value.text = value.text[start..end].to_vec();
+                } else {
+                    value.text = vec![UNKNOWN];
+                }
+                if length.flatten().is_some_and(|n| n <= 2) && value.is_known() {
+                    self.tally.assembled += 1;
+                    value.taint = value.taint.and(Taint::ASSEMBLED);
+                }
+            }
+            [b'/', rest @ ..] if value.is_known() => {
+                let all = rest.first() == Some(&b'/');
+                let rest = if all { &rest[1..] } else { rest };
+                let mut parts = rest.splitn(2, |b| *b == b'/');
+                let (from, to) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                let plain = |t: &[u8]| !t.iter().any(|b| matches!(b, b'$' | b'*' | b'[' | b'?'));
+                if !from.is_empty() && plain(from) && plain(to) {
+                    value.text = replace(&value.text, from, to, all);
+                }
+            }
+            b"@P" | b"@E" => {
+                let text = value.text.clone();
+                self.script(&text, &Value::default());
+            }
+            _ => {}
+        }
+        value
+    }
+
+    /// The value of an operator's text, which is a word itself.
+    fn text_of(&mut self, text: &[u8]) -> Value {
+        if !text.contains(&b'$') && !text.contains(&b'`') {
+            let text: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'"' | b'\'')).collect();
+            return Value { text, taint: Taint::default() };
+        }
+        if self.depth >= DEPTH_MAX {
+            return Value::unknown(Taint::default());
+        }
+        self.depth += 1;
+        let inner = Rc::new(Script::read(text.to_vec()));
+        let words: Vec<Word> = inner.statements.first().map(|s| s.words.clone()).unwrap_or_default();
+        let mut all = Value::default();
+        for word in words.iter().take(ARGUMENTS_MAX) {
+            let value = self.joined(&inner, word);
+            all.append(&value);
+        }
+        self.depth -= 1;
+        all
+    }
+
+    pub(crate) fn set(&mut self, name: &[u8], value: Value) {
+        if self.variables.len() < NAMES_MAX || self.variables.contains_key(name) {
+            self.spend(value.text.len());
+            self.variables.insert(name.to_vec(), value);
+        }
+    }
+
+    pub(crate) fn assign(&mut self, name: &[u8], value: Value, append: bool) {
+        self.assigned(name, &value);
+        let value = match (append, self.variables.get(name)) {
+            (true, Some(before)) => {
+                let mut all = before.clone();
+                all.append(&value);
+                all
+            }
+            _ => value,
+        };
+        self.set(name, value);
+    }
+}
+
+/// `{a,b}` is two words.
+fn braces(bytes: &[u8]) -> Vec<Value> {
+    if let Some(inner) = bytes.strip_prefix(b"{").and_then(|b| b.strip_suffix(b"}"))
+        && inner.contains(&b',')
+        && !inner.contains(&b'{')
+    {
+        return inner.split(|b| *b == b',').map(Value::text).collect();
+    }
+    vec![Value::text(bytes)]
+}
+
+fn replace(text: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memmem::find(rest, from) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+        if !all || out.len() > 64 * 1024 {
+            break;
+        }
+    }
+    out.extend_from_slice(rest);
+    out.truncate(64 * 1024);
+    out
+}

@@ -1,0 +1,312 @@
+//! Commands that read, write and move files.
+
+use crate::{
+    commands::{Call, base_name, contains},
+    fact::Fact,
+    place::{self},
+    run::{File, Run},
+    value::{Taint, UNKNOWN, Value},
+};
+
+impl Run {
+    pub(crate) fn file_tool(&mut self, call: &Call<'_>) -> Value {
+        let input = call.input;
+        let passes = || Value { text: vec![UNKNOWN], taint: call.taint() };
+        match &call.name[..] {
+            b"echo" | b"print" => {
+                self.tally.prints += 1;
+                let mut all = Value::default();
+                let mut escapes = false;
+                for argument in call.arguments.iter().skip_while(|a| {
+                    let option = a.text.len() >= 2
+                        && a.text[0] == b'-'
+                        && a.text[1..].iter().all(|b| b"neE".contains(b));
+                    escapes |= option && a.text.contains(&b'e');
+                    option
+                }) {
+                    if !all.text.is_empty() {
+                        all.text.push(b' ');
+                    }
+                    all.append(argument);
+                }
+                if escapes {
+                    self.unescape(&mut all);
+                }
+                if all.text.is_empty() {
+                    all.text.push(b'\n');
+                }
+                all
+            }
+            b"printf" => {
+                self.tally.prints += 1;
+                let at =
+                    usize::from(call.arguments.first().is_some_and(|a| a.text == b"-v" || a.text == b"--"));
+                let Some(format) = call.arguments.get(at) else { return Value::default() };
+                let mut all = format.clone();
+                self.unescape(&mut all);
+                let mut rest = call.arguments[at + 1..].iter();
+                let mut out = Value { text: Vec::new(), taint: all.taint };
+                let mut i = 0;
+                while i < all.text.len() {
+                    if all.text[i] == b'%' {
+                        let end = all.text[i + 1..]
+                            .iter()
+                            .position(u8::is_ascii_alphabetic)
+                            .map_or(all.text.len() - 1, |n| i + 1 + n);
+                        if let Some(argument) = rest.next() {
+                            let mut argument = argument.clone();
+                            if all.text.get(end) == Some(&b'b') {
+                                self.unescape(&mut argument);
+                            }
+                            out.append(&argument);
+                        }
+                        i = end + 1;
+                    } else {
+                        out.text.push(all.text[i]);
+                        i += 1;
+                    }
+                }
+                for argument in rest {
+                    out.text.push(b' ');
+                    out.append(argument);
+                }
+                out
+            }
+            b"cat" | b"head" | b"tail" | b"tac" | b"less" | b"more" | b"strings" | b"nl" | b"pv"
+            | b"zcat" | b"bat" | b"xxd" | b"od" | b"hexdump" | b"readlink" | b"unzip" | b"sort" | b"uniq"
+            | b"shuf" => {
+                let files: Vec<Value> =
+                    call.operands().filter(|a| !a.text.iter().all(u8::is_ascii_digit)).cloned().collect();
+                let mut all = Value::default();
+                for file in &files {
+                    let path = self.path(&file.text);
+                    let mut content = self.content(&path);
+                    content.taint = content.taint.and(file.taint.without(Taint::OUTPUT));
+                    all.append(&content);
+                }
+                if call.is(&["xxd"]) && (call.flag(b'r')) {
+                    all.append(input);
+                    return Self::decoded(&all, "hex");
+                }
+                if files.is_empty() {
+                    return input.clone();
+                }
+                if !call.is(&["cat"]) && !all.is_known() {
+                    all.text = vec![UNKNOWN];
+                }
+                all
+            }
+            b"tee" => {
+                let append = call.flag(b'a') || call.has(&["--append"]);
+                for file in call.operands().cloned().collect::<Vec<_>>() {
+                    let path = self.path(&file.text);
+                    self.write(&path, input, append);
+                }
+                input.clone()
+            }
+            b"base64" | b"base32" | b"basenc" | b"uudecode" | b"base58" => {
+                let decodes = call.flag(b'd')
+                    || call.flag(b'D')
+                    || call.has(&["--decode", "-di"])
+                    || call.is(&["uudecode"]);
+                let mut all = input.clone();
+                for file in call.operands().cloned().collect::<Vec<_>>() {
+                    let path = self.path(&file.text);
+                    let content = self.content(&path);
+                    all.append(&content);
+                }
+                if decodes {
+                    Self::decoded(&all, if call.is(&["base32"]) { "base32" } else { "base64" })
+                } else {
+                    Value { text: vec![UNKNOWN], taint: all.taint }
+                }
+            }
+            b"rev" => {
+                let text = input
+                    .text
+                    .split(|b| *b == b'\n')
+                    .map(|l| l.iter().rev().copied().collect::<Vec<u8>>())
+                    .collect::<Vec<_>>()
+                    .join(&b'\n');
+                Value { text, taint: input.taint.and(Taint::DECODED) }
+            }
+            b"tr" => {
+                let mut out = input.clone();
+                let sets: Vec<&Value> = call.operands().collect();
+                if let [from, to, ..] = &sets[..] {
+                    if contains(&from.text, "A-Z") && contains(&to.text, "N-Z")
+                        || contains(&from.text, "a-zA-Z") && contains(&to.text, "n-za-m")
+                    {
+                        for b in &mut out.text {
+                            *b = match *b {
+                                b'a'..=b'z' => (*b - b'a' + 13) % 26 + b'a',
+                                b'A'..=b'Z' => (*b - b'A' + 13) % 26 + b'A',
+                                other => other,
+                            };
+                        }
+                        out.taint = out.taint.and(Taint::DECODED);
+                    } else if from.text.len() == to.text.len()
+                        && from.text.len() > 1
+                        && !from.text.contains(&b'-')
+                    {
+                        for b in &mut out.text {
+                            if let Some(at) = from.text.iter().position(|f| f == b) {
+                                *b = to.text[at];
+                            }
+                        }
+                        out.taint = out.taint.and(Taint::DECODED);
+                    }
+                } else if let ([set], true) = (&sets[..], call.flag(b'd')) {
+                    let set = set.text.clone();
+                    out.text.retain(|b| !set.contains(b));
+                }
+                out
+            }
+            b"sed" | b"perl" => {
+                self.sed(call);
+                if input.text.len() > 1 && call.manner.fed {
+                    Value { text: input.text.clone(), taint: input.taint }
+                } else {
+                    self.read_operands(call)
+                }
+            }
+            b"grep" | b"egrep" | b"fgrep" | b"rg" | b"zgrep" | b"ag" | b"awk" | b"gawk" | b"cut"
+            | b"column" | b"jq" | b"yq" | b"ack" => self.filter(call),
+            b"gzip" | b"gunzip" | b"bzip2" | b"xz" | b"zstd" | b"lz4" | b"7z" | b"7za" | b"zip" | b"tar"
+            | b"rar" | b"cpio" => self.pack(call),
+            b"openssl" | b"gpg" | b"gpg2" | b"age" | b"ccrypt" | b"mcrypt" => self.encrypt(call),
+            b"cp" | b"mv" | b"install" | b"ln" | b"rename" => {
+                let operands: Vec<Value> = call.operands().cloned().collect();
+                if call.is(&["ln"]) && operands.len() >= 2 {
+                    let to = self.path(&operands[1].text);
+                    if operands[0].text == b"/dev/null" {
+                        self.emptied(&to);
+                    }
+                    if base_name(&operands[0].text) == b"sshd" && base_name(&to) == b"su" {
+                        self.fact(Fact::PamChanged, &to);
+                    }
+                    return Value::default();
+                }
+                self.copied(&operands, call.is(&["mv"]));
+                if let Some(mode) = call.option(&["-m"])
+                    && contains(&mode.text, "4")
+                    && mode.text.len() == 4
+                    && let Some(last) = operands.last()
+                {
+                    let path = self.path(&last.text);
+                    self.fact(Fact::SetuidSet, &path);
+                }
+                Value::default()
+            }
+            b"rm" | b"unlink" | b"shred" | b"srm" | b"wipe" | b"truncate" | b"rmdir" => {
+                self.remove(call);
+                Value::default()
+            }
+            b"dd" => self.dd(call),
+            b"mkfifo" | b"mknod" => {
+                for path in call.operands().map(|a| a.text.clone()).collect::<Vec<_>>() {
+                    let path = self.path(&path);
+                    self.remember(
+                        &path,
+                        File { fifo: call.is(&["mkfifo"]) || call.has(&["p"]), ..File::default() },
+                    );
+                }
+                if call.is(&["mknod"]) && call.has(&["b"]) {
+                    self.fact(Fact::EscapeMount, b"mknod");
+                }
+                Value::default()
+            }
+            b"cd" | b"pushd" => {
+                if let Some(to) = call.operands().next() {
+                    self.directory = self.path(&to.text);
+                    if self.directory.contains(&UNKNOWN) {
+                        self.directory.clear();
+                    }
+                }
+                Value::default()
+            }
+            b"mkdir" => {
+                for path in call.operands().map(|a| a.text.clone()).collect::<Vec<_>>() {
+                    let path = self.path(&path);
+                    if place::is_hidden(&path) && place::is_temporary(&path) {
+                        self.fact(Fact::FetchHidden, &path);
+                    }
+                }
+                Value::default()
+            }
+            b"find" | b"locate" | b"fd" => self.find(call),
+            b"read" => {
+                if call.flag(b's') {
+                    self.fact(Fact::SecretPrompt, b"read -s");
+                }
+                let names: Vec<Vec<u8>> = call.operands().map(|a| a.text.clone()).collect();
+                let taint = if call.manner.fed || input.taint != Taint::default() {
+                    input.taint
+                } else {
+                    Taint::TYPED
+                };
+                for name in names.iter().take(8) {
+                    let text = input.text.split(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+                    let text = if text.is_empty() { vec![UNKNOWN] } else { text };
+                    self.set(name, Value { text, taint });
+                }
+                Value::default()
+            }
+            b"export" | b"declare" | b"typeset" | b"local" | b"readonly" | b"set" | b"unset" => {
+                for argument in call.arguments {
+                    if let Some(at) = memchr::memchr(b'=', &argument.text) {
+                        let name = argument.text[..at].to_vec();
+                        let value = Value { text: argument.text[at + 1..].to_vec(), taint: argument.taint };
+                        self.assigned(&name, &value);
+                        self.set(&name, value);
+                    }
+                }
+                self.shell_settings(call);
+                Value::default()
+            }
+            b"alias" => {
+                for argument in call.arguments {
+                    let Some(at) = memchr::memchr(b'=', &argument.text) else { continue };
+                    let (name, text) = (argument.text[..at].to_vec(), argument.text[at + 1..].to_vec());
+                    if matches!(
+                        &name[..],
+                        b"sudo" | b"su" | b"ssh" | b"passwd" | b"cat" | b"ps" | b"ls" | b"cd"
+                    ) && !text.starts_with(&name)
+                    {
+                        let facts = self.later(&text);
+                        if facts.iter().any(|f| crate::writing::is_strange(*f))
+                            || matches!(&name[..], b"sudo" | b"su" | b"ssh" | b"passwd")
+                        {
+                            self.fact(Fact::AliasAdded, &name);
+                        }
+                    }
+                }
+                Value::default()
+            }
+            b"mktemp" => Value::text(place::MKTEMP),
+            b"dirname" | b"basename" | b"realpath" => {
+                let mut value = call.operands().next().cloned().unwrap_or_default();
+                if call.is(&["basename"]) {
+                    value.text = base_name(&value.text).to_vec();
+                } else if call.is(&["dirname"]) {
+                    let end = memchr::memrchr(b'/', &value.text).unwrap_or(0);
+                    value.text.truncate(end);
+                }
+                value
+            }
+            b"pwd" => Value::text(if self.directory.is_empty() { b"." } else { &self.directory }),
+            b"stat" | b"file" | b"wc" | b"test" | b"[" | b"[[" | b"true" | b"false" | b":" | b"sleep"
+            | b"exit" | b"return" | b"shift" | b"break" | b"continue" => Value::default(),
+            b"md5sum" | b"sha256sum" | b"sha1sum" | b"sha512sum" | b"cosign" => {
+                if call.flag(b'c') || call.has(&["--check", "verify", "verify-blob"]) {
+                    self.fact(Fact::FetchVerified, &call.name);
+                }
+                Value::unknown(Taint::OUTPUT)
+            }
+            _ => match self.seen(call) {
+                Some(value) => value,
+                None => passes().with(Taint::OUTPUT),
+            },
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a script does: its statements are read, its variables followed to their values, its functions called, and what comes of
+//! it is a set of facts, each with a sentence and the place in the script that it rests on.
+//!
+//! Nothing is executed. Time and memory are bounded whatever the text is.
+
+mod accounts;
+mod archive;
+mod code;
+mod commands;
+mod containers;
+mod evasion;
+mod expansion;
+mod fact;
+mod files;
+mod filter;
+mod host;
+mod http;
+mod impact;
+mod network;
+mod place;
+mod reader;
+mod reading;
+mod remote;
+mod removal;
+mod run;
+mod style;
+mod syntax;
+mod value;
+mod words;
+mod writing;
+
+use std::time::Instant;
+
+pub use fact::{Fact, Leaning};
+
+/// The longest text that is followed, in bytes: what is longer is followed up to there.
+pub const TEXT_MAX: usize = 128 * 1024;
+
+/// A fact, and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The fact.
+    pub fact: Fact,
+    /// The first place in the text where it was seen: a byte's number.
+    pub at: u32,
+    /// What it is about: a path, a host, a name; may be empty. Hostile text, [`ABOUT_MAX`] bytes at most.
+    pub about: Vec<u8>,
+}
+
+/// The longest [`Evidence::about`], in bytes.
+pub const ABOUT_MAX: usize = 120;
+
+/// What a script does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behaviour {
+    /// The facts in the order in which they were seen, each of them once.
+    pub evidence: Vec<Evidence>,
+    /// How the script is written: see [`STYLE`].
+    pub style: [f32; STYLE.len()],
+}
+
+/// Names of the values of [`Behaviour::style`], each of them between 0 and about 4.
+pub const STYLE: [&str; 12] = style::NAMES;
+
+impl Behaviour {
+    /// What a text does, however long it takes to find out: some milliseconds, or some tens of them for hostile texts.
+    pub fn of(text: &[u8]) -> Self {
+        run::follow(text, None).unwrap_or_default()
+    }
+
+    /// What a text does, or nothing if that is not known by then.
+    pub fn within(text: &[u8], end: Instant) -> Option<Self> {
+        run::follow(text, Some(end))
+    }
+
+    /// Is a fact among them?
+    pub fn has(&self, fact: Fact) -> bool {
+        self.evidence.iter().any(|evidence| evidence.fact == fact)
+    }
+}

@@ -1,0 +1,585 @@
+//! The abstract run: every statement once, every branch taken, every function both as it is defined and as it is called.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    rc::Rc,
+    time::Instant,
+};
+
+use crate::{
+    ABOUT_MAX, Behaviour, Evidence, TEXT_MAX,
+    fact::Fact,
+    place::{self, Place},
+    style,
+    syntax::{Direction, Kind, Piece, Redirect, Script, Statement, Word, literal},
+    value::{Taint, UNKNOWN, Value},
+};
+
+/// Statements that are run, and bytes that are handed about, in all.
+const STEPS_MAX: usize = 20_000;
+const BYTES_MAX: usize = 4 << 20;
+/// Scripts within scripts, and calls within calls.
+pub(crate) const DEPTH_MAX: usize = 12;
+pub(crate) const NAMES_MAX: usize = 2_000;
+/// Statements from one look at the clock to the next.
+const CLOCK_STEPS: usize = 16;
+pub(crate) const ARGUMENTS_MAX: usize = 1_000;
+
+/// What is known of a file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    /// What was written to it.
+    pub(crate) content: Option<Rc<Value>>,
+    /// It was fetched.
+    pub(crate) fetched: bool,
+    pub(crate) executable: bool,
+    pub(crate) ran: bool,
+    /// The script has written it itself.
+    pub(crate) written: bool,
+    pub(crate) fifo: bool,
+}
+
+/// The state of a run.
+pub(crate) struct Run {
+    pub(crate) evidence: Vec<Evidence>,
+    known: HashSet<Fact>,
+    pub(crate) variables: HashMap<Vec<u8>, Value>,
+    functions: HashMap<Vec<u8>, (Rc<Script>, Range<usize>)>,
+    pub(crate) files: HashMap<Vec<u8>, File>,
+    pub(crate) parameters: Vec<Value>,
+    /// Descriptors that are connections.
+    pub(crate) sockets: HashSet<u8>,
+    pub(crate) directory: Vec<u8>,
+    steps: usize,
+    bytes: usize,
+    pub(crate) depth: usize,
+    /// Where the statement stands that runs now.
+    at: usize,
+    /// In a script within the script: all of it stands where the outer statement does.
+    within: bool,
+    /// Loops without an end that the statement is in.
+    pub(crate) endless: usize,
+    /// Loops of any kind, and those over names of files everywhere or of hosts.
+    pub(crate) loops: usize,
+    pub(crate) over_hosts: usize,
+    pub(crate) over_files: usize,
+    pub(crate) over_passwords: usize,
+    /// Functions that run.
+    running: Vec<Vec<u8>>,
+    /// How often things were seen that count only together.
+    pub(crate) tally: Tally,
+    pub(crate) processes: usize,
+    /// When it has to be done, and whether it was not.
+    end: Option<Instant>,
+    late: bool,
+}
+
+/// Things that count only together.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) commands: usize,
+    pub(crate) discoveries: HashSet<&'static str>,
+    pub(crate) discovery_commands: usize,
+    pub(crate) fetchers: HashMap<Vec<u8>, HashSet<Vec<u8>>>,
+    pub(crate) fetched_runs: usize,
+    pub(crate) secrets: HashSet<u8>,
+    pub(crate) logs: HashSet<Vec<u8>>,
+    pub(crate) stops: HashSet<Vec<u8>>,
+    pub(crate) deleted: HashSet<Vec<u8>>,
+    pub(crate) rivals: usize,
+    pub(crate) assembled: usize,
+    pub(crate) prints: usize,
+    pub(crate) logins: usize,
+    /// What was looked for among processes last.
+    pub(crate) sought: Vec<u8>,
+}
+
+/// How a command's output goes and how it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// In the background.
+    pub(crate) background: bool,
+    /// Its output is thrown away.
+    pub(crate) silent: bool,
+    /// Its input or output is a connection.
+    pub(crate) connected: bool,
+    /// Its input comes through a pipe or from a file.
+    pub(crate) fed: bool,
+    /// Its output goes to a named pipe.
+    pub(crate) to_fifo: bool,
+}
+
+/// Follows a text.
+pub(crate) fn follow(text: &[u8], end: Option<Instant>) -> Option<Behaviour> {
+    let mut run = Run::new(end);
+    let head = &text[..text.len().min(TEXT_MAX)];
+    let head: Vec<u8> = head.iter().copied().filter(|b| *b != UNKNOWN).collect();
+    let script = Rc::new(Script::read(head));
+    let style = style::of(&script);
+    run.remarks(&script);
+    run.statements(&script, 0..script.statements.len(), &Value::default());
+    if text.len() > TEXT_MAX || run.steps == 0 || run.bytes == 0 {
+        run.fact(Fact::Cut, b"");
+    }
+    run.sum_up();
+    (!run.late).then_some(Behaviour { evidence: run.evidence, style })
+}
+
+impl Run {
+    fn new(end: Option<Instant>) -> Self {
+        let mut variables = HashMap::new();
+        variables.insert(b"HOME".to_vec(), Value::text(b"~"));
+        variables.insert(b"IFS".to_vec(), Value::text(b" "));
+        variables.insert(b"0".to_vec(), Value::text(b"$0"));
+        variables.insert(b"BASH_SOURCE".to_vec(), Value::text(b"$0"));
+        for name in [&b"HOSTNAME"[..], b"USER", b"LOGNAME", b"HOSTTYPE", b"OSTYPE"] {
+            variables.insert(name.to_vec(), Value::unknown(Taint::HOST));
+        }
+        variables.insert(b"RANDOM".to_vec(), Value::unknown(Taint::NOISE));
+        Self {
+            evidence: Vec::new(),
+            known: HashSet::new(),
+            variables,
+            functions: HashMap::new(),
+            files: HashMap::new(),
+            parameters: Vec::new(),
+            sockets: HashSet::new(),
+            directory: Vec::new(),
+            steps: STEPS_MAX,
+            bytes: BYTES_MAX,
+            depth: 0,
+            at: 0,
+            within: false,
+            endless: 0,
+            loops: 0,
+            over_hosts: 0,
+            over_files: 0,
+            over_passwords: 0,
+            running: Vec::new(),
+            tally: Tally::default(),
+            processes: 0,
+            end,
+            late: false,
+        }
+    }
+
+    /// Enters a fact.
+    pub(crate) fn fact(&mut self, fact: Fact, about: &[u8]) {
+        if self.known.insert(fact) {
+            let about = about.iter().map(|b| if *b == UNKNOWN { b'$' } else { *b }).take(ABOUT_MAX).collect();
+            self.evidence.push(Evidence { fact, at: self.at as u32, about });
+        }
+    }
+
+    pub(crate) fn has(&self, fact: Fact) -> bool {
+        self.known.contains(&fact)
+    }
+
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if self.steps.is_multiple_of(CLOCK_STEPS) && self.end.is_some_and(|end| Instant::now() > end) {
+            self.late = true;
+            self.steps = 0;
+        }
+        self.bytes > 0 && self.steps > 0
+    }
+
+    /// Runs a script within the script.
+    pub(crate) fn script(&mut self, text: &[u8], input: &Value) -> Value {
+        if self.depth >= DEPTH_MAX || text.is_empty() || !self.spend(text.len() * 2) {
+            return Value::default();
+        }
+        let script = Rc::new(Script::read(text.to_vec()));
+        let within = std::mem::replace(&mut self.within, true);
+        self.depth += 1;
+        let output = self.statements(&script, 0..script.statements.len(), input);
+        self.depth -= 1;
+        self.within = within;
+        output
+    }
+
+    /// What facts a text would add when it is run some day, as it is written to a file that others run.
+    pub(crate) fn later(&mut self, text: &[u8]) -> Vec<Fact> {
+        let known = std::mem::take(&mut self.known);
+        let count = self.evidence.len();
+        self.script(text, &Value::default());
+        let facts: Vec<Fact> = std::mem::replace(&mut self.known, known).into_iter().collect();
+        let mut kept = Vec::new();
+        for evidence in self.evidence.split_off(count) {
+            if self.known.insert(evidence.fact) {
+                kept.push(evidence);
+            }
+        }
+        self.evidence.extend(kept);
+        facts
+    }
+
+    fn statements(&mut self, script: &Rc<Script>, range: Range<usize>, input: &Value) -> Value {
+        let mut output = Value::default();
+        let mut pipe = Value::default();
+        let mut i = range.start;
+        while i < range.end {
+            self.steps = self.steps.saturating_sub(1);
+            if !self.spend(0) {
+                break;
+            }
+            let statement = &script.statements[i];
+            if !self.within {
+                self.at = statement.at;
+            }
+            let before = std::mem::take(&mut pipe);
+            let stdin = if statement.piped { &before } else { input };
+            match &statement.kind {
+                Kind::Simple => {
+                    pipe = self.simple(script, statement, stdin, statement.piped);
+                    i += 1;
+                }
+                Kind::Function(name, end) => {
+                    let body = i + 1..*end;
+                    if self.functions.len() < NAMES_MAX {
+                        self.functions.insert(name.clone(), (Rc::clone(script), body.clone()));
+                    }
+                    self.defined(name, script, &body);
+                    self.call(name, &[], &Value::default());
+                    i = end + 1;
+                }
+                Kind::Group(end) | Kind::Loop(end) | Kind::For(_, end) => {
+                    pipe = self.compound(script, i, *end, stdin);
+                    i = end + 1;
+                }
+                Kind::End => i += 1,
+            }
+            if !script.statements.get(i).is_some_and(|next| next.piped) {
+                self.spend(pipe.text.len());
+                output.append(&pipe);
+            }
+        }
+        output
+    }
+
+    /// A function that calls itself twice, or has the name of a command.
+    fn defined(&mut self, name: &[u8], script: &Rc<Script>, body: &Range<usize>) {
+        let end = body.end.min(script.statements.len());
+        let calls = script.statements[body.start.min(end)..end]
+            .iter()
+            .filter(|s| s.words.first().and_then(literal).as_deref() == Some(name));
+        if calls.clone().count() >= 2 && calls.clone().any(|s| s.piped || s.background) {
+            self.fact(Fact::ForkBomb, name);
+        }
+        if matches!(
+            name,
+            b"sudo" | b"ssh" | b"su" | b"passwd" | b"ls" | b"cat" | b"ps" | b"netstat" | b"find" | b"cd"
+        ) {
+            self.fact(Fact::AliasAdded, name);
+        }
+        if matches!(
+            name,
+            b"usage" | b"help" | b"show_help" | b"print_usage" | b"print_help" | b"Usage" | b"_usage"
+        ) {
+            self.fact(Fact::Helps, b"");
+        }
+    }
+
+    fn call(&mut self, name: &[u8], arguments: &[Value], input: &Value) -> Value {
+        let Some((script, body)) = self.functions.get(name).cloned() else { return Value::default() };
+        if self.depth >= DEPTH_MAX || self.running.iter().any(|running| running == name) {
+            return Value::default();
+        }
+        let parameters = std::mem::replace(&mut self.parameters, arguments.to_vec());
+        self.running.push(name.to_vec());
+        self.depth += 1;
+        let at = self.at;
+        let end = body.end.min(script.statements.len());
+        let output = self.statements(&script, body.start.min(end)..end, input);
+        self.at = at;
+        self.depth -= 1;
+        self.running.pop();
+        self.parameters = parameters;
+        output
+    }
+
+    fn compound(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
+        if self.depth >= DEPTH_MAX {
+            return Value::default();
+        }
+        let statement = &script.statements[opener];
+        let redirects: &[Redirect] = script.statements.get(end).map_or(&[], |s| &s.redirects);
+        let background = script.statements.get(end).is_some_and(|s| s.background);
+        let (fed, mut manner) = self.bind_input(script, redirects, input, statement.piped);
+        manner.background = background;
+        let mut counts = (0, 0, 0, 0);
+        match &statement.kind {
+            Kind::For(name, _) => {
+                let words: Vec<Value> =
+                    statement.words.iter().flat_map(|word| self.expand(script, word)).collect();
+                let mut all = Value::default();
+                for word in &words {
+                    if !all.text.is_empty() {
+                        all.text.push(b' ');
+                    }
+                    self.spend(word.text.len());
+                    all.append(word);
+                }
+                if words.iter().any(|w| w.text.contains(&b'*')) {
+                    all.taint = all.taint.and(Taint::FILES);
+                }
+                let globbed =
+                    words.iter().any(|w| w.text.contains(&b'*') && place::is_broad_pattern(&w.text));
+                let mut first = words.first().cloned().unwrap_or_else(|| Value::unknown(Taint::default()));
+                first.taint = all.taint;
+                if globbed {
+                    first.taint = first.taint.and(Taint::EVERY_FILE);
+                }
+                if first.taint.has(Taint::RIVALS)
+                    || words.len() > 1
+                        && words.iter().filter(|w| crate::impact::names_rival(&w.text)).count() > 1
+                {
+                    first.taint = first.taint.and(Taint::RIVALS);
+                }
+                let addresses = words.iter().filter(|w| crate::host::of_url(&w.text).is_some()).count();
+                counts = (
+                    0,
+                    usize::from(all.taint.has(Taint::HOSTS) || addresses > 1),
+                    usize::from(first.taint.has(Taint::EVERY_FILE.and(Taint::FILES))),
+                    usize::from(all.taint.has(Taint::PASSWORDS)),
+                );
+                if words.len() > 1 && words.len() <= 12 && words.iter().all(Value::is_known) {
+                    // Each of a few values: what is done to the first alone would miss the rest.
+                    let mut output = Value::default();
+                    self.enter(counts, 1);
+                    self.depth += 1;
+                    for word in words.into_iter().take(6) {
+                        self.set(name, word.with(first.taint));
+                        output.append(&self.statements(script, opener + 1..end, &fed));
+                    }
+                    self.depth -= 1;
+                    self.enter(counts, -1);
+                    return self.bind_output(script, redirects, output, manner);
+                }
+                self.set(name, first);
+            }
+            Kind::Loop(_) => {
+                let condition = script.statements.get(opener + 1);
+                let name = condition.and_then(|s| s.words.first()).and_then(literal);
+                let endless = match name.as_deref() {
+                    Some(b"true" | b":" | b"false" | b"sleep") => true,
+                    Some(b"[" | b"[[" | b"test") => condition.is_some_and(|s| {
+                        s.words.len() <= 3
+                            && s.words.get(1).and_then(literal).is_some_and(|w| w == b"1" || w == b"true")
+                    }),
+                    None => condition.is_some_and(|s| s.words.is_empty()),
+                    _ => false,
+                };
+                counts = (
+                    usize::from(endless),
+                    usize::from(fed.taint.has(Taint::HOSTS)),
+                    usize::from(fed.taint.has(Taint::EVERY_FILE.and(Taint::FILES))),
+                    usize::from(fed.taint.has(Taint::PASSWORDS)),
+                );
+            }
+            _ => {}
+        }
+        let is_loop = !matches!(statement.kind, Kind::Group(_));
+        if is_loop {
+            self.enter(counts, 1);
+        }
+        self.depth += 1;
+        let output = self.statements(script, opener + 1..end, &fed);
+        self.depth -= 1;
+        if is_loop {
+            self.enter(counts, -1);
+        }
+        self.bind_output(script, redirects, output, manner)
+    }
+
+    fn enter(&mut self, (endless, hosts, files, passwords): (usize, usize, usize, usize), sign: isize) {
+        let add = |n: &mut usize, by: usize| *n = n.saturating_add_signed(sign * by as isize);
+        add(&mut self.loops, 1);
+        add(&mut self.endless, endless);
+        add(&mut self.over_hosts, hosts);
+        add(&mut self.over_files, files);
+        add(&mut self.over_passwords, passwords);
+    }
+
+    fn simple(&mut self, script: &Rc<Script>, statement: &Statement, input: &Value, piped: bool) -> Value {
+        let mut words = &statement.words[..];
+        while let Some((name, value, append)) = words.first().and_then(assignment) {
+            let value = self.joined(script, &value);
+            self.assign(&name, value, append);
+            words = &words[1..];
+            // The rest of an array.
+            if words.is_empty() && statement.redirects.is_empty() {
+                return Value::default();
+            }
+        }
+        let mut arguments = Vec::new();
+        for word in words {
+            arguments.extend(self.expand(script, word));
+            if arguments.len() > ARGUMENTS_MAX {
+                arguments.truncate(ARGUMENTS_MAX);
+                break;
+            }
+        }
+        let (fed, mut manner) = self.bind_input(script, &statement.redirects, input, piped);
+        manner.background = statement.background;
+        for redirect in &statement.redirects {
+            if matches!(redirect.direction, Direction::To | Direction::Append | Direction::Both)
+                && !redirect.duplicate
+            {
+                let path = self.joined(script, &redirect.word);
+                let path = self.path(&path.text);
+                if path == b"/dev/null" && redirect.descriptor != Some(b'2') {
+                    manner.silent = true;
+                }
+                if Place::of(&path) == Place::Socket {
+                    manner.connected = true;
+                    self.fact(Fact::SocketDevice, &path);
+                    if let Some(descriptor) = redirect.descriptor {
+                        self.sockets.insert(descriptor);
+                    }
+                    if redirect.direction == Direction::Both && redirect.descriptor.is_none() {
+                        self.sockets.insert(b'0');
+                    }
+                }
+                if self.files.get(&path).is_some_and(|file| file.fifo) {
+                    manner.to_fifo = true;
+                }
+            }
+        }
+        let output = if arguments.is_empty() { fed } else { self.command(&arguments, &fed, manner) };
+        self.bind_output(script, &statement.redirects, output, manner)
+    }
+
+    fn bind_input(
+        &mut self,
+        script: &Rc<Script>,
+        redirects: &[Redirect],
+        input: &Value,
+        piped: bool,
+    ) -> (Value, Manner) {
+        let mut manner = Manner { fed: piped, ..Manner::default() };
+        let mut fed = None;
+        for redirect in redirects {
+            match redirect.direction {
+                Direction::Here => {
+                    fed = Some(self.joined(script, &redirect.word));
+                    manner.fed = true;
+                }
+                Direction::From | Direction::Both => {
+                    let word = self.joined(script, &redirect.word);
+                    if redirect.duplicate {
+                        if word.text.first().is_some_and(|d| self.sockets.contains(d)) {
+                            manner.connected = true;
+                            fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
+                        }
+                        continue;
+                    }
+                    let path = self.path(&word.text);
+                    if Place::of(&path) == Place::Socket {
+                        manner.connected = true;
+                        self.fact(Fact::SocketDevice, &path);
+                        self.sockets.extend(redirect.descriptor);
+                        fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
+                    } else if redirect.direction == Direction::From {
+                        fed = Some(self.content(&path));
+                        manner.fed = true;
+                    }
+                }
+                Direction::To | Direction::Append => {
+                    if redirect.duplicate {
+                        let word = self.joined(script, &redirect.word);
+                        if word.text.first().is_some_and(|d| self.sockets.contains(d)) {
+                            manner.connected = true;
+                        }
+                    }
+                }
+            }
+        }
+        if fed.is_none() {
+            self.spend(input.text.len());
+        }
+        (fed.unwrap_or_else(|| input.clone()), manner)
+    }
+
+    fn bind_output(
+        &mut self,
+        script: &Rc<Script>,
+        redirects: &[Redirect],
+        output: Value,
+        manner: Manner,
+    ) -> Value {
+        let mut to_file = false;
+        for redirect in redirects {
+            if !matches!(redirect.direction, Direction::To | Direction::Append) || redirect.duplicate {
+                if redirect.duplicate
+                    && manner.connected
+                    && redirect.direction == Direction::To
+                    && output.taint.has(Taint::SECRET)
+                {
+                    self.fact(Fact::SendsSecret, b"");
+                }
+                continue;
+            }
+            if redirect.descriptor == Some(b'2') {
+                continue;
+            }
+            let path = self.joined(script, &redirect.word);
+            let path = self.path(&path.text);
+            self.write(&path, &output, redirect.direction == Direction::Append);
+            to_file = true;
+        }
+        if to_file { Value::default() } else { output }
+    }
+
+    pub(crate) fn remember(&mut self, path: &[u8], file: File) {
+        // A name of which nothing is known could be any other.
+        if path != [UNKNOWN] && self.files.len() < NAMES_MAX && path.len() < 4096 {
+            self.files.insert(path.to_vec(), file);
+        }
+    }
+
+    /// Calls a function of the script, or says that there is none.
+    pub(crate) fn function(&mut self, name: &[u8], arguments: &[Value], input: &Value) -> Option<Value> {
+        self.functions.contains_key(name).then(|| self.call(name, arguments, input))
+    }
+
+    /// An absolute path as far as the directory is known.
+    pub(crate) fn path(&self, path: &[u8]) -> Vec<u8> {
+        let path = path.strip_prefix(b"./").unwrap_or(path);
+        let absolute = matches!(path.first(), None | Some(b'/' | b'~' | b'$' | &UNKNOWN));
+        let mut full = if absolute || self.directory.is_empty() {
+            path.to_vec()
+        } else {
+            [&self.directory[..], b"/", path].concat()
+        };
+        while let Some(at) = memchr::memmem::find(&full, b"//") {
+            if full.len() > 4096 {
+                break;
+            }
+            full.remove(at);
+        }
+        full.truncate(4096);
+        full
+    }
+}
+
+/// `NAME=VALUE`, `NAME+=VALUE`: the name, the value's pieces, and if it is appended.
+fn assignment(word: &Word) -> Option<(Vec<u8>, Word, bool)> {
+    let Some(Piece::Text { bytes, quoted: false }) = word.first() else { return None };
+    let equals = memchr::memchr(b'=', bytes)?;
+    let append = equals > 0 && bytes[equals - 1] == b'+';
+    let mut name = &bytes[..equals - usize::from(append)];
+    if let Some(bracket) = memchr::memchr(b'[', name) {
+        name = &name[..bracket];
+    }
+    let is_name = !name.is_empty()
+        && !name[0].is_ascii_digit()
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    if !is_name {
+        return None;
+    }
+    let mut value = vec![Piece::Text { bytes: bytes[equals + 1..].to_vec(), quoted: true }];
+    value.extend_from_slice(&word[1..]);
+    Some((name.to_vec(), value, append))
+}

