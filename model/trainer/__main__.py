@@ -13,7 +13,7 @@ import numpy as np
 
 from generator import scripts
 
-from . import card, corpus, device, export, fit, measure, parts, report
+from . import card, corpus, device, export, fit, measure, opinion, parts, report
 from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
@@ -51,13 +51,35 @@ def read(directory, sensor, share):
     return everything
 
 
-def of_kept_back_idioms(bags, where):
+class Model:
+    """Both opinions."""
+
+    def __init__(self, bags, train, where, said=lambda *_: None):
+        self.network = fit.fit(bags, train, where, said)
+        self.opinion = opinion.fit(bags, train)
+
+    def fast(self, bags):
+        return bags.scores(self.network)[0]
+
+    def second(self, bags):
+        return self.opinion.second(opinion.inputs(bags.corpus))
+
+    def calibrate(self, bags, placed):
+        self.opinion.calibrate(self.fast(bags), self.second(bags), placed, np.array(bags.corpus.source))
+
+    def logits(self, bags):
+        """Of each script the logit as the sensor computes it."""
+        return self.opinion.logits(self.fast(bags), self.second(bags))
+
+
+def of_kept_back_idioms(bags, where, placed):
     """Scores of generated attacks of one step by a model that was trained without that step's idiom."""
     kept_back = np.array(bags.corpus.kept_back)
     of_one_step = np.array(bags.corpus.kind) == "step"
     say(f"leave-idioms-out: {kept_back.sum()} generated scripts held out")
-    network = fit.fit(bags, ~kept_back, where)
-    return bags.scores(network)[0][kept_back & of_one_step]
+    model = Model(bags, ~kept_back, where)
+    model.calibrate(bags, placed)
+    return model.logits(bags)[kept_back & of_one_step]
 
 
 def main():
@@ -81,10 +103,18 @@ def main():
     part = np.array([part_of[source] for source in everything.source])
     train = np.array(parts.trained_on(everything, part))
     say(f"held out: {(part == parts.TUNE).sum()} scripts to tune by, {(part == parts.REPORT).sum()} to report on")
-    network = fit.fit(bags, train, where)
-    scores = bags.scores(network)[0]
-    hidden = hidden_scripts.scores(bags, part == parts.REPORT, network, arguments.sensor, SEED)
-    figures = measure.figures(bags, scores, part, hidden, of_kept_back_idioms(bags, where))
+    model = Model(bags, train, where)
+    # The thresholds need as many harmless scripts as there are; what is found does not depend on which these are.
+    placed = (part != parts.FIT) & (np.array(everything.label) == "benign")
+    model.calibrate(bags, placed)
+    calibrated = model.opinion
+    scores = model.logits(bags)
+    hidden = hidden_scripts.scores(bags, part == parts.REPORT, model.logits, arguments.sensor, SEED)
+    figures = measure.figures(bags, scores, part, hidden, of_kept_back_idioms(bags, where, placed))
+    # What the first opinion alone would find, and the second.
+    figures["alone"] = {
+        name: measure.at_rates(bags, alone, part) for name, alone in (("words", model.fast(bags)), ("behaviour", model.second(bags)))
+    }
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(report.text(bags, scores, part, figures), encoding="utf-8")
     say(f"wrote {arguments.report}")
@@ -98,23 +128,26 @@ def main():
             )
 
     say("fitting to everything")
-    network = fit.fit(bags, np.ones(len(everything), bool), where, say)
-    # One half is the balanced operating point; scores spread evenly around it.
-    scale, bias = 1.0, -figures["logits"]["balanced"]
-    points = {name: float(1 / (1 + np.exp(-(scale * logit + bias)))) for name, logit in figures["logits"].items()}
+    model = Model(bags, np.ones(len(everything), bool), where, say)
+    model.opinion.gate, model.opinion.bias, model.opinion.late = calibrated.gate, calibrated.bias, calibrated.late
+    # The first opinion's logits are moved so that the gate has its own.
+    bias = opinion.GATE_LOGIT - calibrated.gate
+    points = {name: float(measure.sigmoid(logit)) for name, logit in figures["logits"].items()}
+    # Whatever passes the gate is what the sensitive operating point takes.
+    points["sensitive"] = opinion.GATE
     out.mkdir(parents=True, exist_ok=True)
     metadata = {f"threshold.{name}": f"{p:.6f}" for name, p in points.items()}
-    metadata["passage.penalty"] = f"{scale * fit.PASSAGE_PENALTY:.6f}"
+    metadata["passage.penalty"] = f"{fit.PASSAGE_PENALTY:.6f}"
     metadata["features.sha256"] = corpus.fingerprint(arguments.sensor)
-    export.to_onnx(network, out / "script.onnx", bias, scale, metadata)
+    export.to_onnx(model.network, out / "script.onnx", bias, 1.0, metadata | model.opinion.metadata())
     figures["thresholds"] = points
-    write_vectors(out, network, scale, bias, arguments.sensor)
+    write_vectors(out, model, arguments.sensor)
     old.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     (out / "CARD.md").write_text(card.text(figures))
     say(f"wrote {out}/script.onnx, vectors.jsonl, metrics.json and CARD.md")
 
 
-def write_vectors(out, network, scale, bias, sensor):
+def write_vectors(out, model, sensor):
     """Texts of the project's own with the trainer's scores, for the sensor's test; some of them of many windows."""
     items = scripts.generate(99, 30, 30)
     twins = scripts.generate(98, 0, 100)
@@ -126,7 +159,7 @@ def write_vectors(out, network, scale, bias, sensor):
     scripts.write(path, items)
     vectors = corpus.load(path, sensor)
     bags = fit.Bags(vectors)
-    scores = measure.sigmoid(scale * bags.scores(network)[0] + bias)
+    scores = measure.sigmoid(model.logits(bags))
     for item, score in zip(items, scores):
         item["score"] = round(float(score), 6)
     scripts.write(path, items)

@@ -35,10 +35,16 @@ class Corpus:
     windows: list = field(default_factory=list)
     passages: list = field(default_factory=list)
     places: list = field(default_factory=list)
+    # What each script does: a number for each of `behaviour_names`, facts first and the `styles` numbers of style last.
+    behaviour: list = field(default_factory=list)
+    behaviour_names: list = field(default_factory=list)
+    styles: int = 0
 
     def extend(self, other):
         for name in self.__dataclass_fields__:
-            getattr(self, name).extend(getattr(other, name))
+            if name not in ("behaviour_names", "styles"):
+                getattr(self, name).extend(getattr(other, name))
+        self.behaviour_names, self.styles = other.behaviour_names, other.styles
 
     def __len__(self):
         return len(self.label)
@@ -88,6 +94,21 @@ def read_features(stream):
         yield windows, passages, places
 
 
+def read_behaviour(corpus, path, sensor):
+    """What the scripts of a file do, as the sensor sees it."""
+    done = subprocess.run([sensor, "facts", "--names"], stdout=subprocess.PIPE, check=True)
+    names = json.loads(done.stdout)
+    place = {name: n for n, name in enumerate(names["facts"])}
+    corpus.behaviour_names, corpus.styles = names["facts"] + names["style"], len(names["style"])
+    done = subprocess.run([sensor, "facts", str(path)], stdout=subprocess.PIPE, check=True)
+    for line in done.stdout.splitlines():
+        said = json.loads(line)
+        row = np.zeros(len(corpus.behaviour_names), np.float32)
+        row[[place[fact["fact"]] for fact in said["facts"]]] = 1
+        row[len(place) :] = said["style"]
+        corpus.behaviour.append(row)
+
+
 def fingerprint(sensor):
     """Names the definition of the features that the sensor computes."""
     done = subprocess.run([sensor, "features", "--fingerprint"], stdout=subprocess.PIPE, check=True, text=True)
@@ -114,6 +135,7 @@ def load(path, sensor):
         corpus.windows.append(windows)
         corpus.passages.append(passages)
         corpus.places.append(places)
-    if len(corpus.windows) != len(corpus):
-        raise SystemExit(f"{path}: {len(corpus)} scripts but {len(corpus.windows)} sets of features")
+    read_behaviour(corpus, path, sensor)
+    if not len(corpus) == len(corpus.windows) == len(corpus.behaviour):
+        raise SystemExit(f"{path}: {len(corpus)} scripts, {len(corpus.windows)} sets of features, {len(corpus.behaviour)} of facts")
     return corpus

@@ -31,8 +31,8 @@ def samples(bags, held, seed):
     return sorted(random.Random(seed).sample(found, min(SCRIPTS_MAX, len(found))))
 
 
-def scores(bags, held, network, sensor, seed):
-    """For each transform, and for "plain", the scores of the same scripts in the same order."""
+def scores(bags, held, logits, sensor, seed):
+    """`logits` gives those of bags. For each transform, and for "plain", the scores of the same scripts in the same order."""
     chosen = samples(bags, held, seed)
     if not chosen:
         return {}
@@ -54,5 +54,5 @@ def scores(bags, held, network, sensor, seed):
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "hidden.jsonl"
         scripts.write(path, items)
-        found = fit.Bags(corpus.load(path, sensor)).scores(network)[0]
+        found = logits(fit.Bags(corpus.load(path, sensor)))
     return {name: found[i * len(chosen) : (i + 1) * len(chosen)] for i, name in enumerate(names)}

@@ -50,6 +50,24 @@ def weighted(mask, sources, hit):
     return round(float((weight * hit[mask]).sum() / max(weight.sum(), 1e-9)), 4)
 
 
+def at_rates(bags, scores, part):
+    """What is found of the report part where so many of its harmless scripts are flagged."""
+    corpus = bags.corpus
+    source, kind, label = np.array(corpus.source), np.array(corpus.kind), np.array(corpus.label)
+    held = part == parts.REPORT
+    benign, malicious = held & (label == "benign"), held & (label == "malicious")
+    out = {}
+    for name, rate in RATES.items():
+        hit = scores > threshold(scores[benign], source[benign], rate)
+        out[name] = {
+            "rate": rate,
+            "malicious": share(malicious, hit),
+            "weighted": weighted(malicious, source, hit),
+            "by_kind": {k: share(malicious & (kind == k), hit) for k in sorted(set(kind[malicious]))},
+        }
+    return out
+
+
 def figures(bags, scores, part, hidden, kept_back):
     """What is found of the report part, by source, kind, technique and tactic, and what is flagged there. `hidden` has scores
     of the same scripts for each transform, `kept_back` those of generated attacks whose idiom was not trained on."""
@@ -69,15 +87,7 @@ def figures(bags, scores, part, hidden, kept_back):
     }
     out["sources"] = {name: len(set(source[~generated & (part == name)])) for name in (parts.FIT, parts.TUNE, parts.REPORT)}
     out["generated"] = int(generated.sum())
-    out["at_rate"] = {}
-    for name, rate in RATES.items():
-        hit = scores > threshold(scores[benign], source[benign], rate)
-        out["at_rate"][name] = {
-            "rate": rate,
-            "malicious": share(malicious, hit),
-            "weighted": weighted(malicious, source, hit),
-            "by_kind": {k: share(malicious & (kind == k), hit) for k in sorted(set(kind[malicious]))},
-        }
+    out["at_rate"] = at_rates(bags, scores, part)
     for name, logit in logits.items():
         hit = scores > logit
         out[name] = {

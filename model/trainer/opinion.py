@@ -1,0 +1,126 @@
+"""The second opinion: a small network over what a script does (`sensor facts`), asked about scripts that the first one, which sees words,
+finds suspicious.
+
+    second = x l + relu(x A + b) c + d;  logit = g + softplus(FAST first + second + bias)
+
+for scripts whose first logit reaches the gate g; others keep the first. Facts are ones and zeros, numbers of style follow them.
+"""
+
+import base64
+
+import numpy as np
+
+from . import fit as first
+from . import measure
+
+# The probability that stands for the gate: what flags 1 % of harmless scripts by the first opinion alone.
+GATE = 0.2
+GATE_LOGIT = float(np.log(GATE / (1 - GATE)))
+# Where the softplus is as far above the gate as the balanced operating point is: its logit is 0.
+BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
+# How much the first opinion's logit counts beside the second's: chosen on the part to tune by.
+FAST = 1.25
+NETWORKS, HIDDEN, EPOCHS, BATCH = 3, 24, 12, 512
+RATE, DECAY, DROP = 3e-3, 1e-4, 0.3
+
+
+def inputs(corpus):
+    """A row for each script: its facts, then its style."""
+    return np.stack(corpus.behaviour).astype(np.float32)
+
+
+class Opinion:
+    """The fitted network, and how it is brought together with the first one."""
+
+    def __init__(self, names, parameters):
+        self.names, self.p = names, parameters
+        self.gate = self.bias = self.late = 0.0
+
+    def second(self, x):
+        p = self.p
+        return x @ p["l"] + np.maximum(x @ p["A"] + p["b"], 0) @ p["c"] + p["d"][0]
+
+    def calibrate(self, fast, second, placed, sources):
+        """Places the gate and the balanced operating point by harmless scripts: `placed` is their mask."""
+        rates = measure.RATES
+        self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
+        both = np.where(fast > self.gate, FAST * fast + second, -1e9)
+        balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
+        alone = measure.threshold(fast[placed], sources[placed], rates["balanced"])
+        # For logits of the first one as the sensor knows them: moved so that the gate's is GATE_LOGIT.
+        self.bias = FAST * (self.gate - GATE_LOGIT) - balanced + BALANCED_AT
+        # Stands in for the second where it is late: the first one's balanced operating point is where both have theirs.
+        self.late = balanced - FAST * alone
+
+    def logits(self, fast, second):
+        """Of each script the logit as the sensor computes it."""
+        moved = fast - self.gate + GATE_LOGIT
+        both = GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias)
+        return np.where(fast > self.gate, both, moved)
+
+    def metadata(self):
+        order = ("A", "b", "c", "l", "d")
+        weights = np.concatenate([self.p[name].astype("<f4").ravel() for name in order])
+        return {
+            "opinion.inputs": " ".join(self.names),
+            "opinion.hidden": str(len(self.p["b"])),
+            "opinion.weights": base64.b64encode(weights.tobytes()).decode(),
+            "opinion.gate": f"{GATE:.6f}",
+            "opinion.first": f"{FAST:.6f}",
+            "opinion.bias": f"{self.bias:.6f}",
+            "opinion.late": f"{self.late:.6f}",
+        }
+
+
+def fit(bags, train):
+    """Fits networks that differ by chance to the scripts for which `train` is true, and gives their mean."""
+    corpus = bags.corpus
+    x, weight = inputs(corpus), first.weights(corpus, bags)
+    chosen = np.flatnonzero(train & (weight > 0))
+    facts = len(corpus.behaviour_names) - corpus.styles
+    each = [_fit_one(x, bags.malicious, weight, chosen, facts, seed) for seed in range(1, NETWORKS + 1)]
+    mean = {
+        "A": np.concatenate([p["A"] for p in each], axis=1),
+        "b": np.concatenate([p["b"] for p in each]),
+        "c": np.concatenate([p["c"] for p in each]) / NETWORKS,
+        "l": np.mean([p["l"] for p in each], axis=0),
+        "d": np.mean([p["d"] for p in each], axis=0),
+    }
+    return Opinion(corpus.behaviour_names, mean)
+
+
+def _fit_one(x, malicious, weight, chosen, facts, seed):
+    rng = np.random.default_rng(seed)
+    n = x.shape[1]
+    p = {
+        "A": rng.normal(0, 1 / np.sqrt(20), (n, HIDDEN)).astype(np.float32),
+        "b": np.zeros(HIDDEN, np.float32),
+        "c": rng.normal(0, 0.1, HIDDEN).astype(np.float32),
+        "l": np.zeros(n, np.float32),
+        "d": np.zeros(1, np.float32),
+    }
+    moments = {name: (np.zeros_like(value), np.zeros_like(value)) for name, value in p.items()}
+    step = 0
+    for epoch in range(EPOCHS):
+        order = rng.permutation(chosen)
+        rate = RATE * (1 - epoch / EPOCHS)
+        for at in range(0, len(order), BATCH):
+            rows = order[at : at + BATCH]
+            part = x[rows].copy()
+            # Facts are left out at random, so that no single one carries a script.
+            part[:, :facts] *= rng.random((len(rows), facts)) >= DROP
+            w = weight[rows]
+            z = part @ p["A"] + p["b"]
+            h = np.maximum(z, 0)
+            error = measure.sigmoid(part @ p["l"] + h @ p["c"] + p["d"][0]) - malicious[rows]
+            g = (w * error / w.sum()).astype(np.float32)
+            back = np.outer(g, p["c"]) * (z > 0)
+            gradient = {"A": part.T @ back, "b": back.sum(0), "c": h.T @ g, "l": part.T @ g, "d": g.sum(keepdims=True)}
+            step += 1
+            for name, value in p.items():
+                slope = gradient[name] + (DECAY * value if name != "d" else 0)
+                mean, square = moments[name]
+                mean += 0.1 * (slope - mean)
+                square += 0.001 * (slope * slope - square)
+                value -= (rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)).astype(np.float32)
+    return p
