@@ -4,7 +4,7 @@ import json
 import random
 import zlib
 
-from . import attacks, benign, obfuscate
+from . import attacks, benign, evade, obfuscate
 from .grammar import Slots, expand
 
 SHEBANGS = ["#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "#!/bin/bash\nset -e", "#!/bin/bash\nset -euo pipefail", "#!/bin/sh\nset -eu"]
@@ -90,6 +90,8 @@ def attack(rng, number):
     family = rng.choices(list(attacks.WEIGHTS), list(attacks.WEIGHTS.values()))[0]
     used = []
     text = script(attacks.FAMILIES[family], rng, used)
+    if rng.random() < 0.25:
+        text = evade.apply(text, rng)
     if rng.random() < 0.3:
         text = obfuscate.apply(text, rng)
     return _item(family, "malicious", text, number, used)
@@ -98,6 +100,8 @@ def attack(rng, number):
 def twin(rng, number):
     family = rng.choice(sorted(benign.FAMILIES))
     text = script(benign.FAMILIES[family], rng, [])
+    if rng.random() < 0.25:
+        text = evade.apply(text, rng)
     if rng.random() < 0.08:
         # Encoding and padding alone are no malice.
         text = obfuscate.apply(text, rng, ["base64", "base32", "gzip", "zlib", "codes", "heredoc", "comments", "padding", "variables", "quotes"])
@@ -117,6 +121,13 @@ def trojan(rng, host, number):
     at = rng.choice([0, len(lines), rng.randrange(len(lines) + 1)])
     item = _item("trojan", "malicious", "\n".join(lines[:at] + [payload] + lines[at:]), number, used)
     return item | {f"host_{key}": host[key] for key in ("source", "cluster") if key in host}
+
+
+def variant(rng, original, number):
+    """A script of the corpus, changed as somebody would who wants another score: its label is that of the original, which is an object as
+    `trojan` takes it, with its `label`."""
+    item = _item("variant", original["label"], evade.apply(original["content"], rng), number)
+    return item | {f"host_{key}": original[key] for key in ("source", "cluster") if key in original}
 
 
 def generate(seed, attacks_wanted, twins_wanted, hosts=(), trojans_wanted=0):

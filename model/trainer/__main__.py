@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import tempfile
 
 # The networks are fitted side by side, a core each: BLAS threads besides would wait for each other. Read when NumPy is loaded.
@@ -13,11 +14,13 @@ import numpy as np
 
 from generator import scripts
 
-from . import card, corpus, device, export, fit, measure, opinion, parts, report
+from . import attack, card, corpus, device, export, fit, measure, opinion, parts, report
 from . import hidden as hidden_scripts
 
 # What the generator adds: enough of each family to be learnt, few enough that the corpus still counts.
 ATTACKS, TWINS, TROJANS = 28000, 24000, 2500
+# Variants of the corpus's harmless scripts; of its malicious ones there is one each.
+VARIANTS = 3000
 SEED = 1
 
 
@@ -46,9 +49,23 @@ def read(directory, sensor, share):
     with tempfile.TemporaryDirectory() as scratch:
         path = pathlib.Path(scratch) / "generated.jsonl"
         attacks, twins, trojans = (int(share * count) for count in (ATTACKS, TWINS, TROJANS))
-        scripts.write(path, scripts.generate(SEED, attacks, twins, hosts, trojans))
+        items = scripts.generate(SEED, attacks, twins, hosts, trojans)
+        items += variants(everything, hosts, int(share * VARIANTS))
+        scripts.write(path, items)
         everything.extend(corpus.load(path, sensor))
     return everything
+
+
+def variants(everything, hosts, harmless):
+    """Scripts of the corpus, changed as an evader would: each short malicious one, and some of the harmless ones."""
+    rng = random.Random(SEED)
+    originals = [
+        {"content": text.decode("utf-8", "replace"), "source": source, "cluster": cluster, "label": label}
+        for text, label, source, cluster in zip(everything.texts, everything.label, everything.source, everything.cluster)
+        if label == "malicious" and len(text) < 8000
+    ]
+    originals += [host | {"label": "benign"} for host in rng.sample(hosts, min(harmless, len(hosts)))]
+    return [scripts.variant(rng, original, number) for number, original in enumerate(originals)]
 
 
 class Model:
@@ -111,6 +128,9 @@ def main():
     scores = model.logits(bags)
     hidden = hidden_scripts.scores(bags, part == parts.REPORT, model.logits, arguments.sensor, SEED)
     figures = measure.figures(bags, scores, part, hidden, of_kept_back_idioms(bags, where, placed))
+    say("attacking")
+    figures["attacked"] = attack.figures(bags, scores, part == parts.REPORT, model.logits, arguments.sensor, SEED)
+    figures["facts"], figures["styles"] = len(everything.behaviour_names) - everything.styles, everything.styles
     # What the first opinion alone would find, and the second.
     figures["alone"] = {
         name: measure.at_rates(bags, alone, part) for name, alone in (("words", model.fast(bags)), ("behaviour", model.second(bags)))

@@ -2,6 +2,8 @@
 
 from .fit import NETWORKS
 from .network import PRIOR
+from .opinion import FAST
+from .opinion import NETWORKS as OPINIONS
 
 
 def _share(s):
@@ -24,6 +26,22 @@ def _table(rows):
     return "\n".join(f"| {name} | {_share(value)} |" for name, value in rows.items())
 
 
+def _alone(f):
+    words, does = f["alone"]["words"], f["alone"]["behaviour"]
+    return "\n".join(f"| {100 * words[k]['rate']:g} % | {_share(words[k]['malicious'])} | {_share(does[k]['malicious'])} |" for k in words)
+
+
+def _attacked(a):
+    rows = [(name, a[name]) for name in ("taught", "kept back") if name in a]
+    if not rows:
+        return "(none was found)"
+    queries = list(rows[0][1]["found_after"])
+    head = "| operators | " + " | ".join(f"{n} queries" for n in queries) + " | logit |\n" + "| --- " * (len(queries) + 2) + "|\n"
+    return head + "\n".join(
+        f"| {name}: {', '.join(row['operators'])} | " + " | ".join(str(row["found_after"][n]) for n in queries) + f" | -{row['median_fall']} |" for name, row in rows
+    )
+
+
 def text(f):
     """Markdown."""
     points = "\n".join(
@@ -35,17 +53,20 @@ def text(f):
     )
     return f"""# The script model
 
-**What it does.** Takes the hashed features of a part of a shell script and gives a probability that the script is malicious, and one
+**What it does.** Two opinions. The first takes the hashed features of a part of a shell script and gives a probability that the script is malicious, and one
 for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words); windows of what is left without
 the statements that only print, where that is 70 % or less; and, around the two worst windows of the whole text, passages (a line, or two
 in a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
+Where that reaches the gate, which flags 1 % of harmless scripts, the second opinion weighs what the script does (`sensor facts`):
+{f['facts']} facts from an abstract run, and {f['styles']} numbers of style.
 
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
 arguments, pipes and sequences once more of what the words are about, by the list in `sensor-user/verdict/src/concepts.txt`; see
 `sensor-user/verdict/src/features.rs`), of which those are known that attackers use now and then; for each an embedding of 8 values and a
 linear weight, both in half precision, summed and divided by the square root of how many are known and {PRIOR:g} more; a hidden layer
 of 48; 17 outputs. The logits are the mean of {NETWORKS} such networks. Inputs `features` int64[n] and `ends` int64[sets] (set i has the
-features from ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata.
+features from ends[i - 1] to ends[i]), output `probabilities` float32[sets, 17]; thresholds and penalty are in the ONNX file's metadata, and so is the second opinion:
+a network with a hidden layer and a linear path, the mean of {OPINIONS}; both logits are added, the first one times {FAST:g}.
 
 **Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from
 public sources (not part of this repository), and {f['generated']} scripts written by `model/generator` (attacks of families that the
@@ -63,6 +84,12 @@ Malicious scripts found where that share of the report part's harmless scripts i
 | harmless flagged | found | found, sources weighed |
 | --- | --- | --- |
 {rates}
+
+By the words alone, and by what the scripts do alone (without the gate):
+
+| harmless flagged | words | behaviour |
+| --- | --- | --- |
+{_alone(f)}
 
 The same at 0.1 %, by kind:
 
@@ -103,14 +130,21 @@ generator uses them for a third of its attacks.
 | --- | --- |
 {_table(f['hidden'])}
 
+**Attacked.** A search that sees only scores changes {f['attacked']['scripts']} malicious scripts of the report part that are found at `balanced`, without changing
+what they do: harmless lines before, between and behind, tests, functions, other names, variables for paths and hosts, other tools. In the training
+there are scripts changed by the operators of the first row; those of the second are kept back. How many are still found after so many queries a script, and by
+how much the logit fell in the middle of them:
+
+{_attacked(f['attacked'])}
+
 Benign scripts flagged at `balanced`, by kind:
 
 | kind | flagged |
 | --- | --- |
 {chr(10).join(f"| {name} | {_rate(value)} |" for name, value in f['balanced']['false_alarms_by_kind'].items())}
 
-**Limits.** Most public malicious scripts are honeypot droppers of one style, and the figures for other sources rest on few scripts. The model sees
-words, not effects: a script that fetches a tool for a good reason looks like one that fetches a bad one, and a single step that
+**Limits.** Most public malicious scripts are honeypot droppers of one style, and the figures for other sources rest on few scripts. Effects are
+looked at only where the words are suspicious already. A script that fetches a tool for a good reason does what one does that fetches a bad one, and a single step that
 administrators take as well (`useradd`, `history -c`, `ufw disable`) is not called malicious. Text it cannot decode (encrypted, or
 made from the environment) it cannot judge.
 
