@@ -28,8 +28,8 @@ _REPLACEMENTS = (
 
 
 def _twin(rng):
-    """Harmless lines of the generator's own."""
-    recipe = benign.FAMILIES[rng.choice(sorted(benign.FAMILIES))]
+    """Harmless lines of the generator's own, whole statements all of them."""
+    recipe = benign.FAMILIES[rng.choice(["admin", "entrypoint", "installer", "plain"])]
     slots = Slots(rng)
     steps = [expand(rng.choice(idioms), slots) for idioms, low, high in recipe for _ in range(rng.randint(low, high))]
     return "\n".join(steps) or "true"
@@ -45,13 +45,14 @@ def behind(text, rng):
 
 def between(text, rng):
     """Harmless lines within, where a line ends a statement."""
-    if "<<" in text or text.count("'") % 2 or text.count('"') % 2 or "\\\n" in text:
+    if "<<" in text:
         return behind(before(text, rng), rng)
-    out, depth = [], 0
+    out, depth, quotes = [], 0, 0
     for line in text.split("\n"):
         out.append(line)
+        quotes += sum(map(line.count, "'\"`"))
         depth += len(re.findall(r"\b(?:if|case|for|while|until)\b|[{(]", line)) - len(re.findall(r"\b(?:fi|esac|done)\b|[})]", line))
-        if depth == 0 and rng.random() < 0.5 and not line.rstrip().endswith(("|", "&&", "\\")):
+        if depth == 0 and quotes % 2 == 0 and rng.random() < 0.5 and not line.rstrip().endswith(("|", "&&", "\\")):
             out.append(_twin(rng))
     return "\n".join(out)
 

@@ -3,6 +3,7 @@
 
 import pathlib
 import random
+import subprocess
 import tempfile
 
 import numpy as np
@@ -11,11 +12,16 @@ from generator import evade, scripts
 
 from . import corpus, fit
 from .hidden import samples
-
 # Scores that are asked for each script, how many at once, and the scripts that are attacked.
 BUDGET, AT_ONCE, SCRIPTS_MAX = 60, 10, 80
 # The longest that a script grows to, in bytes.
 BYTES_MAX = 32 * 1024
+
+
+def is_script(text):
+    """Does bash parse it? Nothing is run."""
+    done = subprocess.run(["bash", "-n"], input=text.encode("utf-8", "surrogatepass"), capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _scored(texts, logits, sensor):
@@ -34,7 +40,7 @@ def search(texts, start, operators, logits, sensor, seed):
             for nth in range(AT_ONCE):
                 rng = random.Random(f"{seed} {number} {which} {nth}")
                 changed = evade.apply(text, rng, operators, most=2)
-                tried.append(changed if len(changed) <= BYTES_MAX else text)
+                tried.append(changed if len(changed) <= BYTES_MAX and is_script(changed) else text)
         found = _scored(tried, logits, sensor).reshape(len(best), AT_ONCE)
         for which, row in enumerate(found):
             nth = int(row.argmin())
@@ -49,6 +55,8 @@ def figures(bags, scores, held, logits, sensor, seed):
     much the logit has fallen, by operators that were taught and by those that were kept back."""
     chosen = [i for i in samples(bags, held, seed) if scores[i] > 0][:SCRIPTS_MAX]
     texts = [bags.corpus.texts[i].decode("utf-8") for i in chosen]
+    whole = [is_script(text) for text in texts]
+    chosen, texts = [i for i, fits in zip(chosen, whole) if fits], [text for text, fits in zip(texts, whole) if fits]
     out = {"scripts": len(chosen)}
     for name, operators in (("taught", evade.TAUGHT), ("kept back", evade.KEPT_BACK)):
         if not chosen:

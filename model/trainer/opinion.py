@@ -18,6 +18,8 @@ GATE = 0.2
 GATE_LOGIT = float(np.log(GATE / (1 - GATE)))
 # Where the softplus is as far above the gate as the balanced operating point is: its logit is 0.
 BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
+# The largest logit that the sensor tells from others (`explain.rs`).
+LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
 # How much the first opinion's logit counts beside the second's: chosen on the part to tune by.
 FAST = 1.25
 # What the generator writes has few styles: in the second opinion it counts less.
@@ -46,19 +48,24 @@ class Opinion:
         """Places the gate and the balanced operating point by harmless scripts: `placed` is their mask."""
         rates = measure.RATES
         self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
-        both = np.where(fast > self.gate, FAST * fast + second, -1e9)
+        moved = self.moved(fast)
+        both = np.where(moved >= GATE_LOGIT, FAST * moved + second, -1e9)
         balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
-        alone = measure.threshold(fast[placed], sources[placed], rates["balanced"])
-        # For logits of the first one as the sensor knows them: moved so that the gate's is GATE_LOGIT.
-        self.bias = FAST * (self.gate - GATE_LOGIT) - balanced + BALANCED_AT
+        alone = measure.threshold(moved[placed], sources[placed], rates["balanced"])
+        self.bias = BALANCED_AT - balanced
         # Stands in for the second where it is late: the first one's balanced operating point is where both have theirs.
         self.late = balanced - FAST * alone
 
+    def moved(self, fast):
+        """The first opinion's logits as the sensor knows them: moved so that the gate's is GATE_LOGIT, and taken from a probability of
+        single precision."""
+        return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
+
     def logits(self, fast, second):
         """Of each script the logit as the sensor computes it."""
-        moved = fast - self.gate + GATE_LOGIT
+        moved = self.moved(fast)
         both = GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias)
-        return np.where(fast > self.gate, both, moved)
+        return np.where(moved >= GATE_LOGIT, both, moved)
 
     def metadata(self):
         order = ("A", "b", "c", "l", "d")

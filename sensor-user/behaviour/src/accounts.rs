@@ -56,7 +56,6 @@ impl Run {
             b"userdel" | b"deluser" if self.loops > 0 => {
                 self.fact(Fact::LocksOut, &line);
             }
-            b"visudo" => self.fact(Fact::SudoersChanged, b""),
             b"chmod" => self.mode(call),
             b"setcap"
                 if (contains(&line, "setuid")
@@ -158,7 +157,7 @@ impl Run {
         } else if call.manner.fed || call.has(&["-"]) {
             let value = call.input.clone();
             self.write(b"/var/spool/cron/crontabs/user", &value, false);
-        } else if let Some(file) = call.operands().next() {
+        } else if let Some(file) = call.operands().last() {
             let path = self.path(&file.text);
             let value = self.content(&path);
             self.write(b"/var/spool/cron/crontabs/user", &value, false);
@@ -183,9 +182,11 @@ impl Run {
         let mut exploit = false;
         for file in call.operands().map(|a| a.text.clone()).collect::<Vec<_>>() {
             let path = self.path(&file);
-            exploit |= self.files.get(&path).and_then(|f| f.content.clone()).is_some_and(|c| {
-                c.taint.has(crate::value::Taint::SOURCE) || c.taint.has(crate::value::Taint::REMOTE)
-            });
+            exploit |= self
+                .files
+                .get(&path)
+                .and_then(|f| f.content.clone())
+                .is_some_and(|c| c.taint.has(crate::value::Taint::SOURCE));
         }
         exploit |=
             call.input.taint.has(crate::value::Taint::SOURCE) || contains(&call.input.text, "setuid(0)");

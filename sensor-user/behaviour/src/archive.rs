@@ -33,7 +33,14 @@ impl Run {
             }
             return out;
         }
-        if call.says(&["--checkpoint-action=exec", "--to-command", "--use-compress-program=", "-I /bin/sh"]) {
+        if call.says(&[
+            "--checkpoint-action=exec",
+            "--to-command",
+            "--use-compress-program=sh",
+            "--use-compress-program=bash",
+            "--use-compress-program=/bin/",
+            "-I /bin/sh",
+        ]) {
             self.fact(Fact::ShellEscape, &call.name);
         }
         self.fact(Fact::Packs, &call.name);
@@ -79,16 +86,12 @@ impl Run {
         let decrypts =
             call.flag(b'd') || call.has(&["--decrypt"]) || call.is(&["openssl"]) && call.has(&["-d"]);
         let symmetric = call.is(&["openssl"])
-            && (call.has(&[
-                "enc",
-                "aes-256-cbc",
-                "aes-128-cbc",
-                "smime",
-                "rsautl",
-                "pkeyutl",
-                "des3",
-                "chacha20",
-            ]))
+            && (call.has(&["enc", "smime", "cms", "rsautl", "pkeyutl", "des3", "rc4", "chacha20"])
+                || call.arguments.iter().any(|a| {
+                    ["-cbc", "-ctr", "-cfb", "-ofb", "-ecb"]
+                        .iter()
+                        .any(|mode| a.text.ends_with(mode.as_bytes()))
+                }))
             || call.is(&["gpg", "gpg2"])
                 && (call.has(&["-c", "-e", "--symmetric", "--encrypt"])
                     || call.flag(b'c')
@@ -119,7 +122,7 @@ impl Run {
             return Value { text: vec![UNKNOWN], taint: taint.and(Taint::DECODED) };
         }
         self.fact(Fact::Encrypts, &call.name);
-        if self.over_files > 0 || taint.has(Taint::EVERY_FILE) {
+        if taint.has(Taint::EVERY_FILE) || self.over_files > 0 && !call.is(&["gpg", "gpg2"]) {
             self.fact(Fact::EncryptsMany, &call.name);
         }
         let out = Value { text: vec![UNKNOWN], taint: taint.and(Taint::ENCRYPTED) };

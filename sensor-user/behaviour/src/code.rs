@@ -22,6 +22,23 @@ impl Run {
             "createserver",
             "s_client",
         ]);
+        for call_of in [
+            "system(",
+            "popen(",
+            "check_output(",
+            "subprocess.run(",
+            "subprocess.call(",
+            "execsync(",
+            "shell_exec(",
+        ] {
+            for at in memchr::memmem::find_iter(&text, call_of.as_bytes()).take(4) {
+                let rest = &code.text[at + call_of.len()..];
+                let Some((quote @ (b'"' | b'\''), rest)) = rest.split_first() else { continue };
+                let end = memchr::memchr(*quote, rest).unwrap_or(rest.len());
+                let script = rest[..end].to_vec();
+                self.script(&script, &Value::default());
+            }
+        }
         let runs = has(&[
             "/bin/sh",
             "/bin/bash",

@@ -3,7 +3,7 @@
 use crate::{
     fact::Fact,
     place::{self, Place},
-    run::{Manner, Run},
+    run::{COMMANDS_MAX, Manner, Run},
     value::{Taint, UNKNOWN, Value},
 };
 
@@ -115,6 +115,18 @@ impl Run {
     /// Runs a command; what it prints comes back.
     pub(crate) fn command(&mut self, arguments: &[Value], input: &Value, manner: Manner) -> Value {
         let Some((first, rest)) = arguments.split_first() else { return Value::default() };
+        // What the looks at it cost: its words are read several times.
+        let bytes: usize = arguments.iter().map(|argument| 16 + argument.text.len().min(1024)).sum();
+        if self.too_deep(self.wrapped >= COMMANDS_MAX) || !self.spend(4 * bytes) {
+            return Value::default();
+        }
+        self.wrapped += 1;
+        let output = self.follow_command(first, rest, input, manner);
+        self.wrapped -= 1;
+        output
+    }
+
+    fn follow_command(&mut self, first: &Value, rest: &[Value], input: &Value, manner: Manner) -> Value {
         self.tally.commands += 1;
         if first.taint.has(Taint::SOCKET) || first.taint.has(Taint::REMOTE) && self.endless > 0 {
             self.fact(Fact::CommandLoop, b"");
@@ -126,7 +138,7 @@ impl Run {
             self.fact(Fact::HidesCommand, &first.text);
         }
         let name = base_name(&first.text);
-        if is_pattern(&first.text) {
+        if manner.pattern && is_pattern(&first.text) {
             self.fact(Fact::HidesGlob, &first.text);
         }
         if first.text.first() == Some(&UNKNOWN) || first.text.starts_with(b"$") {
@@ -138,14 +150,30 @@ impl Run {
         if let Some(output) = self.function(&first.text, rest, input) {
             return output;
         }
+        if let Some(text) = self.alias(&first.text) {
+            let line =
+                [&text[..], b" ", &Call { name: Vec::new(), arguments: rest, input, manner }.line()].concat();
+            return self.script(&line, input);
+        }
         let call = Call { name: name.to_ascii_lowercase(), arguments: rest, input, manner };
         if let Some(output) = self.wrapper(&call) {
             return output;
         }
-        if first.text.contains(&b'/') && !is_system(&first.text)
-            || self.files.contains_key(&self.path(&first.text))
+        let path = self.path(&first.text);
+        let by_name = || {
+            BIN.iter()
+                .map(|bin| [bin.as_bytes(), &first.text].concat())
+                .find(|path| self.files.contains_key(path))
+        };
+        let found = if first.text.contains(&b'/') && !is_system(&first.text) || self.files.contains_key(&path)
         {
-            let path = self.path(&first.text);
+            Some(path)
+        } else if first.text.contains(&b'/') {
+            None
+        } else {
+            by_name()
+        };
+        if let Some(path) = found {
             self.run_file(&path, rest, &call);
             return Value::unknown(Taint::OUTPUT);
         }
@@ -208,8 +236,17 @@ impl Run {
                 if call.has(&["-S"]) && call.manner.fed && call.input.is_known() {
                     self.fact(Fact::PasswordLiteral, b"sudo -S");
                 }
-                skip(&["-u", "-g", "-h", "-p", "-C", "-U"], 0)
+                skip(&["-u", "-g", "-h", "-p", "-C", "-U", "--user", "--group", "--chdir"], 0)
             }
+            // It asks where a command is.
+            b"command" if call.has(&["-v", "-V"]) => return Some(Value::default()),
+            b"start-stop-daemon" => {
+                let program = arguments
+                    .iter()
+                    .position(|a| matches!(&a.text[..], b"-x" | b"--exec" | b"-a" | b"--startas"));
+                program.map_or(arguments.len(), |at| at + 1)
+            }
+            b"systemd-run" => skip(&["-p", "-u", "-E", "-M", "-H", "--unit", "--property"], 0),
             b"busybox"
                 if arguments
                     .first()
@@ -244,7 +281,12 @@ impl Run {
             b"firejail" | b"proot" | b"fakeroot" | b"setarch" | b"linux64" | b"ltrace" | b"strace"
             | b"gdb" => skip(&["-o", "-e", "-p", "-s"], 0),
             b"runuser" | b"su" | b"script" => {
-                if let Some(text) = call.option(&["-c", "--command"]) {
+                let bundled = arguments.iter().position(|a| {
+                    a.text.len() > 1 && a.text[0] == b'-' && a.text[1] != b'-' && a.text.ends_with(b"c")
+                });
+                if let Some(text) =
+                    bundled.and_then(|at| arguments.get(at + 1)).or_else(|| call.option(&["--command"]))
+                {
                     let text = text.text.clone();
                     return Some(self.script(&text, call.input));
                 }
@@ -286,6 +328,9 @@ impl Run {
                     return Some(call.input.clone());
                 }
                 let mut fed = call.input.clone();
+                while fed.text.last() == Some(&b'\n') {
+                    fed.text.pop();
+                }
                 fed.text.truncate(4096);
                 if fed.text.is_empty() || fed.text.contains(&b'\n') {
                     fed.text = vec![UNKNOWN];
@@ -354,7 +399,7 @@ impl Run {
         if taint.has(Taint::REMOTE) {
             self.used(taint, b"");
             self.fact(Fact::FetchToShell, b"");
-            self.tally.fetched_runs += 1;
+            self.tally.fetched_runs.insert(self.at);
             if self.endless > 0 {
                 self.fact(Fact::CommandLoop, b"");
             }
@@ -400,7 +445,10 @@ impl Run {
                     if text == b"-p" {
                         self.fact(Fact::SetuidShell, &call.name);
                     }
-                    at += 1 + usize::from(text == b"-o" || text == b"--rcfile" || text == b"--init-file");
+                    at += 1 + usize::from(matches!(
+                        &text[..],
+                        b"-o" | b"-O" | b"+O" | b"--rcfile" | b"--init-file"
+                    ));
                 }
                 Some(_) if argument.text == b"-" => at += 1,
                 _ => break,
@@ -431,12 +479,19 @@ impl Run {
     }
 
     fn language(&mut self, call: &Call<'_>) -> Value {
+        let is_option = |a: &Value| a.text.len() > 1 && a.text[0] == b'-' && a.text[1] != b'-';
         let text = call.arguments.iter().position(|a| {
-            matches!(
-                &a.text[..],
-                b"-c" | b"-e" | b"-r" | b"-E" | b"-ne" | b"-pe" | b"-lne" | b"-MIO" | b"-nle"
-            )
+            is_option(a) && a.text.len() <= 5 && matches!(a.text.last(), Some(b'c' | b'e' | b'E' | b'r'))
         });
+        // The code behind the letter: `-e'…'`.
+        let glued = call
+            .arguments
+            .iter()
+            .find(|a| is_option(a) && a.text.len() > 8 && matches!(a.text[1], b'c' | b'e' | b'r'));
+        if let Some(glued) = glued {
+            let code = Value { text: glued.text[2..].to_vec(), taint: glued.taint };
+            self.code(&code, call);
+        }
         let mut output = Value::unknown(Taint::OUTPUT.and(call.taint()));
         if let Some(at) = text {
             for argument in &call.arguments[at + 1..] {
@@ -501,7 +556,7 @@ impl Run {
         let (fetched, written, content) = (file.fetched, file.written, file.content.clone());
         if fetched {
             if !again {
-                self.tally.fetched_runs += 1;
+                self.tally.fetched_runs.insert(self.at);
             }
             self.fact(Fact::FetchRun, path);
             if temporary {
@@ -535,6 +590,9 @@ impl Run {
         }
     }
 }
+
+/// Where a command without a path is looked for.
+const BIN: [&str; 6] = ["/usr/local/bin/", "/usr/bin/", "/bin/", "/usr/local/sbin/", "/usr/sbin/", "/sbin/"];
 
 /// Does a command's name leave out letters, as in `/b?n/c*t`?
 fn is_pattern(name: &[u8]) -> bool {

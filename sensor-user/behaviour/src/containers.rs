@@ -43,7 +43,7 @@ impl Run {
             }
             _ => {}
         }
-        for argument in call.arguments {
+        for argument in call.arguments.iter().take(64) {
             let path = &argument.text;
             match Place::of(path) {
                 Place::RuntimeSocket => {
@@ -73,7 +73,7 @@ impl Run {
             || has("--cap-add=ALL")
             || has("--cap-add=SYS_ADMIN")
             || has("--cap-add SYS_ADMIN");
-        if whole || host && (has("nsenter") || has("chroot")) {
+        if whole && !has(":ro") || host && (has("nsenter") || has("chroot")) {
             self.fact(Fact::EscapePod, line);
         }
         if has("-H tcp://") || has("-H=tcp") || has("--host tcp") {

@@ -98,10 +98,24 @@ const LOGGERS: &[&str] = &[
 ];
 const FIREWALLS: &[&str] = &["firewalld", "ufw", "iptables", "nftables", "csf", "apf"];
 
+/// Does a name hold a word as such, or begin with it?
+fn is_word(name: &[u8], word: &str) -> bool {
+    memchr::memmem::find_iter(name, word.as_bytes()).any(|at| {
+        let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        let before = at.checked_sub(1).and_then(|i| name.get(i));
+        // `clam` is the beginning of several; `monit` of `monitoring`, too.
+        !letter(before)
+            && (word.len() > 5
+                || !letter(name.get(at + word.len()))
+                || name.get(at + word.len()) == Some(&b'd')
+                || word == "clam")
+    })
+}
+
 impl Run {
     /// A service or a process was stopped.
     pub(crate) fn stopped(&mut self, name: &[u8]) {
-        let is = |list: &[&str]| list.iter().any(|part| contains(name, part));
+        let is = |list: &[&str]| list.iter().any(|part| is_word(name, part));
         if is(DEFENCES) {
             self.fact(Fact::DefenceStopped, name);
         } else if is(LOGGERS) {
@@ -112,7 +126,9 @@ impl Run {
         if crate::impact::names_rival(name) {
             self.rival(name);
         }
-        self.tally.stops.insert(name[..name.len().min(64)].to_vec());
+        if self.tally.stops.len() < 64 {
+            self.tally.stops.insert(name[..name.len().min(64)].to_vec());
+        }
         if self.tally.stops.len() >= 4 {
             self.fact(Fact::StopsMany, name);
         }
@@ -198,7 +214,7 @@ impl Run {
                 ]) =>
             {
                 for name in call.operands().map(|a| a.text.to_ascii_lowercase()).collect::<Vec<_>>() {
-                    if DEFENCES.iter().any(|part| contains(&name, part)) && !name.starts_with(b"lib") {
+                    if DEFENCES.iter().any(|part| is_word(&name, part)) && !name.starts_with(b"lib") {
                         self.fact(Fact::DefenceStopped, &name);
                     }
                 }
@@ -248,8 +264,10 @@ impl Run {
     }
 
     pub(crate) fn rival(&mut self, name: &[u8]) {
-        self.tally.rivals += 1;
-        if self.tally.rivals >= 2 {
+        if self.tally.rivals.len() < 64 {
+            self.tally.rivals.insert(name[..name.len().min(64)].to_vec());
+        }
+        if self.tally.rivals.len() >= 2 {
             self.fact(Fact::RivalsKilled, name);
         }
     }

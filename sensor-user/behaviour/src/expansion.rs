@@ -1,8 +1,10 @@
 //! Words and variables, followed to their values.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use crate::{
+    commands::base_name,
+    fact::Fact,
     run::{ARGUMENTS_MAX, DEPTH_MAX, File, NAMES_MAX, Run},
     syntax::{Piece, Script, Word},
     value::{Taint, UNKNOWN, Value},
@@ -14,10 +16,45 @@ impl Run {
         let mut all = Value::default();
         for piece in word {
             let (value, _) = self.piece(script, piece);
-            self.spend(value.text.len());
             all.append(&value);
+            if !self.spend(value.text.len()) {
+                break;
+            }
         }
         all
+    }
+
+    /// A command's name without the variables in its middle that nothing was given to: they are empty there.
+    pub(crate) fn without_unset<'a>(&mut self, word: &'a Word) -> Cow<'a, Word> {
+        let is_letter = |piece: Option<&Piece>, last: bool| {
+            let Some(Piece::Text { bytes, .. }) = piece else { return false };
+            let byte = if last { bytes.last() } else { bytes.first() };
+            byte.is_some_and(u8::is_ascii_alphanumeric)
+        };
+        let hides = |nth: usize| {
+            let Piece::Variable { name, operator, .. } = &word[nth] else { return false };
+            let unset = match &name[..] {
+                b"@" | b"*" => self.parameters.is_empty(),
+                [digit @ b'1'..=b'9'] => self.parameters.len() < usize::from(digit - b'0'),
+                _ => !self.variables.contains_key(name),
+            };
+            unset
+                && operator.is_empty()
+                && is_letter(nth.checked_sub(1).map(|i| &word[i]), true)
+                && is_letter(word.get(nth + 1), false)
+        };
+        let hidden: Vec<usize> = (0..word.len()).filter(|nth| hides(*nth)).collect();
+        if hidden.is_empty() {
+            return Cow::Borrowed(word);
+        }
+        self.fact(Fact::HidesCommand, b"");
+        Cow::Owned(
+            word.iter()
+                .enumerate()
+                .filter(|(nth, _)| !hidden.contains(nth))
+                .map(|(_, p)| p.clone())
+                .collect(),
+        )
     }
 
     pub(crate) fn expand(&mut self, script: &Rc<Script>, word: &Word) -> Vec<Value> {
@@ -53,7 +90,11 @@ impl Run {
     fn piece(&mut self, script: &Rc<Script>, piece: &Piece) -> (Value, bool) {
         match piece {
             Piece::Text { bytes, .. } => (Value::text(bytes), false),
-            Piece::Variable { name, operator, quoted } => (self.variable(name, operator), !quoted),
+            Piece::Variable { name, operator, quoted } => {
+                // Each value of an array is a word, quoted or not.
+                let each = operator.starts_with(b"[@]") || name == b"@";
+                (self.variable(name, operator), !quoted || each)
+            }
             Piece::Command { place, quoted } => {
                 let text = script.text[place.clone()].to_vec();
                 let mut value = self.script(&text, &Value::default());
@@ -88,16 +129,18 @@ impl Run {
             [digit @ b'1'..=b'9'] => self.parameters.get(usize::from(digit - b'1')).cloned(),
             b"@" | b"*" => {
                 let mut all = Value::default();
-                for parameter in self.parameters.clone() {
+                for parameter in &self.parameters {
                     if !all.text.is_empty() {
                         all.text.push(b' ');
                     }
-                    all.append(&parameter);
+                    all.append(parameter);
                 }
                 (!all.text.is_empty()).then_some(all)
             }
+            b"PWD" => Some(Value::text(&self.directory)).filter(|value| !value.text.is_empty()),
             _ => self.variables.get(name).cloned(),
         };
+        self.spend(known.as_ref().map_or(0, |value| value.text.len()));
         let unset = known.as_ref().is_none_or(|value| value.text.is_empty());
         // The name behind the mark tells one unknown value from another.
         let mut value =
@@ -120,8 +163,9 @@ impl Run {
                 let length = parts.next();
                 if let Some(start) = start.filter(|_| value.is_known()) {
                     let start = start.min(value.text.len());
-                    let end =
-                        length.flatten().map_or(value.text.len(), |n| (start + n).min(value.text.len()));
+                    let end = length
+                        .flatten()
+                        .map_or(value.text.len(), |n| start.saturating_add(n).min(value.text.len()));
                     value.text = value.text[start..end].to_vec();
                 } else {
                     value.text = vec![UNKNOWN];
@@ -137,8 +181,25 @@ impl Run {
                 let mut parts = rest.splitn(2, |b| *b == b'/');
                 let (from, to) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
                 let plain = |t: &[u8]| !t.iter().any(|b| matches!(b, b'$' | b'*' | b'[' | b'?'));
-                if !from.is_empty() && plain(from) && plain(to) {
+                if !from.is_empty() && plain(from) && plain(to) && self.spend(2 * value.text.len()) {
                     value.text = replace(&value.text, from, to, all);
+                }
+            }
+            [b'#', b'#', b'*', b'/'] => value.text = base_name(&value.text).to_vec(),
+            [b'%', b'/', b'*'] => {
+                let end = memchr::memrchr(b'/', &value.text).unwrap_or(value.text.len());
+                value.text.truncate(end);
+            }
+            [b'#', rest @ ..] if value.is_known() => {
+                let prefix = rest.strip_prefix(b"#").unwrap_or(rest);
+                if let Some(left) = value.text.strip_prefix(prefix) {
+                    value.text = left.to_vec();
+                }
+            }
+            [b'%', rest @ ..] if value.is_known() => {
+                let suffix = rest.strip_prefix(b"%").unwrap_or(rest);
+                if let Some(left) = value.text.strip_suffix(suffix) {
+                    value.text = left.to_vec();
                 }
             }
             b"@P" | b"@E" => {
@@ -156,11 +217,11 @@ impl Run {
             let text: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'"' | b'\'')).collect();
             return Value { text, taint: Taint::default() };
         }
-        if self.depth >= DEPTH_MAX {
+        if self.too_deep(self.depth >= DEPTH_MAX) || !self.spend(4 * text.len()) {
             return Value::unknown(Taint::default());
         }
         self.depth += 1;
-        let inner = Rc::new(Script::read(text.to_vec()));
+        let inner = Rc::new(Script::read(text.to_vec(), &mut self.units));
         let words: Vec<Word> = inner.statements.first().map(|s| s.words.clone()).unwrap_or_default();
         let mut all = Value::default();
         for word in words.iter().take(ARGUMENTS_MAX) {
@@ -171,11 +232,20 @@ impl Run {
         all
     }
 
+    /// What an alias stands for.
+    pub(crate) fn alias(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let value = self.variables.get(&[b"alias ", name].concat())?;
+        // One that names itself is followed once.
+        (!value.text.is_empty() && !value.text.starts_with(name)).then(|| value.text.clone())
+    }
+
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
-        if self.variables.len() < NAMES_MAX || self.variables.contains_key(name) {
-            self.spend(value.text.len());
-            self.variables.insert(name.to_vec(), value);
+        if self.variables.len() >= NAMES_MAX && !self.variables.contains_key(name) {
+            self.fact(Fact::Cut, b"");
+            self.variables.clear();
         }
+        self.spend(value.text.len());
+        self.variables.insert(name.to_vec(), value);
     }
 
     pub(crate) fn assign(&mut self, name: &[u8], value: Value, append: bool) {
@@ -206,7 +276,8 @@ fn braces(bytes: &[u8]) -> Vec<Value> {
 fn replace(text: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memchr::memmem::find(rest, from) {
+    let finder = memchr::memmem::Finder::new(from);
+    while let Some(at) = finder.find(rest) {
         out.extend_from_slice(&rest[..at]);
         out.extend_from_slice(to);
         rest = &rest[at + from.len()..];

@@ -3,7 +3,7 @@
 use crate::{
     commands::{Call, base_name, contains},
     fact::Fact,
-    place::{self},
+    place::{self, Place},
     run::{File, Run},
     value::{Taint, UNKNOWN, Value},
 };
@@ -16,12 +16,13 @@ impl Run {
             b"echo" | b"print" => {
                 self.tally.prints += 1;
                 let mut all = Value::default();
-                let mut escapes = false;
+                let (mut escapes, mut newline) = (false, true);
                 for argument in call.arguments.iter().skip_while(|a| {
                     let option = a.text.len() >= 2
                         && a.text[0] == b'-'
                         && a.text[1..].iter().all(|b| b"neE".contains(b));
                     escapes |= option && a.text.contains(&b'e');
+                    newline &= !(option && a.text.contains(&b'n'));
                     option
                 }) {
                     if !all.text.is_empty() {
@@ -32,15 +33,19 @@ impl Run {
                 if escapes {
                     self.unescape(&mut all);
                 }
-                if all.text.is_empty() {
+                if newline {
                     all.text.push(b'\n');
                 }
                 all
             }
             b"printf" => {
                 self.tally.prints += 1;
-                let at =
-                    usize::from(call.arguments.first().is_some_and(|a| a.text == b"-v" || a.text == b"--"));
+                let into = call.option(&["-v"]).map(|name| name.text.clone());
+                let at = match call.arguments.first().map(|a| &a.text[..]) {
+                    Some(b"-v") => 2,
+                    Some(b"--") => 1,
+                    _ => 0,
+                };
                 let Some(format) = call.arguments.get(at) else { return Value::default() };
                 let mut all = format.clone();
                 self.unescape(&mut all);
@@ -69,6 +74,10 @@ impl Run {
                 for argument in rest {
                     out.text.push(b' ');
                     out.append(argument);
+                }
+                if let Some(name) = into {
+                    self.set(&name, out);
+                    return Value::default();
                 }
                 out
             }
@@ -149,16 +158,19 @@ impl Run {
                         && from.text.len() > 1
                         && !from.text.contains(&b'-')
                     {
+                        let mut table: [u8; 256] = std::array::from_fn(|b| b as u8);
+                        for (from, to) in from.text.iter().zip(&to.text).rev() {
+                            table[usize::from(*from)] = *to;
+                        }
                         for b in &mut out.text {
-                            if let Some(at) = from.text.iter().position(|f| f == b) {
-                                *b = to.text[at];
-                            }
+                            *b = table[usize::from(*b)];
                         }
                         out.taint = out.taint.and(Taint::DECODED);
                     }
                 } else if let ([set], true) = (&sets[..], call.flag(b'd')) {
-                    let set = set.text.clone();
-                    out.text.retain(|b| !set.contains(b));
+                    let mut gone = [false; 256];
+                    set.text.iter().for_each(|b| gone[usize::from(*b)] = true);
+                    out.text.retain(|b| !gone[usize::from(*b)]);
                 }
                 out
             }
@@ -176,9 +188,23 @@ impl Run {
             | b"rar" | b"cpio" => self.pack(call),
             b"openssl" | b"gpg" | b"gpg2" | b"age" | b"ccrypt" | b"mcrypt" => self.encrypt(call),
             b"cp" | b"mv" | b"install" | b"ln" | b"rename" => {
-                let operands: Vec<Value> = call.operands().cloned().collect();
+                let mut operands: Vec<Value> = call.operands().cloned().collect();
+                if let Some(mode) = call.option(&["-m", "-o", "-g", "-t"]) {
+                    operands.retain(|operand| operand != mode);
+                }
                 if call.is(&["ln"]) && operands.len() >= 2 {
-                    let to = self.path(&operands[1].text);
+                    let to = self.target(&operands[0].text, &operands[1].text);
+                    let from = self.path(&operands[0].text);
+                    if let Some(file) = self.files.get(&from).cloned() {
+                        self.remember(&to, file);
+                    }
+                    if matches!(
+                        Place::of(&to),
+                        Place::Cron | Place::Unit | Place::Init | Place::Profile | Place::Hook
+                    ) {
+                        let content = self.content(&from);
+                        self.write(&to, &content, false);
+                    }
                     if operands[0].text == b"/dev/null" {
                         self.emptied(&to);
                     }
@@ -189,8 +215,7 @@ impl Run {
                 }
                 self.copied(&operands, call.is(&["mv"]));
                 if let Some(mode) = call.option(&["-m"])
-                    && contains(&mode.text, "4")
-                    && mode.text.len() == 4
+                    && matches!(&mode.text[..], [b'4' | b'6', _, _, _])
                     && let Some(last) = operands.last()
                 {
                     let path = self.path(&last.text);
@@ -217,19 +242,13 @@ impl Run {
                 Value::default()
             }
             b"cd" | b"pushd" => {
-                if let Some(to) = call.operands().next() {
+                // The first of `cd a || cd b || …` is where it goes.
+                if let Some(to) = call.operands().next()
+                    && (!call.manner.otherwise || self.directory.is_empty())
+                {
                     self.directory = self.path(&to.text);
                     if self.directory.contains(&UNKNOWN) {
                         self.directory.clear();
-                    }
-                }
-                Value::default()
-            }
-            b"mkdir" => {
-                for path in call.operands().map(|a| a.text.clone()).collect::<Vec<_>>() {
-                    let path = self.path(&path);
-                    if place::is_hidden(&path) && place::is_temporary(&path) {
-                        self.fact(Fact::FetchHidden, &path);
                     }
                 }
                 Value::default()
@@ -268,6 +287,7 @@ impl Run {
                 for argument in call.arguments {
                     let Some(at) = memchr::memchr(b'=', &argument.text) else { continue };
                     let (name, text) = (argument.text[..at].to_vec(), argument.text[at + 1..].to_vec());
+                    self.set(&[b"alias ", &name[..]].concat(), Value::text(&text));
                     if matches!(
                         &name[..],
                         b"sudo" | b"su" | b"ssh" | b"passwd" | b"cat" | b"ps" | b"ls" | b"cd"
@@ -303,10 +323,17 @@ impl Run {
                 }
                 Value::unknown(Taint::OUTPUT)
             }
-            _ => match self.seen(call) {
-                Some(value) => value,
-                None => passes().with(Taint::OUTPUT),
-            },
+            _ => self.seen(call).unwrap_or_else(|| {
+                // A tool that nobody knows passes on what it is given to read.
+                let mut out = passes().with(Taint::OUTPUT);
+                for operand in call.operands().take(8).cloned().collect::<Vec<_>>() {
+                    let path = self.path(&operand.text);
+                    if Place::of(&path).is_secret() {
+                        out.taint = out.taint.and(self.content(&path).taint);
+                    }
+                }
+                out
+            }),
         }
     }
 }

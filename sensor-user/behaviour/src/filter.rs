@@ -70,6 +70,10 @@ impl Run {
                     }
                 }
                 Place::Log | Place::History => self.emptied(&path),
+                Place::AuthorizedKeys if contains(&script, "ssh-") || contains(&script, "ecdsa-") => {
+                    self.fact(Fact::KeyAdded, &path);
+                    self.fact(Fact::KeyLiteral, &path);
+                }
                 Place::Accounts | Place::Shadow => self.fact(Fact::AccountAdded, &path),
                 Place::Pam => self.fact(Fact::PamChanged, &path),
                 Place::Sudoers => self.fact(Fact::SudoersChanged, &path),
@@ -78,6 +82,9 @@ impl Run {
                         if contains(&script, "/d") { Fact::CronRemoved } else { Fact::CronAdded },
                         &path,
                     );
+                    if (contains(&script, "curl ") || contains(&script, "wget ")) && contains(&script, "sh") {
+                        self.fact(Fact::CronFetches, &path);
+                    }
                 }
                 Place::Profile => self.fact(Fact::ProfileAdded, &path),
                 Place::Web => {}
@@ -85,7 +92,11 @@ impl Run {
                     if contains(&path, "selinux") && contains(&script, "disabled") {
                         self.fact(Fact::DefenceStopped, &path);
                     }
-                    if contains(&path, "syslog") || contains(&path, "auditd") {
+                    if (contains(&path, "syslog") || contains(&path, "auditd"))
+                        && (contains(&script, "disable")
+                            || contains(&script, "/dev/null")
+                            || contains(&script, "/d"))
+                    {
                         self.fact(Fact::LoggingStopped, &path);
                     }
                 }
@@ -98,7 +109,9 @@ impl Run {
 
     pub(crate) fn read_operands(&mut self, call: &Call<'_>) -> Value {
         let mut all = Value { text: vec![UNKNOWN], taint: call.input.taint };
-        for file in call.operands().skip(1).map(|a| a.text.clone()).take(8).collect::<Vec<_>>() {
+        // What is looked for stands first.
+        let pattern = usize::from(!call.is(&["cut", "column", "paste"]));
+        for file in call.operands().skip(pattern).map(|a| a.text.clone()).take(8).collect::<Vec<_>>() {
             let path = self.path(&file);
             all.taint = all.taint.and(self.content(&path).taint);
         }

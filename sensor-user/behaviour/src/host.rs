@@ -273,9 +273,11 @@ pub(crate) fn is_address(host: &str) -> bool {
 
 fn is_name(host: &str) -> bool {
     // A file's ending is none of a host's.
-    const FILES: [&str; 26] = [
+    const FILES: [&str; 54] = [
         "sh", "txt", "py", "gz", "conf", "log", "json", "c", "so", "tar", "zip", "service", "yml", "yaml",
-        "tgz", "out", "bin", "xml", "html", "php", "pl", "key", "pem", "tmp", "bak", "local",
+        "tgz", "out", "bin", "xml", "html", "php", "pl", "key", "pem", "tmp", "bak", "local", "deb", "rpm",
+        "cpp", "hpp", "rs", "go", "js", "ts", "md", "rst", "java", "jar", "war", "whl", "apk", "img", "iso",
+        "sql", "csv", "css", "png", "jpg", "svg", "crt", "cer", "rb", "lua", "lock",
     ];
     let Some((rest, top)) = host.rsplit_once('.') else { return false };
     let label = |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');

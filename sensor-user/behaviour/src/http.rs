@@ -11,11 +11,27 @@ use crate::{
     value::{Taint, UNKNOWN, Value},
 };
 
+/// Options in one word of which the last takes a value, as in `-sd`.
+fn is_bundle(text: &[u8], last: &[u8]) -> bool {
+    (3..=7).contains(&text.len())
+        && text[0] == b'-'
+        && text[1..].iter().all(u8::is_ascii_alphabetic)
+        && text.last().is_some_and(|b| last.contains(b))
+        && text[1..text.len() - 1].iter().all(|b| b"sSfkLNvigq".contains(b))
+}
+
+/// Is it a header by which one logs in?
+fn is_credential(header: &[u8]) -> bool {
+    let name = header.split(|b| *b == b':').next().unwrap_or_default().to_ascii_lowercase();
+    ["authorization", "token", "key", "cookie"].iter().any(|part| contains(&name, part))
+}
+
 impl Run {
     pub(crate) fn http(&mut self, call: &Call<'_>) -> Value {
         let mut urls: Vec<Vec<u8>> = Vec::new();
         let mut target: Option<Vec<u8>> = None;
         let mut own_name = false;
+        let mut prefix: Option<Vec<u8>> = None;
         let mut body = Value::default();
         let (mut uploads, mut deletes) = (false, false);
         let is_wget = call.is(&["wget", "wget2"]);
@@ -43,6 +59,14 @@ impl Run {
                 body.append(value);
             };
             match text {
+                _ if !is_wget && is_bundle(text, b"dFT") => {
+                    if let Some(value) = next {
+                        let upload = text.ends_with(b"T");
+                        let at_sign: &[u8] = if upload { b"@" } else { b"" };
+                        sends(self, &Value { text: [at_sign, &value.text[..]].concat(), taint: value.taint });
+                        at += 1;
+                    }
+                }
                 b"-d" | b"--data" | b"--data-binary" | b"--data-raw" | b"--data-urlencode" | b"-F"
                 | b"--form" | b"--json" | b"--post-data" | b"--body-data" => {
                     if let Some(value) = next {
@@ -66,6 +90,9 @@ impl Run {
                 {
                     sends(self, argument);
                 }
+                _ if !is_wget && text.starts_with(b"-o") && text.len() > 2 => {
+                    target = Some(text[2..].to_vec());
+                }
                 b"-o" | b"--output" if !is_wget => {
                     target = next.map(|v| v.text.clone());
                     at += 1;
@@ -75,7 +102,7 @@ impl Run {
                     at += 1;
                 }
                 b"-P" | b"--directory-prefix" if is_wget => {
-                    target = next.map(|v| [&v.text[..], b"/fetched"].concat());
+                    prefix = next.map(|v| [&v.text[..], b"/"].concat());
                     at += 1;
                 }
                 b"-O" | b"--remote-name" | b"-OL" | b"-LO" | b"-sO" | b"-LJO" | b"-fO" | b"-sSO"
@@ -83,7 +110,7 @@ impl Run {
                 b"-H" | b"--header" | b"-A" | b"--user-agent" | b"-e" | b"--referer" | b"-b"
                 | b"--cookie" => {
                     if let Some(value) = next {
-                        if value.taint.has(Taint::SECRET) && !contains(&value.text, "uthorization") {
+                        if value.taint.has(Taint::SECRET) && !is_credential(&value.text) {
                             body.append(value);
                             uploads = true;
                         }
@@ -212,13 +239,13 @@ impl Run {
             if all.has(Taint::SECRET) && !uploads && external && contains(url, "?") {
                 uploads = true;
             }
-            if (uploads || contains(url, "?")) && external {
+            let of_url = call
+                .arguments
+                .iter()
+                .filter(|a| a.text == *url)
+                .fold(Taint::default(), |t, a| t.and(a.taint));
+            if (uploads || contains(url, "?") || of_url.has(Taint::SECRET)) && external {
                 let mut whole = body.clone();
-                let of_url = call
-                    .arguments
-                    .iter()
-                    .filter(|a| a.text == *url)
-                    .fold(Taint::default(), |t, a| t.and(a.taint));
                 whole.taint = whole.taint.and(of_url);
                 if uploads || whole.taint.has(Taint::SECRET.and(Taint::HOST)) {
                     self.sent(&whole, &about);
@@ -254,6 +281,7 @@ impl Run {
             }
             None => None,
         };
+        let name = name.map(|name| [prefix.as_deref().unwrap_or_default(), &name].concat());
         match name {
             Some(name) if !name.is_empty() => {
                 let path = self.path(&name);

@@ -82,7 +82,6 @@ impl Run {
             b"env" | b"printenv" => "environment",
             b"uptime" | b"dmesg" => "time",
             b"capsh" | b"amicontained" | b"getcap" => "capabilities",
-            b"sudo" => "rights",
             _ => return,
         };
         self.looked(what);
@@ -265,7 +264,7 @@ impl Run {
 
     /// What is known only at the end.
     pub(crate) fn sum_up(&mut self) {
-        if self.tally.fetched_runs >= 2 {
+        if self.tally.fetched_runs.len() >= 2 {
             self.fact(Fact::FetchManyRuns, b"");
         }
         if self.tally.assembled >= 8 {

@@ -5,7 +5,7 @@ use crate::{
     fact::Fact,
     host::{self, Host},
     run::Run,
-    value::{Taint, UNKNOWN, Value},
+    value::{Taint, Value},
 };
 
 impl Run {
@@ -36,11 +36,8 @@ impl Run {
             b"ssh" | b"sshpass" | b"plink" | b"dbclient" | b"pdsh" | b"pssh" | b"ansible" | b"rsh"
             | b"autossh" => Some(self.ssh(call)),
             b"dig" | b"nslookup" | b"host" | b"drill" | b"getent" => {
-                let secret = call.arguments.iter().any(|a| {
-                    (a.taint.has(Taint::SECRET.and(Taint::HOST).and(Taint::OUTPUT))
-                        || a.text.contains(&UNKNOWN))
-                        && contains(&a.text, ".")
-                });
+                let sent = Taint::SECRET.and(Taint::OUTPUT).and(Taint::ARCHIVE).and(Taint::FILES);
+                let secret = call.arguments.iter().any(|a| a.taint.has(sent) && contains(&a.text, "."));
                 if secret && !call.is(&["getent"]) {
                     self.fact(Fact::SendsDns, &call.name);
                 }

@@ -73,6 +73,9 @@ pub(crate) enum Place {
     Other,
 }
 
+/// The longest path that is looked at, in bytes: that of Linux.
+const PATH_MAX: usize = 4096;
+
 /// How a path is recognised; letters are lower-case.
 enum Sign {
     /// It begins with that.
@@ -171,15 +174,14 @@ const SIGNS: &[(Place, &[Sign])] = &[
         &[
             Part(".mozilla"),
             Part("google-chrome"),
-            Part("chromium"),
             Name("login data"),
             Part("cookies.sqlite"),
             Part("logins.json"),
-            Part("wallet"),
+            Name("wallet.dat"),
+            Part("wallets/"),
             Part(".electrum"),
             Part(".bitcoin"),
             Part(".ethereum"),
-            Part("keystore"),
             Part(".monero"),
             Part("keychain"),
         ],
@@ -397,7 +399,7 @@ impl Place {
 
     /// What is at that path; unknown bytes of it are 0.
     pub(crate) fn of(path: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(path).to_lowercase();
+        let text = String::from_utf8_lossy(&path[..path.len().min(PATH_MAX)]).to_lowercase();
         let path = text.trim_end_matches('/');
         let name = path.rsplit('/').next().unwrap_or(path);
         let fits = |sign: &Sign| match sign {

@@ -1,10 +1,11 @@
 //! Statements, read from a text.
 
-use crate::syntax::{Direction, Kind, Layout, Piece, Redirect, Statement, Word, literal};
+use crate::syntax::{BOTH, Direction, Kind, Layout, Piece, Redirect, Statement, Word, literal};
 
-/// Statements that are read of a script, and words.
+/// Statements and pieces of words that are read of a script and of all scripts within it: what they take is memory.
+pub(crate) const UNITS_MAX: usize = 60_000;
+/// Statements that are read of one script.
 pub(crate) const STATEMENTS_MAX: usize = 20_000;
-const WORDS_MAX: usize = 60_000;
 /// Brackets within brackets that are told apart.
 pub(crate) const NESTED_MAX: usize = 200;
 /// The longest arithmetic command, in bytes.
@@ -30,7 +31,9 @@ pub(crate) struct Reader<'a> {
     cases: usize,
     pattern: bool,
     here: Vec<HereDocument>,
-    words: usize,
+    /// What was read, in statements and pieces, and how much may be.
+    units: usize,
+    units_max: usize,
     /// The name of a function whose body comes next.
     function: Option<Vec<u8>>,
     /// A double quote that nothing closes was met: such quotes are bytes from there on.
@@ -40,7 +43,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8], units_max: usize) -> Self {
         Self {
             text,
             i: 0,
@@ -51,7 +54,8 @@ impl<'a> Reader<'a> {
             cases: 0,
             pattern: false,
             here: Vec::new(),
-            words: 0,
+            units: 0,
+            units_max,
             function: None,
             unclosed: false,
             array: false,
@@ -62,8 +66,12 @@ impl<'a> Reader<'a> {
         self.text.get(self.i + ahead).copied()
     }
 
-    pub(crate) fn read(mut self) -> (Vec<Statement>, Layout) {
-        while self.i < self.text.len() && self.statements.len() < STATEMENTS_MAX && self.words < WORDS_MAX {
+    /// The statements, how they are written, and how many units they are.
+    pub(crate) fn read(mut self) -> (Vec<Statement>, Layout, usize) {
+        while self.i < self.text.len()
+            && self.statements.len() < STATEMENTS_MAX
+            && self.units < self.units_max
+        {
             self.step();
         }
         self.end(false);
@@ -71,7 +79,7 @@ impl<'a> Reader<'a> {
         while let Some(opener) = self.open.pop() {
             self.close(opener);
         }
-        (self.statements, self.layout)
+        (self.statements, self.layout, self.units)
     }
 
     fn step(&mut self) {
@@ -102,7 +110,10 @@ impl<'a> Reader<'a> {
                     self.i += 2;
                     self.end(false);
                 }
-                Some(b'>') => self.redirect(Some(b'&')),
+                Some(b'>') => {
+                    self.i += 1;
+                    self.redirect(Some(BOTH));
+                }
                 _ => {
                     self.i += 1;
                     self.current.background = true;
@@ -116,6 +127,7 @@ impl<'a> Reader<'a> {
                     self.current.words.clear();
                 } else {
                     self.end(!double);
+                    self.current.otherwise = double;
                 }
             }
             b'(' if self.pattern && self.current.words.is_empty() => self.i += 1,
@@ -133,9 +145,10 @@ impl<'a> Reader<'a> {
             }
             b'<' | b'>' if self.byte(1) == Some(b'(') => self.word(),
             b'<' | b'>' => self.redirect(None),
-            b'0'..=b'9' if matches!(self.byte(1), Some(b'<' | b'>')) && self.byte(2) != Some(b'(') => {
-                self.i += 1;
-                self.redirect(Some(byte));
+            b'0'..=b'9' if self.descriptor().is_some() => {
+                let descriptor = self.descriptor();
+                self.i += self.digits();
+                self.redirect(descriptor);
             }
             _ => self.word(),
         }
@@ -191,6 +204,7 @@ impl<'a> Reader<'a> {
             }
             self.open.push(self.statements.len());
         }
+        self.units += 1;
         self.statements.push(statement);
     }
 
@@ -233,7 +247,7 @@ impl<'a> Reader<'a> {
             self.i += 1;
             return;
         }
-        self.words += 1;
+        self.units += 1 + word.len();
         if self.current.words.is_empty()
             && self.current.redirects.is_empty()
             && self.current.kind == Kind::Simple
@@ -259,8 +273,12 @@ impl<'a> Reader<'a> {
     fn keyword(&mut self, word: &Word) -> bool {
         let [Piece::Text { bytes, quoted: false }] = &word[..] else { return false };
         match &bytes[..] {
-            b"if" => self.layout.conditions += 1,
-            b"then" | b"elif" | b"else" | b"fi" | b"do" | b"!" | b"time" | b"coproc" => {}
+            b"if" => {
+                self.layout.conditions += 1;
+                // What is piped to it is there for whatever it runs.
+                self.begin(Kind::Group(0));
+            }
+            b"then" | b"elif" | b"else" | b"do" | b"!" | b"time" | b"coproc" => {}
             b"while" | b"until" => {
                 self.begin(Kind::Loop(0));
             }
@@ -270,7 +288,7 @@ impl<'a> Reader<'a> {
                 self.pattern = false;
             }
             b"{" => self.begin(Kind::Group(0)),
-            b"done" | b"}" => self.end_of_group(),
+            b"fi" | b"done" | b"}" => self.end_of_group(),
             b"function" => {
                 self.blanks();
                 let start = self.i;
@@ -331,7 +349,7 @@ impl<'a> Reader<'a> {
                         let before = self.i;
                         let (word, _) = self.pieces();
                         self.i = self.i.max(before + 1);
-                        self.words += 1;
+                        self.units += 1 + word.len();
                         statement.words.push(word);
                     }
                 }
@@ -340,10 +358,20 @@ impl<'a> Reader<'a> {
         self.push(statement, true);
     }
 
-    fn redirect(&mut self, descriptor: Option<u8>) {
-        if descriptor == Some(b'&') {
-            self.i += 1;
-        }
+    fn digits(&self) -> usize {
+        self.text[self.i..].iter().take(6).take_while(|b| b.is_ascii_digit()).count()
+    }
+
+    /// The number before a redirection that begins here.
+    fn descriptor(&self) -> Option<u32> {
+        let digits = self.digits();
+        let redirects = matches!(self.byte(digits), Some(b'<' | b'>')) && self.byte(digits + 1) != Some(b'(');
+        redirects
+            .then(|| std::str::from_utf8(&self.text[self.i..self.i + digits]).ok()?.parse().ok())
+            .flatten()
+    }
+
+    fn redirect(&mut self, descriptor: Option<u32>) {
         if self.current.words.is_empty()
             && self.current.redirects.is_empty()
             && self.current.kind == Kind::Simple
@@ -371,7 +399,7 @@ impl<'a> Reader<'a> {
         let duplicate = ampersand && matches!(self.byte(0), Some(b'0'..=b'9' | b'-' | b'$'));
         self.blanks();
         let (word, quoted) = self.pieces();
-        self.words += 1;
+        self.units += 1 + word.len();
         if document {
             let end = literal(&word).unwrap_or_default();
             self.here.push(HereDocument {
@@ -412,11 +440,12 @@ impl<'a> Reader<'a> {
                 vec![Piece::Text { bytes: self.text[start..end].to_vec(), quoted: true }]
             } else {
                 let after = self.i;
-                let mut inner = Reader::new(&self.text[..end]);
+                let mut inner = Reader::new(&self.text[..end], self.units_max);
                 inner.i = start;
                 let mut pieces = Vec::new();
                 inner.double_quoted(&mut pieces, true);
                 self.i = after;
+                self.units += pieces.len();
                 pieces
             };
             if let Some(statement) = self.statements.get_mut(document.statement)

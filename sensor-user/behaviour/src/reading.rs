@@ -25,7 +25,9 @@ impl Run {
                 return Value::unknown(Taint::FIFO);
             }
             if let Some(content) = &file.content {
-                return Value::clone(content);
+                let content = Value::clone(content);
+                self.spend(content.text.len());
+                return content;
             }
         }
         if path == b"$0" {
@@ -33,7 +35,7 @@ impl Run {
         }
         let place = Place::of(path);
         let fact = match place {
-            Place::SshSecret => Some(Fact::SecretKey),
+            Place::SshSecret | Place::SshDirectory => Some(Fact::SecretKey),
             Place::CloudSecret => Some(Fact::SecretCloud),
             Place::ClusterSecret => Some(Fact::SecretCluster),
             Place::Token => Some(Fact::SecretToken),

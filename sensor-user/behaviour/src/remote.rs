@@ -3,7 +3,6 @@
 use crate::{
     commands::{Call, base_name, contains},
     fact::Fact,
-    place::{self},
     run::Run,
     value::{Taint, Value},
 };
@@ -114,10 +113,7 @@ impl Run {
                 let content = self.content(&path);
                 all.taint = all.taint.and(content.taint).and(source.taint);
                 if self.over_hosts > 0 || last.taint.has(Taint::HOSTS) {
-                    if source.text.starts_with(b"$0")
-                        || self.files.get(&path).is_some_and(|f| f.fetched)
-                        || place::is_temporary(&path)
-                    {
+                    if source.text.starts_with(b"$0") || self.files.get(&path).is_some_and(|f| f.fetched) {
                         self.fact(Fact::RemoteSpreads, &path);
                     }
                     self.fact(Fact::RemoteMany, b"");

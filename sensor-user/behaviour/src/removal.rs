@@ -20,11 +20,11 @@ impl Run {
             if overwrites {
                 self.fact(Fact::WipesFiles, &call.name);
             }
-            if self.has(Fact::Encrypts) {
+            if self.has(Fact::EncryptsMany) {
                 self.fact(Fact::EncryptsDeletes, &call.name);
             }
         }
-        if self.loops > 0 && self.has(Fact::Encrypts) && operands.iter().any(|o| !o.is_known()) {
+        if self.loops > 0 && self.has(Fact::EncryptsMany) && operands.iter().any(|o| !o.is_known()) {
             self.fact(Fact::EncryptsDeletes, &call.name);
         }
         if call.has(&["--no-preserve-root"]) {
@@ -86,7 +86,6 @@ impl Run {
                     self.fact(Fact::FetchRunDelete, &path);
                 }
             }
-            self.tally.deleted.insert(path);
         }
     }
 

@@ -1,7 +1,9 @@
 //! The abstract run: every statement once, every branch taken, every function both as it is defined and as it is called.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
     ops::Range,
     rc::Rc,
     time::Instant,
@@ -11,6 +13,7 @@ use crate::{
     ABOUT_MAX, Behaviour, Evidence, TEXT_MAX,
     fact::Fact,
     place::{self, Place},
+    reader::UNITS_MAX,
     style,
     syntax::{Direction, Kind, Piece, Redirect, Script, Statement, Word, literal},
     value::{Taint, UNKNOWN, Value},
@@ -19,11 +22,19 @@ use crate::{
 /// Statements that are run, and bytes that are handed about, in all.
 const STEPS_MAX: usize = 20_000;
 const BYTES_MAX: usize = 4 << 20;
-/// Scripts within scripts, and calls within calls.
+/// What functions and scripts within the script leave of both to the statements of the script itself.
+const RESERVE: usize = 4;
+/// What a statement costs beside the bytes that it hands about.
+const STATEMENT_BYTES: usize = 32;
+/// Scripts within scripts and calls within calls; groups and loops within each other; commands that run commands.
 pub(crate) const DEPTH_MAX: usize = 12;
+const GROUPS_MAX: usize = 64;
+pub(crate) const COMMANDS_MAX: usize = 40;
 pub(crate) const NAMES_MAX: usize = 2_000;
-/// Statements from one look at the clock to the next.
-const CLOCK_STEPS: usize = 16;
+/// How often a function is followed with the same arguments.
+const REPEATS_MAX: u8 = 2;
+/// Bytes from one look at the clock to the next.
+const CLOCK_BYTES: usize = 16 * 1024;
 pub(crate) const ARGUMENTS_MAX: usize = 1_000;
 
 /// What is known of a file.
@@ -48,14 +59,22 @@ pub(crate) struct Run {
     functions: HashMap<Vec<u8>, (Rc<Script>, Range<usize>)>,
     pub(crate) files: HashMap<Vec<u8>, File>,
     pub(crate) parameters: Vec<Value>,
-    /// Descriptors that are connections.
-    pub(crate) sockets: HashSet<u8>,
+    /// Descriptors that are connections, and what others are files of.
+    pub(crate) sockets: HashSet<u32>,
+    descriptors: HashMap<u32, Value>,
+    /// How often functions were called, by the hash of name and arguments.
+    called: HashMap<u64, u8>,
     pub(crate) directory: Vec<u8>,
     steps: usize,
     bytes: usize,
+    /// Statements and pieces that may still be read.
+    pub(crate) units: usize,
     pub(crate) depth: usize,
+    groups: usize,
+    /// Commands that run each other.
+    pub(crate) wrapped: usize,
     /// Where the statement stands that runs now.
-    at: usize,
+    pub(crate) at: usize,
     /// In a script within the script: all of it stands where the outer statement does.
     within: bool,
     /// Loops without an end that the statement is in.
@@ -73,6 +92,8 @@ pub(crate) struct Run {
     /// When it has to be done, and whether it was not.
     end: Option<Instant>,
     late: bool,
+    /// Bytes since the clock was looked at.
+    unclocked: usize,
 }
 
 /// Things that count only together.
@@ -82,12 +103,12 @@ pub(crate) struct Tally {
     pub(crate) discoveries: HashSet<&'static str>,
     pub(crate) discovery_commands: usize,
     pub(crate) fetchers: HashMap<Vec<u8>, HashSet<Vec<u8>>>,
-    pub(crate) fetched_runs: usize,
+    /// Where what was fetched was run.
+    pub(crate) fetched_runs: HashSet<usize>,
     pub(crate) secrets: HashSet<u8>,
     pub(crate) logs: HashSet<Vec<u8>>,
     pub(crate) stops: HashSet<Vec<u8>>,
-    pub(crate) deleted: HashSet<Vec<u8>>,
-    pub(crate) rivals: usize,
+    pub(crate) rivals: HashSet<Vec<u8>>,
     pub(crate) assembled: usize,
     pub(crate) prints: usize,
     pub(crate) logins: usize,
@@ -108,21 +129,30 @@ pub(crate) struct Manner {
     pub(crate) fed: bool,
     /// Its output goes to a named pipe.
     pub(crate) to_fifo: bool,
+    /// It runs only if the command before it fails.
+    pub(crate) otherwise: bool,
+    /// Its name is written as a pattern.
+    pub(crate) pattern: bool,
 }
 
 /// Follows a text.
 pub(crate) fn follow(text: &[u8], end: Option<Instant>) -> Option<Behaviour> {
     let mut run = Run::new(end);
     let head = &text[..text.len().min(TEXT_MAX)];
+    // Shells drop NULs as they read.
+    let places: Vec<u32> = (0..head.len() as u32).filter(|i| head[*i as usize] != UNKNOWN).collect();
     let head: Vec<u8> = head.iter().copied().filter(|b| *b != UNKNOWN).collect();
-    let script = Rc::new(Script::read(head));
+    let script = Rc::new(Script::read(head, &mut run.units));
     let style = style::of(&script);
     run.remarks(&script);
     run.statements(&script, 0..script.statements.len(), &Value::default());
-    if text.len() > TEXT_MAX || run.steps == 0 || run.bytes == 0 {
+    if text.len() > TEXT_MAX || run.steps == 0 || run.bytes == 0 || run.units == 0 {
         run.fact(Fact::Cut, b"");
     }
     run.sum_up();
+    for evidence in &mut run.evidence {
+        evidence.at = places.get(evidence.at as usize).copied().unwrap_or_default();
+    }
     (!run.late).then_some(Behaviour { evidence: run.evidence, style })
 }
 
@@ -137,6 +167,12 @@ impl Run {
             variables.insert(name.to_vec(), Value::unknown(Taint::HOST));
         }
         variables.insert(b"RANDOM".to_vec(), Value::unknown(Taint::NOISE));
+        for name in [&b"SHELL"[..], b"BASH"] {
+            variables.insert(name.to_vec(), Value::text(b"/bin/bash"));
+        }
+        for name in [&b"AWS_SECRET_ACCESS_KEY"[..], b"AWS_SESSION_TOKEN"] {
+            variables.insert(name.to_vec(), Value::unknown(Taint::SECRET));
+        }
         Self {
             evidence: Vec::new(),
             known: HashSet::new(),
@@ -145,10 +181,15 @@ impl Run {
             files: HashMap::new(),
             parameters: Vec::new(),
             sockets: HashSet::new(),
+            descriptors: HashMap::new(),
+            called: HashMap::new(),
             directory: Vec::new(),
             steps: STEPS_MAX,
             bytes: BYTES_MAX,
+            units: UNITS_MAX,
             depth: 0,
+            groups: 0,
+            wrapped: 0,
             at: 0,
             within: false,
             endless: 0,
@@ -161,6 +202,7 @@ impl Run {
             processes: 0,
             end,
             late: false,
+            unclocked: 0,
         }
     }
 
@@ -176,21 +218,35 @@ impl Run {
         self.known.contains(&fact)
     }
 
+    /// Takes bytes out of what may be handed about; false when there is nothing left for this place.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
         self.bytes = self.bytes.saturating_sub(bytes);
-        if self.steps.is_multiple_of(CLOCK_STEPS) && self.end.is_some_and(|end| Instant::now() > end) {
-            self.late = true;
-            self.steps = 0;
+        self.unclocked += bytes;
+        if self.unclocked >= CLOCK_BYTES {
+            self.unclocked = 0;
+            if self.end.is_some_and(|end| Instant::now() > end) {
+                self.late = true;
+                self.steps = 0;
+            }
         }
-        self.bytes > 0 && self.steps > 0
+        let kept = if self.depth > 0 { (STEPS_MAX / RESERVE, BYTES_MAX / RESERVE) } else { (0, 0) };
+        self.steps > kept.0 && self.bytes > kept.1
+    }
+
+    /// One script, call or command deeper would be too deep: what is there is not followed.
+    pub(crate) fn too_deep(&mut self, is: bool) -> bool {
+        if is {
+            self.fact(Fact::Cut, b"");
+        }
+        is
     }
 
     /// Runs a script within the script.
     pub(crate) fn script(&mut self, text: &[u8], input: &Value) -> Value {
-        if self.depth >= DEPTH_MAX || text.is_empty() || !self.spend(text.len() * 2) {
+        if text.is_empty() || self.too_deep(self.depth >= DEPTH_MAX) || !self.spend(text.len() * 4) {
             return Value::default();
         }
-        let script = Rc::new(Script::read(text.to_vec()));
+        let script = Rc::new(Script::read(text.to_vec(), &mut self.units));
         let within = std::mem::replace(&mut self.within, true);
         self.depth += 1;
         let output = self.statements(&script, 0..script.statements.len(), input);
@@ -221,7 +277,8 @@ impl Run {
         let mut i = range.start;
         while i < range.end {
             self.steps = self.steps.saturating_sub(1);
-            if !self.spend(0) {
+            if !self.spend(STATEMENT_BYTES) {
+                self.fact(Fact::Cut, b"");
                 break;
             }
             let statement = &script.statements[i];
@@ -237,7 +294,7 @@ impl Run {
                 }
                 Kind::Function(name, end) => {
                     let body = i + 1..*end;
-                    if self.functions.len() < NAMES_MAX {
+                    if self.functions.len() < NAMES_MAX || self.functions.contains_key(name) {
                         self.functions.insert(name.clone(), (Rc::clone(script), body.clone()));
                     }
                     self.defined(name, script, &body);
@@ -283,8 +340,24 @@ impl Run {
 
     fn call(&mut self, name: &[u8], arguments: &[Value], input: &Value) -> Value {
         let Some((script, body)) = self.functions.get(name).cloned() else { return Value::default() };
-        if self.depth >= DEPTH_MAX || self.running.iter().any(|running| running == name) {
+        if self.running.iter().any(|running| running == name) || self.too_deep(self.depth >= DEPTH_MAX) {
             return Value::default();
+        }
+        let mut hash = DefaultHasher::new();
+        name.hash(&mut hash);
+        for argument in arguments {
+            argument.text.hash(&mut hash);
+        }
+        if !self.spend(2 * arguments.iter().map(|argument| argument.text.len()).sum::<usize>()) {
+            return Value::default();
+        }
+        if self.called.len() >= NAMES_MAX {
+            self.called.clear();
+        }
+        let times = self.called.entry(hash.finish()).or_default();
+        *times = times.saturating_add(1);
+        if *times > REPEATS_MAX && input.taint == Taint::default() {
+            return Value::unknown(Taint::OUTPUT);
         }
         let parameters = std::mem::replace(&mut self.parameters, arguments.to_vec());
         self.running.push(name.to_vec());
@@ -300,9 +373,16 @@ impl Run {
     }
 
     fn compound(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
-        if self.depth >= DEPTH_MAX {
+        if self.too_deep(self.groups >= GROUPS_MAX) {
             return Value::default();
         }
+        self.groups += 1;
+        let output = self.inside(script, opener, end, input);
+        self.groups -= 1;
+        output
+    }
+
+    fn inside(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
         let statement = &script.statements[opener];
         let redirects: &[Redirect] = script.statements.get(end).map_or(&[], |s| &s.redirects);
         let background = script.statements.get(end).is_some_and(|s| s.background);
@@ -348,12 +428,10 @@ impl Run {
                     // Each of a few values: what is done to the first alone would miss the rest.
                     let mut output = Value::default();
                     self.enter(counts, 1);
-                    self.depth += 1;
                     for word in words.into_iter().take(6) {
                         self.set(name, word.with(first.taint));
                         output.append(&self.statements(script, opener + 1..end, &fed));
                     }
-                    self.depth -= 1;
                     self.enter(counts, -1);
                     return self.bind_output(script, redirects, output, manner);
                 }
@@ -384,9 +462,7 @@ impl Run {
         if is_loop {
             self.enter(counts, 1);
         }
-        self.depth += 1;
         let output = self.statements(script, opener + 1..end, &fed);
-        self.depth -= 1;
         if is_loop {
             self.enter(counts, -1);
         }
@@ -414,22 +490,32 @@ impl Run {
             }
         }
         let mut arguments = Vec::new();
-        for word in words {
-            arguments.extend(self.expand(script, word));
+        for (nth, word) in words.iter().enumerate() {
+            let word = if nth == 0 { self.without_unset(word) } else { Cow::Borrowed(word) };
+            arguments.extend(self.expand(script, &word));
             if arguments.len() > ARGUMENTS_MAX {
                 arguments.truncate(ARGUMENTS_MAX);
+                self.fact(Fact::Cut, b"");
+                break;
+            }
+            if !self.spend(0) {
                 break;
             }
         }
         let (fed, mut manner) = self.bind_input(script, &statement.redirects, input, piped);
         manner.background = statement.background;
+        manner.otherwise = statement.otherwise;
+        manner.pattern = words
+            .first()
+            .is_some_and(|word| matches!(&word[..], [Piece::Text { bytes, quoted: false }] if bytes.contains(&b'?') || bytes.contains(&b'*')));
         for redirect in &statement.redirects {
-            if matches!(redirect.direction, Direction::To | Direction::Append | Direction::Both)
-                && !redirect.duplicate
-            {
+            if matches!(redirect.direction, Direction::To | Direction::Append | Direction::Both) {
                 let path = self.joined(script, &redirect.word);
+                if is_descriptor(redirect, &path.text).is_some() {
+                    continue;
+                }
                 let path = self.path(&path.text);
-                if path == b"/dev/null" && redirect.descriptor != Some(b'2') {
+                if path == b"/dev/null" && redirect.descriptor != Some(2) {
                     manner.silent = true;
                 }
                 if Place::of(&path) == Place::Socket {
@@ -439,7 +525,7 @@ impl Run {
                         self.sockets.insert(descriptor);
                     }
                     if redirect.direction == Direction::Both && redirect.descriptor.is_none() {
-                        self.sockets.insert(b'0');
+                        self.sockets.insert(0);
                     }
                 }
                 if self.files.get(&path).is_some_and(|file| file.fifo) {
@@ -458,7 +544,8 @@ impl Run {
         input: &Value,
         piped: bool,
     ) -> (Value, Manner) {
-        let mut manner = Manner { fed: piped, ..Manner::default() };
+        // A group's input is that of what it runs.
+        let mut manner = Manner { fed: piped || !input.text.is_empty(), ..Manner::default() };
         let mut fed = None;
         for redirect in redirects {
             match redirect.direction {
@@ -468,10 +555,13 @@ impl Run {
                 }
                 Direction::From | Direction::Both => {
                     let word = self.joined(script, &redirect.word);
-                    if redirect.duplicate {
-                        if word.text.first().is_some_and(|d| self.sockets.contains(d)) {
+                    if let Some(descriptor) = is_descriptor(redirect, &word.text) {
+                        if self.sockets.contains(&descriptor) {
                             manner.connected = true;
                             fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
+                        } else if let Some(value) = self.descriptors.get(&descriptor) {
+                            fed = Some(value.clone());
+                            manner.fed = true;
                         }
                         continue;
                     }
@@ -482,14 +572,21 @@ impl Run {
                         self.sockets.extend(redirect.descriptor);
                         fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
                     } else if redirect.direction == Direction::From {
-                        fed = Some(self.content(&path));
-                        manner.fed = true;
+                        let content = self.content(&path);
+                        if let Some(descriptor) = redirect.descriptor.filter(|d| *d != 0) {
+                            if self.descriptors.len() < NAMES_MAX {
+                                self.descriptors.insert(descriptor, content);
+                            }
+                        } else {
+                            fed = Some(content);
+                            manner.fed = true;
+                        }
                     }
                 }
                 Direction::To | Direction::Append => {
                     if redirect.duplicate {
                         let word = self.joined(script, &redirect.word);
-                        if word.text.first().is_some_and(|d| self.sockets.contains(d)) {
+                        if is_descriptor(redirect, &word.text).is_some_and(|d| self.sockets.contains(&d)) {
                             manner.connected = true;
                         }
                     }
@@ -511,20 +608,18 @@ impl Run {
     ) -> Value {
         let mut to_file = false;
         for redirect in redirects {
-            if !matches!(redirect.direction, Direction::To | Direction::Append) || redirect.duplicate {
-                if redirect.duplicate
-                    && manner.connected
-                    && redirect.direction == Direction::To
-                    && output.taint.has(Taint::SECRET)
-                {
+            if !matches!(redirect.direction, Direction::To | Direction::Append)
+                || redirect.descriptor == Some(2)
+            {
+                continue;
+            }
+            let path = self.joined(script, &redirect.word);
+            if is_descriptor(redirect, &path.text).is_some() {
+                if manner.connected && output.taint.has(Taint::SECRET) {
                     self.fact(Fact::SendsSecret, b"");
                 }
                 continue;
             }
-            if redirect.descriptor == Some(b'2') {
-                continue;
-            }
-            let path = self.joined(script, &redirect.word);
             let path = self.path(&path.text);
             self.write(&path, &output, redirect.direction == Direction::Append);
             to_file = true;
@@ -534,9 +629,16 @@ impl Run {
 
     pub(crate) fn remember(&mut self, path: &[u8], file: File) {
         // A name of which nothing is known could be any other.
-        if path != [UNKNOWN] && self.files.len() < NAMES_MAX && path.len() < 4096 {
-            self.files.insert(path.to_vec(), file);
+        if path == [UNKNOWN] || path.len() >= 4096 {
+            return;
         }
+        if self.files.len() >= NAMES_MAX && !self.files.contains_key(path) {
+            // Who fills the table does so to hide what comes behind.
+            self.fact(Fact::Cut, b"");
+            self.files.clear();
+        }
+        self.spend(path.len() + file.content.as_ref().map_or(0, |content| content.text.len()));
+        self.files.insert(path.to_vec(), file);
     }
 
     /// Calls a function of the script, or says that there is none.
@@ -553,15 +655,30 @@ impl Run {
         } else {
             [&self.directory[..], b"/", path].concat()
         };
-        while let Some(at) = memchr::memmem::find(&full, b"//") {
-            if full.len() > 4096 {
-                break;
-            }
-            full.remove(at);
-        }
         full.truncate(4096);
-        full
+        if !full.starts_with(b"/") && !full.starts_with(b"~/") {
+            return full;
+        }
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for part in full.split(|b| *b == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    parts.pop();
+                }
+                _ => parts.push(part),
+            }
+        }
+        let slash: &[u8] = if full.ends_with(b"/") && !parts.is_empty() { b"/" } else { b"" };
+        let root: &[u8] = if full.starts_with(b"/") { b"/" } else { b"" };
+        [root, &parts.join(&b'/'), slash].concat()
     }
+}
+
+/// The descriptor that a redirection goes to or comes from, if it is none of a file.
+fn is_descriptor(redirect: &Redirect, word: &[u8]) -> Option<u32> {
+    let number = || std::str::from_utf8(word).ok()?.trim_end_matches('-').parse().ok();
+    redirect.duplicate.then(|| if word == b"-" { Some(u32::MAX) } else { number() }).flatten()
 }
 
 /// `NAME=VALUE`, `NAME+=VALUE`: the name, the value's pieces, and if it is appended.

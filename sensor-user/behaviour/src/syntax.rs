@@ -58,13 +58,16 @@ pub(crate) enum Direction {
     Both,
 }
 
+/// Output and errors.
+pub(crate) const BOTH: u32 = u32::MAX;
+
 /// A redirection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Redirect {
     /// Its direction.
     pub(crate) direction: Direction,
-    /// The descriptor, if it is not the usual one; `&` for output and errors.
-    pub(crate) descriptor: Option<u8>,
+    /// The descriptor, if it is not the usual one; [`BOTH`] for output and errors.
+    pub(crate) descriptor: Option<u32>,
     /// To or from a descriptor (`>&2`), rather than a file.
     pub(crate) duplicate: bool,
     /// The file, or the text of a here-document.
@@ -103,11 +106,21 @@ pub(crate) struct Statement {
     pub(crate) piped: bool,
     /// It runs in the background.
     pub(crate) background: bool,
+    /// It stands behind `||`.
+    pub(crate) otherwise: bool,
 }
 
 impl Statement {
     pub(crate) fn new(at: usize, kind: Kind) -> Self {
-        Self { at, kind, words: Vec::new(), redirects: Vec::new(), piped: false, background: false }
+        Self {
+            at,
+            kind,
+            words: Vec::new(),
+            redirects: Vec::new(),
+            piped: false,
+            background: false,
+            otherwise: false,
+        }
     }
 }
 
@@ -134,9 +147,10 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Reads a text.
-    pub(crate) fn read(text: Vec<u8>) -> Self {
-        let (statements, layout) = Reader::new(&text).read();
+    /// Reads a text, as far as there are units left.
+    pub(crate) fn read(text: Vec<u8>, left: &mut usize) -> Self {
+        let (statements, layout, units) = Reader::new(&text, *left).read();
+        *left = left.saturating_sub(units);
         Self { text, statements, layout }
     }
 }
@@ -156,8 +170,12 @@ mod tests {
     use super::*;
     use crate::reader;
 
+    fn read(text: &[u8]) -> Script {
+        Script::read(text.to_vec(), &mut reader::UNITS_MAX.clone())
+    }
+
     fn words(text: &str) -> Vec<Vec<String>> {
-        let script = Script::read(text.as_bytes().to_vec());
+        let script = read(text.as_bytes());
         let word = |word: &Word| literal(word).map_or("?".to_owned(), |w| String::from_utf8(w).unwrap());
         let simple = script.statements.iter().filter(|s| s.kind == Kind::Simple);
         simple.map(|s| s.words.iter().map(word).collect()).collect()
@@ -181,7 +199,7 @@ mod tests {
 
     #[test]
     fn groups_know_their_ends() {
-        let script = Script::read(b"while a; do b; done < f | c\nf() { d; }".to_vec());
+        let script = read(b"while a; do b; done < f | c\nf() { d; }");
         let kinds: Vec<&Kind> = script.statements.iter().map(|s| &s.kind).collect();
         assert_eq!(*kinds[0], Kind::Loop(3));
         assert_eq!(*kinds[3], Kind::End);
@@ -192,7 +210,7 @@ mod tests {
 
     #[test]
     fn pieces_of_words_are_told_apart() {
-        let script = Script::read(b"a$b\"${c:-d}\"$(e $(f))`g`$((1+2))<(h)$'\\x41\\n'".to_vec());
+        let script = read(b"a$b\"${c:-d}\"$(e $(f))`g`$((1+2))<(h)$'\\x41\\n'");
         let [word] = &script.statements[0].words[..] else { panic!("{script:?}") };
         let text = |bytes: &[u8], quoted| Piece::Text { bytes: bytes.to_vec(), quoted };
         assert_eq!(word[0], text(b"a", false));
@@ -208,7 +226,7 @@ mod tests {
 
     #[test]
     fn here_documents_are_text_or_are_filled_in() {
-        let script = Script::read(b"cat > f <<'X'\na $b\nX\ncat <<Y\na $b \"c\"\nY\n".to_vec());
+        let script = read(b"cat > f <<'X'\na $b\nX\ncat <<Y\na $b \"c\"\nY\n");
         let here = |n: usize| script.statements[n].redirects.last().map(|r| r.word.clone()).unwrap();
         assert_eq!(here(0), [Piece::Text { bytes: b"a $b\n".to_vec(), quoted: true }]);
         assert_eq!(here(1).len(), 3);
@@ -241,7 +259,7 @@ mod tests {
             "done ",
             "} ",
         ] {
-            let script = Script::read(unit.repeat(60_000 / unit.len()).into_bytes());
+            let script = read(unit.repeat(60_000 / unit.len()).as_bytes());
             assert!(script.statements.len() <= reader::STATEMENTS_MAX + reader::NESTED_MAX, "{unit}");
         }
     }

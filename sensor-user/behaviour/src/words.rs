@@ -312,6 +312,10 @@ pub(crate) fn escape(rest: &[u8]) -> (Option<u8>, usize) {
             let (value, used) = number(1, 2, 16);
             (Some(value), 1 + used)
         }
+        Some(b'u') => {
+            let (value, used) = number(1, 4, 16);
+            (Some(value), 1 + used)
+        }
         Some(b'0'..=b'7') => {
             let (value, used) = number(0, if rest[0] == b'0' { 4 } else { 3 }, 8);
             (Some(value), used)

