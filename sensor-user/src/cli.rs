@@ -187,6 +187,9 @@ pub(crate) struct Run {
     /// Address of the admin server (/status, /healthz, /readyz, /metrics). `off` disables it.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_ADMIN_LISTEN", default_value = ADMIN_LISTEN, value_parser = listen)]
     pub(crate) admin_listen: Listen,
+    /// Address of a server for probes (/healthz, /readyz), which tells no figures. `off` disables it.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_PROBE_LISTEN", default_value = "off", value_parser = listen)]
+    pub(crate) probe_listen: Listen,
     /// File to create when the sensor is ready. It contains the capture tier.
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

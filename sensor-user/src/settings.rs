@@ -182,6 +182,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         reloadable,
         record: run.record,
         admin_listen: run.admin_listen.0,
+        probe_listen: run.probe_listen.0,
         ready_file: run.ready_file,
         container_runtime: match run.container_runtime {
             RuntimeSocket::Auto => identity::usual_socket(),

@@ -112,13 +112,19 @@ impl Node {
 
     /// Where the sensor's status is.
     pub fn admin_address(&self) -> anyhow::Result<String> {
+        self.logged("status at http://")
+    }
+
+    /// The address that the log tells behind some words, up to its path.
+    pub fn logged(&self, before: &str) -> anyhow::Result<String> {
         // Told a moment after the sensor watches.
         let address = || {
             let log = self.log();
-            let (_, rest) = log.split_once("status at http://")?;
+            let (_, rest) = log.split_once(before)?;
             rest.split_once('/').map(|(address, _)| address.to_owned())
         };
-        self.wait_until(|| address().is_some()).context("the sensor told no address of its status")?;
+        self.wait_until(|| address().is_some())
+            .with_context(|| format!("the sensor did not tell {before:?}"))?;
         address().context("it was told")
     }
 

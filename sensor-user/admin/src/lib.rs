@@ -8,5 +8,5 @@ mod server;
 mod status;
 
 pub use readings::{PREFIX, readings};
-pub use server::{State, serve};
+pub use server::{State, Tells, serve};
 pub use status::Status;

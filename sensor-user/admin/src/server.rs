@@ -44,28 +44,51 @@ impl State {
     }
 }
 
+/// How much a server tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// The sensor's state and every figure.
+    All,
+    /// Whether it is well, and no figure: figures tell an attacker what of his was seen.
+    Health,
+}
+
 /// Serves until the runtime ends. An address that cannot be had is told, and the sensor goes on without.
-pub async fn serve(address: SocketAddr, state: Arc<State>) {
+pub async fn serve(address: SocketAddr, state: Arc<State>, tells: Tells) {
+    let option = match tells {
+        Tells::All => "--admin-listen",
+        Tells::Health => "--probe-listen",
+    };
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
         Err(e) => {
-            warn!(
-                "the admin address {address} cannot be used: {e}; give another with --admin-listen, or `off`"
-            );
+            warn!("the address {address} cannot be used: {e}; give another with {option}, or `off`");
             return;
         }
     };
+    let router = match tells {
+        Tells::All => Router::new()
+            .route("/status", get(status))
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(healthz)),
+        Tells::Health => Router::new().route("/healthz", get(probe)).route("/readyz", get(probe)),
+    };
     if let Ok(bound) = listener.local_addr() {
-        info!("status at http://{bound}/status");
+        match tells {
+            Tells::All => info!("status at http://{bound}/status"),
+            Tells::Health => info!("probes at http://{bound}/readyz"),
+        }
     }
-    let router = Router::new()
-        .route("/status", get(status))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(healthz))
-        .route("/metrics", get(metrics))
-        .with_state(state);
-    if let Err(e) = axum::serve(listener, router).await {
-        warn!("the admin server at {address} ended: {e}");
+    if let Err(e) = axum::serve(listener, router.with_state(state)).await {
+        warn!("the server at {address} ended: {e}");
+    }
+}
+
+async fn probe(Extract(state): Extract<Arc<State>>) -> impl IntoResponse {
+    match state.supervisor.failure() {
+        None => (StatusCode::OK, "ok\n"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "failed: see the log\n"),
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Config {
     pub record: Option<PathBuf>,
     /// Where the state is served over HTTP; nowhere when `None`.
     pub admin_listen: Option<SocketAddr>,
+    /// Where probes are answered over HTTP; nowhere when `None`.
+    pub probe_listen: Option<SocketAddr>,
     /// Written once everything is attached.
     pub ready_file: Option<PathBuf>,
     /// The container runtime's socket; none is asked when `None`.

@@ -248,6 +248,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 ack_timeout: config.ack_timeout,
                 container_runtime: config.container_runtime,
                 admin_listen: config.admin_listen,
+                probe_listen: config.probe_listen,
                 complete_node: !config.node.is_complete,
             },
             to_deliver,

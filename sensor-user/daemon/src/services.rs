@@ -30,6 +30,7 @@ pub(crate) struct Plan {
     pub(crate) ack_timeout: Duration,
     pub(crate) container_runtime: Option<PathBuf>,
     pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) probe_listen: Option<SocketAddr>,
     /// Ask the metadata server.
     pub(crate) complete_node: bool,
 }
@@ -86,7 +87,10 @@ impl Services<'_> {
             supervisor.errand("metadata", identity::complete(node));
         }
         if let Some(address) = plan.admin_listen {
-            supervisor.errand("admin", admin::serve(address, state.clone()));
+            supervisor.errand("admin", admin::serve(address, state.clone(), admin::Tells::All));
+        }
+        if let Some(address) = plan.probe_listen {
+            supervisor.errand("probes", admin::serve(address, state.clone(), admin::Tells::Health));
         }
         tasks
     }

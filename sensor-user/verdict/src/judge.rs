@@ -161,7 +161,12 @@ impl Judge {
             None => (None, Vec::new()),
         };
         let score = probability(opinion.logit(logit(first), second));
-        Second { late: does.is_none(), score, does: does.map(|does| does.evidence).unwrap_or_default(), weights }
+        Second {
+            late: does.is_none(),
+            score,
+            does: does.map(|does| does.evidence).unwrap_or_default(),
+            weights,
+        }
     }
 
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
