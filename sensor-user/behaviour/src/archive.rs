@@ -83,8 +83,12 @@ impl Run {
     }
 
     pub(crate) fn encrypt(&mut self, call: &Call<'_>) -> Value {
-        let decrypts =
-            call.flag(b'd') || call.has(&["--decrypt"]) || call.is(&["openssl"]) && call.has(&["-d"]);
+        // openssl's options are words: `-pbkdf2` is no `-d`.
+        let decrypts = if call.is(&["openssl"]) {
+            call.has(&["-d"])
+        } else {
+            call.flag(b'd') || call.has(&["--decrypt"])
+        };
         let symmetric = call.is(&["openssl"])
             && (call.has(&["enc", "smime", "cms", "rsautl", "pkeyutl", "des3", "rc4", "chacha20"])
                 || call.arguments.iter().any(|a| {

@@ -147,6 +147,7 @@ fn files_that_are_encrypted_or_deleted_broadly_are_known() {
         &[
             "for f in $(find /home -type f); do openssl enc -aes-256-cbc -in \"$f\" -out \"$f.enc\" -k p; rm -f \"$f\"; done",
             "find /srv -type f | while read f; do gpg --batch -c --passphrase p \"$f\"; shred -u \"$f\"; done",
+            "for f in $(find /srv -type f); do openssl enc -aes-256-cbc -pbkdf2 -in \"$f\" -out \"$f.x\" -k p && shred -u \"$f\"; done",
             "lock() { openssl enc -aes-256-cbc -in \"$1\" -out \"$1.locked\" -k p && rm \"$1\"; }\nfor x in /data/*; do lock \"$x\"; done",
         ],
         &[Encrypts, EncryptsMany, EncryptsDeletes],

@@ -221,7 +221,12 @@ fn reasons_of(does: &[Evidence], weights: &[f32], content: &[u8]) -> Vec<Reason>
     let mut reasons: Vec<Reason> = does
         .iter()
         .zip(weights)
-        .filter(|(evidence, weight)| **weight >= REASON_MIN && evidence.fact.leaning() != Leaning::Care)
+        .filter(|(evidence, weight)| match evidence.fact.leaning() {
+            // Of several that say the same none carries much: each of them is told.
+            Leaning::Attack => true,
+            Leaning::Either => **weight >= REASON_MIN,
+            Leaning::Care => false,
+        })
         .map(|(evidence, weight)| Reason {
             fact: evidence.fact,
             line: explain::line_number(content, evidence.at),
