@@ -15,7 +15,7 @@ import numpy as np
 
 from generator import scripts
 from trainer import __main__ as training
-from trainer import corpus, device, fit, network, parts
+from trainer import corpus, device, fit, network, opinion, parts
 
 SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_TEST_BIN"]) / "sensor")
 WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
@@ -124,7 +124,7 @@ class Scores(unittest.TestCase):
         items += [items[0] | {"content": "\n".join(i["content"] for i in items[n : n + 25] * 2)} for n in (0, 20, 35)]
         items += [items[0] | {"content": text} for text in ("", "\n", "id")]
         # And of some that print much, whose acts have windows without passages.
-        items += [item | {"content": "\n".join(f"echo {line!r}\n{line}" for line in item["content"].split("\n"))} for item in items[:20]]
+        items += [item | {"content": "\n".join(f"echo {line!r}\n{line}" for line in item["content"].split("\n"))} for item in items[:60]]
         random = np.random.default_rng(1)
         random.shuffle(items)
         with tempfile.TemporaryDirectory() as scratch:
@@ -185,8 +185,31 @@ class HoldingOut(unittest.TestCase):
             bags = fit.Bags(corpus.load(path, SENSOR))
         fitted = []
         bags.scores = lambda network: (np.arange(len(items)), None, None)
-        with mock.patch.object(fit, "fit", lambda bags, train, where: fitted.append(train)), contextlib.redirect_stdout(io.StringIO()):
-            measured = training.of_kept_back_idioms(bags, device.Cpu)
+        asked = []
+
+        class Numbers(opinion.Opinion):
+            """Says of each script its number."""
+
+            def calibrate(self, *_):
+                pass
+
+            def second(self, x):
+                return np.zeros(len(x))
+
+            def logits(self, fast, _):
+                return fast
+
+        def fit_second(_, train):
+            asked.append(train)
+            return Numbers([], {})
+
+        with (
+            mock.patch.object(fit, "fit", lambda bags, train, where, said: fitted.append(train)),
+            mock.patch.object(opinion, "fit", fit_second),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            measured = training.of_kept_back_idioms(bags, device.Cpu, np.ones(len(items), bool))
+        self.assertTrue((asked[0] == fitted[0]).all())
         self.assertEqual([bool(item.get("kept_back")) for item in items], [not used for used in fitted[0]])
         self.assertTrue(0 < len(measured) < 100)
         for number in measured:

@@ -98,7 +98,7 @@ impl Run {
     }
 
     fn mode(&mut self, call: &Call<'_>) {
-        let mut operands = call.operands().cloned();
+        let mut operands = call.operands().take(64).cloned();
         let Some(mode) = operands.next() else { return };
         let setuid = contains(&mode.text, "u+s")
             || mode.text.starts_with(b"+s")

@@ -114,6 +114,17 @@ fn is_language(name: &[u8]) -> bool {
 impl Run {
     /// Runs a command; what it prints comes back.
     pub(crate) fn command(&mut self, arguments: &[Value], input: &Value, manner: Manner) -> Value {
+        let mut arguments = arguments;
+        // Wrappers without options are passed by, however many they are.
+        while let [first, second, ..] = arguments
+            && is_plain_wrapper(base_name(&first.text))
+            && (first.text != b"eval" || second.text == b"eval")
+            && !second.text.iter().any(|b| *b == b'=' || *b == UNKNOWN)
+            && second.text.first() != Some(&b'-')
+            && !second.text.iter().all(u8::is_ascii_uppercase)
+        {
+            arguments = &arguments[1..];
+        }
         let Some((first, rest)) = arguments.split_first() else { return Value::default() };
         // What the looks at it cost: its words are read several times.
         let bytes: usize = arguments.iter().map(|argument| 16 + argument.text.len().min(1024)).sum();
@@ -323,6 +334,9 @@ impl Run {
             }
             b"xargs" | b"parallel" => {
                 let at = skip(&["-n", "-P", "-I", "-d", "-L", "-s", "-a", "-j", "-i", "-E"], 0);
+                if !self.spend(arguments.iter().map(|argument| 64 + argument.text.len()).sum()) {
+                    return Some(Value::default());
+                }
                 let mut inner: Vec<Value> = arguments[at..].to_vec();
                 if inner.is_empty() {
                     return Some(call.input.clone());
@@ -589,6 +603,24 @@ impl Run {
             }
         }
     }
+}
+
+/// Does a command do nothing but run the one behind it?
+fn is_plain_wrapper(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"nohup"
+            | b"setsid"
+            | b"command"
+            | b"builtin"
+            | b"env"
+            | b"exec"
+            | b"time"
+            | b"sudo"
+            | b"doas"
+            | b"busybox"
+            | b"eval"
+    )
 }
 
 /// Where a command without a path is looked for.

@@ -141,6 +141,7 @@ impl Run {
             if self.loops > 0 {
                 self.fact(Fact::RemoteMany, b"kubectl exec");
             }
+            self.spend(call.arguments.iter().map(|argument| 64 + argument.text.len()).sum());
             let inner: Vec<Value> = call.arguments[at + 1..].to_vec();
             self.command(&inner, call.input, call.manner);
         }

@@ -10,6 +10,10 @@ use crate::{
     value::{Taint, UNKNOWN, Value},
 };
 
+/// What a piece and a value cost beside their bytes.
+const PIECE_BYTES: usize = 16;
+const VALUE_BYTES: usize = 64;
+
 impl Run {
     /// A word's value where it is one word.
     pub(crate) fn joined(&mut self, script: &Rc<Script>, word: &Word) -> Value {
@@ -17,7 +21,7 @@ impl Run {
         for piece in word {
             let (value, _) = self.piece(script, piece);
             all.append(&value);
-            if !self.spend(value.text.len()) {
+            if !self.spend(PIECE_BYTES + value.text.len()) {
                 break;
             }
         }
@@ -43,6 +47,9 @@ impl Run {
                 && is_letter(nth.checked_sub(1).map(|i| &word[i]), true)
                 && is_letter(word.get(nth + 1), false)
         };
+        if word.len() < 3 {
+            return Cow::Borrowed(word);
+        }
         let hidden: Vec<usize> = (0..word.len()).filter(|nth| hides(*nth)).collect();
         if hidden.is_empty() {
             return Cow::Borrowed(word);
@@ -51,7 +58,7 @@ impl Run {
         Cow::Owned(
             word.iter()
                 .enumerate()
-                .filter(|(nth, _)| !hidden.contains(nth))
+                .filter(|(nth, _)| hidden.binary_search(nth).is_err())
                 .map(|(_, p)| p.clone())
                 .collect(),
         )
@@ -64,13 +71,14 @@ impl Run {
         let mut values = vec![Value::default()];
         for piece in word {
             let (value, split) = self.piece(script, piece);
-            if !self.spend(value.text.len()) {
+            if !self.spend(PIECE_BYTES + value.text.len()) || values.len() >= ARGUMENTS_MAX {
                 break;
             }
             let mut parts = value.text.split(|b| split && matches!(b, b' ' | b'\t' | b'\n'));
             let last = values.last_mut().expect("never empty");
             last.append(&Value { text: parts.next().unwrap_or_default().to_vec(), taint: value.taint });
-            for part in parts.take(ARGUMENTS_MAX) {
+            for part in parts.take(ARGUMENTS_MAX - values.len().min(ARGUMENTS_MAX)) {
+                self.spend(VALUE_BYTES);
                 values.push(Value { text: part.to_vec(), taint: value.taint });
             }
         }
@@ -221,7 +229,8 @@ impl Run {
             return Value::unknown(Taint::default());
         }
         self.depth += 1;
-        let inner = Rc::new(Script::read(text.to_vec(), &mut self.units));
+        let units = self.units;
+        let inner = self.read(text.to_vec());
         let words: Vec<Word> = inner.statements.first().map(|s| s.words.clone()).unwrap_or_default();
         let mut all = Value::default();
         for word in words.iter().take(ARGUMENTS_MAX) {
@@ -229,6 +238,7 @@ impl Run {
             all.append(&value);
         }
         self.depth -= 1;
+        self.give_back(units);
         all
     }
 
@@ -242,9 +252,13 @@ impl Run {
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
         if self.variables.len() >= NAMES_MAX && !self.variables.contains_key(name) {
             self.fact(Fact::Cut, b"");
-            self.variables.clear();
+            self.variables.retain(|_, value| value.taint != Taint::default());
+            if self.variables.len() >= NAMES_MAX {
+                self.variables.clear();
+            }
         }
-        self.spend(value.text.len());
+        self.changes += 1;
+        self.spend(VALUE_BYTES + value.text.len());
         self.variables.insert(name.to_vec(), value);
     }
 
@@ -268,7 +282,7 @@ fn braces(bytes: &[u8]) -> Vec<Value> {
         && inner.contains(&b',')
         && !inner.contains(&b'{')
     {
-        return inner.split(|b| *b == b',').map(Value::text).collect();
+        return inner.split(|b| *b == b',').take(ARGUMENTS_MAX).map(Value::text).collect();
     }
     vec![Value::text(bytes)]
 }

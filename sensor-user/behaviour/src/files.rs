@@ -107,7 +107,7 @@ impl Run {
             }
             b"tee" => {
                 let append = call.flag(b'a') || call.has(&["--append"]);
-                for file in call.operands().cloned().collect::<Vec<_>>() {
+                for file in call.operands().take(64).cloned().collect::<Vec<_>>() {
                     let path = self.path(&file.text);
                     self.write(&path, input, append);
                 }
@@ -246,6 +246,7 @@ impl Run {
                 if let Some(to) = call.operands().next()
                     && (!call.manner.otherwise || self.directory.is_empty())
                 {
+                    self.changes += 1;
                     self.directory = self.path(&to.text);
                     if self.directory.contains(&UNKNOWN) {
                         self.directory.clear();

@@ -228,7 +228,11 @@ impl Run {
             }
             if external || host == Host::Own {
                 let key = if host == Host::Address { base_name(url) } else { &url[..] };
-                if !key.contains(&UNKNOWN) && !key.is_empty() {
+                if !key.contains(&UNKNOWN)
+                    && !key.is_empty()
+                    && key.len() < 256
+                    && self.tally.fetchers.len() < 256
+                {
                     let names = self.tally.fetchers.entry(key.to_vec()).or_default();
                     names.insert(call.name.clone());
                     if names.len() >= 2 {

@@ -73,8 +73,8 @@ pub(crate) enum Place {
     Other,
 }
 
-/// The longest path that is looked at, in bytes: that of Linux.
-const PATH_MAX: usize = 4096;
+/// The beginning of a path that is looked at, in bytes.
+const PATH_MAX: usize = 512;
 
 /// How a path is recognised; letters are lower-case.
 enum Sign {

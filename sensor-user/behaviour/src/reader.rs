@@ -8,6 +8,8 @@ pub(crate) const UNITS_MAX: usize = 60_000;
 pub(crate) const STATEMENTS_MAX: usize = 20_000;
 /// Brackets within brackets that are told apart.
 pub(crate) const NESTED_MAX: usize = 200;
+/// Redirections of one statement.
+const REDIRECTS_MAX: usize = 64;
 /// The longest arithmetic command, in bytes.
 const ARITHMETIC_MAX: usize = 300;
 
@@ -248,11 +250,20 @@ impl<'a> Reader<'a> {
             return;
         }
         self.units += 1 + word.len();
+        // One end right behind another: `fi fi`.
+        if self.current.kind == Kind::End
+            && self.current.words.is_empty()
+            && self.current.redirects.is_empty()
+        {
+            self.end(false);
+        }
         if self.current.words.is_empty()
             && self.current.redirects.is_empty()
             && self.current.kind == Kind::Simple
         {
-            if !self.pattern && self.keyword(&word) {
+            // Where a pattern may stand, `esac` may stand as well.
+            let is_esac = matches!(&word[..], [Piece::Text { bytes, quoted: false }] if bytes == b"esac");
+            if (!self.pattern || is_esac) && self.keyword(&word) {
                 return;
             }
             self.current.at = start;
@@ -410,7 +421,9 @@ impl<'a> Reader<'a> {
                 tabs,
             });
         }
-        self.current.redirects.push(Redirect { direction, descriptor, duplicate, word });
+        if self.current.redirects.len() < REDIRECTS_MAX {
+            self.current.redirects.push(Redirect { direction, descriptor, duplicate, word });
+        }
     }
 
     /// Reads the here-documents whose line has ended.

@@ -12,7 +12,7 @@ impl Run {
     pub(crate) fn remove(&mut self, call: &Call<'_>) {
         let recursive = call.flag(b'r') || call.flag(b'R') || call.has(&["--recursive"]);
         let overwrites = call.is(&["shred", "srm", "wipe"]);
-        let operands: Vec<Value> = call.operands().cloned().collect();
+        let operands: Vec<Value> = call.operands().take(64).cloned().collect();
         if operands.iter().any(|o| o.taint.has(Taint::EVERY_FILE))
             || self.over_files > 0
                 && operands.iter().any(|o| o.taint.has(Taint::FILES.and(Taint::EVERY_FILE)))
@@ -173,6 +173,7 @@ impl Run {
                 .iter()
                 .position(|a| a.text == b";" || a.text == b"+")
                 .map_or(call.arguments.len(), |n| at + 1 + n);
+            self.spend(call.arguments.iter().map(|argument| 64 + argument.text.len()).sum());
             let mut inner: Vec<Value> = call.arguments[at + 1..end].to_vec();
             for argument in &mut inner {
                 if contains(&argument.text, "{}") {

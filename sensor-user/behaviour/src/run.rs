@@ -22,8 +22,9 @@ use crate::{
 /// Statements that are run, and bytes that are handed about, in all.
 const STEPS_MAX: usize = 20_000;
 const BYTES_MAX: usize = 4 << 20;
-/// What functions and scripts within the script leave of both to the statements of the script itself.
-const RESERVE: usize = 4;
+/// A statement of the script itself has a share of what is left: what it would need for itself and for so many behind it, so that none
+/// takes the others' away.
+const SHARES_MAX: usize = 16;
 /// What a statement costs beside the bytes that it hands about.
 const STATEMENT_BYTES: usize = 32;
 /// Scripts within scripts and calls within calls; groups and loops within each other; commands that run commands.
@@ -51,12 +52,21 @@ pub(crate) struct File {
     pub(crate) fifo: bool,
 }
 
+/// A function of the script.
+#[derive(Clone)]
+struct Function {
+    script: Rc<Script>,
+    body: Range<usize>,
+    /// It was defined in a script within the script.
+    within: bool,
+}
+
 /// The state of a run.
 pub(crate) struct Run {
     pub(crate) evidence: Vec<Evidence>,
     known: HashSet<Fact>,
     pub(crate) variables: HashMap<Vec<u8>, Value>,
-    functions: HashMap<Vec<u8>, (Rc<Script>, Range<usize>)>,
+    functions: HashMap<Vec<u8>, Function>,
     pub(crate) files: HashMap<Vec<u8>, File>,
     pub(crate) parameters: Vec<Value>,
     /// Descriptors that are connections, and what others are files of.
@@ -69,6 +79,10 @@ pub(crate) struct Run {
     bytes: usize,
     /// Statements and pieces that may still be read.
     pub(crate) units: usize,
+    /// What the statement of the script itself that runs now has to leave of steps, bytes and units.
+    floor: (usize, usize, usize),
+    /// How often something was given a value: the same call may do something else now.
+    pub(crate) changes: u64,
     pub(crate) depth: usize,
     groups: usize,
     /// Commands that run each other.
@@ -142,7 +156,7 @@ pub(crate) fn follow(text: &[u8], end: Option<Instant>) -> Option<Behaviour> {
     // Shells drop NULs as they read.
     let places: Vec<u32> = (0..head.len() as u32).filter(|i| head[*i as usize] != UNKNOWN).collect();
     let head: Vec<u8> = head.iter().copied().filter(|b| *b != UNKNOWN).collect();
-    let script = Rc::new(Script::read(head, &mut run.units));
+    let script = run.read(head);
     let style = style::of(&script);
     run.remarks(&script);
     run.statements(&script, 0..script.statements.len(), &Value::default());
@@ -187,6 +201,8 @@ impl Run {
             steps: STEPS_MAX,
             bytes: BYTES_MAX,
             units: UNITS_MAX,
+            floor: (0, 0, 0),
+            changes: 0,
             depth: 0,
             groups: 0,
             wrapped: 0,
@@ -229,8 +245,26 @@ impl Run {
                 self.steps = 0;
             }
         }
-        let kept = if self.depth > 0 { (STEPS_MAX / RESERVE, BYTES_MAX / RESERVE) } else { (0, 0) };
-        self.steps > kept.0 && self.bytes > kept.1
+        self.steps > self.floor.0 && self.bytes > self.floor.1
+    }
+
+    /// Gives a statement of the script itself its share, where so many come behind it.
+    fn share(&mut self, behind: usize) {
+        let kept = behind.min(SHARES_MAX);
+        let floor = |left: usize| left / (kept + 1) * kept;
+        self.floor = (floor(self.steps), floor(self.bytes), floor(self.units));
+    }
+
+    /// Reads a text, as far as there are units for it.
+    pub(crate) fn read(&mut self, text: Vec<u8>) -> Rc<Script> {
+        let mut left = self.units.saturating_sub(self.floor.2);
+        let before = left;
+        let script = Rc::new(Script::read(text, &mut left));
+        if left == 0 {
+            self.fact(Fact::Cut, b"");
+        }
+        self.units -= before - left;
+        script
     }
 
     /// One script, call or command deeper would be too deep: what is there is not followed.
@@ -241,17 +275,27 @@ impl Run {
         is
     }
 
+    /// What was read is gone again: so many units were left before.
+    pub(crate) fn give_back(&mut self, units: usize) {
+        self.units = units;
+    }
+
     /// Runs a script within the script.
     pub(crate) fn script(&mut self, text: &[u8], input: &Value) -> Value {
         if text.is_empty() || self.too_deep(self.depth >= DEPTH_MAX) || !self.spend(text.len() * 4) {
             return Value::default();
         }
-        let script = Rc::new(Script::read(text.to_vec(), &mut self.units));
+        let units = self.units;
+        let script = self.read(text.to_vec());
         let within = std::mem::replace(&mut self.within, true);
         self.depth += 1;
         let output = self.statements(&script, 0..script.statements.len(), input);
         self.depth -= 1;
         self.within = within;
+        if Rc::strong_count(&script) == 1 {
+            // No function keeps it.
+            self.give_back(units);
+        }
         output
     }
 
@@ -275,7 +319,11 @@ impl Run {
         let mut output = Value::default();
         let mut pipe = Value::default();
         let mut i = range.start;
+        let is_own = self.depth == 0 && self.groups == 0;
         while i < range.end {
+            if is_own {
+                self.share(range.end - i - 1);
+            }
             self.steps = self.steps.saturating_sub(1);
             if !self.spend(STATEMENT_BYTES) {
                 self.fact(Fact::Cut, b"");
@@ -294,12 +342,22 @@ impl Run {
                 }
                 Kind::Function(name, end) => {
                     let body = i + 1..*end;
-                    if self.functions.len() < NAMES_MAX || self.functions.contains_key(name) {
-                        self.functions.insert(name.clone(), (Rc::clone(script), body.clone()));
+                    if self.functions.len() >= NAMES_MAX && !self.functions.contains_key(name) {
+                        self.fact(Fact::Cut, b"");
+                        self.functions.clear();
                     }
+                    let function =
+                        Function { script: Rc::clone(script), body: body.clone(), within: self.within };
+                    self.functions.insert(name.clone(), function);
                     self.defined(name, script, &body);
                     self.call(name, &[], &Value::default());
                     i = end + 1;
+                }
+                // Too deep: what is in there is walked through as if it stood here.
+                Kind::Group(_) | Kind::Loop(_) | Kind::For(..)
+                    if self.too_deep(self.groups >= GROUPS_MAX) =>
+                {
+                    i += 1;
                 }
                 Kind::Group(end) | Kind::Loop(end) | Kind::For(_, end) => {
                     pipe = self.compound(script, i, *end, stdin);
@@ -317,6 +375,9 @@ impl Run {
 
     /// A function that calls itself twice, or has the name of a command.
     fn defined(&mut self, name: &[u8], script: &Rc<Script>, body: &Range<usize>) {
+        if !self.spend(8 * body.len()) {
+            return;
+        }
         let end = body.end.min(script.statements.len());
         let calls = script.statements[body.start.min(end)..end]
             .iter()
@@ -339,12 +400,15 @@ impl Run {
     }
 
     fn call(&mut self, name: &[u8], arguments: &[Value], input: &Value) -> Value {
-        let Some((script, body)) = self.functions.get(name).cloned() else { return Value::default() };
+        let Some(Function { script, body, within }) = self.functions.get(name).cloned() else {
+            return Value::default();
+        };
         if self.running.iter().any(|running| running == name) || self.too_deep(self.depth >= DEPTH_MAX) {
             return Value::default();
         }
         let mut hash = DefaultHasher::new();
         name.hash(&mut hash);
+        self.changes.hash(&mut hash);
         for argument in arguments {
             argument.text.hash(&mut hash);
         }
@@ -363,9 +427,12 @@ impl Run {
         self.running.push(name.to_vec());
         self.depth += 1;
         let at = self.at;
+        let inner = within || self.within;
+        let within = std::mem::replace(&mut self.within, inner);
         let end = body.end.min(script.statements.len());
         let output = self.statements(&script, body.start.min(end)..end, input);
         self.at = at;
+        self.within = within;
         self.depth -= 1;
         self.running.pop();
         self.parameters = parameters;
@@ -373,9 +440,6 @@ impl Run {
     }
 
     fn compound(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
-        if self.too_deep(self.groups >= GROUPS_MAX) {
-            return Value::default();
-        }
         self.groups += 1;
         let output = self.inside(script, opener, end, input);
         self.groups -= 1;
@@ -391,8 +455,15 @@ impl Run {
         let mut counts = (0, 0, 0, 0);
         match &statement.kind {
             Kind::For(name, _) => {
-                let words: Vec<Value> =
-                    statement.words.iter().flat_map(|word| self.expand(script, word)).collect();
+                let mut words: Vec<Value> = Vec::new();
+                for word in &statement.words {
+                    words.extend(self.expand(script, word));
+                    words.truncate(ARGUMENTS_MAX);
+                    if !self.spend(64) {
+                        break;
+                    }
+                }
+                self.spend(64 * words.len());
                 let mut all = Value::default();
                 for word in &words {
                     if !all.text.is_empty() {
@@ -428,7 +499,9 @@ impl Run {
                     // Each of a few values: what is done to the first alone would miss the rest.
                     let mut output = Value::default();
                     self.enter(counts, 1);
-                    for word in words.into_iter().take(6) {
+                    // Loops in loops multiply.
+                    let each = if self.loops > 2 { 1 } else { 6 };
+                    for word in words.into_iter().take(each) {
                         self.set(name, word.with(first.taint));
                         output.append(&self.statements(script, opener + 1..end, &fed));
                     }
@@ -515,6 +588,9 @@ impl Run {
                     continue;
                 }
                 let path = self.path(&path.text);
+                if !self.spend(64 + path.len()) {
+                    break;
+                }
                 if path == b"/dev/null" && redirect.descriptor != Some(2) {
                     manner.silent = true;
                 }
@@ -548,6 +624,9 @@ impl Run {
         let mut manner = Manner { fed: piped || !input.text.is_empty(), ..Manner::default() };
         let mut fed = None;
         for redirect in redirects {
+            if !self.spend(64) {
+                break;
+            }
             match redirect.direction {
                 Direction::Here => {
                     fed = Some(self.joined(script, &redirect.word));
@@ -621,6 +700,9 @@ impl Run {
                 continue;
             }
             let path = self.path(&path.text);
+            if !self.spend(64 + path.len()) {
+                break;
+            }
             self.write(&path, &output, redirect.direction == Direction::Append);
             to_file = true;
         }
@@ -635,10 +717,15 @@ impl Run {
         if self.files.len() >= NAMES_MAX && !self.files.contains_key(path) {
             // Who fills the table does so to hide what comes behind.
             self.fact(Fact::Cut, b"");
-            self.files.clear();
+            self.files.retain(|_, file| file.fetched || file.executable || file.fifo);
+            if self.files.len() >= NAMES_MAX {
+                self.files.clear();
+            }
         }
-        self.spend(path.len() + file.content.as_ref().map_or(0, |content| content.text.len()));
-        self.files.insert(path.to_vec(), file);
+        self.changes += 1;
+        if self.spend(64 + path.len() + file.content.as_ref().map_or(0, |content| content.text.len())) {
+            self.files.insert(path.to_vec(), file);
+        }
     }
 
     /// Calls a function of the script, or says that there is none.

@@ -128,8 +128,8 @@ impl Reader<'_> {
                 }
                 _ => {
                     let rest = &self.text[self.i..];
-                    let end = memchr::memchr3(b'"', b'$', b'`', rest).unwrap_or(rest.len());
-                    let end = memchr::memchr(b'\\', &rest[..end]).unwrap_or(end).max(1);
+                    let ends = |b: &u8| matches!(b, b'"' | b'$' | b'`' | b'\\');
+                    let end = rest.iter().position(ends).unwrap_or(rest.len()).max(1);
                     text(word, &rest[..end], true);
                     self.i += end;
                 }

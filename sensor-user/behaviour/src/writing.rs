@@ -35,7 +35,9 @@ impl Run {
         if matches!(path, b"/dev/null" | b"/dev/stdout" | b"/dev/stderr" | b"/dev/tty") {
             return;
         }
-        self.spend(256 + 2 * value.text.len());
+        if !self.spend(256 + 2 * value.text.len()) {
+            return;
+        }
         let place = Place::of(path);
         if place == Place::HostRoot {
             self.fact(Fact::EscapeMount, path);

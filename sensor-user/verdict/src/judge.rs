@@ -56,6 +56,8 @@ pub struct Judge {
     passages: Vec<usize>,
     /// The second opinion had no time the last time.
     was_late: bool,
+    /// The script that was late last.
+    last_late: Option<ScriptHash>,
 }
 
 impl Judge {
@@ -82,6 +84,7 @@ impl Judge {
             set: FeatureSet::default(),
             passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
             was_late: false,
+            last_late: None,
         }
     }
 
@@ -105,9 +108,11 @@ impl Judge {
             return Ok(verdict);
         }
         let verdict = self.judge_anew(hash, content)?;
-        // What was said in haste is said anew when there is time.
-        if !self.was_late {
+        // What was said in haste is said anew when there is time, once: a script that is always late must not cost it each time.
+        if !self.was_late || self.last_late == Some(hash) {
             self.cache.put(hash, verdict.clone());
+        } else {
+            self.last_late = Some(hash);
         }
         Ok(verdict)
     }
