@@ -52,6 +52,14 @@ class Deciding(unittest.TestCase):
         self.assertTrue((logits[~passed] <= opinion.GATE_LOGIT).all())
 
 
+    def test_what_was_cut_looks_no_better_than_what_was_not_followed(self):
+        asked, fast, second = self.calibrated(np.random.default_rng(3))
+        cut, whole = asked.logits(fast, second - 100, True), asked.logits(fast, second - 100)
+        unfollowed = asked.logits(fast, np.full(5000, asked.late))
+        self.assertTrue((cut >= whole).all())
+        self.assertTrue((cut == unfollowed).all())
+
+
 class Searching(unittest.TestCase):
     def test_the_lowest_never_rises_and_a_weak_model_is_beaten(self):
         texts = [item["content"] for item in scripts.generate(5, 6, 0)]

@@ -196,7 +196,7 @@ class HoldingOut(unittest.TestCase):
             def second(self, x):
                 return np.zeros(len(x))
 
-            def logits(self, fast, _):
+            def logits(self, fast, *_):
                 return fast
 
         def fit_second(_, train):

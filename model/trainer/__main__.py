@@ -86,7 +86,7 @@ class Model:
 
     def logits(self, bags):
         """Of each script the logit as the sensor computes it."""
-        return self.opinion.logits(self.fast(bags), self.second(bags))
+        return self.opinion.logits(self.fast(bags), self.second(bags), opinion.is_cut(bags.corpus))
 
 
 def of_kept_back_idioms(bags, where, placed):

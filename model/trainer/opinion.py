@@ -33,6 +33,11 @@ def inputs(corpus):
     return np.stack(corpus.behaviour).astype(np.float32)
 
 
+def is_cut(corpus):
+    """Which scripts were not followed to their end."""
+    return inputs(corpus)[:, corpus.behaviour_names.index("cut")] > 0
+
+
 class Opinion:
     """The fitted network, and how it is brought together with the first one."""
 
@@ -61,9 +66,11 @@ class Opinion:
         single precision."""
         return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
 
-    def logits(self, fast, second):
-        """Of each script the logit as the sensor computes it."""
+    def logits(self, fast, second, cut=False):
+        """Of each script the logit as the sensor computes it. `cut`: it was not followed to its end, which must not make it look better
+        than if it had not been followed at all."""
         moved = self.moved(fast)
+        second = np.where(cut, np.maximum(second, self.late), second)
         both = GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias)
         return np.where(moved >= GATE_LOGIT, both, moved)
 

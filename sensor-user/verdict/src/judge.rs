@@ -124,8 +124,13 @@ impl Judge {
         if let Some(penalty) = self.passage_penalty {
             self.judge_passages(penalty, &mut worst)?;
         }
-        let Worst { score: first, part, techniques, .. } = worst;
-        let Second { score, does, weights, late } = self.ask_second(first, content);
+        let Worst { score: first, part: worst_part, techniques, .. } = worst;
+        let part = |part: Part| match part {
+            Part::Window(window) => self.extractor.window(window),
+            Part::Passage(passage) => self.extractor.passage(passage),
+        };
+        let worst_at = part(worst_part).first().map_or(0, |feature| feature.at as usize);
+        let Second { score, does, weights, late } = self.ask_second(first, content, worst_at);
         self.was_late = late;
         let malicious = score >= self.policy.threshold;
         let mut named: Vec<usize> = Vec::new();
@@ -141,7 +146,7 @@ impl Judge {
                     .collect();
                 named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
             }
-            let features = match part {
+            let features = match worst_part {
                 Part::Window(window) => self.extractor.window(window),
                 Part::Passage(passage) => self.extractor.passage(passage),
             };
@@ -150,14 +155,16 @@ impl Judge {
         Ok(Verdict { hash, score, malicious, techniques: named, spans, reasons })
     }
 
-    /// Looks at what a script does, if the first opinion finds it suspicious.
-    fn ask_second(&self, first: f32, content: &[u8]) -> Second {
+    /// Looks at what a script does, if the first opinion finds it suspicious. Of a script that is longer than what is followed, it is
+    /// the part around its worst place.
+    fn ask_second(&self, first: f32, content: &[u8], worst_at: usize) -> Second {
         let Some(opinion) = self.model.opinion().filter(|opinion| opinion.is_asked(first)) else {
             return Second { score: first, does: Vec::new(), weights: Vec::new(), late: false };
         };
         let share = (content.len() as f32 / 65_536.0).min(1.0);
         let time = OPINION_TIME + OPINION_TIME_LONG.mul_f32(share);
-        let does = Behaviour::within(content, Instant::now() + time);
+        let (start, near) = around(content, worst_at);
+        let does = Behaviour::within(near, Instant::now() + time);
         let (second, weights) = match &does {
             Some(does) => {
                 let (logit, weights) = opinion.weigh(does);
@@ -166,12 +173,12 @@ impl Judge {
             None => (None, Vec::new()),
         };
         let score = probability(opinion.logit(logit(first), second));
-        Second {
-            late: does.is_none(),
-            score,
-            does: does.map(|does| does.evidence).unwrap_or_default(),
-            weights,
+        let late = does.is_none();
+        let mut does = does.map(|does| does.evidence).unwrap_or_default();
+        for evidence in &mut does {
+            evidence.at += start as u32;
         }
+        Second { score, does, weights, late }
     }
 
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
@@ -219,6 +226,18 @@ struct Second {
     does: Vec<Evidence>,
     weights: Vec<f32>,
     late: bool,
+}
+
+/// What is followed of a script, from the beginning of a line on, and where it begins.
+fn around(content: &[u8], at: usize) -> (usize, &[u8]) {
+    if content.len() <= behaviour::TEXT_MAX {
+        return (0, content);
+    }
+    let first = at.saturating_sub(behaviour::TEXT_MAX / 2).min(content.len() - behaviour::TEXT_MAX);
+    // A line may be longer than all that is followed.
+    let line = memchr::memchr(b'\n', &content[first..at.max(first)]).map_or(0, |i| i + 1);
+    let start = if first == 0 { 0 } else { first + line };
+    (start, &content[start..content.len().min(start + behaviour::TEXT_MAX)])
 }
 
 /// What carried the verdict, the weightiest first.
@@ -302,6 +321,26 @@ fn probability(logit: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_script_the_part_around_its_worst_place_is_followed() {
+        let most = behaviour::TEXT_MAX;
+        let short = b"id\n".repeat(10);
+        assert_eq!(around(&short, 20), (0, &short[..]));
+        let long = b"echo abc\n".repeat(most / 3);
+        for at in [0, 5, most / 2, most, 2 * most, long.len() - 1] {
+            let (start, near) = around(&long, at);
+            assert!(
+                near.len() <= most && start <= at && at < start + near.len(),
+                "{at}: {start} {}",
+                near.len()
+            );
+            assert!(start == 0 || long[start - 1] == b'\n', "{at}");
+        }
+        let one_line = vec![b'a'; 4 * most];
+        let (start, near) = around(&one_line, 3 * most);
+        assert!(start <= 3 * most && 3 * most < start + near.len());
+    }
 
     #[test]
     fn passages_are_looked_at_near_the_worst_windows_that_have_some() {

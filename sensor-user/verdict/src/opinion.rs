@@ -117,7 +117,7 @@ impl Opinion {
         let out = |sums: &mut dyn Iterator<Item = f32>| -> f32 {
             sums.zip(&self.out_of_hidden).map(|(sum, weight)| sum.max(0.0) * weight).sum()
         };
-        let whole = linear + out(&mut sums.iter().copied());
+        let mut whole = linear + out(&mut sums.iter().copied());
         let rests = |fact: Fact| {
             let at = self.inputs.iter().position(|input| matches!(input, Input::Fact(f) if *f == fact));
             let Some(at) = at else { return 0.0 };
@@ -126,7 +126,12 @@ impl Opinion {
                 linear - self.linear[at] + out(&mut sums.iter().zip(row).map(|(sum, weight)| sum - weight));
             whole - without
         };
-        (whole, behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect())
+        let weights = behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect();
+        if behaviour.has(Fact::Cut) {
+            // What was not followed to its end must not look better than if it had not been followed at all.
+            whole = whole.max(self.late);
+        }
+        (whole, weights)
     }
 }
 
@@ -177,6 +182,15 @@ mod tests {
         assert!((on_run - (6.0 + 0.5)).abs() < 1e-5, "{on_run}");
         let (logit, rests) = opinion.weigh(&Behaviour::of(b"id"));
         assert!((logit - 0.25).abs() < 1e-5 && rests.iter().all(|r| *r == 0.0), "{logit} {rests:?}");
+    }
+
+    #[test]
+    fn what_was_cut_looks_no_better_than_what_was_not_followed() {
+        let opinion = read(&[]).unwrap().unwrap();
+        let long = Behaviour::of(&b"id\n".repeat(behaviour::TEXT_MAX));
+        assert!(long.has(Fact::Cut));
+        // Alone it would be 0.25.
+        assert!((opinion.weigh(&long).0 - 0.75).abs() < 1e-6);
     }
 
     #[test]
