@@ -71,7 +71,7 @@ class Opinion:
         than if it had not been followed at all."""
         moved = self.moved(fast)
         second = np.where(cut, np.maximum(second, self.late), second)
-        both = GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias)
+        both = np.minimum(GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias), LOGIT_MAX)
         return np.where(moved >= GATE_LOGIT, both, moved)
 
     def metadata(self):

@@ -93,7 +93,9 @@ impl Opinion {
         let both = self.first * first + second.unwrap_or(self.late) + self.both;
         let gate = crate::explain::logit(self.gate);
         // A softplus above the gate: what was asked about is never below what was not.
-        gate + if both > 20.0 { both } else { both.exp().ln_1p() }
+        let logit = gate + if both > 20.0 { both } else { both.exp().ln_1p() };
+        // No script is certain: a threshold of 1 lets all pass.
+        logit.min(crate::explain::logit(1.0))
     }
 
     /// This opinion's logit, and how much of it rests on each fact, in the order of the evidence.
@@ -201,7 +203,8 @@ mod tests {
         assert!(opinion.logit(gate, Some(-50.0)) >= gate);
         assert!(opinion.logit(2.0, Some(1.0)) > opinion.logit(2.0, Some(0.0)));
         assert!((opinion.logit(2.0, None) - opinion.logit(2.0, Some(0.75))).abs() < 1e-6);
-        assert!(opinion.logit(30.0, Some(30.0)).is_finite());
+        let most = opinion.logit(30.0, Some(30.0));
+        assert!(most.is_finite() && 1.0 / (1.0 + (-most).exp()) < 1.0);
     }
 
     #[test]
