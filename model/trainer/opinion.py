@@ -33,9 +33,11 @@ def inputs(corpus):
     return np.stack(corpus.behaviour).astype(np.float32)
 
 
-def is_cut(corpus):
-    """Which scripts were not followed to their end."""
-    return inputs(corpus)[:, corpus.behaviour_names.index("cut")] > 0
+def is_held(corpus):
+    """Which scripts must look no better than if they had not been followed: those that were not followed to their end, and those that
+    do something that only attackers do, whatever care is written around it."""
+    names = {"cut", *corpus.attacks}
+    return inputs(corpus)[:, [n for n, name in enumerate(corpus.behaviour_names) if name in names]].max(1) > 0
 
 
 class Opinion:
@@ -49,14 +51,18 @@ class Opinion:
         p = self.p
         return x @ p["l"] + np.maximum(x @ p["A"] + p["b"], 0) @ p["c"] + p["d"][0]
 
-    def calibrate(self, fast, second, placed, sources):
+    def calibrate(self, fast, second, placed, sources, held=False):
         """Places the gate and the balanced operating point by harmless scripts: `placed` is their mask."""
         rates = measure.RATES
         self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
         moved = self.moved(fast)
-        both = np.where(moved >= GATE_LOGIT, FAST * moved + second, -1e9)
-        balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
         alone = measure.threshold(moved[placed], sources[placed], rates["balanced"])
+        # What is held depends on where the operating point is, and the other way round: a few steps agree.
+        both, balanced = FAST * moved + second, FAST * alone
+        for _ in range(4):
+            raised = np.where(held, np.maximum(second, balanced - FAST * alone), second)
+            both = np.where(moved >= GATE_LOGIT, FAST * moved + raised, -1e9)
+            balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
         self.bias = BALANCED_AT - balanced
         # Stands in for the second where it is late: the first one's balanced operating point is where both have theirs.
         self.late = balanced - FAST * alone
@@ -66,11 +72,10 @@ class Opinion:
         single precision."""
         return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
 
-    def logits(self, fast, second, cut=False):
-        """Of each script the logit as the sensor computes it. `cut`: it was not followed to its end, which must not make it look better
-        than if it had not been followed at all."""
+    def logits(self, fast, second, held=False):
+        """Of each script the logit as the sensor computes it; `held` as `is_held` says."""
         moved = self.moved(fast)
-        second = np.where(cut, np.maximum(second, self.late), second)
+        second = np.where(held, np.maximum(second, self.late), second)
         both = np.minimum(GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias), LOGIT_MAX)
         return np.where(moved >= GATE_LOGIT, both, moved)
 

@@ -241,14 +241,32 @@ const OF_BOTS: [(&str, &str); 9] = [
     ),
 ];
 
+const CARE: &str = "#!/bin/bash
+# Copyright (c) 2024 Example. Licensed under the Apache License, Version 2.0
+set -euo pipefail
+usage() { echo \"usage: $0 [-h]\"; exit 1; }
+while getopts hv o; do case $o in h) usage ;; esac; done
+work=$(mktemp)
+trap 'rm -f $work' EXIT
+if [ ! -d /opt ]; then exit 2; fi
+git clone https://github.com/a/b /opt/b
+kubectl get pods
+sha256sum -c sums
+apt-get install -y make
+make
+";
+
 #[test]
 fn lines_that_bots_type_are_found_and_what_they_do_is_told() {
-    let texts: Vec<&str> = OF_BOTS.iter().map(|(text, _)| *text).collect();
-    let (lines, errors, code) = score(scripts(&texts).path());
-    assert_eq!(code, Some(0), "{errors}");
-    for ((text, fact), line) in OF_BOTS.iter().zip(&lines) {
-        assert_eq!(line["malicious"], true, "{}: {text}", line["score"]);
-        assert!(has_fact(line, fact), "{fact} is missing: {line}");
+    // As they are, and behind what careful people write: anybody can write that.
+    for before in ["", CARE] {
+        let texts: Vec<String> = OF_BOTS.iter().map(|(text, _)| format!("{before}{text}")).collect();
+        let (lines, errors, code) = score(scripts(&texts).path());
+        assert_eq!(code, Some(0), "{errors}");
+        for ((text, fact), line) in OF_BOTS.iter().zip(&lines) {
+            assert_eq!(line["malicious"], true, "{}: {before}{text}", line["score"]);
+            assert!(has_fact(line, fact), "{fact} is missing: {line}");
+        }
     }
 }
 

@@ -422,7 +422,7 @@ impl Place {
 }
 
 /// What `mktemp` says: nobody can guess it, so that it is as good as any private place.
-pub(crate) const MKTEMP: &[u8] = b"/tmp/mktemp.XXXXXX";
+pub(crate) const MKTEMP: &[u8] = b"/tmp/mktemp.nobody-can-guess";
 
 /// Is a path below a directory that anybody can write to?
 pub(crate) fn is_temporary(path: &[u8]) -> bool {

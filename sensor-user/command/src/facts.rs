@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use behaviour::{Behaviour, Fact, STYLE};
+use behaviour::{Behaviour, Fact, Leaning, STYLE};
 use record::Lines;
 
 #[derive(Deserialize)]
@@ -33,13 +33,17 @@ struct FactLine {
 #[derive(Serialize)]
 struct Names {
     facts: Vec<&'static str>,
+    /// Those that only attackers set off.
+    attacks: Vec<&'static str>,
     style: [&'static str; STYLE.len()],
 }
 
 /// Writes the names of all facts.
 pub fn names(out: &mut dyn Write) -> anyhow::Result<()> {
     let facts = Fact::ALL.iter().map(|fact| fact.id()).collect();
-    serde_json::to_writer(&mut *out, &Names { facts, style: STYLE })?;
+    let attack = |fact: &&Fact| fact.leaning() == Leaning::Attack;
+    let attacks = Fact::ALL.iter().filter(attack).map(|fact| fact.id()).collect();
+    serde_json::to_writer(&mut *out, &Names { facts, attacks, style: STYLE })?;
     writeln!(out)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use behaviour::{Behaviour, Fact, STYLE};
+use behaviour::{Behaviour, Fact, Leaning, STYLE};
 
 /// Keys of a model's metadata.
 const INPUTS: &str = "opinion.inputs";
@@ -129,8 +129,10 @@ impl Opinion {
             whole - without
         };
         let weights = behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect();
-        if behaviour.has(Fact::Cut) {
-            // What was not followed to its end must not look better than if it had not been followed at all.
+        // What was not followed to its end must not look better than if it had not been followed at all. Nor must what does something
+        // that only attackers do: whatever careful people write around it, anybody can write.
+        let attacks = |evidence: &behaviour::Evidence| evidence.fact.leaning() == Leaning::Attack;
+        if behaviour.has(Fact::Cut) || behaviour.evidence.iter().any(attacks) {
             whole = whole.max(self.late);
         }
         (whole, weights)
@@ -193,6 +195,15 @@ mod tests {
         assert!(long.has(Fact::Cut));
         // Alone it would be 0.25.
         assert!((opinion.weigh(&long).0 - 0.75).abs() < 1e-6);
+    }
+
+    #[test]
+    fn care_around_an_attack_makes_it_look_no_better() {
+        let opinion = read(&[]).unwrap().unwrap();
+        let attack = Behaviour::of(b"nsenter -t 1 -m sh");
+        assert!(attack.has(Fact::EscapeHost) && !attack.has(Fact::FetchRun));
+        assert!((opinion.weigh(&attack).0 - 0.75).abs() < 1e-6);
+        assert!((opinion.weigh(&Behaviour::of(b"uptime")).0 - 0.25).abs() < 1e-6);
     }
 
     #[test]
