@@ -2,18 +2,12 @@
 
 use std::{io::Write, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use behaviour::{Behaviour, Fact, Leaning, STYLE};
 use record::Lines;
 
-#[derive(Deserialize)]
-struct Script {
-    #[serde(default)]
-    id: Option<serde_json::Value>,
-    #[serde(deserialize_with = "script::byte_string::deserialize")]
-    content: Vec<u8>,
-}
+use crate::script_line::ScriptLine;
 
 #[derive(Serialize)]
 struct Line {
@@ -51,7 +45,7 @@ pub fn names(out: &mut dyn Write) -> anyhow::Result<()> {
 /// Writes what every script of `files` does. A bad line is an error: ids and labels must match.
 pub fn run(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
     for file in files {
-        for script in Lines::open(file)?.parsed::<Script>() {
+        for script in Lines::open(file)?.parsed::<ScriptLine>() {
             let script = script?;
             let behaviour = Behaviour::of(&script.content);
             let fact = |evidence: &behaviour::Evidence| FactLine {

@@ -11,5 +11,6 @@ mod pool;
 pub mod replay;
 mod replayed;
 pub mod score;
+mod script_line;
 mod source_text;
 pub mod status;

@@ -2,19 +2,10 @@
 
 use std::{io::Write, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::pool;
+use crate::{pool, script_line::ScriptLine};
 use verdict::{Judge, Reason, Span};
-
-/// What a line must have.
-#[derive(Deserialize)]
-struct Script {
-    #[serde(default)]
-    id: Option<serde_json::Value>,
-    #[serde(deserialize_with = "script::byte_string::deserialize")]
-    content: Vec<u8>,
-}
 
 #[derive(Serialize)]
 struct Line {
@@ -46,7 +37,7 @@ pub fn run(judges: Vec<Judge>, files: &[PathBuf], json: bool, out: &mut dyn Writ
     pool::over_lines(files, judges, score, |line| print(&line, json, out))
 }
 
-fn score(judge: &mut Judge, script: Script) -> anyhow::Result<Line> {
+fn score(judge: &mut Judge, script: ScriptLine) -> anyhow::Result<Line> {
     let verdict = judge.judge(&script.content)?;
     let sha256 = verdict.hash.to_string();
     Ok(Line {
