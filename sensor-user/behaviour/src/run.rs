@@ -12,10 +12,11 @@ use std::{
 use crate::{
     ABOUT_MAX, Behaviour, Evidence, TEXT_MAX,
     fact::Fact,
-    place::{self, Place},
+    place::Place,
     reader::UNITS_MAX,
-    style,
-    syntax::{Direction, Kind, Piece, Redirect, Script, Statement, Word, literal},
+    redirection, style,
+    syntax::{Direction, Kind, Piece, Script, Statement, Word, literal},
+    tally::Tally,
     value::{Taint, UNKNOWN, Value},
 };
 
@@ -71,7 +72,7 @@ pub(crate) struct Run {
     pub(crate) parameters: Vec<Value>,
     /// Descriptors that are connections, and what others are files of.
     pub(crate) sockets: HashSet<u32>,
-    descriptors: HashMap<u32, Value>,
+    pub(crate) descriptors: HashMap<u32, Value>,
     /// How often functions were called, by the hash of name and arguments.
     called: HashMap<u64, u8>,
     pub(crate) directory: Vec<u8>,
@@ -84,7 +85,7 @@ pub(crate) struct Run {
     /// How often something was given a value: the same call may do something else now.
     pub(crate) changes: u64,
     pub(crate) depth: usize,
-    groups: usize,
+    pub(crate) groups: usize,
     /// Commands that run each other.
     pub(crate) wrapped: usize,
     /// Where the statement stands that runs now.
@@ -108,26 +109,6 @@ pub(crate) struct Run {
     late: bool,
     /// Bytes since the clock was looked at.
     unclocked: usize,
-}
-
-/// Things that count only together.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) commands: usize,
-    pub(crate) discoveries: HashSet<&'static str>,
-    pub(crate) discovery_commands: usize,
-    pub(crate) fetchers: HashMap<Vec<u8>, HashSet<Vec<u8>>>,
-    /// Where what was fetched was run.
-    pub(crate) fetched_runs: HashSet<usize>,
-    pub(crate) secrets: HashSet<u8>,
-    pub(crate) logs: HashSet<Vec<u8>>,
-    pub(crate) stops: HashSet<Vec<u8>>,
-    pub(crate) rivals: HashSet<Vec<u8>>,
-    pub(crate) assembled: usize,
-    pub(crate) prints: usize,
-    pub(crate) logins: usize,
-    /// What was looked for among processes last.
-    pub(crate) sought: Vec<u8>,
 }
 
 /// How a command's output goes and how it runs.
@@ -315,7 +296,7 @@ impl Run {
         facts
     }
 
-    fn statements(&mut self, script: &Rc<Script>, range: Range<usize>, input: &Value) -> Value {
+    pub(crate) fn statements(&mut self, script: &Rc<Script>, range: Range<usize>, input: &Value) -> Value {
         let mut output = Value::default();
         let mut pipe = Value::default();
         let mut i = range.start;
@@ -439,118 +420,6 @@ impl Run {
         output
     }
 
-    fn compound(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
-        self.groups += 1;
-        let output = self.inside(script, opener, end, input);
-        self.groups -= 1;
-        output
-    }
-
-    fn inside(&mut self, script: &Rc<Script>, opener: usize, end: usize, input: &Value) -> Value {
-        let statement = &script.statements[opener];
-        let redirects: &[Redirect] = script.statements.get(end).map_or(&[], |s| &s.redirects);
-        let background = script.statements.get(end).is_some_and(|s| s.background);
-        let (fed, mut manner) = self.bind_input(script, redirects, input, statement.piped);
-        manner.background = background;
-        let mut counts = (0, 0, 0, 0);
-        match &statement.kind {
-            Kind::For(name, _) => {
-                let mut words: Vec<Value> = Vec::new();
-                for word in &statement.words {
-                    words.extend(self.expand(script, word));
-                    words.truncate(ARGUMENTS_MAX);
-                    if !self.spend(64) {
-                        break;
-                    }
-                }
-                self.spend(64 * words.len());
-                let mut all = Value::default();
-                for word in &words {
-                    if !all.text.is_empty() {
-                        all.text.push(b' ');
-                    }
-                    self.spend(word.text.len());
-                    all.append(word);
-                }
-                if words.iter().any(|w| w.text.contains(&b'*')) {
-                    all.taint = all.taint.and(Taint::FILES);
-                }
-                let globbed =
-                    words.iter().any(|w| w.text.contains(&b'*') && place::is_broad_pattern(&w.text));
-                let mut first = words.first().cloned().unwrap_or_else(|| Value::unknown(Taint::default()));
-                first.taint = all.taint;
-                if globbed {
-                    first.taint = first.taint.and(Taint::EVERY_FILE);
-                }
-                if first.taint.has(Taint::RIVALS)
-                    || words.len() > 1
-                        && words.iter().filter(|w| crate::impact::names_rival(&w.text)).count() > 1
-                {
-                    first.taint = first.taint.and(Taint::RIVALS);
-                }
-                let addresses = words.iter().filter(|w| crate::host::of_url(&w.text).is_some()).count();
-                counts = (
-                    0,
-                    usize::from(all.taint.has(Taint::HOSTS) || addresses > 1),
-                    usize::from(first.taint.has(Taint::EVERY_FILE.and(Taint::FILES))),
-                    usize::from(all.taint.has(Taint::PASSWORDS)),
-                );
-                if words.len() > 1 && words.len() <= 12 && words.iter().all(Value::is_known) {
-                    // Each of a few values: what is done to the first alone would miss the rest.
-                    let mut output = Value::default();
-                    self.enter(counts, 1);
-                    // Loops in loops multiply.
-                    let each = if self.loops > 2 { 1 } else { 6 };
-                    for word in words.into_iter().take(each) {
-                        self.set(name, word.with(first.taint));
-                        output.append(&self.statements(script, opener + 1..end, &fed));
-                    }
-                    self.enter(counts, -1);
-                    return self.bind_output(script, redirects, output, manner);
-                }
-                self.set(name, first);
-            }
-            Kind::Loop(_) => {
-                let condition = script.statements.get(opener + 1);
-                let name = condition.and_then(|s| s.words.first()).and_then(literal);
-                let endless = match name.as_deref() {
-                    Some(b"true" | b":" | b"false" | b"sleep") => true,
-                    Some(b"[" | b"[[" | b"test") => condition.is_some_and(|s| {
-                        s.words.len() <= 3
-                            && s.words.get(1).and_then(literal).is_some_and(|w| w == b"1" || w == b"true")
-                    }),
-                    None => condition.is_some_and(|s| s.words.is_empty()),
-                    _ => false,
-                };
-                counts = (
-                    usize::from(endless),
-                    usize::from(fed.taint.has(Taint::HOSTS)),
-                    usize::from(fed.taint.has(Taint::EVERY_FILE.and(Taint::FILES))),
-                    usize::from(fed.taint.has(Taint::PASSWORDS)),
-                );
-            }
-            _ => {}
-        }
-        let is_loop = !matches!(statement.kind, Kind::Group(_));
-        if is_loop {
-            self.enter(counts, 1);
-        }
-        let output = self.statements(script, opener + 1..end, &fed);
-        if is_loop {
-            self.enter(counts, -1);
-        }
-        self.bind_output(script, redirects, output, manner)
-    }
-
-    fn enter(&mut self, (endless, hosts, files, passwords): (usize, usize, usize, usize), sign: isize) {
-        let add = |n: &mut usize, by: usize| *n = n.saturating_add_signed(sign * by as isize);
-        add(&mut self.loops, 1);
-        add(&mut self.endless, endless);
-        add(&mut self.over_hosts, hosts);
-        add(&mut self.over_files, files);
-        add(&mut self.over_passwords, passwords);
-    }
-
     fn simple(&mut self, script: &Rc<Script>, statement: &Statement, input: &Value, piped: bool) -> Value {
         let mut words = &statement.words[..];
         while let Some((name, value, append)) = words.first().and_then(assignment) {
@@ -584,7 +453,7 @@ impl Run {
         for redirect in &statement.redirects {
             if matches!(redirect.direction, Direction::To | Direction::Append | Direction::Both) {
                 let path = self.joined(script, &redirect.word);
-                if is_descriptor(redirect, &path.text).is_some() {
+                if redirection::is_descriptor(redirect, &path.text).is_some() {
                     continue;
                 }
                 let path = self.path(&path.text);
@@ -611,102 +480,6 @@ impl Run {
         }
         let output = if arguments.is_empty() { fed } else { self.command(&arguments, &fed, manner) };
         self.bind_output(script, &statement.redirects, output, manner)
-    }
-
-    fn bind_input(
-        &mut self,
-        script: &Rc<Script>,
-        redirects: &[Redirect],
-        input: &Value,
-        piped: bool,
-    ) -> (Value, Manner) {
-        // A group's input is that of what it runs.
-        let mut manner = Manner { fed: piped || !input.text.is_empty(), ..Manner::default() };
-        let mut fed = None;
-        for redirect in redirects {
-            if !self.spend(64) {
-                break;
-            }
-            match redirect.direction {
-                Direction::Here => {
-                    fed = Some(self.joined(script, &redirect.word));
-                    manner.fed = true;
-                }
-                Direction::From | Direction::Both => {
-                    let word = self.joined(script, &redirect.word);
-                    if let Some(descriptor) = is_descriptor(redirect, &word.text) {
-                        if self.sockets.contains(&descriptor) {
-                            manner.connected = true;
-                            fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
-                        } else if let Some(value) = self.descriptors.get(&descriptor) {
-                            fed = Some(value.clone());
-                            manner.fed = true;
-                        }
-                        continue;
-                    }
-                    let path = self.path(&word.text);
-                    if Place::of(&path) == Place::Socket {
-                        manner.connected = true;
-                        self.fact(Fact::SocketDevice, &path);
-                        self.sockets.extend(redirect.descriptor);
-                        fed = Some(Value::unknown(Taint::SOCKET.and(Taint::REMOTE)));
-                    } else if redirect.direction == Direction::From {
-                        let content = self.content(&path);
-                        if let Some(descriptor) = redirect.descriptor.filter(|d| *d != 0) {
-                            if self.descriptors.len() < NAMES_MAX {
-                                self.descriptors.insert(descriptor, content);
-                            }
-                        } else {
-                            fed = Some(content);
-                            manner.fed = true;
-                        }
-                    }
-                }
-                Direction::To | Direction::Append => {
-                    if redirect.duplicate {
-                        let word = self.joined(script, &redirect.word);
-                        if is_descriptor(redirect, &word.text).is_some_and(|d| self.sockets.contains(&d)) {
-                            manner.connected = true;
-                        }
-                    }
-                }
-            }
-        }
-        if fed.is_none() {
-            self.spend(input.text.len());
-        }
-        (fed.unwrap_or_else(|| input.clone()), manner)
-    }
-
-    fn bind_output(
-        &mut self,
-        script: &Rc<Script>,
-        redirects: &[Redirect],
-        output: Value,
-        manner: Manner,
-    ) -> Value {
-        let mut to_file = false;
-        for redirect in redirects {
-            if !matches!(redirect.direction, Direction::To | Direction::Append)
-                || redirect.descriptor == Some(2)
-            {
-                continue;
-            }
-            let path = self.joined(script, &redirect.word);
-            if is_descriptor(redirect, &path.text).is_some() {
-                if manner.connected && output.taint.has(Taint::SECRET) {
-                    self.fact(Fact::SendsSecret, b"");
-                }
-                continue;
-            }
-            let path = self.path(&path.text);
-            if !self.spend(64 + path.len()) {
-                break;
-            }
-            self.write(&path, &output, redirect.direction == Direction::Append);
-            to_file = true;
-        }
-        if to_file { Value::default() } else { output }
     }
 
     pub(crate) fn remember(&mut self, path: &[u8], file: File) {
@@ -760,12 +533,6 @@ impl Run {
         let root: &[u8] = if full.starts_with(b"/") { b"/" } else { b"" };
         [root, &parts.join(&b'/'), slash].concat()
     }
-}
-
-/// The descriptor that a redirection goes to or comes from, if it is none of a file.
-fn is_descriptor(redirect: &Redirect, word: &[u8]) -> Option<u32> {
-    let number = || std::str::from_utf8(word).ok()?.trim_end_matches('-').parse().ok();
-    redirect.duplicate.then(|| if word == b"-" { Some(u32::MAX) } else { number() }).flatten()
 }
 
 /// `NAME=VALUE`, `NAME+=VALUE`: the name, the value's pieces, and if it is appended.
