@@ -162,6 +162,12 @@ fn one_bad_line_in_half_a_megabyte_is_found_and_named() {
                 .contains(&(where_it_is as u64))),
             "{where_it_is} is not in {spans:?}"
         );
+        // And what it does was followed there, far behind the beginning.
+        let reasons = line["reasons"].as_array().unwrap();
+        assert!(
+            reasons.iter().any(|r| r["line"].as_u64() == Some(where_it_is as u64)),
+            "{where_it_is} is no reason's line: {reasons:?}"
+        );
     }
 }
 
