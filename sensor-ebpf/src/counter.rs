@@ -30,8 +30,10 @@ pub const HOLDS_NOTICED: u32 = 12;
 pub const HOLDS_STALE: u32 = 13;
 /// Shells that could not be stopped: the table was full, or the kernel refused.
 pub const HOLDS_FAILED: u32 = 14;
+/// Times that somebody else continued a stopped shell, and it was stopped again.
+pub const HOLDS_KEPT: u32 = 15;
 /// How many counters there are.
-pub const COUNT: u32 = 15;
+pub const COUNT: u32 = 16;
 
 /// What each counts, in index order.
 pub const HELP: [&str; COUNT as usize] = [
@@ -50,6 +52,7 @@ pub const HELP: [&str; COUNT as usize] = [
     "Shells not stopped because a parent with job control or a debugger would notice",
     "Shells not stopped because the sensor was late to say that it is alive",
     "Shells that could not be stopped: the table was full, or the kernel refused",
+    "Times that somebody else continued a stopped shell, and it was stopped again",
 ];
 
 /// The counters' names as telemetry shows them, in index order.
@@ -69,4 +72,5 @@ pub const NAMES: [&str; COUNT as usize] = [
     "holds_noticed",
     "holds_stale",
     "holds_failed",
+    "holds_kept",
 ];

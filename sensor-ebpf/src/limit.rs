@@ -38,6 +38,11 @@ pub const SHELLS_MAX: u32 = 16_384;
 pub const HOLDS_MAX: u32 = 4096;
 /// A sensor that has not said for so long that it is alive stops nobody.
 pub const HOLD_STALE_NS: u64 = 150_000_000;
+/// Whoever is stopped for longer is not stopped again when somebody continues it: those who should have done so are gone. The
+/// longest deadline is a second.
+pub const HOLD_KEPT_NS: u64 = 1_500_000_000;
+/// Descendants of shells remembered, also of those that have ended.
+pub const DESCENDANTS_MAX: u32 = 8192;
 /// Executables whose class is remembered in the kernel.
 pub const EXES_MAX: u32 = 16_384;
 /// `pid_max` can be at most 2^22; one byte a process says whether it is a shell.

@@ -88,6 +88,23 @@ pub struct Held {
     pub reserved: u32,
 }
 
+/// Stands in the programs for the number of the kernel's function `bpf_send_signal_task`. No helper has it.
+pub const SEND_SIGNAL_TASK: u32 = 0x7fff_0001;
+
+/// Who forked a process, keyed by the thread group id of the process.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Descendant {
+    /// When the process was forked (boot time, ns): another that gets its id is not it.
+    pub start_ns: u64,
+    /// When its parent was forked.
+    pub parent_start_ns: u64,
+    /// Its parent's thread group id.
+    pub parent: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
 /// What a process reads as data: it is not stopped for it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -130,6 +147,10 @@ unsafe impl aya::Pod for Exe {}
 // SAFETY: as above.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Held {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Descendant {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

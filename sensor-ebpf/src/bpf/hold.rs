@@ -1,22 +1,28 @@
 //! Stops a shell behind what it just read, until userspace has judged it. Userspace continues it; a shell that nobody
 //! could continue is not stopped.
 
-use aya_ebpf::helpers::{bpf_get_current_task, bpf_ktime_get_boot_ns, generated::bpf_send_signal};
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_ktime_get_boot_ns, generated::bpf_send_signal,
+};
 use ebpf::{
     counter,
     event::{Hold, KIND_HOLD, Record},
-    limit::HOLD_STALE_NS,
-    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, Shell},
+    limit::{HOLD_KEPT_NS, HOLD_STALE_NS},
+    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, SEND_SIGNAL_TASK, Shell},
 };
 
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, SHELLS, count, header},
+    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, MEDDLED, SHELLS, count, header},
 };
 
-const SIGCONT: u32 = 18;
+pub(crate) const SIGCONT: u32 = 18;
 const SIGSTOP: u32 = 19;
+/// `PIDTYPE_TGID` of `linux/pid_types.h`: a signal is for the whole process.
+const PIDTYPE_TGID: u32 = 1;
 
 /// Does a program stop itself when its child is stopped, and wait to be continued? By the first bytes of `task_struct.comm`.
 #[inline(always)]
@@ -134,6 +140,47 @@ fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
         unsafe { bpf_send_signal(SIGCONT) };
     }
     true
+}
+
+/// Stops the current process again if it is on its way out of the kernel and userspace has not continued it: somebody else did.
+#[inline(always)]
+pub(crate) fn stay() {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if !is_kept(tgid) || unsafe { bpf_send_signal(SIGSTOP) } != 0 {
+        return;
+    }
+    count(counter::HOLDS_KEPT, 1);
+    // Continued in between, before this stop.
+    if unsafe { HOLDS.get(tgid) }.is_none() {
+        unsafe { bpf_send_signal(SIGCONT) };
+    }
+}
+
+/// Stops a process again that somebody is about to continue. The stop comes a moment after the continuation, and may come after
+/// userspace's: then userspace finds the mark, and looks once more.
+#[inline(always)]
+pub(crate) fn stop_again(task: *const c_void, tgid: u32) {
+    if !is_kept(tgid) {
+        return;
+    }
+    let _ = MEDDLED.insert(tgid, unsafe { bpf_ktime_get_boot_ns() }, 0);
+    // After the mark: whoever is taken out of the table now is not stopped, and whoever is taken out later is looked at.
+    if unsafe { HOLDS.get(tgid) }.is_none() {
+        return;
+    }
+    // aya knows no functions of the kernel. Userspace puts the number of this one in the place of a helper's.
+    let send: extern "C" fn(*const c_void, i32, u32, u64) -> i32 =
+        unsafe { core::mem::transmute(SEND_SIGNAL_TASK as usize) };
+    if send(task, SIGSTOP as i32, PIDTYPE_TGID, 0) == 0 {
+        count(counter::HOLDS_KEPT, 1);
+    }
+}
+
+#[inline(always)]
+fn is_kept(tgid: u32) -> bool {
+    let Some(held) = (unsafe { HOLDS.get(tgid) }) else { return false };
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    now < held.since_ns + HOLD_KEPT_NS
 }
 
 /// What userspace says of the cgroup; before it has said anything, processes in PID namespaces of their own are in containers.

@@ -8,6 +8,7 @@
 mod cgroup;
 mod compat_read;
 mod emit;
+mod get_signal;
 mod hold;
 mod input_string;
 mod kernel;
@@ -22,6 +23,7 @@ mod sched_process_exec;
 mod sched_process_exit;
 mod sched_process_fork;
 mod share;
+mod signal_generate;
 mod sys_exit_read;
 mod sys_read_fexit;
 mod text;

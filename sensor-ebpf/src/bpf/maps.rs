@@ -8,9 +8,10 @@ use ebpf::{
     counter,
     event::{Header, Read, Record},
     limit::{
-        CGROUPS_MAX, CHUNK_BYTES, EXES_MAX, HOLDS_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE, SHELLS_MAX,
+        CGROUPS_MAX, CHUNK_BYTES, DESCENDANTS_MAX, EXES_MAX, HOLDS_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE,
+        SHELLS_MAX,
     },
-    map::{DataSource, Exe, FileKey, Held, Holding, Share, Shell},
+    map::{DataSource, Descendant, Exe, FileKey, Held, Holding, Share, Shell},
 };
 
 /// Records for userspace. The size is set when the programs are loaded.
@@ -25,10 +26,19 @@ pub(crate) static AWAKE: Array<u32> = Array::with_max_entries(1, 0);
 #[map]
 pub(crate) static SHELLS: HashMap<u32, Shell> = HashMap::with_max_entries(SHELLS_MAX, 0);
 
-/// One byte a process: is it followed? An array lookup is inlined by the JIT, so a process that is no shell
+/// One byte a process: is it followed ([`IS_FOLLOWED`]), does it descend from one that was ([`DESCENDS`])? An array lookup is inlined by the JIT, so a process that is no shell
 /// pays a few instructions where a hash lookup would cost it tens of nanoseconds.
 #[map]
 pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries(PID_PAGES, 0);
+
+/// Of a process: it is followed. Userspace writes it, too, for itself.
+const IS_FOLLOWED: u8 = 1;
+/// Of a process: it is followed, was followed, or descends from one that was.
+const DESCENDS: u8 = 2;
+
+/// Who forked whom, of what descends from shells: a parent may have ended before its script is judged.
+#[map]
+pub(crate) static DESCENDANTS: LruHashMap<u32, Descendant> = LruHashMap::with_max_entries(DESCENDANTS_MAX, 0);
 
 /// What executables are, written by userspace.
 #[map]
@@ -66,6 +76,11 @@ pub(crate) static HOLDING: Array<Holding> = Array::with_max_entries(1, 0);
 #[map]
 pub(crate) static HOLDS: HashMap<u32, Held> = HashMap::with_max_entries(HOLDS_MAX, 0);
 
+/// When somebody else last continued a stopped process (boot time, ns), by thread group id. Written where the stop that follows
+/// may come late (`signal_generate`).
+#[map]
+pub(crate) static MEDDLED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
+
 /// Whether shells of a cgroup are stopped (`HOLD_*`), written by userspace.
 #[map]
 pub(crate) static HOLD_CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
@@ -94,11 +109,17 @@ fn followed_byte(tgid: u32) -> Option<*mut u8> {
 /// Is this process followed?
 #[inline(always)]
 pub(crate) fn is_followed(tgid: u32) -> bool {
+    followed_byte(tgid).is_some_and(|byte| unsafe { *byte } & IS_FOLLOWED != 0)
+}
+
+/// Is it, or does it descend from one that was?
+#[inline(always)]
+pub(crate) fn descends(tgid: u32) -> bool {
     followed_byte(tgid).is_some_and(|byte| unsafe { *byte } != 0)
 }
 
 #[inline(always)]
-pub(crate) fn set_followed(tgid: u32, value: u8) {
+fn mark(tgid: u32, value: u8) {
     if let Some(byte) = followed_byte(tgid) {
         unsafe { *byte = value };
     }
@@ -108,18 +129,31 @@ pub(crate) fn set_followed(tgid: u32, value: u8) {
 #[inline(always)]
 pub(crate) fn follow(tgid: u32, shell: &Shell) {
     if SHELLS.insert(tgid, shell, 0).is_ok() {
-        set_followed(tgid, 1);
+        mark(tgid, IS_FOLLOWED | DESCENDS);
     } else {
         count(counter::SHELLS_FULL, 1);
     }
 }
 
-/// Stops following.
+/// Stops following; what it forks is still remembered.
 #[inline(always)]
 pub(crate) fn unfollow(tgid: u32) {
-    set_followed(tgid, 0);
+    mark(tgid, DESCENDS);
     let _ = SHELLS.remove(tgid);
     let _ = LINES.remove(tgid);
+}
+
+/// A process has ended.
+#[inline(always)]
+pub(crate) fn forget(tgid: u32) {
+    mark(tgid, 0);
+}
+
+/// Remembers who forked a process.
+#[inline(always)]
+pub(crate) fn descend(child: u32, descendant: &Descendant) {
+    mark(child, DESCENDS);
+    let _ = DESCENDANTS.insert(child, descendant, 0);
 }
 
 /// Accounts for an event that userspace does not get, in its process and in its cgroup.

@@ -8,7 +8,7 @@ use ebpf::event::{EXIT_ENDED, Exit, KIND_EXIT};
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{SHELLS, header, is_followed, unfollow},
+    maps::{SHELLS, descends, forget, header, is_followed, unfollow},
     reads::flush,
 };
 
@@ -16,7 +16,11 @@ use crate::{
 pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
     let ids = bpf_get_current_pid_tgid();
     let tgid = (ids >> 32) as u32;
-    if ids as u32 != tgid || !is_followed(tgid) {
+    if ids as u32 != tgid || !descends(tgid) {
+        return 0;
+    }
+    if !is_followed(tgid) {
+        forget(tgid);
         return 0;
     }
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
@@ -28,5 +32,6 @@ pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
         emit::bare(shell, head, Exit { how: EXIT_ENDED, status });
     }
     unfollow(tgid);
+    forget(tgid);
     0
 }

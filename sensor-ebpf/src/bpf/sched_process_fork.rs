@@ -1,15 +1,16 @@
-//! `sched_process_fork`: a subshell goes on reading where its parent stood, so it is followed too.
+//! `sched_process_fork`: a subshell goes on reading where its parent stood, so it is followed too. Of whatever a shell starts it is
+//! remembered who forked it.
 
 use aya_ebpf::{EbpfContext, macros::raw_tracepoint, programs::RawTracePointContext};
 use ebpf::{
     event::{Fork, KIND_FORK},
-    map::Shell,
+    map::{Descendant, Shell},
 };
 
 use crate::{
     emit,
     kernel::{field, offset, pid_in_namespace},
-    maps::{SHELLS, follow, header, is_followed},
+    maps::{SHELLS, descend, descends, follow, header, is_followed},
     reads::flush,
 };
 
@@ -18,12 +19,24 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     let args = ctx.as_ptr() as *const u64;
     let (parent, child) = unsafe { (*args, *args.add(1)) };
     let tgid: u32 = field(parent, offset!(task_tgid));
-    if !is_followed(tgid) {
+    if !descends(tgid) {
         return 0;
     }
     let child_tgid: u32 = field(child, offset!(task_tgid));
     if child_tgid == tgid {
         // A thread.
+        return 0;
+    }
+    // The parent may be a thread, which was forked later than its process.
+    let leader: u64 = field(parent, offset!(task_group_leader));
+    let descendant = Descendant {
+        start_ns: field(child, offset!(task_start_boottime)),
+        parent_start_ns: field(leader, offset!(task_start_boottime)),
+        parent: tgid,
+        reserved: 0,
+    };
+    descend(child_tgid, &descendant);
+    if !is_followed(tgid) {
         return 0;
     }
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };

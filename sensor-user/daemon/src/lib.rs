@@ -22,12 +22,13 @@ use delivery::{DeliveryMetrics, Queue, Spool};
 use detection::{DetectionMetrics, Detector, Impairments, Reason, Reporter, Sensitivity};
 use hold::{HoldMetrics, Holder, Keeper};
 use identity::Directory;
-use probe::{Executables, Parts, Probe, Settings};
+use probe::{Executables, Lineage, Parts, Probe, Settings};
 use prometheus_client::{
     metrics::info::Info,
     registry::{Registry, Unit},
 };
 use record::{Recorder, Recording};
+use response::Process;
 use stage::{Failure, QueueMetrics, Supervisor, queue};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -103,7 +104,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let logger = probe.logger();
     let tier = probe.tier();
     registry.register_collector(Box::new(probe.counters()));
-    let Parts { reader, control, losses, self_test, holds, hold_control } = probe.into_parts()?;
+    let Parts { reader, control, losses, self_test, holds, hold_control, lineage } = probe.into_parts()?;
     let waker = reader.waker();
     let (executables, inspector) = Executables::of_this_node(control, waker.clone());
     capture_metrics.set_probed(executables.probed());
@@ -171,6 +172,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 directory.clone(),
                 follow_responder,
                 follow_suppressions.clone(),
+                Box::new(move |ancestor| descendants(&lineage, ancestor)),
                 detection_metrics.clone(),
             ),
             sensitivity: follow_sensitivity,
@@ -309,6 +311,13 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     // A blocking task that hangs must not hold up the end.
     runtime.shutdown_background();
     stopped
+}
+
+/// What descends from a process, in the responder's words.
+fn descendants(lineage: &Lineage, ancestor: Process) -> Vec<Process> {
+    let ancestor = probe::Process { pid: ancestor.pid, start_ns: ancestor.start_ns };
+    let found = lineage.of(ancestor);
+    found.into_iter().map(|process| Process { pid: process.pid, start_ns: process.start_ns }).collect()
 }
 
 /// Keeps the time for a thread that waits.

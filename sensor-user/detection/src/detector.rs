@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Instant};
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
 use lru::LruCache;
-use response::{Held, Mode, Progress, Responder, Response};
+use response::{Held, Known, Mode, Process, Progress, Responder, Response};
 use script::{Capture, ScriptId};
 use suppression::Suppressions;
 use tokio::sync::watch;
@@ -29,6 +29,9 @@ pub struct Sensitivity {
     pub threshold: Option<f32>,
 }
 
+/// What descends from a process, as far as is known.
+pub type Descendants = Box<dyn Fn(Process) -> Vec<Process> + Send>;
+
 /// Judges captures. It belongs to one thread.
 pub struct Detector {
     judge: Judge,
@@ -38,6 +41,8 @@ pub struct Detector {
     /// What is done about malicious scripts, and the operator's rules for what is left alone.
     responder: watch::Receiver<Arc<Responder>>,
     suppressions: watch::Receiver<Arc<Suppressions>>,
+    /// What descends from a process, for the responder.
+    descendants: Descendants,
     /// Scripts that a suppression matches, and what they evaluate.
     left_alone: LruCache<ScriptId, ()>,
     /// Scripts of which something was judged, and ran perhaps.
@@ -54,6 +59,7 @@ impl Detector {
         directory: Arc<Directory>,
         responder: watch::Receiver<Arc<Responder>>,
         suppressions: watch::Receiver<Arc<Suppressions>>,
+        descendants: Descendants,
         metrics: DetectionMetrics,
     ) -> Self {
         Self {
@@ -63,6 +69,7 @@ impl Detector {
             merger: Merger::new(),
             responder,
             suppressions,
+            descendants,
             left_alone: LruCache::new(LEFT_ALONE),
             begun: LruCache::new(BEGUN),
             metrics,
@@ -153,13 +160,18 @@ impl Detector {
             return None;
         }
         let identity = self.directory.identify(capture.cgroup);
-        let need_identity = self.suppressions.borrow().need_identity();
+        let known = Known {
+            placement,
+            identity: &identity,
+            need_identity: self.suppressions.borrow().need_identity(),
+            descendants: &self.descendants,
+        };
         let progress = Progress {
             held: held(),
             is_beginning: is_first && capture.parent.is_none(),
             forks: capture.forks.so_far(),
         };
-        let response = responder.respond(capture, verdict, placement, &identity, need_identity, progress)?;
+        let response = responder.respond(capture, verdict, &known, progress)?;
         self.metrics.responded(response.action);
         Some(response)
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ebpf::map::Held;
+use ebpf::{limit::HOLDS_MAX, map::Held};
 use probe::Holds;
 use procfs::ProcError;
 use rustix::{
@@ -16,6 +16,8 @@ use tracing::warn;
 
 /// A process that was taken out of the table.
 pub(crate) struct Released {
+    /// What stood there.
+    pub(crate) entry: Held,
     /// How long it stood there.
     pub(crate) held: Duration,
     /// It was continued; if not, it had ended.
@@ -48,8 +50,47 @@ pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Opt
     {
         warn!("process {pid} was stopped and cannot be continued: {e}");
     }
-    let held = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
-    Some(Released { held, is_continued })
+    let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
+    Some(Released { entry: held, held: took, is_continued })
+}
+
+/// How long a stop may still come after a process was continued: the kernel half was about to stop it again.
+const AFTERMATH: Duration = Duration::from_millis(200);
+/// Processes looked after at once.
+const LOOKED_AFTER: usize = HOLDS_MAX as usize;
+
+/// Processes that were continued and may be stopped once more a moment later.
+#[derive(Default)]
+pub(crate) struct Aftermath(Vec<(u32, Held, Instant)>);
+
+impl Aftermath {
+    /// Looks after this one for a while.
+    pub(crate) fn add(&mut self, pid: u32, entry: Held) {
+        if self.0.len() < LOOKED_AFTER {
+            self.0.push((pid, entry, Instant::now()));
+        }
+    }
+
+    /// Is nobody looked after?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Continues those that are stopped, and not because they are held anew.
+    pub(crate) fn look(&mut self, holds: &Holds) {
+        self.0.retain(|(pid, entry, since)| {
+            let is_stopped = pidfd::stat(*pid).is_ok_and(|stat| stat.state == 'T');
+            if is_stopped
+                && holds.get(*pid).is_none()
+                && let Ok(Some(process)) = find(*pid, entry)
+                && let Err(e) = pidfd_send_signal(&process, Signal::CONT)
+                && e != Errno::SRCH
+            {
+                warn!("process {pid} was stopped and cannot be continued: {e}");
+            }
+            since.elapsed() < AFTERMATH
+        });
+    }
 }
 
 /// The process that was stopped; `None` when it is gone.

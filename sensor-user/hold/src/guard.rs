@@ -20,7 +20,7 @@ use probe::Holds;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tracing::info;
 
-use crate::continuing::release;
+use crate::continuing::{Aftermath, release};
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(25);
@@ -72,6 +72,7 @@ pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardErr
     let watched = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| GuardError::Watch(e.into()))?;
     let is_child = u32::try_from(getppid().as_raw()) == Ok(sensor);
     let mut is_there = is_child;
+    let mut aftermath = Aftermath::default();
     while is_there {
         let mut fds = [PollFd::new(watched.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
@@ -82,14 +83,19 @@ pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardErr
             if now.saturating_sub(held.since_ns) > u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
                 && release(&mut holds, pid, Some(held.since_ns)).is_some_and(|released| released.is_continued)
             {
+                aftermath.add(pid, held);
                 info!("process {pid} was continued in the sensor's place");
             }
         }
+        aftermath.look(&holds);
     }
     for _ in 0..LAST_LOOKS {
-        for (pid, _) in holds.all() {
-            let _ = release(&mut holds, pid, None);
+        for (pid, held) in holds.all() {
+            if release(&mut holds, pid, None).is_some() {
+                aftermath.add(pid, held);
+            }
         }
+        aftermath.look(&holds);
         std::thread::sleep(LOOK);
     }
     Ok(())

@@ -15,7 +15,7 @@ use script::HeldShell;
 use tracing::{error, info, warn};
 
 use crate::{
-    continuing::{is_stopped, release},
+    continuing::{Aftermath, Released, is_stopped, release},
     guard,
     metrics::HoldMetrics,
     pin::{Pin, continue_left},
@@ -64,12 +64,22 @@ struct Table {
     holds: Holds,
     control: HoldControl,
     timed_out: LruCache<u32, (u64, Duration)>,
+    /// Those that somebody else tried to continue, after they were released.
+    aftermath: Aftermath,
     /// Cgroups whose shells are not stopped for a while, and what was decided of them meanwhile.
     spared: HashMap<u64, bool>,
     metrics: HoldMetrics,
 }
 
 impl Table {
+    fn release(&mut self, pid: u32, since_ns: Option<u64>) -> Option<Released> {
+        let released = release(&mut self.holds, pid, since_ns)?;
+        if self.control.was_meddled_with(pid, released.entry.since_ns) {
+            self.aftermath.add(pid, released.entry);
+        }
+        Some(released)
+    }
+
     fn decide(&mut self, cgroup: u64, hold: bool) {
         match self.spared.get_mut(&cgroup) {
             Some(decided) => *decided = hold,
@@ -94,7 +104,8 @@ impl Holder {
     /// Takes charge of the table.
     pub fn new(holds: Holds, control: HoldControl, metrics: HoldMetrics) -> Self {
         let timed_out = LruCache::new(REMEMBERED);
-        Self(Arc::new(Mutex::new(Table { holds, control, timed_out, spared: HashMap::new(), metrics })))
+        let (spared, aftermath) = (HashMap::new(), Aftermath::default());
+        Self(Arc::new(Mutex::new(Table { holds, control, timed_out, aftermath, spared, metrics })))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -105,8 +116,10 @@ impl Holder {
     /// How a process stands that executed its shell at `exec_ns`, boot time.
     pub fn state(&self, pid: u32, exec_ns: u64) -> State {
         let mut table = self.table();
-        // Somebody else may have continued it.
-        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(pid)) {
+        // Where it is not kept, somebody else may have continued it.
+        let is_kept = table.control.keeps();
+        let held = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns);
+        if let Some(held) = held.filter(|_| is_kept || is_stopped(pid)) {
             return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
         }
         match table.timed_out.get(&pid) {
@@ -121,7 +134,7 @@ impl Holder {
         if let Some(source) = shell.data {
             table.control.is_data(shell.pid, source);
         }
-        if let Some(released) = release(&mut table.holds, shell.pid, Some(shell.since_ns)) {
+        if let Some(released) = table.release(shell.pid, Some(shell.since_ns)) {
             table.metrics.judged(released.held);
         }
     }
@@ -177,8 +190,15 @@ impl Keeper {
         drop(table);
         self.continue_late();
         self.take_in_again();
-        let anybody = settings.hold || !self.holder.table().holds.all().is_empty();
-        if anybody { self.look() } else { SECOND }
+        let mut table = self.holder.table();
+        let Table { aftermath, holds, .. } = &mut *table;
+        aftermath.look(holds);
+        let anybody = settings.hold || !table.holds.all().is_empty() || !table.aftermath.is_empty();
+        if anybody {
+            return self.look();
+        }
+        table.control.rest();
+        SECOND
     }
 
     /// How long until the next look.
@@ -194,12 +214,15 @@ impl Keeper {
     /// Nobody is stopped any more, and everybody goes on.
     pub fn end(mut self) {
         self.holder.table().control.stop();
+        self.holder.table().control.rest();
         // A program that was just running may stop somebody a moment later.
         for _ in 0..LAST_LOOKS {
             let mut table = self.holder.table();
             for (pid, _) in table.holds.all() {
-                let _ = release(&mut table.holds, pid, None);
+                let _ = table.release(pid, None);
             }
+            let Table { aftermath, holds, .. } = &mut *table;
+            aftermath.look(holds);
             drop(table);
             std::thread::sleep(LAST_LOOK);
         }
@@ -277,7 +300,7 @@ impl Keeper {
             if now.saturating_sub(held.since_ns) < limit {
                 continue;
             }
-            let released = release(&mut table.holds, pid, Some(held.since_ns));
+            let released = table.release(pid, Some(held.since_ns));
             if let Some(released) = released.filter(|released| released.is_continued) {
                 table.metrics.timed_out(released.held);
                 table.timed_out.put(pid, (held.since_ns, released.held));

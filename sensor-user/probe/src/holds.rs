@@ -12,6 +12,8 @@ use ebpf::{
 };
 use tracing::debug;
 
+use crate::Latch;
+
 /// The table of stopped processes.
 pub struct Holds {
     map: HashMap<MapData, u32, Held>,
@@ -68,6 +70,8 @@ pub struct HoldControl {
     holding: Array<MapData, Holding>,
     cgroups: HashMap<MapData, u64, u8>,
     data: HashMap<MapData, u32, DataSource>,
+    meddled: HashMap<MapData, u32, u64>,
+    latch: Latch,
 }
 
 impl HoldControl {
@@ -75,12 +79,15 @@ impl HoldControl {
         holding: Array<MapData, Holding>,
         cgroups: HashMap<MapData, u64, u8>,
         data: HashMap<MapData, u32, DataSource>,
+        meddled: HashMap<MapData, u32, u64>,
+        latch: Latch,
     ) -> Self {
-        Self { holding, cgroups, data }
+        Self { holding, cgroups, data, meddled, latch }
     }
 
     /// Says that somebody is there to continue what is stopped; `in_node`: also shells outside of containers are to be stopped.
     pub fn beat(&mut self, now_boot_ns: u64, in_node: bool) {
+        self.latch.close();
         self.set(Holding { beat_ns: now_boot_ns, node: u32::from(in_node), reserved: 0 });
     }
 
@@ -94,6 +101,21 @@ impl HoldControl {
         if let Err(e) = self.holding.set(0, holding, 0) {
             debug!("map HOLDING: {e}");
         }
+    }
+
+    /// Are shells to be stopped no more, and is nobody stopped? Then signals cost what they did before.
+    pub fn rest(&mut self) {
+        self.latch.open();
+    }
+
+    /// Does a stopped shell stay stopped, whoever continues it?
+    pub fn keeps(&self) -> bool {
+        self.latch.is_closed()
+    }
+
+    /// Was a process continued by somebody else since then (boot time, ns)? The stop that follows may come after its release.
+    pub fn was_meddled_with(&self, pid: u32, since_ns: u64) -> bool {
+        self.meddled.get(&pid, 0).is_ok_and(|at_ns| at_ns >= since_ns)
     }
 
     /// Whether shells of a cgroup are to be stopped.

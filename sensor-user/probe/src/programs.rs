@@ -22,9 +22,10 @@ use tracing::{debug, info, warn};
 use cause::chain;
 
 use super::{
-    Counters, HoldControl, Holds, Losses, Reader, SelfTest, Tier,
+    Counters, HoldControl, Holds, Latch, Lineage, Losses, Reader, SelfTest, Tier,
     control::Control,
-    offsets,
+    kernel_types,
+    loader::Loader,
     uprobe_multi::{self, UprobeMulti},
     uprobes::{self, Uprobes, have_cookies},
 };
@@ -96,6 +97,7 @@ pub struct Settings {
 pub struct Probe {
     ebpf: Ebpf,
     multi: Option<UprobeMulti>,
+    latch: Latch,
     tier: Tier,
     shell_probes: bool,
     counters: Counters,
@@ -116,6 +118,8 @@ pub struct Parts {
     pub holds: Holds,
     /// Which shells are.
     pub hold_control: HoldControl,
+    /// Who descends from whom.
+    pub lineage: Lineage,
 }
 
 impl Probe {
@@ -128,7 +132,7 @@ impl Probe {
         if charged && setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).is_err() {
             return Err(ProbeError::Capabilities("CAP_SYS_RESOURCE".to_owned()));
         }
-        let offsets = offsets::of_running_kernel()?;
+        let (offsets, functions) = kernel_types::of_running_kernel()?;
         let object =
             std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
         let cookies = u32::from(have_cookies());
@@ -142,17 +146,16 @@ impl Probe {
             .verifier_log_level(VerifierLogLevel::STATS)
             .load(&object)
             .map_err(|e| refused("object", &e))?;
-        let multi =
-            settings
-                .shell_probes
-                .then(|| UprobeMulti::load(&object, &ebpf, uprobes::PROGRAMS))
-                .flatten()
-                .and_then(|loaded| {
-                    loaded.inspect_err(|e| warn!(
-                    "probes in shells are perf events, for which the kernel wants CAP_SYS_ADMIN: {}",
-                    chain(e)
-                )).ok()
-                });
+        let loader = Loader::new(&object, &ebpf)?;
+        let multi = settings.shell_probes.then(|| UprobeMulti::load(&loader, uprobes::PROGRAMS)).flatten();
+        let multi = multi.and_then(|loaded| {
+            loaded
+                .inspect_err(|e| {
+                    warn!("probes in shells are perf events, for which the kernel wants CAP_SYS_ADMIN: {e}");
+                })
+                .ok()
+        });
+        let latch = Latch::load(&loader, &functions);
         let counters = Counters::new(
             PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
         );
@@ -169,7 +172,7 @@ impl Probe {
         unsafe { libc::malloc_trim(0) };
         log_size(&ebpf);
         info!(%tier, "capture attached");
-        Ok(Self { ebpf, multi, tier, shell_probes: settings.shell_probes, counters, self_test })
+        Ok(Self { ebpf, multi, latch, tier, shell_probes: settings.shell_probes, counters, self_test })
     }
 
     /// The tier in use.
@@ -194,6 +197,12 @@ impl Probe {
                 .map_err(|e| refused("map HOLD_CGROUPS", &e))?,
             HashMap::try_from(take(&mut self.ebpf, "HOLD_DATA")?)
                 .map_err(|e| refused("map HOLD_DATA", &e))?,
+            HashMap::try_from(take(&mut self.ebpf, "MEDDLED")?).map_err(|e| refused("map MEDDLED", &e))?,
+            self.latch,
+        );
+        let lineage = Lineage::new(
+            HashMap::try_from(take(&mut self.ebpf, "DESCENDANTS")?)
+                .map_err(|e| refused("map DESCENDANTS", &e))?,
         );
         let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
         let control = Control::new(classes, Uprobes::new(self.ebpf, self.multi, self.shell_probes));
@@ -204,6 +213,7 @@ impl Probe {
             self_test: self.self_test,
             holds,
             hold_control,
+            lineage,
         })
     }
 

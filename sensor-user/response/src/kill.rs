@@ -10,7 +10,7 @@ use std::{
 };
 
 use identity::Placement;
-use procfs::process::{Process, Stat};
+use procfs::process::Stat;
 use rustix::{
     io::Errno,
     process::{Signal, pidfd_send_signal},
@@ -22,6 +22,15 @@ const TIME: Duration = Duration::from_millis(100);
 const PROCESSES: usize = 4096;
 /// How long a process may take to stop: until then it may be about to fork.
 const STOPPING: Duration = Duration::from_millis(2);
+
+/// A process, and no other that gets its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// When it was forked (boot time, ns).
+    pub start_ns: u64,
+}
 
 /// Whom to end.
 pub(crate) struct Target<'a> {
@@ -56,91 +65,172 @@ pub(crate) enum Ended {
     Denied,
 }
 
-/// Kills the process and its descendants that are in the same container.
-pub(crate) fn end(target: &Target<'_>) -> Ended {
-    let shell = match pidfd::open(target.pid) {
-        Ok(shell) => shell,
-        Err(Errno::SRCH) => return Ended::Gone,
-        Err(_) => return Ended::Denied,
-    };
-    // After the pidfd: what is read now is of the process that it holds, or of none.
-    let Some(stat) = look_at(target.pid) else { return Ended::Gone };
-    // One that has ended and was not reaped is in no cgroup.
-    if !pidfd::was_forked_at(&stat, target.start_ns) || !is_inside(target.pid, target) {
-        return Ended::Gone;
-    }
-    if target.spare_init && !u32::try_from(stat.ppid).is_ok_and(|parent| is_inside(parent, target)) {
-        return Ended::IsInit;
+/// Kills the process and its descendants that are in the same container. Those that `descendants` knows are found also where the
+/// process has ended, or a parent in between.
+pub(crate) fn end(target: &Target<'_>, descendants: &dyn Fn(Process) -> Vec<Process>) -> Ended {
+    let ancestor = Process { pid: target.pid, start_ns: target.start_ns };
+    let mut family = Family::new(target);
+    match find_shell(target) {
+        Ok(_) if target.only_look => return Ended::WouldEnd,
+        Ok(shell) => match pidfd_send_signal(&shell, Signal::STOP) {
+            Ok(()) => {
+                family.held.insert(target.pid, shell);
+            }
+            Err(Errno::SRCH) => {}
+            Err(_) => return Ended::Denied,
+        },
+        // Of a process of the node it is not known any more what is beside it.
+        Err(Ended::Gone) if target.container.is_some() => {}
+        Err(other) => return other,
     }
     if target.only_look {
-        return Ended::WouldEnd;
+        let is_any_left = descendants(ancestor).iter().any(|process| family.open(*process).is_some());
+        return if is_any_left { Ended::WouldEnd } else { Ended::Gone };
     }
-    match pidfd_send_signal(&shell, Signal::STOP) {
-        Ok(()) => {}
-        Err(Errno::SRCH) => return Ended::Gone,
-        Err(_) => return Ended::Denied,
-    }
-    let deadline = Instant::now() + TIME;
-    let mut held: HashMap<u32, OwnedFd> = HashMap::from([(target.pid, shell)]);
-    let mut all = true;
-    // In another container, or the sensor itself, which may descend from whoever started it.
-    let mut spared = HashSet::from([std::process::id()]);
-    let mut parents = vec![target.pid];
     loop {
-        for pid in &parents {
-            wait_until_stopped(*pid, deadline);
-        }
-        let is_known = |pid: &u32| held.contains_key(pid) || spared.contains(pid);
-        let fresh: Vec<u32> = parents
-            .iter()
-            .take_while(|_| Instant::now() < deadline)
-            .flat_map(|pid| children(*pid, deadline))
-            .filter(|pid| !is_known(pid))
-            .collect();
-        if Instant::now() >= deadline {
-            all = false;
-        }
-        if fresh.is_empty() {
-            if !all || parents.len() == held.len() {
-                break;
-            }
-            // Once more all: one may have forked as it was stopped.
-            parents = held.keys().copied().collect();
-            continue;
-        }
-        if held.len() + fresh.len() > PROCESSES || Instant::now() > deadline {
-            all = false;
+        family.stop_children();
+        let strays = family.stop_strays(descendants(ancestor));
+        if strays == 0 || !family.all {
             break;
         }
-        parents.clear();
-        for pid in fresh {
-            match pidfd::open(pid) {
-                // One that cannot be stopped ends with the others below, or has ended.
-                Ok(fd) if is_inside(pid, target) => {
-                    let _ = pidfd_send_signal(&fd, Signal::STOP);
-                    held.insert(pid, fd);
-                    parents.push(pid);
+    }
+    if family.held.is_empty() { Ended::Gone } else { family.kill() }
+}
+
+/// The process itself, or why it is not to be ended.
+fn find_shell(target: &Target<'_>) -> Result<OwnedFd, Ended> {
+    let shell = match pidfd::open(target.pid) {
+        Ok(shell) => shell,
+        // Its number may be a thread's by now.
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Err(Ended::Gone),
+        Err(_) => return Err(Ended::Denied),
+    };
+    // After the pidfd: what is read now is of the process that it holds, or of none.
+    let stat = look_at(target.pid).ok_or(Ended::Gone)?;
+    // One that has ended and was not reaped is in no cgroup.
+    if !pidfd::was_forked_at(&stat, target.start_ns) || !is_inside(target.pid, target) {
+        return Err(Ended::Gone);
+    }
+    if target.spare_init && !u32::try_from(stat.ppid).is_ok_and(|parent| is_inside(parent, target)) {
+        return Err(Ended::IsInit);
+    }
+    Ok(shell)
+}
+
+/// Those to be killed, stopped one after the other.
+struct Family<'a> {
+    target: &'a Target<'a>,
+    deadline: Instant,
+    held: HashMap<u32, OwnedFd>,
+    /// In another container, or the sensor itself, which may descend from whoever started it.
+    spared: HashSet<u32>,
+    /// None is known to be left.
+    all: bool,
+}
+
+impl<'a> Family<'a> {
+    fn new(target: &'a Target<'a>) -> Self {
+        Self {
+            target,
+            deadline: Instant::now() + TIME,
+            held: HashMap::new(),
+            spared: HashSet::from([std::process::id()]),
+            all: true,
+        }
+    }
+
+    fn is_known(&self, pid: u32) -> bool {
+        self.held.contains_key(&pid) || self.spared.contains(&pid)
+    }
+
+    /// Stops the children of those that are held, and theirs.
+    fn stop_children(&mut self) {
+        let mut parents: Vec<u32> = self.held.keys().copied().collect();
+        while !parents.is_empty() {
+            for pid in &parents {
+                wait_until_stopped(*pid, self.deadline);
+            }
+            let fresh: Vec<u32> = parents
+                .iter()
+                .take_while(|_| Instant::now() < self.deadline)
+                .flat_map(|pid| children(*pid, self.deadline))
+                .filter(|pid| !self.is_known(*pid))
+                .collect();
+            if Instant::now() >= self.deadline {
+                self.all = false;
+            }
+            if fresh.is_empty() {
+                if !self.all || parents.len() == self.held.len() {
+                    return;
                 }
-                Ok(_) | Err(Errno::SRCH) => {
-                    spared.insert(pid);
-                }
-                Err(_) => {
-                    all = false;
-                    spared.insert(pid);
-                }
+                // Once more all: one may have forked as it was stopped.
+                parents = self.held.keys().copied().collect();
+                continue;
+            }
+            if self.held.len() + fresh.len() > PROCESSES || Instant::now() > self.deadline {
+                self.all = false;
+                return;
+            }
+            parents = fresh.into_iter().filter(|pid| self.stop(*pid, pidfd::open(*pid))).collect();
+        }
+    }
+
+    /// Stops those whose parents have ended; returns how many.
+    fn stop_strays(&mut self, strays: Vec<Process>) -> usize {
+        let mut stopped = 0;
+        for process in strays {
+            if self.is_known(process.pid) {
+                continue;
+            }
+            if self.held.len() >= PROCESSES || Instant::now() > self.deadline {
+                self.all = false;
+                break;
+            }
+            if let Some(fd) = self.open(process)
+                && self.stop(process.pid, Ok(fd))
+            {
+                stopped += 1;
             }
         }
+        stopped
     }
-    let mut count = 0;
-    for (pid, fd) in &held {
-        let was_alive = look_at(*pid).is_some_and(|stat| is_alive(&stat));
-        match pidfd_send_signal(fd, Signal::KILL) {
-            Ok(()) => count += u32::from(was_alive),
-            Err(Errno::SRCH) => {}
-            Err(_) => all = false,
+
+    /// A process that runs, and no other that got its id.
+    fn open(&self, process: Process) -> Option<OwnedFd> {
+        let fd = pidfd::open(process.pid).ok()?;
+        let stat = look_at(process.pid)?;
+        let is_it = is_alive(&stat) && pidfd::was_forked_at(&stat, process.start_ns);
+        (is_it && is_inside(process.pid, self.target)).then_some(fd)
+    }
+
+    /// True if it is held from now on.
+    fn stop(&mut self, pid: u32, opened: Result<OwnedFd, Errno>) -> bool {
+        match opened {
+            // One that cannot be stopped ends with the others below, or has ended.
+            Ok(fd) if is_inside(pid, self.target) => {
+                let _ = pidfd_send_signal(&fd, Signal::STOP);
+                self.held.insert(pid, fd);
+                return true;
+            }
+            Ok(_) | Err(Errno::SRCH) => {}
+            Err(_) => self.all = false,
         }
+        self.spared.insert(pid);
+        false
     }
-    Ended::Processes { count, all }
+
+    fn kill(mut self) -> Ended {
+        let mut count = 0;
+        for (pid, fd) in &self.held {
+            let was_alive = look_at(*pid).is_some_and(|stat| is_alive(&stat));
+            match pidfd_send_signal(fd, Signal::KILL) {
+                Ok(()) => count += u32::from(was_alive),
+                Err(Errno::SRCH) => {}
+                Err(_) => self.all = false,
+            }
+        }
+        Ended::Processes { count, all: self.all }
+    }
 }
 
 fn look_at(pid: u32) -> Option<Stat> {
@@ -174,7 +264,7 @@ fn is_inside(pid: u32, target: &Target<'_>) -> bool {
 fn cgroups(pid: u32) -> Option<String> {
     let of_zombie = look_at(pid).is_some_and(|stat| "ZXx".contains(stat.state));
     if of_zombie {
-        let tasks = Process::new(i32::try_from(pid).ok()?).ok()?.tasks().ok()?;
+        let tasks = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?.tasks().ok()?;
         let alive = tasks.flatten().filter(|task| u32::try_from(task.tid) != Ok(pid));
         let mut texts = alive
             .filter_map(|task| std::fs::read_to_string(format!("/proc/{pid}/task/{}/cgroup", task.tid)).ok());
@@ -184,7 +274,7 @@ fn cgroups(pid: u32) -> Option<String> {
 }
 
 fn children(pid: u32, deadline: Instant) -> Vec<u32> {
-    let tasks = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.tasks().ok());
+    let tasks = i32::try_from(pid).ok().and_then(|pid| procfs::process::Process::new(pid).ok()?.tasks().ok());
     let tasks = tasks.into_iter().flatten().flatten().take_while(|_| Instant::now() < deadline);
     let children = tasks.filter_map(|task| task.children().ok());
     children.flatten().collect()
@@ -197,7 +287,7 @@ mod tests {
     use super::*;
 
     fn start_ns(pid: u32) -> u64 {
-        let stat = Process::new(pid as i32).unwrap().stat().unwrap();
+        let stat = procfs::process::Process::new(pid as i32).unwrap().stat().unwrap();
         stat.starttime * (1_000_000_000 / procfs::ticks_per_second())
     }
 
@@ -240,9 +330,16 @@ mod tests {
         }
         let everyone = tree(pid);
         let one_more = start_ns(pid) + 1_000_000_000;
-        assert_eq!(end(&Target { start_ns: one_more, ..target(pid) }), Ended::Gone, "another had the id");
-        assert_eq!(end(&Target { only_look: true, ..target(pid) }), Ended::WouldEnd);
-        assert_eq!(end(&target(pid)), Ended::Processes { count: everyone.len() as u32, all: true });
+        assert_eq!(
+            end(&Target { start_ns: one_more, ..target(pid) }, &|_| vec![]),
+            Ended::Gone,
+            "another had the id"
+        );
+        assert_eq!(end(&Target { only_look: true, ..target(pid) }, &|_| vec![]), Ended::WouldEnd);
+        assert_eq!(
+            end(&target(pid), &|_| vec![]),
+            Ended::Processes { count: everyone.len() as u32, all: true }
+        );
         shell.wait().unwrap();
         wait_for_end(&everyone);
         assert!(other.try_wait().unwrap().is_none(), "another process was hit");
@@ -258,7 +355,10 @@ mod tests {
             std::thread::yield_now();
         }
         let everyone = tree(pid);
-        assert_eq!(end(&target(pid)), Ended::Processes { count: everyone.len() as u32, all: true });
+        assert_eq!(
+            end(&target(pid), &|_| vec![]),
+            Ended::Processes { count: everyone.len() as u32, all: true }
+        );
         shell.wait().unwrap();
         wait_for_end(&everyone);
     }
@@ -271,7 +371,7 @@ mod tests {
         while tree(pid).len() < 2 {
             std::thread::yield_now();
         }
-        assert!(matches!(end(&target(pid)), Ended::Processes { all: true, .. }));
+        assert!(matches!(end(&target(pid), &|_| vec![]), Ended::Processes { all: true, .. }));
         shell.wait().unwrap();
     }
 
@@ -282,7 +382,7 @@ mod tests {
         while look_at(pid).is_some_and(|stat| is_alive(&stat)) {
             std::thread::yield_now();
         }
-        assert_eq!(end(&target(pid)), Ended::Gone);
+        assert_eq!(end(&target(pid), &|_| vec![]), Ended::Gone);
         shell.wait().unwrap();
     }
 
@@ -290,7 +390,10 @@ mod tests {
     fn a_process_in_another_container_is_not_ended() {
         let mut shell = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = shell.id();
-        assert_eq!(end(&Target { container: Some("not its container"), ..target(pid) }), Ended::Gone);
+        assert_eq!(
+            end(&Target { container: Some("not its container"), ..target(pid) }, &|_| vec![]),
+            Ended::Gone
+        );
         assert!(shell.try_wait().unwrap().is_none());
         shell.kill().unwrap();
         shell.wait().unwrap();

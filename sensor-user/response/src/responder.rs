@@ -7,7 +7,7 @@ use script::Capture;
 use verdict::Verdict;
 
 use crate::{
-    kill::{Ended, Target, end},
+    kill::{Ended, Process, Target, end},
     rules::{RuleAction, Rules},
 };
 
@@ -115,6 +115,19 @@ impl Progress {
     }
 }
 
+/// What is known of where a script ran.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Its place in the cgroup hierarchy.
+    pub placement: Option<&'a Placement>,
+    /// Its container and pod.
+    pub identity: &'a Identity,
+    /// It depends on the container's image or pod whether it is suppressed.
+    pub need_identity: bool,
+    /// What descends from a process, as far as is known.
+    pub descendants: &'a dyn Fn(Process) -> Vec<Process>,
+}
+
 /// What was done about a script, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -172,34 +185,25 @@ impl Responder {
         self.mode == Mode::Hold && self.rules.may_hold(in_container, identity)
     }
 
-    /// Acts on a script that was judged malicious; `None` when the mode is off. `need_identity` is true when it depends on the
-    /// container's image or pod whether it is suppressed.
+    /// Acts on a script that was judged malicious; `None` when the mode is off.
     pub fn respond(
         &self,
         capture: &Capture,
         verdict: &Verdict,
-        placement: Option<&Placement>,
-        identity: &Identity,
-        need_identity: bool,
+        known: &Known<'_>,
         progress: Progress,
     ) -> Option<Response> {
         if self.mode == Mode::Off {
             return None;
         }
         let begun = Instant::now();
-        let (action, reason) = self.act(capture, verdict, placement, identity, need_identity);
+        let (action, reason) = self.act(capture, verdict, known);
         let took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         Some(Response { action, reason: reason.to_owned(), took_ns, progress })
     }
 
-    fn act(
-        &self,
-        capture: &Capture,
-        verdict: &Verdict,
-        placement: Option<&Placement>,
-        identity: &Identity,
-        need_identity: bool,
-    ) -> (Action, &str) {
+    fn act(&self, capture: &Capture, verdict: &Verdict, known: &Known<'_>) -> (Action, &str) {
+        let Known { placement, identity, need_identity, descendants } = *known;
         let container = placement.and_then(|placement| placement.container.as_ref());
         // Where two containers are named, or the place is not known, nobody is blamed and nobody is killed.
         if container.is_none() && !placement.is_some_and(|placement| placement.is_of_node) {
@@ -229,7 +233,7 @@ impl Responder {
             spare_init: !rule.init && capture.ns_pid == 1,
             only_look: self.mode == Mode::Audit,
         };
-        let action = match end(&target) {
+        let action = match end(&target, descendants) {
             Ended::Processes { count, all: true } => Action::Killed(count),
             Ended::Processes { count, all: false } => Action::KilledPartly(count),
             Ended::WouldEnd => Action::WouldKill,
@@ -243,6 +247,8 @@ impl Responder {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use script::Origin;
     use verdict::ScriptHash;
@@ -266,6 +272,12 @@ pub(crate) mod tests {
         Progress { held: Held::No, is_beginning: true, forks: 0 }
     }
 
+    static NOBODY: LazyLock<Identity> = LazyLock::new(Identity::default);
+
+    fn known(placement: Option<&Placement>, need_identity: bool) -> Known<'_> {
+        Known { placement, identity: &NOBODY, need_identity, descendants: &|_| vec![] }
+    }
+
     fn in_container() -> Placement {
         let id = "a".repeat(64);
         Placement::of(&[id.as_bytes(), b"pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70", b"kubepods"], true)
@@ -278,14 +290,7 @@ pub(crate) mod tests {
         need_identity: bool,
     ) -> Action {
         let responder = Responder::new(Mode::Kill, rules);
-        let response = responder.respond(
-            capture,
-            &verdict(),
-            placement,
-            &Identity::default(),
-            need_identity,
-            progress(),
-        );
+        let response = responder.respond(capture, &verdict(), &known(placement, need_identity), progress());
         response.expect("a response").action
     }
 
@@ -298,9 +303,7 @@ pub(crate) mod tests {
         let responder = Responder::new(Mode::Off, Rules::all_containers());
         let place = in_container();
         assert!(
-            responder
-                .respond(&capture(7), &verdict(), Some(&place), &Identity::default(), false, progress())
-                .is_none()
+            responder.respond(&capture(7), &verdict(), &known(Some(&place), false), progress()).is_none()
         );
     }
 

@@ -1,4 +1,4 @@
-//! Where structure fields are in the running kernel, from its BTF.
+//! What the running kernel's BTF says: where structure fields are, and which numbers functions have.
 
 use std::{collections::HashMap, path::Path};
 
@@ -24,14 +24,39 @@ impl Readable for Image {
     }
 }
 
+/// Functions of the kernel by their numbers; `None` where it has no such.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Functions {
+    /// Where a process leaves the kernel with a signal, or without.
+    pub(super) get_signal: Option<u32>,
+    /// The type of the tracepoint of signals.
+    pub(super) signal_generate: Option<u32>,
+    /// Sends a signal to another task, from 6.13 on.
+    pub(super) send_signal_task: Option<u32>,
+}
+
 /// Reads every offset the programs need; fails naming the first field that this kernel does not have.
-pub(super) fn of_running_kernel() -> Result<Offsets, ProbeError> {
+pub(super) fn of_running_kernel() -> Result<(Offsets, Functions), ProbeError> {
     if !Path::new(VMLINUX).exists() {
         return Err(ProbeError::NoBtf);
     }
     let image = Image(std::fs::read(VMLINUX).map_err(|e| ProbeError::Io(VMLINUX.into(), e))?);
     let types = TypeInformation::new(&image).map_err(|e| ProbeError::Btf(format!("{e:?}")))?;
-    resolve(&types)
+    Ok((resolve(&types)?, functions(&types)))
+}
+
+fn functions(types: &TypeInformation) -> Functions {
+    let mut found = Functions::default();
+    for (id, ty) in types.get() {
+        let slot = match (ty, types.name_of(*id).as_deref()) {
+            (TypeVariant::Func(_), Some("get_signal")) => &mut found.get_signal,
+            (TypeVariant::Func(_), Some("bpf_send_signal_task")) => &mut found.send_signal_task,
+            (TypeVariant::Typedef(_), Some("btf_trace_signal_generate")) => &mut found.signal_generate,
+            _ => continue,
+        };
+        *slot = Some(*id);
+    }
+    found
 }
 
 fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
