@@ -6,6 +6,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use nix::{
     sys::{
         ptrace,
         signal::Signal,
-        wait::{WaitStatus, waitpid},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid},
     },
     unistd::Pid,
 };
@@ -363,6 +364,164 @@ fn nobody_is_left_stopped() {
     node.sensor.signal(libc::SIGKILL);
     assert!(held.wait().expect("its end").success());
     assert!(marker("killed").exists());
+}
+
+/// Continues a process again and again until it has ended, from two threads.
+fn continue_without_end(child: &mut Child) -> std::process::ExitStatus {
+    let pid = i32::try_from(child.id()).expect("a process id");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    // SAFETY: a plain system call on a child of this test that nobody has waited for.
+                    unsafe { libc::kill(pid, libc::SIGCONT) };
+                }
+            });
+        }
+        // It is not reaped before the threads have ended: until then nobody else can have its id.
+        waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("its end");
+        is_over.store(true, Ordering::Relaxed);
+    });
+    child.wait().expect("its end")
+}
+
+#[test]
+fn who_is_held_stays_so_whoever_continues_it() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xd9);
+    wait_for_holds(&node, &cgroup);
+    let rounds = scaled(40);
+    let (mut ran, mut not_killed) = (0, 0);
+    for round in 0..rounds {
+        let marker = node.path(&format!("ran-{round}"));
+        let shell = if round % 2 == 0 { "/bin/bash" } else { "/bin/dash" };
+        let text = attack(&format!("continued-{round}"), &marker);
+        let mut child = inside(&cgroup, shell, &["-c", &text]).spawn().expect("a shell");
+        let status = continue_without_end(&mut child);
+        ran += u64::from(marker.exists());
+        not_killed += u64::from(status.signal() != Some(libc::SIGKILL));
+    }
+    // Those that are harmless go on, and end.
+    for round in 0..rounds {
+        let mut child = inside(&cgroup, "/bin/bash", &["-c", &format!("exit {}", round % 9)]).spawn();
+        let status = continue_without_end(child.as_mut().expect("a shell"));
+        assert_eq!(status.code(), i32::try_from(round % 9).ok());
+    }
+    let outcome = node.finish().expect("an outcome");
+    // As above: an emulated machine now and then keeps the sensor from its work.
+    let missed =
+        outcome.total("holds_total{outcome=\"timed_out\"}") + outcome.total("kernel_holds_stale_total");
+    assert!(missed == 0 || is_emulated(), "{missed} were not held");
+    assert!(
+        ran.max(not_killed) <= missed,
+        "{ran} ran, {not_killed} were not killed, and {missed} are counted"
+    );
+    assert!(outcome.total("kernel_holds_kept_total") > 0);
+    assert_eq!(outcome.total("kernel_holds_failed_total"), 0);
+}
+
+/// One thread of a process, stopped as by a debugger; the others go on.
+struct StoppedThread(Pid);
+
+impl StoppedThread {
+    fn of(process: u32, name: &str) -> Self {
+        let mut tasks = fs::read_dir(format!("/proc/{process}/task")).expect("threads").flatten();
+        let is_it = |task: &fs::DirEntry| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        };
+        let task = tasks.find(is_it).expect("the thread");
+        let tid = task.file_name().to_string_lossy().parse().expect("a thread id");
+        let tid = Pid::from_raw(tid);
+        ptrace::seize(tid, ptrace::Options::empty()).expect("a trace");
+        ptrace::interrupt(tid).expect("a stop");
+        waitpid(tid, Some(WaitPidFlag::__WALL)).expect("its stop");
+        Self(tid)
+    }
+}
+
+impl Drop for StoppedThread {
+    fn drop(&mut self) {
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
+#[test]
+fn while_nothing_is_judged_shells_go_on_after_the_deadline_and_then_are_not_stopped() {
+    let node = Node::start(&["--respond", "hold"]).expect("a node");
+    let (cgroup, other) = (container(0xda), container(0xdb));
+    wait_for_holds(&node, &cgroup);
+    wait_for_holds(&node, &other);
+    let count = |name: &str| node.reading(name).expect("a counter");
+    let scoring = StoppedThread::of(node.sensor.pid(), "scoring");
+    let marker = node.path("ran-late");
+    let begun = Instant::now();
+    let mut late = inside(&cgroup, "/bin/bash", &["-c", &attack("late", &marker)]).spawn().expect("a shell");
+    assert!(late.wait().expect("its end").success());
+    assert!(marker.exists() && begun.elapsed() < LATE, "{:?}", begun.elapsed());
+    // After sixteen of them within a second its shells are not stopped for a while; those of others are.
+    let mut shells: Vec<Child> = (0..20)
+        .map(|i| inside(&cgroup, "/bin/bash", &["-c", &format!(": {i}")]).spawn().expect("a shell"))
+        .collect();
+    for shell in &mut shells {
+        assert!(shell.wait().expect("its end").success());
+    }
+    node.wait_until(|| count("hold_pauses_total") == 1).expect("a pause");
+    let before = count("kernel_holds_total");
+    assert!(inside(&cgroup, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    assert_eq!(count("kernel_holds_total"), before, "{}", node.log());
+    assert!(inside(&other, "/bin/bash", &["-c", ":"]).status().expect("a shell").success());
+    assert!(count("kernel_holds_total") > before);
+    assert!(count("holds_total{outcome=\"timed_out\"}") > 16);
+    drop(scoring);
+    let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
+    assert_eq!(property(&findings, "late", "Response_Hold_Timed_Out"), true);
+    assert_eq!(property(&findings, "late", "Response_Ran_Before"), "unknown");
+    node.finish().expect("an outcome");
+}
+
+/// A memory cgroup of version 1, the only one in which a limit can be tried here.
+const MEMORY: &str = "/sys/fs/cgroup/memory";
+
+#[test]
+fn a_sensor_that_runs_out_of_memory_leaves_nobody_stopped() {
+    if !Path::new(MEMORY).join("memory.limit_in_bytes").exists() {
+        eprintln!("there is no memory controller of cgroup v1: not tried");
+        return;
+    }
+    let mut node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xdc);
+    wait_for_holds(&node, &cgroup);
+    let own = Path::new(MEMORY).join(format!("scriptwatch-test-{}", node.sensor.pid()));
+    fs::create_dir(&own).expect("a cgroup");
+    for pid in
+        [i32::try_from(node.sensor.pid()).expect("a process id")].into_iter().chain(guards(node.sensor.pid()))
+    {
+        fs::write(own.join("cgroup.procs"), pid.to_string()).expect("it is moved");
+    }
+    // What was allocated before is charged elsewhere.
+    fs::write(own.join("memory.limit_in_bytes"), "4M").expect("a limit");
+    let mut stops = Stops::default();
+    let mut shells: Vec<Child> = Vec::new();
+    for i in 0..40 {
+        let text = format!(": {i}\n").repeat(100_000);
+        let file = node.file(&format!("{i}.sh"), text.as_bytes()).expect("a file");
+        shells.push(inside(&cgroup, "/bin/bash", &[&file.to_string_lossy()]).spawn().expect("a shell"));
+    }
+    let begun = Instant::now();
+    while !shells.is_empty() {
+        shells.retain_mut(|shell| {
+            stops.look(shell.id());
+            let Some(status) = shell.try_wait().expect("a child") else { return true };
+            assert!(status.success(), "{status}");
+            false
+        });
+        assert!(begun.elapsed() < patience(), "some are left stopped\n{}", node.log());
+    }
+    let ended = node.sensor.end().expect("the sensor's end");
+    assert_eq!(ended.signal(), Some(libc::SIGKILL), "it was not ended: {ended}\n{}", node.log());
+    assert!(stops.longest < LATE + Duration::from_secs(1), "{:?}", stops.longest);
+    let _ = fs::remove_dir(&own);
 }
 
 /// Process ids of the second processes of a sensor.

@@ -69,6 +69,28 @@ fn a_script_in_a_container_is_killed_and_others_are_left_alone() {
 }
 
 #[test]
+fn what_a_script_left_behind_is_killed_though_its_shell_has_ended() {
+    let node = Node::start(&["--respond", "kill"]).expect("a node");
+    let cgroup = Cgroup::make(&format!("kubepods/burstable/pod{UID}/{ID}"));
+    // The first of a cgroup may be judged before it is known to be of a container.
+    assert!(start(":", Some(&cgroup.procs())).wait().expect("its end").success());
+    let survived = node.path("survived");
+    // A daemon: its parents have ended, and it is in a session of its own.
+    let text = format!(
+        "{}; (setsid sh -c 'sleep 30; echo > {}' &)",
+        malice("daemon").trim_end(),
+        survived.display()
+    );
+    let mut shell = start(&text, Some(&cgroup.procs()));
+    let _ = shell.wait().expect("its end");
+    let findings = node.wait_for(|all| all.len() == 1).expect("a finding");
+    assert_eq!(property(&findings, "daemon", "Response_Action"), "killed");
+    let is_empty = || fs::read_to_string(cgroup.procs()).is_ok_and(|left| left.is_empty());
+    node.wait_until(is_empty).expect("nobody is left");
+    node.finish().expect("an outcome");
+}
+
+#[test]
 fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
     let config = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
     fs::write(config.path(), "respond = \"audit\"\n").expect("a configuration");

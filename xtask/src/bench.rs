@@ -8,7 +8,7 @@ use crate::{
     binaries,
     guest::{Guest, KERNELS},
     layout::{cargo, release, root},
-    setup::packages,
+    setup::{configure, packages},
     step,
 };
 
@@ -24,6 +24,9 @@ pub(crate) fn run(what: &[String], kernel: Option<&str>, tier: Option<&str>) -> 
     }
     let mut bench = Command::new(release().join("bench"));
     bench.args(what).env("SCRIPTWATCH_TEST_BIN", bin);
+    if what.is_empty() || what.iter().any(|w| w == "configure") {
+        bench.env("SCRIPTWATCH_BENCH_CONFIGURE", configure::script()?);
+    }
     if let Some(tier) = tier {
         bench.env("SCRIPTWATCH_SENSOR_TIER", tier);
     }

@@ -19,6 +19,15 @@ pub(crate) struct Apt {
 impl Apt {
     /// For these releases of Debian, with its lists in `dir`; `architecture` is another than this machine's.
     pub(crate) fn new(suites: &[&str], architecture: Option<&str>, dir: &Path) -> anyhow::Result<Self> {
+        Self::of("deb", suites, architecture, dir)
+    }
+
+    /// For the sources of a release of Debian's packages.
+    pub(crate) fn of_sources(suite: &str, dir: &Path) -> anyhow::Result<Self> {
+        Self::of("deb-src", &[suite], None, dir)
+    }
+
+    fn of(kind: &str, suites: &[&str], architecture: Option<&str>, dir: &Path) -> anyhow::Result<Self> {
         let (lists, archives) = (dir.join("lists"), dir.join("archives"));
         fs::create_dir_all(lists.join("partial"))?;
         fs::create_dir_all(archives.join("archives/partial"))?;
@@ -29,7 +38,7 @@ impl Apt {
                 if suite.ends_with("-security") { format!("{mirror}-security") } else { mirror.clone() };
             let _ = writeln!(
                 sources,
-                "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {host} {suite} main"
+                "{kind} [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {host} {suite} main"
             );
         }
         let list = dir.join("sources.list");

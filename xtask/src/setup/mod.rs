@@ -2,6 +2,7 @@
 
 pub(crate) mod apt;
 pub(crate) mod bpf_fs;
+pub(crate) mod configure;
 pub(crate) mod ebpf;
 pub(crate) mod linker;
 pub(crate) mod onnxruntime;

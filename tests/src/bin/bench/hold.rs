@@ -55,11 +55,6 @@ pub(crate) fn run() -> anyhow::Result<()> {
             child.wait()?;
         }
         println!("  {AT_ONCE} at once: {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
-        if let Ok(configure) = std::env::var("SCRIPTWATCH_BENCH_CONFIGURE") {
-            let mut seconds: Vec<f64> =
-                (0..3).map(|_| run_configure(&procs, Path::new(&configure))).collect::<Result<_, _>>()?;
-            println!("  configure: {}", show(&mut seconds, "s"));
-        }
         if respond == "hold" {
             let count = |name: &str| node.reading(name);
             println!(
@@ -71,7 +66,47 @@ pub(crate) fn run() -> anyhow::Result<()> {
             );
         }
     }
-    attacks()
+    attacks()?;
+    kills()
+}
+
+/// Those that a killed script leaves: so many children, and so many whose parents have ended.
+const CHILDREN: usize = 10;
+/// Scripts killed with all that descends from them.
+const KILLS: usize = 100;
+
+/// How long it takes from the verdict until the last process of a script is gone.
+fn kills() -> anyhow::Result<()> {
+    let node = Node::start(&["--respond", "kill"])?;
+    let cgroup = Cgroup::make(CONTAINER);
+    let procs = cgroup.procs();
+    start(&procs, "/bin/bash", &["-c", ":"]).status()?;
+    let mut after = Vec::new();
+    for i in 0..KILLS {
+        let malice = malice(&format!("kill-{i}"));
+        let text = format!(
+            "for i in {{1..{CHILDREN}}}; do sleep 60 & (setsid sleep 60 &); done; eval '{}'; wait",
+            malice.trim_end().replace('\'', "'\\''")
+        );
+        start(&procs, "/bin/bash", &["-c", &text]).status()?;
+        let ended = Instant::now();
+        while !fs::read_to_string(&procs)?.is_empty() {
+            anyhow::ensure!(ended.elapsed() < Duration::from_secs(5), "some are left");
+        }
+        after.push(ended.elapsed().as_secs_f64() * 1e3);
+    }
+    let findings = node.wait_for(|all| all.len() >= KILLS)?;
+    let number = |name: &str| -> Vec<f64> {
+        findings.iter().filter_map(|finding| finding["sourceProperties"][name].as_f64()).collect()
+    };
+    println!("{KILLS} scripts with {} processes beside them killed:", 2 * CHILDREN);
+    println!(
+        "  from the verdict until all are signalled  {}",
+        show(&mut number("Response_Duration_Ms"), "ms")
+    );
+    println!("  from the shell's end until the last one's {}", show(&mut after, "ms"));
+    println!("  processes killed                          {}", show(&mut number("Response_Processes"), ""));
+    Ok(())
 }
 
 /// How many of so many malicious scripts, of several origins, ran anything.
@@ -119,11 +154,4 @@ fn start(procs: &Path, program: &str, args: &[&str]) -> Command {
     command.args(args);
     enter(&mut command, procs);
     command
-}
-
-fn run_configure(procs: &Path, configure: &Path) -> anyhow::Result<f64> {
-    let dir = tempfile::tempdir()?;
-    let begun = Instant::now();
-    start(procs, "/bin/sh", &[&configure.to_string_lossy()]).current_dir(dir.path()).status()?;
-    Ok(begun.elapsed().as_secs_f64())
 }

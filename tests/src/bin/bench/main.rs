@@ -2,6 +2,7 @@
 //! machine may be shared and noisy, so medians and 99th percentiles are given.
 
 mod capture;
+mod configure;
 mod hold;
 mod identity;
 mod ingest;
@@ -15,13 +16,14 @@ mod watcher;
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 8] = [
+const ALL: [(&str, Measure); 9] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
     ("capture", capture::run),
     ("ring", ring::run),
     ("hold", hold::run),
+    ("configure", configure::run),
     ("identity", identity::run),
     ("ingest", ingest::run),
 ];
