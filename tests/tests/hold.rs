@@ -203,6 +203,49 @@ fn what_looks_like_a_glance_or_like_data_is_held_when_it_is_run() {
 }
 
 #[test]
+fn nothing_deep_in_a_long_script_runs_unjudged() {
+    let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
+    let cgroup = container(0xdd);
+    wait_for_holds(&node, &cgroup);
+    let filler = |bytes: usize| ": one more harmless line of a long script\n".repeat(bytes / 42);
+    for (shell, name) in [("/bin/bash", "bash"), ("/bin/dash", "dash")] {
+        let marker = node.path(&format!("ran-{name}"));
+        let before = node.path(&format!("before-{name}"));
+        // In the middle of a block, far from where the text doubles.
+        let text = format!(
+            "echo > {}\n{}{}{}",
+            before.display(),
+            filler(150_000),
+            attack(name, &marker),
+            filler(60_000)
+        );
+        let file = node.file(&format!("{name}.sh"), text.as_bytes()).expect("a file");
+        let status = inside(&cgroup, shell, &[&file.to_string_lossy()]).status().expect("a shell");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{name}: {status}\n{}", node.log());
+        assert!(before.exists() && !marker.exists(), "{name}\n{}", node.log());
+        let name = format!("{name}-lines");
+        let marker = node.path(&format!("ran-{name}"));
+        let text = format!("{}{}{}", filler(30_000), attack(&name, &marker), filler(5_000));
+        let mut cat = Command::new("cat")
+            .arg(node.file(&name, text.as_bytes()).expect("a file"))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("cat");
+        let mut piped = inside(&cgroup, shell, &[]);
+        let status = piped.stdin(cat.stdout.take().expect("a pipe")).status().expect("a shell");
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{name}: {status}\n{}", node.log());
+        assert!(!marker.exists(), "{name}\n{}", node.log());
+        cat.wait().expect("its end");
+    }
+    let findings = node.wait_for(|all| all.len() >= 4).expect("findings");
+    for name in ["bash", "dash", "bash-lines", "dash-lines"] {
+        assert_eq!(property(&findings, name, "Response_Action"), "killed");
+        assert_eq!(property(&findings, name, "Response_Ran_Before"), "part", "{name}");
+    }
+    node.finish().expect("an outcome");
+}
+
+#[test]
 fn a_line_typed_at_a_terminal_is_held_before_it_runs() {
     let node = Node::start(&["--respond", "hold", "--hold-deadline", "1s"]).expect("a node");
     node.file(".bashrc", b"PS1='READY> '\n").expect("a file");

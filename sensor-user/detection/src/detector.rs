@@ -17,6 +17,14 @@ use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
 /// Scripts remembered that a suppression matches.
 const LEFT_ALONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
+/// Bytes before what is new that it is judged with: what attacks in a few lines fits.
+const BEFORE: usize = 4096;
+/// A long script is judged as a whole again because of what is new when it grew by a quarter since; and so often besides if what
+/// is new is malicious by itself.
+const AGAIN: u32 = 8;
+/// Long scripts remembered that grow.
+const GROWING: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+
 /// Scripts remembered of which something was judged.
 const BEGUN: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
@@ -47,6 +55,9 @@ pub struct Detector {
     left_alone: LruCache<ScriptId, ()>,
     /// Scripts of which something was judged, and ran perhaps.
     begun: LruCache<ScriptId, ()>,
+    /// Long scripts that grow: how long each was when it was judged as a whole because of what was new, and how often it was
+    /// though it had hardly grown.
+    growing: LruCache<ScriptId, (usize, u32)>,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -72,6 +83,7 @@ impl Detector {
             descendants,
             left_alone: LruCache::new(LEFT_ALONE),
             begun: LruCache::new(BEGUN),
+            growing: LruCache::new(GROWING),
             metrics,
             counted: (0, 0),
         }
@@ -92,18 +104,12 @@ impl Detector {
         emit: &mut impl FnMut(Detection),
     ) {
         self.remember(capture);
-        let begun = Instant::now();
-        let judged = self.judge.judge(&capture.content);
-        self.count(begun);
-        let verdict = match judged {
-            Ok(verdict) => verdict,
-            Err(e) => {
-                self.metrics.failed.inc();
-                error!("a script could not be scored: {e}");
-                return;
-            }
-        };
-        self.metrics.scored.inc();
+        if let Some(at) = capture.news_at
+            && !self.is_news_suspicious(capture, at)
+        {
+            return;
+        }
+        let Some(verdict) = self.score(&capture.content) else { return };
         let is_left_alone = self.is_left_alone(capture, &verdict);
         let is_first = self.begun.put(capture.id, ()).is_none();
         if !verdict.malicious {
@@ -127,6 +133,41 @@ impl Detector {
         if self.merger.take(detection, Instant::now(), &mut counted) {
             self.metrics.repeated.inc();
         }
+    }
+
+    fn score(&mut self, content: &[u8]) -> Option<Verdict> {
+        let begun = Instant::now();
+        let judged = self.judge.judge(content);
+        self.count(begun);
+        match judged {
+            Ok(verdict) => {
+                self.metrics.scored.inc();
+                Some(verdict)
+            }
+            Err(e) => {
+                self.metrics.failed.inc();
+                error!("a script could not be scored: {e}");
+                None
+            }
+        }
+    }
+
+    /// Is what is new of a long script so suspicious that all of it is to be judged? What it means may depend on what is far
+    /// before it, so by itself it is no detection.
+    fn is_news_suspicious(&mut self, capture: &Capture, at: usize) -> bool {
+        let length = capture.content.len();
+        let news = &capture.content[at.min(length).saturating_sub(BEFORE)..];
+        let Some(verdict) = self.score(news) else { return false };
+        if !verdict.malicious && !self.judge.is_suspicious(verdict.score) {
+            return false;
+        }
+        let (last, again) = self.growing.get(&capture.id).copied().unwrap_or((0, 0));
+        let has_grown = length >= last + last / 4;
+        if !has_grown && (again >= AGAIN || !verdict.malicious) {
+            return false;
+        }
+        self.growing.put(capture.id, if has_grown { (length, again) } else { (last, again + 1) });
+        true
     }
 
     /// Does a suppression match the script, or the one that sourced or evaluated it? Also harmless scripts are looked at: what
@@ -178,6 +219,7 @@ impl Detector {
 
     /// Nothing more comes of a script.
     pub fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
+        self.growing.pop(id);
         self.merger.finished(id, Instant::now(), emit);
     }
 

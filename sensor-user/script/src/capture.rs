@@ -151,6 +151,9 @@ pub struct Capture {
     /// How often its shell forked so far.
     #[serde(skip)]
     pub forks: Forks,
+    /// Where what is new begins, bytes: what is before it was judged. `None` when all of it is to be judged.
+    #[serde(skip)]
+    pub news_at: Option<usize>,
     /// Process that read or evaluates the last of it: the shell's, or a subshell's.
     #[serde(skip)]
     pub reader: u32,

@@ -65,6 +65,10 @@ pub(super) struct Script {
     pub(super) emitted_bytes: u64,
     /// When it was last emitted.
     pub(super) emitted_ns: u64,
+    /// Bytes there were when it was last emitted to be judged as a whole.
+    pub(super) whole_bytes: u64,
+    /// When that was.
+    pub(super) whole_ns: u64,
     /// Something changed since.
     pub(super) changed: bool,
     /// Events of its process were lost while it was read.
@@ -99,6 +103,8 @@ impl Script {
             last_ns: time_ns,
             emitted_bytes: 0,
             emitted_ns: 0,
+            whole_bytes: 0,
+            whole_ns: 0,
             changed: false,
             lossy: false,
             keystrokes: false,

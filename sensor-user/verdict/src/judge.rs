@@ -100,6 +100,12 @@ impl Judge {
         self.policy.threshold
     }
 
+    /// May a part of a script that scores so much be a part of a malicious one?
+    pub fn is_suspicious(&self, score: f32) -> bool {
+        let half = self.policy.threshold / 2.0;
+        score >= self.model.opinion().map_or(half, |opinion| half.min(opinion.gate()))
+    }
+
     /// Judges a script, or remembers what was said of it. For scripts that raise no suspicion nothing is allocated once the
     /// buffers have grown and the cache is full.
     pub fn judge(&mut self, content: &[u8]) -> Result<Verdict, ModelError> {

@@ -83,6 +83,11 @@ impl Opinion {
         }))
     }
 
+    /// The probability from which on it is asked.
+    pub(super) fn gate(&self) -> f32 {
+        self.gate
+    }
+
     /// Is it asked about a script of this probability?
     pub(super) fn is_asked(&self, probability: f32) -> bool {
         probability >= self.gate

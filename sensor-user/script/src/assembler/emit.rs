@@ -17,32 +17,35 @@ use crate::{
 const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
-/// A script of which so much was judged is judged again only then, also when its shell is stopped at each line; and at each block of
-/// a file, which are of 8 KiB for most shells.
-const LINES_BYTES: u64 = 8 * 1024;
-const FILE_BYTES: u64 = 64 * 1024;
+/// The builtin `read` takes single bytes also from files; blocks are larger.
 const BLOCK_BYTES: u64 = 512;
-/// And so much for each of its bytes: judging takes about 60 ns a byte, and is to take a twentieth of the time at most.
-const AGAIN_NS_PER_BYTE: u64 = 1_200;
+/// Of a script of which so much was judged only what is new is judged, with what is just before it, until it ended or doubled.
+const NEWS_BYTES: u64 = 16 * 1024;
+/// Of one that comes line by line, of so much.
+const NEWS_LINES_BYTES: u64 = 8 * 1024;
+/// Or until so much time went by for each of its bytes: judging takes about 60 ns a byte, and is to take a hundredth of the time.
+const WHOLE_NS_PER_BYTE: u64 = 6_000;
 
 impl Assembler {
-    /// Emits the scripts of a shell that changed since they were emitted.
+    /// Emits the scripts of a shell that changed since they were emitted as a whole.
     pub(super) fn emit_changed(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
-        self.emit_those(id, Script::is_due, emit);
+        self.emit_those(id, |script| script.is_due_as_a_whole().then_some(Extent::Whole), emit);
     }
 
-    /// Emits what a shell that was stopped has read, and says that it waits. A long script that comes line by line is not judged
-    /// with each of them.
+    /// Emits what a shell that was stopped has read, and says that it waits.
     pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
-        let is_due = |script: &Script| {
-            // The builtin `read` takes single bytes also from files.
+        let how = |script: &Script| {
             let is_block = script.is_file
                 && script.content.seen_bytes()
                     >= script.emitted_bytes + BLOCK_BYTES.min(script.emitted_bytes);
-            let often = if is_block { FILE_BYTES } else { LINES_BYTES };
-            script.is_due() && (script.emitted_bytes <= often || script.is_due_again(hold.since_ns))
+            let is_due = script.is_due()
+                && (is_block
+                    || !script.is_file
+                    || script.emitted_bytes <= script.news_bytes()
+                    || script.is_due_again(hold.since_ns));
+            is_due.then_some(Extent::News)
         };
-        self.emit_those(id, is_due, emit);
+        self.emit_those(id, how, emit);
         let is_data =
             hold.ino != 0 && self.shells.get(&id).is_none_or(|shell| !shell.reads_script_from(hold.ino));
         emit(Output::Held(HeldShell {
@@ -53,13 +56,24 @@ impl Assembler {
         }));
     }
 
-    fn emit_those(&mut self, id: ShellId, which: impl Fn(&Script) -> bool, emit: &mut dyn FnMut(Output)) {
+    fn emit_those(
+        &mut self,
+        id: ShellId,
+        how: impl Fn(&Script) -> Option<Extent>,
+        emit: &mut dyn FnMut(Output),
+    ) {
         let Some(shell) = self.shells.get(&id) else { return };
-        let due: Vec<usize> = (0..shell.scripts.len()).filter(|i| which(&shell.scripts[*i])).collect();
-        for index in due {
+        let scripts = shell.scripts.iter().enumerate();
+        let due: Vec<(usize, Extent)> = scripts.filter_map(|(i, script)| Some((i, how(script)?))).collect();
+        for (index, extent) in due {
             let now = self.shells[&id].scripts[index].last_ns;
-            self.emit_one(id, index, now, emit);
+            self.emit_some(id, index, now, extent, emit);
         }
+    }
+
+    /// At a fork: emits scripts of which enough is new, or for long enough.
+    pub(super) fn emit_again(&mut self, id: ShellId, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        self.emit_those(id, |script| script.is_due_again(now_ns).then_some(Extent::News), emit);
     }
 
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
@@ -72,9 +86,9 @@ impl Assembler {
             if shell.lacks_vectors() && shell.header.time_ns < now_boot_ns.saturating_sub(VECTORS_NS) {
                 unsettled.push(*id);
             }
-            let mut waiting = shell.scripts.iter().filter(|s| s.is_due()).peekable();
+            let mut waiting = shell.scripts.iter().filter(|s| s.is_due_as_a_whole()).peekable();
             more_waits |= waiting.peek().is_some();
-            if waiting.any(|s| s.is_due_when_idle(now_boot_ns)) {
+            if waiting.any(|s| s.is_due_when_idle(now_boot_ns).is_some()) {
                 due.push(*id);
             }
         }
@@ -105,16 +119,38 @@ impl Assembler {
 
     /// Emits a script as it stands.
     pub(super) fn emit_one(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        self.emit_some(id, index, now_ns, Extent::Whole, emit);
+    }
+
+    /// Emits a script as it stands, to be judged as a whole or not.
+    pub(super) fn emit_some(
+        &mut self,
+        id: ShellId,
+        index: usize,
+        now_ns: u64,
+        extent: Extent,
+        emit: &mut dyn FnMut(Output),
+    ) {
         let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let Some(script) = shell.scripts.get_mut(index) else { return };
+        let before = script.emitted_bytes;
         script.changed = false;
         script.emitted_bytes = script.content.seen_bytes();
         script.emitted_ns = now_ns;
+        let is_long = before >= script.news_bytes() && before <= script.content.bytes().len() as u64;
+        let news_at = (extent == Extent::News && is_long && !script.keystrokes).then_some(before as usize);
+        if news_at.is_none() {
+            script.whole_bytes = script.emitted_bytes;
+            script.whole_ns = now_ns;
+        }
         shell.captured = true;
         self.counts.captures += 1;
-        emit(Output::Capture(Arc::new(capture_of(shell, index, limits, boot_unix_ns))));
+        emit(Output::Capture(Arc::new(Capture {
+            news_at,
+            ..capture_of(shell, index, limits, boot_unix_ns)
+        })));
     }
 }
 
@@ -162,6 +198,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
         forks: shell.forks.clone(),
+        news_at: None,
         reader: script.reader,
     }
 }
@@ -189,10 +226,29 @@ fn reads_standard_input(content: &Content) -> bool {
     content.bytes().split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).any(|word| EATERS.contains(&word))
 }
 
+/// How much of a script is to be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// Of a long one, what is new.
+    News,
+}
+
 impl Script {
+    /// From how many bytes on it is long.
+    fn news_bytes(&self) -> u64 {
+        if self.is_file { NEWS_BYTES } else { NEWS_LINES_BYTES }
+    }
+
     /// Is there text that was not emitted?
     pub(super) fn is_due(&self) -> bool {
         self.changed && !self.candidate
+    }
+
+    /// Is there text that was not emitted to be judged with all that is before it?
+    pub(super) fn is_due_as_a_whole(&self) -> bool {
+        (self.changed || self.whole_bytes < self.emitted_bytes) && !self.candidate
     }
 
     /// At a fork: is there text that was not emitted, and enough of it or for long enough?
@@ -201,14 +257,20 @@ impl Script {
         self.is_due() && (self.emitted_bytes == 0 || grown || self.has_waited(now_ns))
     }
 
-    /// Was it emitted so long ago that judging it again does not cost too much?
+    /// Was it emitted so long ago that judging what is new does not cost too much?
     fn has_waited(&self, now_ns: u64) -> bool {
-        let wait = AGAIN_NS + AGAIN_NS_PER_BYTE * self.emitted_bytes;
-        self.emitted_bytes == 0 || now_ns.saturating_sub(self.emitted_ns) > wait
+        self.emitted_bytes == 0 || now_ns.saturating_sub(self.emitted_ns) > AGAIN_NS
     }
 
-    /// At a moment when nothing came for a while: is there text to emit?
-    fn is_due_when_idle(&self, now_ns: u64) -> bool {
-        self.is_due() && self.last_ns < now_ns.saturating_sub(IDLE_NS) && self.has_waited(now_ns)
+    /// At a moment when nothing came for a while: is there text to emit, and how?
+    fn is_due_when_idle(&self, now_ns: u64) -> Option<Extent> {
+        if !self.is_due_as_a_whole() || self.last_ns >= now_ns.saturating_sub(IDLE_NS) {
+            return None;
+        }
+        let wait = AGAIN_NS + WHOLE_NS_PER_BYTE * self.emitted_bytes;
+        if self.emitted_bytes == 0 || now_ns.saturating_sub(self.whole_ns) > wait {
+            return Some(Extent::Whole);
+        }
+        (self.changed && self.has_waited(now_ns)).then_some(Extent::News)
     }
 }

@@ -301,23 +301,30 @@ impl Assembler {
         self.processes.insert(fork.child, id);
         let forked = Forked { ns_pid: fork.ns_pid, parent: header.tgid, time_ns: header.time_ns };
         self.forked.insert(fork.child, forked);
-        let due: Vec<usize> =
-            (0..shell.scripts.len()).filter(|i| shell.scripts[*i].is_due_again(header.time_ns)).collect();
-        for index in due {
-            self.emit_one(id, index, header.time_ns, emit);
-        }
+        self.emit_again(id, header.time_ns, emit);
     }
 
     fn exit(&mut self, id: ShellId, header: &Header, how: Exit, emit: &mut dyn FnMut(Output)) {
         if how.how == EXIT_ENDED && header.tgid != id.0 {
             // A subshell's end says nothing of its parent's script.
-            self.processes.remove(&header.tgid);
-            self.forked.remove(&header.tgid);
-            self.strings.remove(&header.tgid);
+            self.forget_process(header.tgid);
+            self.release(id, emit);
+            return;
+        }
+        if header.tgid != id.0 {
+            // A subshell runs another program: all of the script is judged when its own shell ends.
+            self.emit_again(id, header.time_ns, emit);
+            self.forget_process(header.tgid);
             self.release(id, emit);
             return;
         }
         self.leave(header.tgid, emit);
+    }
+
+    fn forget_process(&mut self, tgid: u32) {
+        self.processes.remove(&tgid);
+        self.forked.remove(&tgid);
+        self.strings.remove(&tgid);
     }
 
     /// A process no longer runs its shell: emits what is new and forgets a shell nobody runs.

@@ -77,7 +77,7 @@ impl Assembler {
         let overlap = text[text.len().saturating_sub(room)..].to_vec();
         let lossy = shell.scripts[main].lossy;
         if let Some(before) = before {
-            if shell.scripts[before].changed {
+            if shell.scripts[before].is_due_as_a_whole() {
                 self.emit_one(id, before, header.time_ns, emit);
             }
             let shell = self.shells.get_mut(&id)?;

@@ -84,16 +84,17 @@ impl Assembler {
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
             return;
         };
-        if !script.changed || header.flags & FLAG_MORE != 0 {
+        let ended = read.ret == 0;
+        // At its end all of it is judged, also if nothing came.
+        if !(script.changed || ended && script.is_due_as_a_whole()) || header.flags & FLAG_MORE != 0 {
             return;
         }
         let complete = read.pos >= 0 && script.content.is_complete(read.size, self.limits.script_bytes);
-        let ended = read.ret == 0;
         if script.candidate {
             return;
         }
-        let doubled = script.content.seen_bytes() >= 2 * script.emitted_bytes.max(512);
-        if complete || ended || doubled && script.emitted_bytes > 0 {
+        let doubled = script.content.seen_bytes() >= 2 * script.whole_bytes.max(512);
+        if complete || ended || doubled && script.whole_bytes > 0 {
             self.emit_one(id, index, header.time_ns, emit);
         }
     }
@@ -101,14 +102,14 @@ impl Assembler {
     /// Hands a script over as it was read so far; what is read from here on is another version of it.
     fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
-        if script.changed {
+        if script.is_due_as_a_whole() {
             self.emit_one(id, index, now_ns, emit);
         }
         let Some(shell) = self.shells.get_mut(&id) else { return };
         emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));
         let script = &mut shell.scripts[index];
         script.ordinal = shell.scripts_made;
-        script.emitted_bytes = 0;
+        (script.emitted_bytes, script.whole_bytes) = (0, 0);
         shell.scripts_made += 1;
         self.counts.scripts += 1;
     }
@@ -152,7 +153,7 @@ impl Assembler {
         {
             let oldest = 1;
             let late = shell.scripts[oldest].last_ns;
-            if shell.scripts[oldest].is_due() {
+            if shell.scripts[oldest].is_due_as_a_whole() {
                 self.emit_one(id, oldest, late, emit);
             }
             let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };

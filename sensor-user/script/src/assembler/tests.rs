@@ -475,13 +475,44 @@ fn what_a_held_shell_has_read_is_emitted_before_it_is_told_that_it_waits() {
 }
 
 #[test]
-fn a_long_script_that_comes_line_by_line_is_not_emitted_with_each() {
+fn of_a_long_script_that_comes_line_by_line_each_line_is_judged_and_all_of_it_seldom() {
+    const LINE: &[u8] = b"true; true; true; true\n";
     let mut run = Run::new();
     run.exec(BASH, family("bash"), "bash");
     for _ in 0..1000 {
-        run.line(BASH, b"true; true; true; true\n", 0);
+        run.line(BASH, LINE, 0);
         run.hold(BASH, 9);
     }
     assert_eq!(run.held.len(), 1000);
-    assert!((300..450).contains(&run.captures.len()), "{}", run.captures.len());
+    assert_eq!(run.captures.len(), 1000, "nothing runs that was not judged");
+    let whole = |run: &Run| -> Vec<usize> {
+        let captures = run.captures.iter().filter(|capture| capture.news_at.is_none());
+        captures.map(|capture| capture.content.len()).collect()
+    };
+    let long: Vec<usize> = whole(&run).into_iter().filter(|bytes| *bytes > 9000).collect();
+    assert!(long.len() <= 2, "{long:?}");
+    // What is new begins where the capture before it ended.
+    for pair in run.captures.windows(2) {
+        assert!(pair[1].news_at.is_none_or(|at| at == pair[0].content.len()));
+    }
+    // At its end it is judged as a whole.
+    run.exit(BASH);
+    assert_eq!(whole(&run).last(), Some(&(1000 * LINE.len())));
+}
+
+#[test]
+fn a_long_file_is_judged_as_a_whole_when_all_of_it_was_read() {
+    const BLOCK: usize = 8192;
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash long.sh");
+    let text = b"true # and more\n".repeat(10 * BLOCK / 16);
+    for at in (0..text.len()).step_by(BLOCK) {
+        run.read(BASH, 255, at as i64, text.len() as u64, &text[at..at + BLOCK]);
+        run.hold(BASH, 9);
+    }
+    let news: Vec<Option<usize>> = run.captures.iter().map(|capture| capture.news_at).collect();
+    assert_eq!(run.last().content.len(), text.len());
+    assert_eq!((run.captures.len(), news.last()), (10, Some(&None)));
+    // Blocks 1 and 2 are short, and at 4 and 8 it had doubled.
+    assert_eq!(news.iter().flatten().count(), 5, "{news:?}");
 }
