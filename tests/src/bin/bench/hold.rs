@@ -83,10 +83,10 @@ fn kills() -> anyhow::Result<()> {
     start(&procs, "/bin/bash", &["-c", ":"]).status()?;
     let mut after = Vec::new();
     for i in 0..KILLS {
-        let malice = malice(&format!("kill-{i}"));
+        let file = node.file("attack.sh", malice(&format!("kill-{i}")).as_bytes())?;
         let text = format!(
-            "for i in {{1..{CHILDREN}}}; do sleep 60 & (setsid sleep 60 &); done; eval '{}'; wait",
-            malice.trim_end().replace('\'', "'\\''")
+            "for i in {{1..{CHILDREN}}}; do sleep 60 & (setsid sleep 60 &); done; sleep 0.05; . {}; wait",
+            file.display()
         );
         start(&procs, "/bin/bash", &["-c", &text]).status()?;
         let ended = Instant::now();
@@ -139,7 +139,10 @@ fn attacks() -> anyhow::Result<()> {
             }
         };
         ended += usize::from(status.signal() == Some(9));
-        ran += usize::from(fs::remove_file(&marker).is_ok());
+        if fs::remove_file(&marker).is_ok() {
+            println!("  the first command of script {i} ran");
+            ran += 1;
+        }
     }
     println!(
         "{ATTACKS} malicious scripts: {ended} killed, of {ran} the first command ran; timed out {}",
