@@ -607,18 +607,26 @@ fn the_next_sensor_continues_whom_two_killed_processes_left() {
 /// How long processes were seen stopped without a break, at most.
 #[derive(Default)]
 struct Stops {
-    since: HashMap<u32, Instant>,
+    /// Since when, and how often it had left a processor by then.
+    since: HashMap<u32, (String, Instant)>,
     longest: Duration,
 }
 
 impl Stops {
     fn look(&mut self, pid: u32) {
-        if state(pid) == Some('T') {
-            let since = *self.since.entry(pid).or_insert_with(Instant::now);
-            self.longest = self.longest.max(since.elapsed());
-        } else {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim();
+        if !field("State:").starts_with('T') {
             self.since.remove(&pid);
+            return;
         }
+        // One that ran and was stopped again has left a processor once more.
+        let switches = field("voluntary_ctxt_switches:");
+        let stop = self.since.entry(pid).or_insert_with(|| (switches.to_owned(), Instant::now()));
+        if stop.0 != switches {
+            *stop = (switches.to_owned(), Instant::now());
+        }
+        self.longest = self.longest.max(stop.1.elapsed());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Judges captures, and decides which of them are detections.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Instant};
+use std::{num::NonZeroUsize, ops::Range, sync::Arc, time::Instant};
 
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
@@ -17,13 +17,25 @@ use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
 /// Scripts remembered that a suppression matches.
 const LEFT_ALONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
-/// Bytes before what is new that it is judged with: what attacks in a few lines fits.
-const BEFORE: usize = 4096;
-/// A long script is judged as a whole again because of what is new when it grew by a quarter since; and so often besides if what
-/// is new is malicious by itself.
+/// Bytes beside what is new that it is judged with: what attacks in a few lines fits. If that is suspicious, so many before it.
+const BESIDE: usize = 4096;
+const FAR: usize = 64 * 1024;
+/// If that is malicious, all of the script decides when it grew by a quarter since that was asked, and so often besides.
 const AGAIN: u32 = 8;
-/// Long scripts remembered that grow.
-const GROWING: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// Scripts from this length on are remembered how far they were judged.
+const LONG: usize = 8 * 1024;
+const LONG_SCRIPTS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+
+/// How far a long script was judged.
+#[derive(Clone, Copy, Default)]
+struct Judged {
+    /// Up to here, bytes.
+    to: usize,
+    /// How long it was when all of it was judged.
+    whole: usize,
+    /// How often all of it was judged besides, though it had hardly grown.
+    again: u32,
+}
 
 /// Scripts remembered of which something was judged.
 const BEGUN: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
@@ -55,9 +67,8 @@ pub struct Detector {
     left_alone: LruCache<ScriptId, ()>,
     /// Scripts of which something was judged, and ran perhaps.
     begun: LruCache<ScriptId, ()>,
-    /// Long scripts that grow: how long each was when it was judged as a whole because of what was new, and how often it was
-    /// though it had hardly grown.
-    growing: LruCache<ScriptId, (usize, u32)>,
+    /// How far long scripts were judged.
+    judged: LruCache<ScriptId, Judged>,
     metrics: DetectionMetrics,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -83,7 +94,7 @@ impl Detector {
             descendants,
             left_alone: LruCache::new(LEFT_ALONE),
             begun: LruCache::new(BEGUN),
-            growing: LruCache::new(GROWING),
+            judged: LruCache::new(LONG_SCRIPTS),
             metrics,
             counted: (0, 0),
         }
@@ -104,14 +115,17 @@ impl Detector {
         emit: &mut impl FnMut(Detection),
     ) {
         self.remember(capture);
-        if let Some(at) = capture.news_at
-            && !self.is_news_suspicious(capture, at)
-        {
+        let verdict = match &capture.news {
+            None => self.judge_whole(capture),
+            Some(news) => self.judge_news(capture, news),
+        };
+        let Some(verdict) = verdict else {
+            // It is still running.
+            let _ = (self.begun.get(&capture.id), self.left_alone.get(&capture.id));
             return;
-        }
-        let Some(verdict) = self.score(&capture.content) else { return };
+        };
         let is_left_alone = self.is_left_alone(capture, &verdict);
-        let is_first = self.begun.put(capture.id, ()).is_none();
+        let is_first = self.begun.put(capture.id, ()).is_none() && capture.news.is_none();
         if !verdict.malicious {
             return;
         }
@@ -152,22 +166,49 @@ impl Detector {
         }
     }
 
-    /// Is what is new of a long script so suspicious that all of it is to be judged? What it means may depend on what is far
-    /// before it, so by itself it is no detection.
-    fn is_news_suspicious(&mut self, capture: &Capture, at: usize) -> bool {
+    fn judge_whole(&mut self, capture: &Capture) -> Option<Verdict> {
+        let verdict = self.score(&capture.content)?;
         let length = capture.content.len();
-        let news = &capture.content[at.min(length).saturating_sub(BEFORE)..];
-        let Some(verdict) = self.score(news) else { return false };
-        if !verdict.malicious && !self.judge.is_suspicious(verdict.score) {
-            return false;
+        if length >= LONG {
+            self.judged.put(capture.id, Judged { to: length, whole: length, again: 0 });
         }
-        let (last, again) = self.growing.get(&capture.id).copied().unwrap_or((0, 0));
-        let has_grown = length >= last + last / 4;
-        if !has_grown && (again >= AGAIN || !verdict.malicious) {
-            return false;
+        Some(verdict)
+    }
+
+    /// Judges what is new of a long script; `None` if it changes nothing. What it means may depend on what is before it, so more
+    /// of that is looked at the more suspicious it is.
+    fn judge_news(&mut self, capture: &Capture, news: &Range<usize>) -> Option<Verdict> {
+        let content = &capture.content;
+        // A capture may have been lost, or the script is not remembered.
+        let Some(before) = self.judged.get(&capture.id).copied() else { return self.judge_whole(capture) };
+        let end = news.end.min(content.len());
+        let start = news.start.min(before.to).min(end);
+        let near = start.saturating_sub(BESIDE)..end.saturating_add(BESIDE).min(content.len());
+        let far = start.saturating_sub(FAR)..near.end;
+        let verdict = self.score(&content[near])?;
+        let mut judged = Judged { to: before.to.max(end), ..before };
+        self.judged.put(capture.id, judged);
+        if !self.may_be_malicious(&verdict) {
+            return None;
         }
-        self.growing.put(capture.id, if has_grown { (length, again) } else { (last, again + 1) });
-        true
+        let verdict = self.score(&content[far.clone()])?;
+        let has_grown = content.len() >= judged.whole.saturating_add(judged.whole / 4);
+        if has_grown && self.may_be_malicious(&verdict) {
+            return self.judge_whole(capture);
+        }
+        if !verdict.malicious {
+            return None;
+        }
+        if judged.again < AGAIN {
+            judged.again += 1;
+            self.judged.put(capture.id, judged);
+            return self.score(content);
+        }
+        Some(verdict.within(content, far.start))
+    }
+
+    fn may_be_malicious(&self, verdict: &Verdict) -> bool {
+        verdict.malicious || self.judge.is_suspicious(verdict.score)
     }
 
     /// Does a suppression match the script, or the one that sourced or evaluated it? Also harmless scripts are looked at: what
@@ -219,7 +260,7 @@ impl Detector {
 
     /// Nothing more comes of a script.
     pub fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
-        self.growing.pop(id);
+        self.judged.pop(id);
         self.merger.finished(id, Instant::now(), emit);
     }
 

@@ -105,7 +105,7 @@ mod tests {
             start_ns: 6,
             time_unix_ns: 7,
             forks: script::Forks::default(),
-            news_at: None,
+            news: None,
             reader: 0,
         };
         let container = Container {

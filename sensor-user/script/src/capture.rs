@@ -1,8 +1,11 @@
 //! A script as it was captured: the unit that is judged, recorded and reported.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use ebpf::map::DataSource;
@@ -151,9 +154,9 @@ pub struct Capture {
     /// How often its shell forked so far.
     #[serde(skip)]
     pub forks: Forks,
-    /// Where what is new begins, bytes: what is before it was judged. `None` when all of it is to be judged.
+    /// What is new of its content, bytes: the rest was judged. `None` when all of it is to be judged.
     #[serde(skip)]
-    pub news_at: Option<usize>,
+    pub news: Option<Range<usize>>,
     /// Process that read or evaluates the last of it: the shell's, or a subshell's.
     #[serde(skip)]
     pub reader: u32,

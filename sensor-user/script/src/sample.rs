@@ -35,7 +35,7 @@ pub fn sample(pid: u32, content: &[u8]) -> Capture {
         start_ns: 1,
         time_unix_ns: 1,
         forks: Forks::default(),
-        news_at: None,
+        news: None,
         reader: pid,
     }
 }

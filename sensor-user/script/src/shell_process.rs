@@ -1,6 +1,6 @@
 //! A shell from its `execve` on: what is known of it, and the scripts it reads.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use ebpf::{
     event::{Exec, Header, Read},
@@ -65,10 +65,18 @@ pub(super) struct Script {
     pub(super) emitted_bytes: u64,
     /// When it was last emitted.
     pub(super) emitted_ns: u64,
-    /// Bytes there were when it was last emitted to be judged as a whole.
+    /// What was written since it was last emitted, as positions.
+    pub(super) news: Option<Range<u64>>,
+    /// A block of a file was among it; the builtin `read` takes single bytes.
+    pub(super) news_by_block: bool,
+    /// It was emitted, or became longer than what is kept, since it was last emitted to be judged as a whole.
+    pub(super) is_whole_due: bool,
+    /// Bytes there were then.
     pub(super) whole_bytes: u64,
     /// When that was.
     pub(super) whole_ns: u64,
+    /// What its text tells: it evaluates what nobody saw; it reads its own standard input. As of then.
+    pub(super) tells: (bool, bool),
     /// Something changed since.
     pub(super) changed: bool,
     /// Events of its process were lost while it was read.
@@ -91,6 +99,21 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// Bytes of it were written here that it did not have.
+    pub(super) fn learn(&mut self, pos: u64, bytes: usize) {
+        // What is behind the kept bytes changes only how long it is.
+        if pos >= self.content.bytes().len() as u64 {
+            self.is_whole_due = true;
+            return;
+        }
+        self.changed = true;
+        let end = pos.saturating_add(bytes as u64).min(self.content.bytes().len() as u64);
+        self.news = Some(match self.news.take() {
+            Some(news) => news.start.min(pos)..news.end.max(end),
+            None => pos..end,
+        });
+    }
+
     fn new(ordinal: u32, origin: Origin, source: Source, time_ns: u64) -> Self {
         Self {
             ordinal,
@@ -103,8 +126,12 @@ impl Script {
             last_ns: time_ns,
             emitted_bytes: 0,
             emitted_ns: 0,
+            news: None,
+            news_by_block: false,
+            is_whole_due: false,
             whole_bytes: 0,
             whole_ns: 0,
+            tells: (false, false),
             changed: false,
             lossy: false,
             keystrokes: false,

@@ -36,8 +36,46 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What was found about a part of a script, said of all of it: the part begins at this byte.
+    #[must_use]
+    pub fn within(mut self, content: &[u8], at: usize) -> Self {
+        let lines = memchr::memchr_iter(b'\n', &content[..at]).count() as u32;
+        for span in &mut self.spans {
+            span.start += at as u32;
+            span.end += at as u32;
+            span.first_line += lines;
+            span.last_line += lines;
+        }
+        for reason in &mut self.reasons {
+            reason.line += lines;
+        }
+        Self { hash: ScriptHash::of(content), ..self }
+    }
+
     /// ATT&CK ids of the techniques.
     pub fn technique_ids(&self) -> Vec<&'static str> {
         self.techniques.iter().map(|i| TECHNIQUES[*i].id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_part_points_into_the_whole() {
+        let content = b"one\ntwo\nthree\nfour\n";
+        let span = Span { start: 0, end: 5, first_line: 1, last_line: 1, weight: 1.0 };
+        let part = Verdict {
+            hash: ScriptHash::of(&content[8..]),
+            score: 0.9,
+            malicious: true,
+            techniques: vec![],
+            spans: vec![span],
+            reasons: vec![],
+        };
+        let whole = part.within(content, 8);
+        assert_eq!(whole.hash, ScriptHash::of(content));
+        assert_eq!(whole.spans, [Span { start: 8, end: 13, first_line: 3, last_line: 3, weight: 1.0 }]);
     }
 }

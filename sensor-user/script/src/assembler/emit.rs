@@ -3,7 +3,7 @@
 use ebpf::{event::Hold, map::DataSource};
 
 use super::{Assembler, IDLE_NS, Limits, ShellId};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     capture::{Capture, HeldShell, Origin, Output, ScriptFlags},
@@ -18,13 +18,15 @@ const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
 /// The builtin `read` takes single bytes also from files; blocks are larger.
-const BLOCK_BYTES: u64 = 512;
+pub(super) const BLOCK_BYTES: usize = 512;
 /// Of a script of which so much was judged only what is new is judged, with what is just before it, until it ended or doubled.
 const NEWS_BYTES: u64 = 16 * 1024;
 /// Of one that comes line by line, of so much.
 const NEWS_LINES_BYTES: u64 = 8 * 1024;
 /// Or until so much time went by for each of its bytes: judging takes about 60 ns a byte, and is to take a hundredth of the time.
 const WHOLE_NS_PER_BYTE: u64 = 6_000;
+/// Where not only what is new can be judged, so much time: a twentieth of it.
+const AGAIN_NS_PER_BYTE: u64 = 1_200;
 
 impl Assembler {
     /// Emits the scripts of a shell that changed since they were emitted as a whole.
@@ -35,15 +37,12 @@ impl Assembler {
     /// Emits what a shell that was stopped has read, and says that it waits.
     pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
         let how = |script: &Script| {
-            let is_block = script.is_file
-                && script.content.seen_bytes()
-                    >= script.emitted_bytes + BLOCK_BYTES.min(script.emitted_bytes);
-            let is_due = script.is_due()
-                && (is_block
-                    || !script.is_file
-                    || script.emitted_bytes <= script.news_bytes()
-                    || script.is_due_again(hold.since_ns));
-            is_due.then_some(Extent::News)
+            let is_short = script.emitted_bytes <= script.news_bytes();
+            let is_piece = script.news().is_some() && (!script.is_file || script.news_by_block);
+            match script.is_due_again(hold.since_ns) {
+                None if script.is_due() && (is_short || is_piece) => Some(Extent::News),
+                how => how,
+            }
         };
         self.emit_those(id, how, emit);
         let is_data =
@@ -73,7 +72,7 @@ impl Assembler {
 
     /// At a fork: emits scripts of which enough is new, or for long enough.
     pub(super) fn emit_again(&mut self, id: ShellId, now_ns: u64, emit: &mut dyn FnMut(Output)) {
-        self.emit_those(id, |script| script.is_due_again(now_ns).then_some(Extent::News), emit);
+        self.emit_those(id, |script| script.is_due_again(now_ns), emit);
     }
 
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
@@ -134,23 +133,24 @@ impl Assembler {
         let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(shell) = self.shells.get_mut(&id) else { return };
+        let tells = shell.tells();
         let Some(script) = shell.scripts.get_mut(index) else { return };
-        let before = script.emitted_bytes;
+        let news = (extent == Extent::News).then(|| script.news()).flatten();
         script.changed = false;
         script.emitted_bytes = script.content.seen_bytes();
         script.emitted_ns = now_ns;
-        let is_long = before >= script.news_bytes() && before <= script.content.bytes().len() as u64;
-        let news_at = (extent == Extent::News && is_long && !script.keystrokes).then_some(before as usize);
-        if news_at.is_none() {
+        script.news = None;
+        script.news_by_block = false;
+        script.is_whole_due = news.is_some();
+        if news.is_none() {
             script.whole_bytes = script.emitted_bytes;
             script.whole_ns = now_ns;
+            script.tells =
+                (unseen::evaluates(script.content.bytes(), tells), reads_standard_input(&script.content));
         }
         shell.captured = true;
         self.counts.captures += 1;
-        emit(Output::Capture(Arc::new(Capture {
-            news_at,
-            ..capture_of(shell, index, limits, boot_unix_ns)
-        })));
+        emit(Output::Capture(Arc::new(Capture { news, ..capture_of(shell, index, limits, boot_unix_ns) })));
     }
 }
 
@@ -181,10 +181,10 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
                 && shell.family.profile().reads.sourced_may_be_data
                 && !shell.tells_sourced()
                 || script.origin == Origin::Stdin && shell.reads_other_input(script),
-            evaluates_unseen: unseen::evaluates(content.bytes(), shell.tells()),
+            evaluates_unseen: script.tells.0,
             truncated: script.offset > 0 || content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
-            mixed_with_data: script.origin == Origin::Stdin && reads_standard_input(content),
+            mixed_with_data: script.origin == Origin::Stdin && script.tells.1,
         },
         path: script.path.clone(),
         interpreter: shell.interpreter(),
@@ -198,7 +198,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
         forks: shell.forks.clone(),
-        news_at: None,
+        news: None,
         reader: script.reader,
     }
 }
@@ -248,18 +248,42 @@ impl Script {
 
     /// Is there text that was not emitted to be judged with all that is before it?
     pub(super) fn is_due_as_a_whole(&self) -> bool {
-        (self.changed || self.whole_bytes < self.emitted_bytes) && !self.candidate
+        (self.changed || self.is_whole_due) && !self.candidate
+    }
+
+    /// What is new, where only that can be judged; `None` where all of it has to be.
+    fn news(&self) -> Option<Range<usize>> {
+        let kept = self.content.bytes().len();
+        let news = self.news.as_ref()?;
+        let (start, end) = (usize::try_from(news.start).ok()?, usize::try_from(news.end).ok()?);
+        let is_long = self.emitted_bytes >= self.news_bytes();
+        (is_long && !self.keystrokes && start < end && end <= kept).then_some(start..end)
     }
 
     /// At a fork: is there text that was not emitted, and enough of it or for long enough?
-    pub(super) fn is_due_again(&self, now_ns: u64) -> bool {
-        let grown = self.content.seen_bytes() >= self.emitted_bytes + self.emitted_bytes / 4 + 64;
-        self.is_due() && (self.emitted_bytes == 0 || grown || self.has_waited(now_ns))
+    pub(super) fn is_due_again(&self, now_ns: u64) -> Option<Extent> {
+        if !self.is_due() {
+            return None;
+        }
+        let grown =
+            self.content.seen_bytes() >= self.emitted_bytes.saturating_add(self.emitted_bytes / 4 + 64);
+        if self.has_waited_as_a_whole(now_ns) {
+            return Some(Extent::Whole);
+        }
+        (grown || self.has_waited(now_ns)).then_some(Extent::News)
     }
 
-    /// Was it emitted so long ago that judging what is new does not cost too much?
+    /// Was it emitted so long ago that judging it again does not cost too much?
     fn has_waited(&self, now_ns: u64) -> bool {
-        self.emitted_bytes == 0 || now_ns.saturating_sub(self.emitted_ns) > AGAIN_NS
+        let per_byte = if self.news().is_some() { 0 } else { AGAIN_NS_PER_BYTE };
+        let wait = AGAIN_NS + per_byte * self.content.bytes().len() as u64;
+        self.emitted_bytes == 0 || now_ns.saturating_sub(self.emitted_ns) > wait
+    }
+
+    /// Was all of it judged so long ago?
+    fn has_waited_as_a_whole(&self, now_ns: u64) -> bool {
+        let wait = AGAIN_NS + WHOLE_NS_PER_BYTE * self.content.bytes().len() as u64;
+        self.emitted_bytes == 0 || now_ns.saturating_sub(self.whole_ns) > wait
     }
 
     /// At a moment when nothing came for a while: is there text to emit, and how?
@@ -267,8 +291,7 @@ impl Script {
         if !self.is_due_as_a_whole() || self.last_ns >= now_ns.saturating_sub(IDLE_NS) {
             return None;
         }
-        let wait = AGAIN_NS + WHOLE_NS_PER_BYTE * self.emitted_bytes;
-        if self.emitted_bytes == 0 || now_ns.saturating_sub(self.whole_ns) > wait {
+        if self.has_waited_as_a_whole(now_ns) {
             return Some(Extent::Whole);
         }
         (self.changed && self.has_waited(now_ns)).then_some(Extent::News)

@@ -3,6 +3,7 @@
 
 use ebpf::event::Header;
 
+use super::emit::BLOCK_BYTES;
 use super::{Assembler, ShellId};
 use crate::{capture::Output, shell_process::Source};
 
@@ -43,7 +44,10 @@ impl Assembler {
             let before = script.content.bytes().len();
             let limit = (self.limits.script_bytes + OVERLAP).min(before.saturating_add(room));
             let changed = script.content.write(at - script.offset, piece, limit);
-            script.changed |= changed;
+            if changed {
+                script.learn(at - script.offset, piece.len());
+                script.news_by_block |= piece.len() >= BLOCK_BYTES;
+            }
             script.last_ns = header.time_ns;
             let kept = script.content.bytes().len() - before;
             self.kept_bytes += kept;

@@ -2,7 +2,7 @@
 
 use ebpf::event::{FLAG_CUT, FLAG_MORE, Header, Read};
 
-use super::{Assembler, ShellId};
+use super::{Assembler, ShellId, emit::BLOCK_BYTES};
 use crate::{
     capture::{Origin, Output},
     shell_process::{Place, Source},
@@ -75,7 +75,10 @@ impl Assembler {
         if header.flags & FLAG_CUT != 0 {
             script.lossy = true;
         }
-        script.changed |= changed;
+        if changed {
+            script.learn(u64::try_from(read.pos).unwrap_or(before_seen), bytes.len());
+            script.news_by_block |= read.count >= BLOCK_BYTES as u64;
+        }
         script.last_ns = header.time_ns;
         if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
             let start = u64::try_from(read.pos).unwrap_or(before_seen);
@@ -109,7 +112,7 @@ impl Assembler {
         emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));
         let script = &mut shell.scripts[index];
         script.ordinal = shell.scripts_made;
-        (script.emitted_bytes, script.whole_bytes) = (0, 0);
+        (script.emitted_bytes, script.whole_bytes, script.is_whole_due) = (0, 0, false);
         shell.scripts_made += 1;
         self.counts.scripts += 1;
     }

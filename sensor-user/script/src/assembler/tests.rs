@@ -1,5 +1,7 @@
 //! Streams of events as the kernel half sends them, and what must come of them.
 
+use std::ops::Range;
+
 use ebpf::event::{
     Chunk, Exit, FLAG_GATHERED, Fork, Header, Hold, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_HOLD,
     KIND_READ, Read,
@@ -486,14 +488,14 @@ fn of_a_long_script_that_comes_line_by_line_each_line_is_judged_and_all_of_it_se
     assert_eq!(run.held.len(), 1000);
     assert_eq!(run.captures.len(), 1000, "nothing runs that was not judged");
     let whole = |run: &Run| -> Vec<usize> {
-        let captures = run.captures.iter().filter(|capture| capture.news_at.is_none());
+        let captures = run.captures.iter().filter(|capture| capture.news.is_none());
         captures.map(|capture| capture.content.len()).collect()
     };
     let long: Vec<usize> = whole(&run).into_iter().filter(|bytes| *bytes > 9000).collect();
     assert!(long.len() <= 2, "{long:?}");
     // What is new begins where the capture before it ended.
     for pair in run.captures.windows(2) {
-        assert!(pair[1].news_at.is_none_or(|at| at == pair[0].content.len()));
+        assert!(pair[1].news.as_ref().is_none_or(|news| news.start == pair[0].content.len()));
     }
     // At its end it is judged as a whole.
     run.exit(BASH);
@@ -510,9 +512,49 @@ fn a_long_file_is_judged_as_a_whole_when_all_of_it_was_read() {
         run.read(BASH, 255, at as i64, text.len() as u64, &text[at..at + BLOCK]);
         run.hold(BASH, 9);
     }
-    let news: Vec<Option<usize>> = run.captures.iter().map(|capture| capture.news_at).collect();
+    let news: Vec<Option<Range<usize>>> = run.captures.iter().map(|capture| capture.news.clone()).collect();
     assert_eq!(run.last().content.len(), text.len());
     assert_eq!((run.captures.len(), news.last()), (10, Some(&None)));
     // Blocks 1 and 2 are short, and at 4 and 8 it had doubled.
     assert_eq!(news.iter().flatten().count(), 5, "{news:?}");
+}
+
+#[test]
+fn what_fills_a_hole_is_news() {
+    const BLOCK: usize = 8192;
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash holes.sh");
+    let text = b"true # and more\n".repeat(10 * BLOCK / 16);
+    run.read(BASH, 255, 0, text.len() as u64, &text[..BLOCK]);
+    run.hold(BASH, 9);
+    // A command of the script reads a byte far behind.
+    run.read(BASH, 3, 65_000, text.len() as u64, &text[65_000..65_001]);
+    run.hold(BASH, 9);
+    run.read(BASH, 255, BLOCK as i64, text.len() as u64, &text[BLOCK..BLOCK + 300]);
+    run.hold(BASH, 9);
+    assert_eq!(run.last().news, Some(BLOCK..BLOCK + 300));
+    run.exit(BASH);
+    assert_eq!(run.last().news, None, "at the end it is judged as a whole");
+    assert_eq!(run.last().content.len(), 65_001);
+}
+
+#[test]
+fn what_is_not_kept_makes_no_new_text() {
+    let mut run = Run::new();
+    run.assembler.limits.script_bytes = 10_000;
+    run.exec(BASH, family("bash"), "bash");
+    for _ in 0..2_000 {
+        run.line(BASH, b"true; true\n", 0);
+    }
+    run.hold(BASH, 9);
+    let main = |run: &Run| run.captures.iter().filter(|capture| capture.offset == 0).count();
+    let before = main(&run);
+    for _ in 0..100 {
+        run.line(BASH, b"true; true\n", 0);
+        run.hold(BASH, 9);
+    }
+    assert_eq!(main(&run), before);
+    run.exit(BASH);
+    let last = run.captures.iter().rfind(|capture| capture.offset == 0).expect("a capture");
+    assert_eq!((last.news.clone(), last.size), (None, 2_100 * 11));
 }

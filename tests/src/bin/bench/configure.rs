@@ -13,7 +13,7 @@ use crate::statistics::percentile;
 
 const CONTAINER: &str = "kubepods/burstable/pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f73/00000000000000000000000000000000000000000000000000000000000000b2";
 /// Runs of each; they take turns.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let script = std::env::var("SCRIPTWATCH_BENCH_CONFIGURE")
