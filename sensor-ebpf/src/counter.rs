@@ -32,8 +32,10 @@ pub const HOLDS_STALE: u32 = 13;
 pub const HOLDS_FAILED: u32 = 14;
 /// Times that somebody else continued a stopped shell, and it was stopped again.
 pub const HOLDS_KEPT: u32 = 15;
+/// Signals of the sensor itself, by which it tests whether its program at `get_signal` runs.
+pub const SIGNAL_TEST: u32 = 16;
 /// How many counters there are.
-pub const COUNT: u32 = 16;
+pub const COUNT: u32 = 17;
 
 /// What each counts, in index order.
 pub const HELP: [&str; COUNT as usize] = [
@@ -53,6 +55,7 @@ pub const HELP: [&str; COUNT as usize] = [
     "Shells not stopped because the sensor was late to say that it is alive",
     "Shells that could not be stopped: the table was full, or the kernel refused",
     "Times that somebody else continued a stopped shell, and it was stopped again",
+    "Signals of the sensor itself, and of shells, that its program saw",
 ];
 
 /// The counters' names as telemetry shows them, in index order.
@@ -73,4 +76,5 @@ pub const NAMES: [&str; COUNT as usize] = [
     "holds_stale",
     "holds_failed",
     "holds_kept",
+    "signal_test",
 ];

@@ -181,6 +181,8 @@ pub struct Fork {
     pub child: u32,
     /// Its process id in the innermost PID namespace.
     pub ns_pid: u32,
+    /// When it was forked (boot time, ns), as `task_struct` has it.
+    pub start_ns: u64,
 }
 
 /// [`Exit::how`]: the process ended.

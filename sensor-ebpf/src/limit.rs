@@ -42,7 +42,7 @@ pub const HOLD_STALE_NS: u64 = 150_000_000;
 /// longest deadline is a second.
 pub const HOLD_KEPT_NS: u64 = 1_500_000_000;
 /// Descendants of shells remembered, also of those that have ended.
-pub const DESCENDANTS_MAX: u32 = 8192;
+pub const DESCENDANTS_MAX: u32 = 32_768;
 /// Executables whose class is remembered in the kernel.
 pub const EXES_MAX: u32 = 16_384;
 /// `pid_max` can be at most 2^22; one byte a process says whether it is a shell.

@@ -36,6 +36,8 @@ pub struct Offsets {
     pub signal_process_group: u32,
     /// `signal_struct.pids`, at the element of the session
     pub signal_session: u32,
+    /// `signal_struct.live`
+    pub signal_live: u32,
     /// `task_struct.thread_pid`
     pub task_thread_pid: u32,
     /// `task_struct.exit_code`

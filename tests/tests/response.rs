@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
     process::{Child, ExitStatus},
 };
@@ -76,15 +76,19 @@ fn what_a_script_left_behind_is_killed_though_its_shell_has_ended() {
     assert!(start(":", Some(&cgroup.procs())).wait().expect("its end").success());
     let survived = node.path("survived");
     // A daemon: its parents have ended, and it is in a session of its own.
-    let text = format!(
-        "{}; (setsid sh -c 'sleep 30; echo > {}' &)",
-        malice("daemon").trim_end(),
-        survived.display()
-    );
-    let mut shell = start(&text, Some(&cgroup.procs()));
-    let _ = shell.wait().expect("its end");
-    let findings = node.wait_for(|all| all.len() == 1).expect("a finding");
-    assert_eq!(property(&findings, "daemon", "Response_Action"), "killed");
+    let attack = |name: &str| {
+        format!("{}; (setsid sh -c 'sleep 30; echo > {}' &)", malice(name).trim_end(), survived.display())
+    };
+    let _ = start(&attack("daemon"), Some(&cgroup.procs())).wait().expect("its end");
+    // A file without `#!`, which a child of the shell runs itself.
+    let file = node.file("itself", attack("itself").as_bytes()).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let text = format!("{}; :", file.display());
+    assert!(start(&text, Some(&cgroup.procs())).wait().is_ok());
+    let findings = node.wait_for(|all| all.len() == 2).expect("findings");
+    for name in ["daemon", "itself"] {
+        assert_eq!(property(&findings, name, "Response_Action"), "killed", "{name}");
+    }
     let is_empty = || fs::read_to_string(cgroup.procs()).is_ok_and(|left| left.is_empty());
     node.wait_until(is_empty).expect("nobody is left");
     node.finish().expect("an outcome");

@@ -32,7 +32,14 @@ const SUITE: [(&str, &[&str]); 8] = [
     ("loss", &["a_storm_with_the_reader_held_back_adds_up"]),
     ("cgroup", &["the_kernel_tells_the_cgroup_even_when_it_is_gone"]),
     ("escape", &["what_was_executed_at_random_was_captured"]),
-    ("hold", &["nobody_is_left_stopped", "nothing_of_a_malicious_script_runs_however_it_comes"]),
+    (
+        "hold",
+        &[
+            "nobody_is_left_stopped",
+            "nothing_of_a_malicious_script_runs_however_it_comes",
+            "who_is_held_stays_so_whoever_continues_it",
+        ],
+    ),
 ];
 /// Attempts at random of `escape` there.
 const ESCAPES: u32 = 40;

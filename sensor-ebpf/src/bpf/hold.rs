@@ -135,10 +135,7 @@ fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
         let _ = HOLDS.remove(tgid);
         return false;
     }
-    // Taken out in between, at the end of a sensor: its SIGCONT came before the stop.
-    if unsafe { HOLDS.get(tgid) }.is_none() {
-        unsafe { bpf_send_signal(SIGCONT) };
-    }
+    take_back(tgid, &held);
     true
 }
 
@@ -146,13 +143,20 @@ fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
 #[inline(always)]
 pub(crate) fn stay() {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if !is_kept(tgid) || unsafe { bpf_send_signal(SIGSTOP) } != 0 {
+    let Some(held) = kept(unsafe { bpf_get_current_task() }, tgid) else { return };
+    if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
         return;
     }
     count(counter::HOLDS_KEPT, 1);
-    // Continued in between, before this stop.
-    if unsafe { HOLDS.get(tgid) }.is_none() {
-        unsafe { bpf_send_signal(SIGCONT) };
+    take_back(tgid, &held);
+}
+
+/// If userspace took a process out of the table before it was stopped, its SIGCONT came before the stop, too.
+#[inline(always)]
+fn take_back(tgid: u32, held: &Held) {
+    // Where signals are sent a moment later, only one can wait: then userspace is told once more.
+    if unsafe { HOLDS.get(tgid) }.is_none() && unsafe { bpf_send_signal(SIGCONT) } != 0 {
+        let _ = HOLDS.insert(tgid, held, 0);
     }
 }
 
@@ -160,7 +164,7 @@ pub(crate) fn stay() {
 /// userspace's: then userspace finds the mark, and looks once more.
 #[inline(always)]
 pub(crate) fn stop_again(task: *const c_void, tgid: u32) {
-    if !is_kept(tgid) {
+    if kept(task as u64, tgid).is_none() {
         return;
     }
     let _ = MEDDLED.insert(tgid, unsafe { bpf_ktime_get_boot_ns() }, 0);
@@ -176,11 +180,14 @@ pub(crate) fn stop_again(task: *const c_void, tgid: u32) {
     }
 }
 
+/// What the table says of this process, and not of one that had its id before; unless it was stopped too long ago.
 #[inline(always)]
-fn is_kept(tgid: u32) -> bool {
-    let Some(held) = (unsafe { HOLDS.get(tgid) }) else { return false };
+fn kept(task: u64, tgid: u32) -> Option<Held> {
+    let held = *(unsafe { HOLDS.get(tgid) })?;
+    let leader: u64 = field(task, offset!(task_group_leader));
+    let is_it = field::<u64>(leader, offset!(task_start_boottime)) == held.start_ns;
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    now < held.since_ns + HOLD_KEPT_NS
+    (is_it && now < held.since_ns + HOLD_KEPT_NS).then_some(held)
 }
 
 /// What userspace says of the cgroup; before it has said anything, processes in PID namespaces of their own are in containers.

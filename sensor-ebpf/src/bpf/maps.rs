@@ -143,6 +143,16 @@ pub(crate) fn unfollow(tgid: u32) {
     let _ = LINES.remove(tgid);
 }
 
+/// Stops following what turned out to be no shell.
+#[inline(always)]
+pub(crate) fn is_no_shell(tgid: u32) {
+    unfollow(tgid);
+    // Whoever had this id before it does no harm: a few more are remembered.
+    if unsafe { DESCENDANTS.get(tgid) }.is_none() {
+        forget(tgid);
+    }
+}
+
 /// A process has ended.
 #[inline(always)]
 pub(crate) fn forget(tgid: u32) {

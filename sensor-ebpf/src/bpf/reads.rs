@@ -12,7 +12,7 @@ use crate::{
     emit,
     hold::{Source, hold},
     kernel::{device, field, file_of_fd, offset},
-    maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, unfollow},
+    maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, is_no_shell},
     path,
     registers::Call,
     share,
@@ -52,7 +52,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         // Not classified when it was executed: userspace may have done so since.
         match unsafe { EXES.get(shell.exe) }.map(|known| known.class) {
             Some(EXE_OTHER) => {
-                unfollow(tgid);
+                is_no_shell(tgid);
                 return;
             }
             Some(class) => shell.class = class,

@@ -16,22 +16,31 @@ use crate::{
 pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
     let ids = bpf_get_current_pid_tgid();
     let tgid = (ids >> 32) as u32;
-    if ids as u32 != tgid || !descends(tgid) {
+    if !descends(tgid) {
         return 0;
     }
-    if !is_followed(tgid) {
+    let task = unsafe { *(ctx.as_ptr() as *const u64) };
+    let signal: u64 = field(task, offset!(task_signal));
+    // Its last thread: until then it may fork.
+    let is_last = field::<u32>(signal, offset!(signal_live)) == 0;
+    if ids as u32 == tgid && is_followed(tgid) {
+        end(task, tgid);
+    }
+    if is_last {
         forget(tgid);
-        return 0;
     }
+    0
+}
+
+/// The shell has ended.
+#[inline(always)]
+fn end(task: u64, tgid: u32) {
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
         let shell = unsafe { &mut *shell };
         let _ = flush(tgid, shell);
-        let task = unsafe { *(ctx.as_ptr() as *const u64) };
         let status: u32 = field(task, offset!(task_exit_code));
         let head = header(KIND_EXIT, tgid, shell);
         emit::bare(shell, head, Exit { how: EXIT_ENDED, status });
     }
     unfollow(tgid);
-    forget(tgid);
-    0
 }

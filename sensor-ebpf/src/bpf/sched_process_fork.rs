@@ -43,7 +43,11 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     let shell = unsafe { &mut *shell };
     let _ = flush(tgid, shell);
     let head = header(KIND_FORK, tgid, shell);
-    emit::bare(shell, head, Fork { child: child_tgid, ns_pid: pid_in_namespace(child) });
+    emit::bare(
+        shell,
+        head,
+        Fork { child: child_tgid, ns_pid: pid_in_namespace(child), start_ns: descendant.start_ns },
+    );
     let copy = Shell { lost: 0, ..*shell };
     follow(child_tgid, &copy);
     0

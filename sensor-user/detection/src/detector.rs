@@ -37,6 +37,8 @@ struct Judged {
     again: u32,
 }
 
+/// What a shell left behind is a malicious script's own if it was forked since the script began, or within this time.
+const RECENT_NS: u64 = 60_000_000_000;
 /// Scripts remembered of which something was judged.
 const BEGUN: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
@@ -246,6 +248,8 @@ impl Detector {
             placement,
             identity: &identity,
             need_identity: self.suppressions.borrow().need_identity(),
+            // A shell that lives long has started others since.
+            strays_since_ns: capture.begun_ns.min(clock::now_boot_ns().saturating_sub(RECENT_NS)),
             descendants: &self.descendants,
         };
         let progress = Progress {

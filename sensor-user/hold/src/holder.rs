@@ -116,10 +116,8 @@ impl Holder {
     /// How a process stands that executed its shell at `exec_ns`, boot time.
     pub fn state(&self, pid: u32, exec_ns: u64) -> State {
         let mut table = self.table();
-        // Where it is not kept, somebody else may have continued it.
-        let is_kept = table.control.keeps();
-        let held = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns);
-        if let Some(held) = held.filter(|_| is_kept || is_stopped(pid)) {
+        // Somebody else may have continued it.
+        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(pid)) {
             return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
         }
         match table.timed_out.get(&pid) {
@@ -218,8 +216,10 @@ impl Keeper {
         // A program that was just running may stop somebody a moment later.
         for _ in 0..LAST_LOOKS {
             let mut table = self.holder.table();
-            for (pid, _) in table.holds.all() {
-                let _ = table.release(pid, None);
+            for (pid, held) in table.holds.all() {
+                if table.release(pid, None).is_some() {
+                    table.aftermath.add(pid, held);
+                }
             }
             let Table { aftermath, holds, .. } = &mut *table;
             aftermath.look(holds);

@@ -108,11 +108,6 @@ impl HoldControl {
         self.latch.open();
     }
 
-    /// Does a stopped shell stay stopped, whoever continues it?
-    pub fn keeps(&self) -> bool {
-        self.latch.is_closed()
-    }
-
     /// Was a process continued by somebody else since then (boot time, ns)? The stop that follows may come after its release.
     pub fn was_meddled_with(&self, pid: u32, since_ns: u64) -> bool {
         self.meddled.get(&pid, 0).is_ok_and(|at_ns| at_ns >= since_ns)

@@ -101,6 +101,7 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         // `enum pid_type`: PID, TGID, PGID, SID; each a pointer.
         signal_process_group: one("signal_struct", "pids")? + 8 * 2,
         signal_session: one("signal_struct", "pids")? + 8 * 3,
+        signal_live: one("signal_struct", "live")?,
         task_thread_pid: one("task_struct", "thread_pid")?,
         task_exit_code: one("task_struct", "exit_code")?,
         task_cgroups: one("task_struct", "cgroups")?,

@@ -2,7 +2,8 @@
 //!
 //! Best is a program where a process leaves the kernel behind a stop (`get_signal`): there nothing has run yet. Where the kernel lets
 //! no program stand at its functions, one at the tracepoint of signals stops the process again, with a function that kernels have
-//! from 6.13 on: a few instructions may run in between.
+//! from 6.13 on: some instructions run in between, and beside a process that does nothing else now and then a short script does. Where
+//! there are both, both are used.
 
 use std::{
     io,
@@ -10,15 +11,17 @@ use std::{
 };
 
 use aya_obj::generated::{BPF_CALL, BPF_JMP, BPF_PSEUDO_KFUNC_CALL, bpf_attach_type, bpf_cmd, bpf_prog_type};
-use ebpf::map::SEND_SIGNAL_TASK;
-use tracing::{debug, warn};
+use ebpf::{counter, map::SEND_SIGNAL_TASK};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use tracing::{debug, info, warn};
 
 use crate::{
+    Counters,
     kernel_types::Functions,
     loader::{Kind, Loader, bpf},
 };
 
-/// Where the program stands.
+/// Where a program stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Where a process leaves the kernel.
@@ -27,11 +30,20 @@ enum Place {
     SignalGenerate,
 }
 
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::GetSignal => "get_signal",
+            Self::SignalGenerate => "signal_generate",
+        })
+    }
+}
+
 /// Keeps stopped shells stopped while it is closed.
-#[derive(Debug)]
 pub struct Latch {
-    program: Option<(Place, OwnedFd)>,
-    link: Option<OwnedFd>,
+    programs: Vec<(Place, OwnedFd)>,
+    links: Vec<OwnedFd>,
+    counters: Counters,
     /// It was said that there is none.
     is_told: bool,
 }
@@ -45,56 +57,64 @@ struct OpenAttributes {
 }
 
 impl Latch {
-    /// Loads the program that this kernel takes.
-    pub(crate) fn load(loader: &Loader, functions: &Functions) -> Self {
-        let mut program = None;
-        for place in [Place::GetSignal, Place::SignalGenerate] {
-            match load(loader, functions, place) {
-                Ok(fd) => {
-                    program = Some((place, fd));
-                    break;
-                }
-                Err(e) => debug!(?place, "{e}"),
+    /// Loads the programs that this kernel takes.
+    pub(crate) fn load(loader: &Loader, functions: &Functions, counters: Counters) -> Self {
+        let load = |place| match load(loader, functions, place) {
+            Ok(program) => Some((place, program)),
+            Err(e) => {
+                debug!(?place, "{e}");
+                None
             }
-        }
-        Self { program, link: None, is_told: false }
+        };
+        let programs = [Place::GetSignal, Place::SignalGenerate].into_iter().filter_map(load).collect();
+        Self { programs, links: Vec::new(), counters, is_told: false }
     }
 
     /// From now on whoever is stopped stays so.
     pub fn close(&mut self) {
-        if self.link.is_some() {
+        if !self.links.is_empty() {
             return;
         }
-        let Some((place, program)) = &self.program else {
-            if !std::mem::replace(&mut self.is_told, true) {
-                warn!(
-                    "this kernel takes no program that keeps a stopped shell stopped: other processes of its container may continue it"
-                );
+        for (place, program) in &self.programs {
+            let attributes = OpenAttributes { name: 0, prog_fd: program.as_raw_fd() as u32, reserved: 0 };
+            // SAFETY: the attributes are those of the command.
+            match unsafe { bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attributes) } {
+                Ok(_) if *place == Place::GetSignal && !self.sees_signals() => {
+                    debug!(?place, "it is attached and does not run");
+                }
+                Ok(link) => {
+                    info!("stopped shells are kept so at {place}");
+                    self.links.push(link);
+                }
+                Err(e) => debug!(?place, "{e}"),
             }
-            return;
-        };
-        let attributes = OpenAttributes { name: 0, prog_fd: program.as_raw_fd() as u32, reserved: 0 };
-        // SAFETY: the attributes are those of the command.
-        match unsafe { bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attributes) } {
-            Ok(link) => {
-                self.link = Some(link);
-                debug!(?place, "a stopped shell stays stopped");
-            }
-            Err(e) => {
-                debug!(?place, "{e}");
-                self.program = None;
-            }
+        }
+        if self.links.is_empty() && !std::mem::replace(&mut self.is_told, true) {
+            warn!(
+                "this kernel takes no program that keeps a stopped shell stopped: other processes of its container may continue it"
+            );
         }
     }
 
     /// Nobody is kept any more.
     pub fn open(&mut self) {
-        self.link = None;
+        self.links.clear();
     }
 
-    /// Is whoever is stopped kept so?
-    pub fn is_closed(&self) -> bool {
-        self.link.is_some()
+    /// Does the program at `get_signal` see the signals that are sent here? It looks at the sensor as at a shell.
+    fn sees_signals(&self) -> bool {
+        const SIGNALS: u64 = 4;
+        extern "C" fn nothing(_: libc::c_int) {}
+        let seen = || self.counters.read()[counter::SIGNAL_TEST as usize];
+        let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::SA_RESTART, SigSet::empty());
+        // SAFETY: the handler does nothing.
+        let Ok(before_action) = (unsafe { sigaction(Signal::SIGURG, &action) }) else { return false };
+        let before = seen();
+        let raised = (0..SIGNALS).filter(|_| raise(Signal::SIGURG).is_ok()).count() as u64;
+        let runs = seen() - before >= raised;
+        // SAFETY: it was so before.
+        let _ = unsafe { sigaction(Signal::SIGURG, &before_action) };
+        runs
     }
 }
 

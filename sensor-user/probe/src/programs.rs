@@ -155,10 +155,10 @@ impl Probe {
                 })
                 .ok()
         });
-        let latch = Latch::load(&loader, &functions);
         let counters = Counters::new(
             PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).map_err(|e| refused("map COUNTERS", &e))?,
         );
+        let latch = Latch::load(&loader, &functions, counters.clone());
         let mut self_test =
             SelfTest::new(counters.clone()).map_err(|e| ProbeError::Io(PathBuf::from("/dev/zero"), e))?;
         SelfTest::prepare(&mut ebpf)?;

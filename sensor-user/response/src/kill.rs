@@ -43,6 +43,8 @@ pub(crate) struct Target<'a> {
     pub(crate) spare_init: bool,
     /// Nothing is done.
     pub(crate) only_look: bool,
+    /// Of those whose parents have ended, only what was forked since then (boot time, ns) is hit.
+    pub(crate) strays_since_ns: u64,
 }
 
 /// What came of it.
@@ -84,7 +86,9 @@ pub(crate) fn end(target: &Target<'_>, descendants: &dyn Fn(Process) -> Vec<Proc
         Err(other) => return other,
     }
     if target.only_look {
-        let is_any_left = descendants(ancestor).iter().any(|process| family.open(*process).is_some());
+        let is_any_left = descendants(ancestor)
+            .iter()
+            .any(|process| process.start_ns >= target.strays_since_ns && family.open(*process).is_some());
         return if is_any_left { Ended::WouldEnd } else { Ended::Gone };
     }
     loop {
@@ -94,7 +98,16 @@ pub(crate) fn end(target: &Target<'_>, descendants: &dyn Fn(Process) -> Vec<Proc
             break;
         }
     }
-    if family.held.is_empty() { Ended::Gone } else { family.kill() }
+    if family.held.is_empty() {
+        return Ended::Gone;
+    }
+    family.kill();
+    // Somebody may have continued one of them in between, and it has forked.
+    while family.stop_strays(descendants(ancestor)) > 0 {
+        family.stop_children();
+        family.kill();
+    }
+    Ended::Processes { count: family.killed, all: family.all }
 }
 
 /// The process itself, or why it is not to be ended.
@@ -122,10 +135,12 @@ struct Family<'a> {
     target: &'a Target<'a>,
     deadline: Instant,
     held: HashMap<u32, OwnedFd>,
-    /// In another container, or the sensor itself, which may descend from whoever started it.
+    /// In another container; the sensor itself, which may descend from whoever started it; and who was killed.
     spared: HashSet<u32>,
     /// None is known to be left.
     all: bool,
+    /// How many were killed.
+    killed: u32,
 }
 
 impl<'a> Family<'a> {
@@ -136,6 +151,7 @@ impl<'a> Family<'a> {
             held: HashMap::new(),
             spared: HashSet::from([std::process::id()]),
             all: true,
+            killed: 0,
         }
     }
 
@@ -179,7 +195,7 @@ impl<'a> Family<'a> {
     fn stop_strays(&mut self, strays: Vec<Process>) -> usize {
         let mut stopped = 0;
         for process in strays {
-            if self.is_known(process.pid) {
+            if self.is_known(process.pid) || process.start_ns < self.target.strays_since_ns {
                 continue;
             }
             if self.held.len() >= PROCESSES || Instant::now() > self.deadline {
@@ -219,17 +235,17 @@ impl<'a> Family<'a> {
         false
     }
 
-    fn kill(mut self) -> Ended {
-        let mut count = 0;
-        for (pid, fd) in &self.held {
-            let was_alive = look_at(*pid).is_some_and(|stat| is_alive(&stat));
-            match pidfd_send_signal(fd, Signal::KILL) {
-                Ok(()) => count += u32::from(was_alive),
+    /// Kills those that are held, and forgets them.
+    fn kill(&mut self) {
+        for (pid, fd) in std::mem::take(&mut self.held) {
+            let was_alive = look_at(pid).is_some_and(|stat| is_alive(&stat));
+            match pidfd_send_signal(&fd, Signal::KILL) {
+                Ok(()) => self.killed += u32::from(was_alive),
                 Err(Errno::SRCH) => {}
                 Err(_) => self.all = false,
             }
+            self.spared.insert(pid);
         }
-        Ended::Processes { count, all: self.all }
     }
 }
 
@@ -292,7 +308,14 @@ mod tests {
     }
 
     fn target(pid: u32) -> Target<'static> {
-        Target { pid, start_ns: start_ns(pid), container: None, spare_init: false, only_look: false }
+        Target {
+            pid,
+            start_ns: start_ns(pid),
+            container: None,
+            spare_init: false,
+            only_look: false,
+            strays_since_ns: 0,
+        }
     }
 
     /// The process and its descendants.

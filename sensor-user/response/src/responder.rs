@@ -124,6 +124,8 @@ pub struct Known<'a> {
     pub identity: &'a Identity,
     /// It depends on the container's image or pod whether it is suppressed.
     pub need_identity: bool,
+    /// Of what a script left behind, only what was forked since then (boot time, ns) is its own.
+    pub strays_since_ns: u64,
     /// What descends from a process, as far as is known.
     pub descendants: &'a dyn Fn(Process) -> Vec<Process>,
 }
@@ -203,7 +205,7 @@ impl Responder {
     }
 
     fn act(&self, capture: &Capture, verdict: &Verdict, known: &Known<'_>) -> (Action, &str) {
-        let Known { placement, identity, need_identity, descendants } = *known;
+        let Known { placement, identity, need_identity, descendants, .. } = *known;
         let container = placement.and_then(|placement| placement.container.as_ref());
         // Where two containers are named, or the place is not known, nobody is blamed and nobody is killed.
         if container.is_none() && !placement.is_some_and(|placement| placement.is_of_node) {
@@ -232,6 +234,7 @@ impl Responder {
             container: id.as_deref(),
             spare_init: !rule.init && capture.ns_pid == 1,
             only_look: self.mode == Mode::Audit,
+            strays_since_ns: known.strays_since_ns,
         };
         let action = match end(&target, descendants) {
             Ended::Processes { count, all: true } => Action::Killed(count),
@@ -275,7 +278,7 @@ pub(crate) mod tests {
     static NOBODY: LazyLock<Identity> = LazyLock::new(Identity::default);
 
     fn known(placement: Option<&Placement>, need_identity: bool) -> Known<'_> {
-        Known { placement, identity: &NOBODY, need_identity, descendants: &|_| vec![] }
+        Known { placement, identity: &NOBODY, need_identity, strays_since_ns: 0, descendants: &|_| vec![] }
     }
 
     fn in_container() -> Placement {

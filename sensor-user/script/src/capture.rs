@@ -151,6 +151,9 @@ pub struct Capture {
     pub start_ns: u64,
     /// When the script began, Unix time in ns.
     pub time_unix_ns: u64,
+    /// When its first byte was read, boot time in ns.
+    #[serde(skip)]
+    pub begun_ns: u64,
     /// How often its shell forked so far.
     #[serde(skip)]
     pub forks: Forks,

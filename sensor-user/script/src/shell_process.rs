@@ -156,7 +156,7 @@ pub(super) struct Forked {
     /// Process that forked it.
     pub(super) parent: u32,
     /// When, boot time in ns.
-    pub(super) time_ns: u64,
+    pub(super) start_ns: u64,
 }
 
 /// A shell process from its `execve` on, together with its subshells.
@@ -290,7 +290,7 @@ impl ShellProcess {
         let mut exec = self.exec.clone();
         exec.ns_pid = forked.ns_pid;
         exec.ppid = forked.parent;
-        exec.start_ns = forked.time_ns;
+        exec.start_ns = forked.start_ns;
         let mut shell = Self::new(*header, exec, self.family, self.executable.clone());
         shell.exe_path.clone_from(&self.exe_path);
         let path = self.announced.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();

@@ -197,6 +197,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         cgroup: shell.exec.cgroup,
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
+        begun_ns: script.first_ns,
         forks: shell.forks.clone(),
         news: None,
         reader: script.reader,

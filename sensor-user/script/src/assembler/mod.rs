@@ -299,7 +299,7 @@ impl Assembler {
         shell.processes += 1;
         shell.forks.count();
         self.processes.insert(fork.child, id);
-        let forked = Forked { ns_pid: fork.ns_pid, parent: header.tgid, time_ns: header.time_ns };
+        let forked = Forked { ns_pid: fork.ns_pid, parent: header.tgid, start_ns: fork.start_ns };
         self.forked.insert(fork.child, forked);
         self.emit_again(id, header.time_ns, emit);
     }

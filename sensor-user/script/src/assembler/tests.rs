@@ -107,7 +107,7 @@ impl Run {
 
     fn fork(&mut self, tgid: u32, child: u32) {
         let header = self.header(KIND_FORK, tgid);
-        self.send(Event::Fork(header, Fork { child, ns_pid: child }), None);
+        self.send(Event::Fork(header, Fork { child, ns_pid: child, start_ns: self.now }), None);
     }
 
     fn exit(&mut self, tgid: u32) {
@@ -299,7 +299,7 @@ fn what_arrives_before_an_executable_is_known_is_taken_in_then() {
     let read = Read { ino: 9, pos: -1, ret: 8, count: 8192, ..Read::default() };
     run.send_later(Event::Read(header, read, b"echo hi\n"));
     let header = run.header(KIND_FORK, BASH);
-    run.send_later(Event::Fork(header, Fork { child: 101, ns_pid: 2 }));
+    run.send_later(Event::Fork(header, Fork { child: 101, ns_pid: 2, start_ns: 1 }));
     let header = run.header(KIND_EXIT, BASH);
     run.send_later(Event::Exit(header, Exit { how: EXIT_ENDED, status: 0 }));
     assert!(run.captures.is_empty());
@@ -409,7 +409,13 @@ fn an_hour_of_reused_process_ids_mixes_nothing_up() {
         expected.push((pid, exec_ns));
         // The child of an earlier process of this number must not be taken for this one's.
         if turn % 3 == 0 {
-            run.send(Event::Fork(header(KIND_FORK), Fork { child: 1000 + (pid + 7) % IDS, ns_pid: 1 }), None);
+            run.send(
+                Event::Fork(
+                    header(KIND_FORK),
+                    Fork { child: 1000 + (pid + 7) % IDS, ns_pid: 1, start_ns: 1 },
+                ),
+                None,
+            );
         }
         // The end of one in ten is lost.
         if turn % 10 != 0 {
