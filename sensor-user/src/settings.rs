@@ -25,7 +25,8 @@ use crate::{
 /// A judge for a model, or for the default one.
 fn judge_with(scoring: &Scoring, model: Option<PathBuf>) -> Result<Judge, ModelError> {
     let assets = assets::find(None, model, scoring.onnxruntime.clone());
-    Judge::load(&assets.onnxruntime, &assets.model, scoring.operating_point, scoring.threshold)
+    let judge = Judge::load(&assets.onnxruntime, &assets.model, scoring.operating_point, scoring.threshold)?;
+    Ok(judge.patient())
 }
 
 /// The judge that the command line asks for.

@@ -61,21 +61,21 @@ fn a_harmless_script_costs_no_allocation() {
     let mut judge = Judge::load(&library, &model, OperatingPoint::Balanced, None).expect("a judge");
     // The cache has room for 16,384, and its table grows once more when enough were thrown out.
     for seed in 0..WARM {
-        judge.judge(script(1, seed).as_bytes()).expect("a verdict");
+        judge.judge(script(1, seed).as_bytes(), false).expect("a verdict");
     }
     for seed in 0..40 {
-        judge.judge(script(600, WARM + seed).as_bytes()).expect("a verdict");
+        judge.judge(script(600, WARM + seed).as_bytes(), false).expect("a verdict");
     }
     for lines in [1, 5, 40, 200, 590] {
         for seed in 0..40 {
             let text = script(lines, 2 * WARM + 100 * lines + seed);
             let before = ALLOCATIONS.get();
-            let verdict = judge.judge(text.as_bytes()).expect("a verdict");
+            let verdict = judge.judge(text.as_bytes(), false).expect("a verdict");
             let after = ALLOCATIONS.get();
             assert!(!verdict.malicious, "{} of {text}", verdict.score);
             assert_eq!(after - before, 0, "{lines} lines, seed {seed}");
             // And the same again, out of the cache.
-            judge.judge(text.as_bytes()).expect("a verdict");
+            judge.judge(text.as_bytes(), false).expect("a verdict");
             assert_eq!(ALLOCATIONS.get(), after);
         }
     }

@@ -110,6 +110,7 @@ fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
     assert!(start(&attack("off", &survived), Some(&cgroup.procs())).wait().expect("its end").success());
     let findings = node.wait_for(|all| all.len() == 2).expect("findings");
     assert_eq!(property(&findings, "audited", "Response_Action"), "would_kill");
+    assert_eq!(property(&findings, "audited", "Response_Ran_If_Held"), "nothing");
     assert_eq!(property(&findings, "off", "Response_Action"), &Value::Null);
     node.finish().expect("an outcome");
 }

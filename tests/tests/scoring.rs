@@ -52,6 +52,29 @@ fn the_sensor_scores_as_the_trainer_does() {
 }
 
 #[test]
+fn a_script_that_evaluates_what_nobody_saw_needs_less_to_be_malicious() {
+    let vectors = fs::read_to_string(model_dir().join("vectors.jsonl")).unwrap();
+    let with_flag: Vec<String> = vectors
+        .lines()
+        .map(|line| {
+            let mut script: Value = serde_json::from_str(line).unwrap();
+            script["flags"] = serde_json::json!({ "evaluates_unseen": true });
+            script.to_string()
+        })
+        .collect();
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
+    file.write_all(with_flag.join("\n").as_bytes()).unwrap();
+    let malicious = |scored: Vec<Value>| -> Vec<bool> {
+        scored.iter().map(|script| script["malicious"].as_bool().unwrap()).collect()
+    };
+    let plain = malicious(score(&model_dir().join("vectors.jsonl")).0);
+    let flagged = malicious(score(file.path()).0);
+    assert_eq!(plain.len(), flagged.len());
+    assert!(plain.iter().zip(&flagged).all(|(plain, flagged)| *flagged || !*plain));
+    assert!(plain.iter().zip(&flagged).any(|(plain, flagged)| *flagged && !*plain), "some lie in between");
+}
+
+#[test]
 fn bad_lines_are_named_and_skipped() {
     let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     writeln!(file, r#"{{"id": "a", "content": "echo one"}}"#).unwrap();

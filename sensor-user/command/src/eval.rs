@@ -114,7 +114,7 @@ pub fn run(
 
 fn score(judges: &mut (Judge, Option<Judge>), script: Script) -> anyhow::Result<Scored> {
     let ask = |judge: &mut Judge| -> anyhow::Result<Judged> {
-        let verdict = judge.judge(&script.content)?;
+        let verdict = judge.judge(&script.content, false)?;
         Ok(Judged { score: verdict.score, malicious: verdict.malicious })
     };
     let first = ask(&mut judges.0)?;

@@ -108,9 +108,9 @@ pub fn run(
 
 fn judge(judges: &mut Judges, recorded: Recorded) -> anyhow::Result<Replayed> {
     let Recorded { capture, container } = recorded;
-    let verdict = judges.judge.judge(&capture.content)?;
+    let verdict = judges.judge.judge(&capture.content, capture.flags.evaluates_unseen)?;
     let other = match &mut judges.other {
-        Some(other) => Some(other.judge(&capture.content)?),
+        Some(other) => Some(other.judge(&capture.content, capture.flags.evaluates_unseen)?),
         None => None,
     };
     Ok(Replayed { capture, container, verdict, other, suppressed: false })

@@ -38,7 +38,7 @@ pub fn run(judges: Vec<Judge>, files: &[PathBuf], json: bool, out: &mut dyn Writ
 }
 
 fn score(judge: &mut Judge, script: ScriptLine) -> anyhow::Result<Line> {
-    let verdict = judge.judge(&script.content)?;
+    let verdict = judge.judge(&script.content, script.flags.evaluates_unseen)?;
     let sha256 = verdict.hash.to_string();
     Ok(Line {
         id: script.id.unwrap_or_else(|| sha256.clone().into()),

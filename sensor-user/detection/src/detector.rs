@@ -151,9 +151,9 @@ impl Detector {
         }
     }
 
-    fn score(&mut self, content: &[u8]) -> Option<Verdict> {
+    fn score(&mut self, capture: &Capture, content: &[u8]) -> Option<Verdict> {
         let begun = Instant::now();
-        let judged = self.judge.judge(content);
+        let judged = self.judge.judge(content, capture.flags.evaluates_unseen);
         self.count(begun);
         match judged {
             Ok(verdict) => {
@@ -169,7 +169,7 @@ impl Detector {
     }
 
     fn judge_whole(&mut self, capture: &Capture) -> Option<Verdict> {
-        let verdict = self.score(&capture.content)?;
+        let verdict = self.score(capture, &capture.content)?;
         let length = capture.content.len();
         if length >= LONG {
             self.judged.put(capture.id, Judged { to: length, whole: length, again: 0 });
@@ -187,13 +187,13 @@ impl Detector {
         let start = news.start.min(before.to).min(end);
         let near = start.saturating_sub(BESIDE)..end.saturating_add(BESIDE).min(content.len());
         let far = start.saturating_sub(FAR)..near.end;
-        let verdict = self.score(&content[near])?;
+        let verdict = self.score(capture, &content[near])?;
         let mut judged = Judged { to: before.to.max(end), ..before };
         self.judged.put(capture.id, judged);
         if !self.may_be_malicious(&verdict) {
             return None;
         }
-        let verdict = self.score(&content[far.clone()])?;
+        let verdict = self.score(capture, &content[far.clone()])?;
         let has_grown = content.len() >= judged.whole.saturating_add(judged.whole / 4);
         if has_grown && self.may_be_malicious(&verdict) {
             return self.judge_whole(capture);
@@ -204,7 +204,7 @@ impl Detector {
         if judged.again < AGAIN {
             judged.again += 1;
             self.judged.put(capture.id, judged);
-            return self.score(content);
+            return self.score(capture, content);
         }
         Some(verdict.within(content, far.start))
     }

@@ -199,6 +199,9 @@ fn properties(
         let progress = response.progress;
         properties.insert("Response_Ran_Before", string(progress.ran()));
         properties.insert("Response_Forks_Before", number(f64::from(progress.forks)));
+        if let Some(would) = response.if_held {
+            properties.insert("Response_Ran_If_Held", string(would));
+        }
         let millis = |held: Duration| number(held.as_secs_f64() * 1e3);
         match progress.held {
             Held::No => {}

@@ -105,11 +105,15 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// What would have run of it, were its shell stopped.
+    fn if_held(&self) -> &'static str {
+        if self.is_beginning { "nothing" } else { "part" }
+    }
+
     /// What had run of it: `nothing`, `part` (what was judged before), or `unknown`.
     pub fn ran(&self) -> &'static str {
         match (self.held, self.is_beginning) {
-            (Held::Yes(_), true) => "nothing",
-            (Held::Yes(_), false) => "part",
+            (Held::Yes(_), _) => self.if_held(),
             (Held::No | Held::TimedOut(_), _) => "unknown",
         }
     }
@@ -141,6 +145,8 @@ pub struct Response {
     pub took_ns: u64,
     /// What had run by then.
     pub progress: Progress,
+    /// In audit mode, if its shell would be stopped: what would have run by then.
+    pub if_held: Option<&'static str>,
 }
 
 /// May this process signal those of other users?
@@ -201,7 +207,12 @@ impl Responder {
         let begun = Instant::now();
         let (action, reason) = self.act(capture, verdict, known);
         let took_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Some(Response { action, reason: reason.to_owned(), took_ns, progress })
+        let in_container = known.placement.is_some_and(|placement| placement.container.is_some());
+        let would_hold = self.mode == Mode::Audit
+            && matches!(action, Action::WouldKill | Action::Gone)
+            && self.rules.may_hold(in_container, known.identity);
+        let if_held = would_hold.then_some(progress.if_held());
+        Some(Response { action, reason: reason.to_owned(), took_ns, progress, if_held })
     }
 
     fn act(&self, capture: &Capture, verdict: &Verdict, known: &Known<'_>) -> (Action, &str) {

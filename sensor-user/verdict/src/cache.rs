@@ -8,7 +8,7 @@ use crate::{hash::ScriptHash, verdict::Verdict};
 
 /// Remembers the latest verdicts.
 pub struct VerdictCache {
-    verdicts: LruCache<ScriptHash, Verdict>,
+    verdicts: LruCache<(ScriptHash, bool), Verdict>,
     hits: u64,
     misses: u64,
 }
@@ -19,9 +19,9 @@ impl VerdictCache {
         Self { verdicts: LruCache::new(capacity), hits: 0, misses: 0 }
     }
 
-    /// The verdict on a content, if it is remembered.
-    pub fn get(&mut self, hash: &ScriptHash) -> Option<Verdict> {
-        let found = self.verdicts.get(hash).cloned();
+    /// The verdict on a content, if it is remembered; `evaluates_unseen` as for the judge.
+    pub fn get(&mut self, hash: ScriptHash, evaluates_unseen: bool) -> Option<Verdict> {
+        let found = self.verdicts.get(&(hash, evaluates_unseen)).cloned();
         if found.is_some() {
             self.hits += 1;
         } else {
@@ -31,8 +31,8 @@ impl VerdictCache {
     }
 
     /// Remembers a verdict; a full cache allocates nothing for it.
-    pub fn put(&mut self, hash: ScriptHash, verdict: Verdict) {
-        self.verdicts.put(hash, verdict);
+    pub fn put(&mut self, hash: ScriptHash, evaluates_unseen: bool, verdict: Verdict) {
+        self.verdicts.put((hash, evaluates_unseen), verdict);
     }
 
     /// Forgets all verdicts.

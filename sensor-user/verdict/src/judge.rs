@@ -31,6 +31,9 @@ const REASON_MIN: f32 = 0.05;
 const OPINION_TIME: Duration = Duration::from_millis(10);
 const OPINION_TIME_LONG: Duration = Duration::from_millis(40);
 
+/// So many times as long where nobody waits.
+const PATIENCE: u32 = 200;
+
 /// A malicious script's technique is named from this probability on.
 const TECHNIQUE_THRESHOLD: f32 = 0.5;
 
@@ -39,6 +42,8 @@ const TECHNIQUE_THRESHOLD: f32 = 0.5;
 pub struct Policy {
     /// A script scoring at least this is malicious.
     pub threshold: f32,
+    /// Likewise one that evaluates text which nobody saw.
+    pub unseen_threshold: f32,
     /// A malicious script's technique is named from this probability on.
     pub technique_threshold: f32,
 }
@@ -54,6 +59,8 @@ pub struct Judge {
     set: FeatureSet,
     /// Indexes of passages to look at.
     passages: Vec<usize>,
+    /// How many times as long as usual the second opinion may take.
+    patience: u32,
     /// The second opinion had no time the last time.
     was_late: bool,
     /// The script that was late last.
@@ -69,8 +76,9 @@ impl Judge {
         threshold: Option<f32>,
     ) -> Result<Self, ModelError> {
         let model = Model::load(onnxruntime, model)?;
-        let threshold = threshold.unwrap_or_else(|| model.threshold(point));
-        Ok(Self::new(model, Policy { threshold, technique_threshold: TECHNIQUE_THRESHOLD }))
+        let (threshold, unseen_threshold) = thresholds(&model, point, threshold);
+        let policy = Policy { threshold, unseen_threshold, technique_threshold: TECHNIQUE_THRESHOLD };
+        Ok(Self::new(model, policy))
     }
 
     /// A judge with a model of its own.
@@ -83,14 +91,21 @@ impl Judge {
             extractor: Extractor::default(),
             set: FeatureSet::default(),
             passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
+            patience: 1,
             was_late: false,
             last_late: None,
         }
     }
 
+    /// Nobody waits for the verdicts: the second opinion may take its time, so that a busy machine says what an idle one does.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patience: PATIENCE, ..self }
+    }
+
     /// Judges from now on by another threshold: a named one of the model, or a number.
     pub fn set_threshold(&mut self, point: OperatingPoint, threshold: Option<f32>) {
-        self.policy.threshold = threshold.unwrap_or_else(|| self.model.threshold(point));
+        (self.policy.threshold, self.policy.unseen_threshold) = thresholds(&self.model, point, threshold);
         // What is remembered was said by the old one.
         self.cache.clear();
     }
@@ -107,16 +122,17 @@ impl Judge {
     }
 
     /// Judges a script, or remembers what was said of it. For scripts that raise no suspicion nothing is allocated once the
-    /// buffers have grown and the cache is full.
-    pub fn judge(&mut self, content: &[u8]) -> Result<Verdict, ModelError> {
+    /// buffers have grown and the cache is full. `evaluates_unseen`: the script is a part of what runs; a lower score is enough.
+    pub fn judge(&mut self, content: &[u8], evaluates_unseen: bool) -> Result<Verdict, ModelError> {
         let hash = ScriptHash::of(content);
-        if let Some(verdict) = self.cache.get(&hash) {
+        if let Some(verdict) = self.cache.get(hash, evaluates_unseen) {
             return Ok(verdict);
         }
-        let verdict = self.judge_anew(hash, content)?;
+        let threshold = if evaluates_unseen { self.policy.unseen_threshold } else { self.policy.threshold };
+        let verdict = self.judge_at(hash, content, threshold)?;
         // What was said in haste is said anew when there is time, once: a script that is always late must not cost it each time.
         if !self.was_late || self.last_late == Some(hash) {
-            self.cache.put(hash, verdict.clone());
+            self.cache.put(hash, evaluates_unseen, verdict.clone());
         } else {
             self.last_late = Some(hash);
         }
@@ -125,6 +141,10 @@ impl Judge {
 
     /// Judges without looking into the cache.
     pub fn judge_anew(&mut self, hash: ScriptHash, content: &[u8]) -> Result<Verdict, ModelError> {
+        self.judge_at(hash, content, self.policy.threshold)
+    }
+
+    fn judge_at(&mut self, hash: ScriptHash, content: &[u8], threshold: f32) -> Result<Verdict, ModelError> {
         self.extractor.extract(content);
         let mut worst = self.judge_windows()?;
         if let Some(penalty) = self.passage_penalty {
@@ -138,7 +158,7 @@ impl Judge {
         let worst_at = part(worst_part).first().map_or(0, |feature| feature.at as usize);
         let Second { score, does, weights, late } = self.ask_second(first, content, worst_at);
         self.was_late = late;
-        let malicious = score >= self.policy.threshold;
+        let malicious = score >= threshold;
         let mut named: Vec<usize> = Vec::new();
         let mut spans = Vec::new();
         let mut reasons = Vec::new();
@@ -168,7 +188,7 @@ impl Judge {
             return Second { score: first, does: Vec::new(), weights: Vec::new(), late: false };
         };
         let share = (content.len() as f32 / 65_536.0).min(1.0);
-        let time = OPINION_TIME + OPINION_TIME_LONG.mul_f32(share);
+        let time = (OPINION_TIME + OPINION_TIME_LONG.mul_f32(share)) * self.patience;
         let (start, near) = around(content, worst_at);
         let does = Behaviour::within(near, Instant::now() + time);
         let (second, weights) = match &does {
@@ -223,6 +243,16 @@ impl Judge {
     /// Cache hits and misses.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         self.cache.hits_and_misses()
+    }
+}
+
+/// The thresholds by a named one of the model, or by a number: this many and no fewer, also of what evaluates unseen text.
+fn thresholds(model: &Model, point: OperatingPoint, threshold: Option<f32>) -> (f32, f32) {
+    match threshold {
+        Some(threshold) => (threshold, threshold),
+        None => {
+            (model.threshold(point), model.threshold(point).min(model.threshold(OperatingPoint::Sensitive)))
+        }
     }
 }
 

@@ -147,6 +147,7 @@ fn a_run_that_was_not_killed_is_told_before_those_that_were() {
             action,
             reason: String::new(),
             took_ns: 0,
+            if_held: None,
             progress: Progress::default(),
         }));
         detection
@@ -172,6 +173,7 @@ fn a_run_that_was_not_killed_is_told_before_those_that_were() {
         action: Action::Gone,
         reason: String::new(),
         took_ns: 0,
+        if_held: None,
         progress: Progress::default(),
     }));
     merger.take(grown, now, &mut emit);
