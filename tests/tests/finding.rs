@@ -81,6 +81,23 @@ fn literal_execution_has_no_path_and_harmless_text_stays_here() {
 }
 
 #[test]
+fn a_shell_that_is_not_seen_as_a_whole_is_told() {
+    let node = Node::start(&[]).unwrap();
+    let by = |shell: &str| {
+        let attack = format!("{ATTACK} # by {shell}");
+        shell::run(shell, &["-c", &attack]).unwrap();
+        let is_it = |f: &Value| script(f)["contents"] == attack.as_str();
+        let findings = node.wait_for(|f| f.iter().any(is_it)).unwrap();
+        findings.iter().find(|f| is_it(f)).unwrap()["sourceProperties"]["Shell_Unseen"].clone()
+    };
+    // mksh has no probes.
+    assert_eq!(by("/bin/mksh"), "not_probed");
+    assert!(by("/bin/bash").is_null());
+    node.wait_until(|| node.reading("cgroups_unseen{reason=\"not_probed\"}").is_ok_and(|n| n == 1)).unwrap();
+    node.finish().unwrap();
+}
+
+#[test]
 fn what_is_suppressed_is_counted_and_does_not_leave() {
     let rules = tempfile::NamedTempFile::new().unwrap();
     let attack = format!("{ATTACK} # suppressed");

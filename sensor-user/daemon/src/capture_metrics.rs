@@ -1,6 +1,6 @@
 //! What the capture thread counts.
 
-use std::sync::atomic::Ordering;
+use std::{cell::RefCell, sync::atomic::Ordering, time::Instant};
 
 use identity::Directory;
 use prometheus_client::{
@@ -9,6 +9,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use script::{Assembler, AssemblerCounts};
+
+use crate::unseen::UnseenContainers;
 
 /// Why something was not kept, or not there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,6 +34,7 @@ pub(crate) struct CaptureMetrics {
     probed: Gauge,
     kept: Gauge,
     containers: Gauge,
+    unseen: RefCell<UnseenContainers>,
 }
 
 impl CaptureMetrics {
@@ -81,6 +84,7 @@ impl CaptureMetrics {
             "Containers known, those that ended a while ago among them",
             containers.clone(),
         );
+        let unseen = RefCell::new(UnseenContainers::register(registry));
         let seconds = Histogram::new(SECONDS);
         registry.register_with_unit(
             "capture_duration",
@@ -88,7 +92,7 @@ impl CaptureMetrics {
             Unit::Seconds,
             seconds.clone(),
         );
-        Self { events, undecodable, seconds, accounts, followed, probed, kept, containers }
+        Self { events, undecodable, seconds, accounts, followed, probed, kept, containers, unseen }
     }
 
     pub(crate) fn read(&self, events: usize) {
@@ -103,6 +107,7 @@ impl CaptureMetrics {
         if let script::Output::Capture(capture) = output {
             let nanos = clock::now_unix_ns().saturating_sub(capture.time_unix_ns);
             self.seconds.observe(nanos as f64 / 1e9);
+            self.unseen.borrow_mut().captured(capture, Instant::now());
         }
     }
 
@@ -116,6 +121,7 @@ impl CaptureMetrics {
         self.set_probed(probed);
         self.kept.set(assembler.kept_bytes() as i64);
         self.containers.set(directory.containers() as i64);
+        self.unseen.borrow_mut().set(Instant::now());
     }
 
     /// Shows how many shell binaries have probes.

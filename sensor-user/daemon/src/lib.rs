@@ -8,6 +8,7 @@ mod memory;
 mod output;
 mod scoring;
 mod services;
+mod unseen;
 
 use std::{
     sync::{

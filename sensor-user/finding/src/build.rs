@@ -230,6 +230,9 @@ fn properties(
     if capture.offset > 0 {
         properties.insert("Script_Offset", number(capture.offset as f64));
     }
+    if let Some(unseen) = capture.unseen() {
+        properties.insert("Shell_Unseen", string(unseen.name()));
+    }
     if capture.flags.evaluates_unseen {
         properties.insert("Script_Evaluates_Unseen", boolean(true));
     }

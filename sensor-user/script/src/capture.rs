@@ -99,8 +99,32 @@ pub struct ScriptFlags {
     pub maybe_data: bool,
     /// It evaluates strings, and its shell does not tell which: what it runs may be more than what stands here.
     pub evaluates_unseen: bool,
+    /// Its shell has no probes: what it evaluates, and what is typed at it, is not seen.
+    pub not_probed: bool,
     /// Made from keystrokes, with editing keys applied: what the shell put in by itself (completion, history) is missing.
     pub keystrokes: bool,
+}
+
+/// Why not all is seen that a shell does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unseen {
+    /// It could not be found out which shell it is.
+    NotClassed,
+    /// Its binary could not be read.
+    NotReadable,
+    /// It has no probes: there are none for it, or they could not be attached.
+    NotProbed,
+}
+
+impl Unseen {
+    /// The name in findings and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotClassed => "not_classed",
+            Self::NotReadable => "not_readable",
+            Self::NotProbed => "not_probed",
+        }
+    }
 }
 
 /// A script and who ran it.
@@ -208,6 +232,20 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Capture {
+    /// Why not all is seen that its shell does; `None` when it is.
+    pub fn unseen(&self) -> Option<Unseen> {
+        if !self.flags.not_probed {
+            return None;
+        }
+        Some(if self.interpreter.kind == Family::unknown() {
+            Unseen::NotClassed
+        } else if self.interpreter.sha256.is_none() {
+            Unseen::NotReadable
+        } else {
+            Unseen::NotProbed
+        })
+    }
+
     /// Bytes that it takes, about, its text included.
     pub fn weight_bytes(&self) -> usize {
         let args: usize = self.args.iter().map(|arg| size_of::<Vec<u8>>() + arg.capacity()).sum();

@@ -182,6 +182,7 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
                 && !shell.tells_sourced()
                 || script.origin == Origin::Stdin && shell.reads_other_input(script),
             evaluates_unseen: script.tells.0,
+            not_probed: !shell.executable.probed,
             truncated: script.offset > 0 || content.seen_bytes() > content.bytes().len() as u64,
             incomplete: script.lossy || content.has_holes(),
             mixed_with_data: script.origin == Origin::Stdin && script.tells.1,
