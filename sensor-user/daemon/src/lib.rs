@@ -173,7 +173,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 directory.clone(),
                 follow_responder,
                 follow_suppressions.clone(),
-                Box::new(move |ancestor| descendants(&lineage, ancestor)),
+                Arc::new(move |ancestor| descendants(&lineage, ancestor)),
                 detection_metrics.clone(),
             ),
             sensitivity: follow_sensitivity,

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, ops::Range, sync::Arc, time::Instant};
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
 use lru::LruCache;
-use response::{Held, Known, Mode, Process, Progress, Responder, Response};
+use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
 use suppression::Suppressions;
 use tokio::sync::watch;
@@ -50,9 +50,6 @@ pub struct Sensitivity {
     /// A number instead.
     pub threshold: Option<f32>,
 }
-
-/// What descends from a process, as far as is known.
-pub type Descendants = Box<dyn Fn(Process) -> Vec<Process> + Send>;
 
 /// Judges captures. It belongs to one thread.
 pub struct Detector {

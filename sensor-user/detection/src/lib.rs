@@ -11,7 +11,7 @@ mod metrics;
 mod reporter;
 
 pub use detection::Detection;
-pub use detector::{Descendants, Detector, Sensitivity};
+pub use detector::{Detector, Sensitivity};
 pub use finding::Reason;
 pub use impairments::Impairments;
 pub use metrics::DetectionMetrics;

@@ -6,6 +6,10 @@
 use std::{
     collections::{HashMap, HashSet},
     os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,6 +19,7 @@ use rustix::{
     io::Errno,
     process::{Signal, pidfd_send_signal},
 };
+use tracing::debug;
 
 /// How long is looked for descendants. What is held by then is killed, and the rest is told to be left.
 const TIME: Duration = Duration::from_millis(100);
@@ -32,13 +37,17 @@ pub struct Process {
     pub start_ns: u64,
 }
 
+/// What descends from a process, as far as is known.
+pub type Descendants = Arc<dyn Fn(Process) -> Vec<Process> + Send + Sync>;
+
 /// Whom to end.
-pub(crate) struct Target<'a> {
+#[derive(Clone)]
+pub(crate) struct Target {
     pub(crate) pid: u32,
     /// When it was forked, boot time in ns.
     pub(crate) start_ns: u64,
     /// The id of its container; `None` for a process of the node.
-    pub(crate) container: Option<&'a str>,
+    pub(crate) container: Option<String>,
     /// It is the first process of some PID namespace. If its parent is outside of the container, it is left alone.
     pub(crate) spare_init: bool,
     /// Nothing is done.
@@ -69,7 +78,7 @@ pub(crate) enum Ended {
 
 /// Kills the process and its descendants that are in the same container. Those that `descendants` knows are found also where the
 /// process has ended, or a parent in between.
-pub(crate) fn end(target: &Target<'_>, descendants: &dyn Fn(Process) -> Vec<Process>) -> Ended {
+pub(crate) fn end(target: &Target, descendants: &Descendants) -> Ended {
     let ancestor = Process { pid: target.pid, start_ns: target.start_ns };
     let mut family = Family::new(target);
     match find_shell(target) {
@@ -110,8 +119,38 @@ pub(crate) fn end(target: &Target<'_>, descendants: &dyn Fn(Process) -> Vec<Proc
     Ended::Processes { count: family.killed, all: family.all }
 }
 
+/// Those who end what was left, at once, and for how long each goes on.
+const FOLLOWERS: usize = 8;
+const FOLLOW: Duration = Duration::from_secs(5);
+const BREATH: Duration = Duration::from_millis(20);
+static FOLLOWING: AtomicUsize = AtomicUsize::new(0);
+
+/// Ends what was left of a target, on a thread of its own: a verdict must not wait for it.
+pub(crate) fn go_on(target: Target, descendants: Descendants) {
+    if FOLLOWING.fetch_add(1, Ordering::Relaxed) >= FOLLOWERS {
+        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    let follow = move || {
+        let until = Instant::now() + FOLLOW;
+        while Instant::now() < until {
+            match end(&target, &descendants) {
+                Ended::Processes { all: false, .. } => std::thread::sleep(BREATH),
+                Ended::Processes { .. } | Ended::WouldEnd | Ended::IsInit | Ended::Gone | Ended::Denied => {
+                    break;
+                }
+            }
+        }
+        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
+    };
+    if let Err(e) = std::thread::Builder::new().name("kill".to_owned()).spawn(follow) {
+        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
+        debug!("what is left of a script is not ended: {e}");
+    }
+}
+
 /// The process itself, or why it is not to be ended.
-fn find_shell(target: &Target<'_>) -> Result<OwnedFd, Ended> {
+fn find_shell(target: &Target) -> Result<OwnedFd, Ended> {
     let shell = match pidfd::open(target.pid) {
         Ok(shell) => shell,
         // Its number may be a thread's by now.
@@ -132,7 +171,7 @@ fn find_shell(target: &Target<'_>) -> Result<OwnedFd, Ended> {
 
 /// Those to be killed, stopped one after the other.
 struct Family<'a> {
-    target: &'a Target<'a>,
+    target: &'a Target,
     deadline: Instant,
     held: HashMap<u32, OwnedFd>,
     /// In another container; the sensor itself, which may descend from whoever started it; and who was killed.
@@ -144,7 +183,7 @@ struct Family<'a> {
 }
 
 impl<'a> Family<'a> {
-    fn new(target: &'a Target<'a>) -> Self {
+    fn new(target: &'a Target) -> Self {
         Self {
             target,
             deadline: Instant::now() + TIME,
@@ -266,11 +305,11 @@ fn wait_until_stopped(pid: u32, deadline: Instant) {
 }
 
 /// Is the process in the target's container? For one of the node: in no container, and in the same cgroup.
-fn is_inside(pid: u32, target: &Target<'_>) -> bool {
+fn is_inside(pid: u32, target: &Target) -> bool {
     let Some(cgroups) = cgroups(pid) else { return false };
-    match target.container {
+    match &target.container {
         Some(id) => {
-            Placement::of_proc(&cgroups).container.is_some_and(|container| container.to_string() == id)
+            Placement::of_proc(&cgroups).container.is_some_and(|container| container.to_string() == *id)
         }
         None => self::cgroups(target.pid).is_some_and(|own| own == cgroups),
     }
@@ -302,12 +341,16 @@ mod tests {
 
     use super::*;
 
+    fn nobody() -> Descendants {
+        Arc::new(|_| vec![])
+    }
+
     fn start_ns(pid: u32) -> u64 {
         let stat = procfs::process::Process::new(pid as i32).unwrap().stat().unwrap();
         stat.starttime * (1_000_000_000 / procfs::ticks_per_second())
     }
 
-    fn target(pid: u32) -> Target<'static> {
+    fn target(pid: u32) -> Target {
         Target {
             pid,
             start_ns: start_ns(pid),
@@ -354,13 +397,13 @@ mod tests {
         let everyone = tree(pid);
         let one_more = start_ns(pid) + 1_000_000_000;
         assert_eq!(
-            end(&Target { start_ns: one_more, ..target(pid) }, &|_| vec![]),
+            end(&Target { start_ns: one_more, ..target(pid) }, &nobody()),
             Ended::Gone,
             "another had the id"
         );
-        assert_eq!(end(&Target { only_look: true, ..target(pid) }, &|_| vec![]), Ended::WouldEnd);
+        assert_eq!(end(&Target { only_look: true, ..target(pid) }, &nobody()), Ended::WouldEnd);
         assert_eq!(
-            end(&target(pid), &|_| vec![]),
+            end(&target(pid), &nobody()),
             Ended::Processes { count: everyone.len() as u32, all: true }
         );
         shell.wait().unwrap();
@@ -368,6 +411,19 @@ mod tests {
         assert!(other.try_wait().unwrap().is_none(), "another process was hit");
         other.kill().unwrap();
         other.wait().unwrap();
+    }
+
+    #[test]
+    fn what_is_left_is_ended_on_a_thread_of_its_own() {
+        let mut shell = shell("sleep 60 & sleep 60; :");
+        let pid = shell.id();
+        while tree(pid).len() < 3 {
+            std::thread::yield_now();
+        }
+        let everyone = tree(pid);
+        go_on(target(pid), nobody());
+        shell.wait().unwrap();
+        wait_for_end(&everyone);
     }
 
     #[test]
@@ -379,7 +435,7 @@ mod tests {
         }
         let everyone = tree(pid);
         assert_eq!(
-            end(&target(pid), &|_| vec![]),
+            end(&target(pid), &nobody()),
             Ended::Processes { count: everyone.len() as u32, all: true }
         );
         shell.wait().unwrap();
@@ -394,7 +450,7 @@ mod tests {
         while tree(pid).len() < 2 {
             std::thread::yield_now();
         }
-        assert!(matches!(end(&target(pid), &|_| vec![]), Ended::Processes { all: true, .. }));
+        assert!(matches!(end(&target(pid), &nobody()), Ended::Processes { all: true, .. }));
         shell.wait().unwrap();
     }
 
@@ -405,7 +461,7 @@ mod tests {
         while look_at(pid).is_some_and(|stat| is_alive(&stat)) {
             std::thread::yield_now();
         }
-        assert_eq!(end(&target(pid), &|_| vec![]), Ended::Gone);
+        assert_eq!(end(&target(pid), &nobody()), Ended::Gone);
         shell.wait().unwrap();
     }
 
@@ -414,7 +470,7 @@ mod tests {
         let mut shell = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = shell.id();
         assert_eq!(
-            end(&Target { container: Some("not its container"), ..target(pid) }, &|_| vec![]),
+            end(&Target { container: Some("not its container".to_owned()), ..target(pid) }, &nobody()),
             Ended::Gone
         );
         assert!(shell.try_wait().unwrap().is_none());

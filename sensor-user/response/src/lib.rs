@@ -6,6 +6,6 @@ mod kill;
 mod responder;
 mod rules;
 
-pub use kill::Process;
+pub use kill::{Descendants, Process};
 pub use responder::{Action, Held, Known, Mode, Progress, Responder, Response, may_kill};
 pub use rules::{Rules, RulesError};

@@ -7,7 +7,7 @@ use script::Capture;
 use verdict::Verdict;
 
 use crate::{
-    kill::{Ended, Process, Target, end},
+    kill::{Descendants, Ended, Target, end, go_on},
     rules::{RuleAction, Rules},
 };
 
@@ -131,7 +131,7 @@ pub struct Known<'a> {
     /// Of what a script left behind, only what was forked since then (boot time, ns) is its own.
     pub strays_since_ns: u64,
     /// What descends from a process, as far as is known.
-    pub descendants: &'a dyn Fn(Process) -> Vec<Process>,
+    pub descendants: &'a Descendants,
 }
 
 /// What was done about a script, and why.
@@ -238,18 +238,20 @@ impl Responder {
         if capture.flags.maybe_data && !rule.maybe_data {
             return (Action::LeftData, reason);
         }
-        let id = container.map(ToString::to_string);
         let target = Target {
             pid: capture.id.pid,
             start_ns: capture.start_ns,
-            container: id.as_deref(),
+            container: container.map(ToString::to_string),
             spare_init: !rule.init && capture.ns_pid == 1,
             only_look: self.mode == Mode::Audit,
             strays_since_ns: known.strays_since_ns,
         };
         let action = match end(&target, descendants) {
             Ended::Processes { count, all: true } => Action::Killed(count),
-            Ended::Processes { count, all: false } => Action::KilledPartly(count),
+            Ended::Processes { count, all: false } => {
+                go_on(target, descendants.clone());
+                Action::KilledPartly(count)
+            }
             Ended::WouldEnd => Action::WouldKill,
             Ended::IsInit => Action::LeftInit,
             Ended::Gone => Action::Gone,
@@ -261,7 +263,7 @@ impl Responder {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::LazyLock;
+    use std::sync::{Arc, LazyLock};
 
     use super::*;
     use script::Origin;
@@ -287,9 +289,10 @@ pub(crate) mod tests {
     }
 
     static NOBODY: LazyLock<Identity> = LazyLock::new(Identity::default);
+    static NONE: LazyLock<Descendants> = LazyLock::new(|| Arc::new(|_| vec![]));
 
     fn known(placement: Option<&Placement>, need_identity: bool) -> Known<'_> {
-        Known { placement, identity: &NOBODY, need_identity, strays_since_ns: 0, descendants: &|_| vec![] }
+        Known { placement, identity: &NOBODY, need_identity, strays_since_ns: 0, descendants: &NONE }
     }
 
     fn in_container() -> Placement {
