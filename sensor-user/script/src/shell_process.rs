@@ -21,6 +21,8 @@ use crate::{
 
 const S_IFMT: u32 = 0o170_000;
 const S_IFCHR: u32 = 0o020_000;
+/// Somebody may execute it.
+const EXECUTABLE: u32 = 0o111;
 
 /// What a script is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,7 +281,9 @@ impl ShellProcess {
                 if sniffs {
                     self.sniffed = Some(source);
                 }
-                begins && !is_known
+                // Nobody knows whether this one looks at files first; what is executed is executable.
+                let may_run = self.family == Family::unknown() && is_script && read.mode & EXECUTABLE != 0;
+                (begins || may_run) && !is_known
             }
             None => is_script && !is_known,
         }

@@ -564,3 +564,22 @@ fn what_is_not_kept_makes_no_new_text() {
     let last = run.captures.iter().rfind(|capture| capture.offset == 0).expect("a capture");
     assert_eq!((last.news.clone(), last.size), (None, 2_100 * 11));
 }
+
+#[test]
+fn a_child_of_a_shell_nobody_knows_runs_an_executable_file_itself() {
+    for (mode, origin) in [(0o100_755, Origin::File), (0o100_644, Origin::Sourced)] {
+        let mut run = Run::new();
+        run.exec(BASH, Some(Family::unknown()), "gone ./outer");
+        run.read(BASH, 10, 0, 9, b"./inner\n:");
+        run.fork(BASH, 101);
+        let header = run.header(KIND_READ, 101);
+        let read =
+            Read { ino: 8, size: 6, pos: 0, ret: 6, count: 65_536, dev: 1, mode, fd: 10, ..Read::default() };
+        run.send(Event::Read(header, read, b": one\n"), None);
+        run.exit(101);
+        let found = run.captures.iter().rfind(|capture| capture.content.ends_with(b": one\n"));
+        let capture = found.expect("a capture");
+        assert_eq!(capture.origin, origin);
+        assert_eq!(capture.id.pid, if origin == Origin::File { 101 } else { BASH });
+    }
+}
