@@ -9,7 +9,7 @@ use ebpf::{
 };
 
 use event::until_nul;
-use shell::{Evaluates, Executable, Family, Invocation, Mode, SourcedReads, likely_command, loaded_program};
+use shell::{Evaluates, Executable, Family, Invocation, Mode, SourcedReads, likely_commands, loaded_program};
 
 use crate::{
     capture::{Forks, Interpreter, Origin, ScriptId},
@@ -420,8 +420,12 @@ impl ShellProcess {
             Mode::File(at) => self.script_name = words.get(at).map(|path| last_part(path).to_vec()),
             Mode::Stdin | Mode::NotAShell => {}
         }
-        if self.family == Family::unknown() && self.command.is_none() {
-            self.command = likely_command(&words).map(|at| words[at].to_vec());
+        if self.family == Family::unknown() {
+            // Its options may be read in another way (`-norc -c TEXT`): all that may be its text is.
+            let mut texts: Vec<&[u8]> = likely_commands(&words).into_iter().map(|at| words[at]).collect();
+            texts.retain(|text| self.command.as_deref() != Some(text));
+            texts.extend(self.command.as_deref());
+            self.command = (!texts.is_empty()).then(|| texts.join(&b'\n'));
         }
         self.arguments_cut |= words.len() > WORDS;
         self.argv = words.into_iter().take(WORDS).map(<[u8]>::to_vec).collect();

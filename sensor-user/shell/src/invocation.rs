@@ -50,15 +50,21 @@ impl Invocation {
 /// As of a binary of many programs whatever its name.
 const UNKNOWN_APPLETS: Applets = Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] };
 
-/// The text of `-c` as it may be in the vector of a shell whose grammar is not known: what follows the first word of letters
-/// with a `c`.
-pub fn likely_command(argv: &[impl AsRef<[u8]>]) -> Option<usize> {
+/// Words that may be the text of `-c` in the vector of a shell whose grammar is not known: what follows words of letters with a
+/// `c`. Of many the first are taken.
+pub fn likely_commands(argv: &[impl AsRef<[u8]>]) -> Vec<usize> {
+    const LIKELY: usize = 8;
     let is_option = |word: &[u8]| word.first().is_some_and(|sign| matches!(sign, b'-' | b'+'));
     let is_command = |word: &[u8]| {
         is_option(word) && word[1..].contains(&b'c') && word[1..].iter().all(u8::is_ascii_alphabetic)
     };
-    let option = argv.iter().position(|word| is_command(word.as_ref()))?;
-    (option + 1..argv.len()).find(|at| !is_option(argv[*at].as_ref()))
+    let options = (0..argv.len()).filter(|at| is_command(argv[*at].as_ref()));
+    let mut texts: Vec<usize> = options
+        .filter_map(|option| (option + 1..argv.len()).find(|at| !is_option(argv[*at].as_ref())))
+        .take(LIKELY)
+        .collect();
+    texts.dedup();
+    texts
 }
 
 impl Applets {

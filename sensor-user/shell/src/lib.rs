@@ -25,7 +25,7 @@ mod zsh;
 
 pub use executable::Executable;
 pub use family::Family;
-pub use invocation::{Invocation, Mode, likely_command};
+pub use invocation::{Invocation, Mode, likely_commands};
 pub use loader::loaded_program;
 pub use probe_points::ProbePoints;
 pub use profile::{

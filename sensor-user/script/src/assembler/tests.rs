@@ -583,3 +583,14 @@ fn a_child_of_a_shell_nobody_knows_runs_an_executable_file_itself() {
         assert_eq!(capture.id.pid, if origin == Origin::File { 101 } else { BASH });
     }
 }
+
+#[test]
+fn all_that_may_be_the_command_of_a_shell_nobody_knows_is_judged() {
+    for words in ["gone -norc -O extglob -c true", "gone -c true", "gone -ec true x -c y"] {
+        let mut run = Run::new();
+        run.exec(BASH, Some(Family::unknown()), words);
+        run.exit(BASH);
+        let is_there = |capture: &Capture| capture.content.split(|b| *b == b'\n').any(|line| line == b"true");
+        assert!(run.captures.iter().any(|capture| is_there(capture)), "{words}");
+    }
+}
