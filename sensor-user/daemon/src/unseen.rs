@@ -17,6 +17,8 @@ use script::{Capture, Unseen};
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// A container counts for so long after such a shell.
 const WHILE: Duration = Duration::from_mins(10);
+/// How often they are counted.
+const SHOW: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
@@ -27,6 +29,7 @@ struct Why {
 pub(crate) struct UnseenContainers {
     last: LruCache<(u64, Unseen), Instant>,
     gauge: Family<Why, Gauge>,
+    shown: Option<Instant>,
 }
 
 impl UnseenContainers {
@@ -38,7 +41,7 @@ impl UnseenContainers {
             "Cgroups in which a shell ran in the last ten minutes that is not seen as a whole, by why: it could not be classed, not be read, or has no probes",
             gauge.clone(),
         );
-        let all = Self { last: LruCache::new(REMEMBERED), gauge };
+        let all = Self { last: LruCache::new(REMEMBERED), gauge, shown: None };
         all.show();
         all
     }
@@ -52,6 +55,10 @@ impl UnseenContainers {
 
     /// Forgets those that were quiet, and shows the others.
     pub(crate) fn set(&mut self, now: Instant) {
+        if self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < SHOW) {
+            return;
+        }
+        self.shown = Some(now);
         while let Some((_, at)) = self.last.peek_lru()
             && now.saturating_duration_since(*at) > WHILE
         {

@@ -75,16 +75,19 @@ impl Latch {
         if !self.links.is_empty() {
             return;
         }
-        for (place, program) in &self.programs {
+        let programs = std::mem::take(&mut self.programs);
+        for (place, program) in programs {
             let attributes = OpenAttributes { name: 0, prog_fd: program.as_raw_fd() as u32, reserved: 0 };
             // SAFETY: the attributes are those of the command.
             match unsafe { bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attributes) } {
-                Ok(_) if *place == Place::GetSignal && !self.sees_signals() => {
+                // What does not work is not tried again.
+                Ok(_) if place == Place::GetSignal && !self.sees_signals() => {
                     debug!(?place, "it is attached and does not run");
                 }
                 Ok(link) => {
                     info!("stopped shells are kept so at {place}");
                     self.links.push(link);
+                    self.programs.push((place, program));
                 }
                 Err(e) => debug!(?place, "{e}"),
             }

@@ -2,11 +2,18 @@
 
 use std::{
     collections::HashMap as Table,
-    sync::{Arc, Mutex, PoisonError},
+    io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    sync::Arc,
 };
 
-use aya::maps::{HashMap, MapData};
+use aya::maps::{Map, MapError};
+use aya_obj::generated::bpf_cmd;
+use bytemuck::Zeroable;
 use ebpf::{limit::DESCENDANTS_MAX, map::Descendant};
+use tracing::debug;
+
+use crate::loader::bpf_raw;
 
 /// A process, and no other that gets its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,21 +24,67 @@ pub struct Process {
     pub start_ns: u64,
 }
 
+/// The part of `union bpf_attr` for `BPF_MAP_LOOKUP_BATCH`.
+#[repr(C)]
+struct BatchAttributes {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+/// Entries read at once: all, and what a bucket may have more while the table changes.
+const BATCH: usize = DESCENDANTS_MAX as usize + 1024;
+
 /// The kernel half's table. Cheap to clone.
 #[derive(Clone)]
-pub struct Lineage(Arc<Mutex<HashMap<MapData, u32, Descendant>>>);
+pub struct Lineage(Arc<OwnedFd>);
 
 impl Lineage {
-    pub(crate) fn new(map: HashMap<MapData, u32, Descendant>) -> Self {
-        Self(Arc::new(Mutex::new(map)))
+    pub(crate) fn new(map: &Map) -> Result<Self, MapError> {
+        let Map::LruHashMap(data) = map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
+        let fd = data.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)?;
+        Ok(Self(Arc::new(fd)))
     }
 
     /// Those that descend from a process, as far as the table reaches; some may have ended.
     pub fn of(&self, ancestor: Process) -> Vec<Process> {
-        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Entries that come and go meanwhile may be met twice: no more than there can be are taken.
-        let all = map.iter().filter_map(Result::ok).take(DESCENDANTS_MAX as usize);
-        below(ancestor, all)
+        match self.all() {
+            Ok(all) => below(ancestor, all.into_iter()),
+            Err(e) => {
+                debug!("map DESCENDANTS: {e}");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The whole table, by one system call: one for each entry would take tens of milliseconds.
+    fn all(&self) -> io::Result<Vec<(u32, Descendant)>> {
+        let mut keys = vec![0u32; BATCH];
+        let mut values = vec![Descendant::zeroed(); BATCH];
+        let mut next = 0u64;
+        let mut attributes = BatchAttributes {
+            in_batch: 0,
+            out_batch: (&raw mut next) as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: BATCH as u32,
+            map_fd: self.0.as_raw_fd() as u32,
+            elem_flags: 0,
+            flags: 0,
+        };
+        // SAFETY: the attributes are those of the command, and what they point to lives until the call returns.
+        match unsafe { bpf_raw(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) } {
+            // The end of the table came.
+            Err(e) if e.raw_os_error() != Some(libc::ENOENT) => return Err(e),
+            _ => {}
+        }
+        let count = (attributes.count as usize).min(BATCH);
+        Ok(keys.into_iter().zip(values).take(count).collect())
     }
 }
 

@@ -153,6 +153,18 @@ pub(super) unsafe fn bpf<T>(command: bpf_cmd, attributes: &T) -> io::Result<Owne
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })
 }
 
+/// A command of `bpf(2)` that fills its attributes.
+///
+/// # Safety
+/// As of [`bpf`].
+pub(super) unsafe fn bpf_raw<T>(command: bpf_cmd, attributes: &mut T) -> io::Result<()> {
+    // SAFETY: the caller says so.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command as libc::c_long, std::ptr::from_mut(attributes), size_of::<T>())
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// The descriptor of a map of one of the types that the object has.
 fn descriptor(map: &Map) -> Option<RawFd> {
     match map {

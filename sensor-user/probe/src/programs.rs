@@ -200,10 +200,8 @@ impl Probe {
             HashMap::try_from(take(&mut self.ebpf, "MEDDLED")?).map_err(|e| refused("map MEDDLED", &e))?,
             self.latch,
         );
-        let lineage = Lineage::new(
-            HashMap::try_from(take(&mut self.ebpf, "DESCENDANTS")?)
-                .map_err(|e| refused("map DESCENDANTS", &e))?,
-        );
+        let lineage = Lineage::new(&take(&mut self.ebpf, "DESCENDANTS")?)
+            .map_err(|e| refused("map DESCENDANTS", &e))?;
         let reader = Reader::new(ring, awake).map_err(|e| refused("event descriptor", &e))?;
         let control = Control::new(classes, Uprobes::new(self.ebpf, self.multi, self.shell_probes));
         Ok(Parts {

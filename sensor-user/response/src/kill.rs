@@ -226,8 +226,15 @@ impl<'a> Family<'a> {
                 self.all = false;
                 return;
             }
-            parents = fresh.into_iter().filter(|pid| self.stop(*pid, pidfd::open(*pid))).collect();
+            parents = fresh.into_iter().filter(|pid| self.stop_child(*pid)).collect();
         }
+    }
+
+    /// Stops a child of one that is held, and no other that got its id. One whose parent has ended meanwhile is a stray.
+    fn stop_child(&mut self, pid: u32) -> bool {
+        let opened = pidfd::open(pid);
+        let parent = look_at(pid).and_then(|stat| u32::try_from(stat.ppid).ok());
+        parent.is_some_and(|parent| self.held.contains_key(&parent)) && self.stop(pid, opened)
     }
 
     /// Stops those whose parents have ended; returns how many.

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use identity::{Identity, Placement};
-use script::Capture;
+use script::{Capture, Origin};
 use verdict::Verdict;
 
 use crate::{
     kill::{Descendants, Ended, Target, end, go_on},
     rules::{RuleAction, Rules},
 };
+
+/// Bytes that most shells read of a file at once.
+const AT_ONCE: u64 = 8192;
 
 /// How far the sensor may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,7 +214,9 @@ impl Responder {
         let would_hold = self.mode == Mode::Audit
             && matches!(action, Action::WouldKill | Action::Gone)
             && self.rules.may_hold(in_container, known.identity);
-        let if_held = would_hold.then_some(progress.if_held());
+        // Of a longer file or stream the first blocks would have run.
+        let at_once = capture.size <= AT_ONCE || matches!(capture.origin, Origin::Command | Origin::Eval);
+        let if_held = would_hold.then_some(if at_once { progress.if_held() } else { "part" });
         Some(Response { action, reason: reason.to_owned(), took_ns, progress, if_held })
     }
 
@@ -266,7 +271,6 @@ pub(crate) mod tests {
     use std::sync::{Arc, LazyLock};
 
     use super::*;
-    use script::Origin;
     use verdict::ScriptHash;
 
     pub(crate) fn capture(pid: u32) -> Capture {

@@ -69,8 +69,8 @@ pub(super) struct Script {
     pub(super) emitted_ns: u64,
     /// What was written since it was last emitted, as positions.
     pub(super) news: Option<Range<u64>>,
-    /// A block of a file was among it; the builtin `read` takes single bytes.
-    pub(super) news_by_block: bool,
+    /// Some of it may have been read as script; the builtin `read` takes single bytes also from files.
+    pub(super) news_may_run: bool,
     /// It was emitted, or became longer than what is kept, since it was last emitted to be judged as a whole.
     pub(super) is_whole_due: bool,
     /// Bytes there were then.
@@ -129,7 +129,7 @@ impl Script {
             emitted_bytes: 0,
             emitted_ns: 0,
             news: None,
-            news_by_block: false,
+            news_may_run: false,
             is_whole_due: false,
             whole_bytes: 0,
             whole_ns: 0,

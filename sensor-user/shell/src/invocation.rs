@@ -51,18 +51,23 @@ impl Invocation {
 const UNKNOWN_APPLETS: Applets = Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] };
 
 /// Words that may be the text of `-c` in the vector of a shell whose grammar is not known: what follows words of letters with a
-/// `c`. Of many the first are taken.
+/// `c`, in order.
 pub fn likely_commands(argv: &[impl AsRef<[u8]>]) -> Vec<usize> {
-    const LIKELY: usize = 8;
     let is_option = |word: &[u8]| word.first().is_some_and(|sign| matches!(sign, b'-' | b'+'));
     let is_command = |word: &[u8]| {
         is_option(word) && word[1..].contains(&b'c') && word[1..].iter().all(u8::is_ascii_alphabetic)
     };
-    let options = (0..argv.len()).filter(|at| is_command(argv[*at].as_ref()));
-    let mut texts: Vec<usize> = options
-        .filter_map(|option| (option + 1..argv.len()).find(|at| !is_option(argv[*at].as_ref())))
-        .take(LIKELY)
-        .collect();
+    let mut texts = Vec::new();
+    let mut next = None;
+    // From the end, so that each word is looked at once.
+    for (at, word) in argv.iter().enumerate().rev() {
+        if !is_option(word.as_ref()) {
+            next = Some(at);
+        } else if is_command(word.as_ref()) {
+            texts.extend(next);
+        }
+    }
+    texts.reverse();
     texts.dedup();
     texts
 }

@@ -7,7 +7,6 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     capture::{Capture, HeldShell, Origin, Output, ScriptFlags},
-    content::Content,
     keystrokes,
     shell_process::{Script, ShellProcess, Source},
     unseen,
@@ -18,7 +17,7 @@ const VECTORS_NS: u64 = 1_000_000_000;
 /// A growing script is emitted again at a fork only when it grew by a quarter, or after this time.
 const AGAIN_NS: u64 = 20_000_000;
 /// The builtin `read` takes single bytes also from files; blocks are larger.
-pub(super) const BLOCK_BYTES: usize = 512;
+pub(super) const BLOCK_BYTES: u64 = 512;
 /// Of a script of which so much was judged only what is new is judged, with what is just before it, until it ended or doubled.
 const NEWS_BYTES: u64 = 16 * 1024;
 /// Of one that comes line by line, of so much.
@@ -36,13 +35,11 @@ impl Assembler {
 
     /// Emits what a shell that was stopped has read, and says that it waits.
     pub(super) fn held(&mut self, id: ShellId, pid: u32, hold: &Hold, emit: &mut dyn FnMut(Output)) {
-        let how = |script: &Script| {
-            let is_short = script.emitted_bytes <= script.news_bytes();
-            let is_piece = script.news().is_some() && (!script.is_file || script.news_by_block);
-            match script.is_due_again(hold.since_ns) {
-                None if script.is_due() && (is_short || is_piece) => Some(Extent::News),
-                how => how,
+        let how = |script: &Script| match script.is_due_at_once(hold.since_ns) {
+            Some(Extent::News) if script.is_file && !script.news_may_run && !script.is_short() => {
+                script.is_due_again(hold.since_ns)
             }
+            how => how,
         };
         self.emit_those(id, how, emit);
         let is_data =
@@ -73,6 +70,11 @@ impl Assembler {
     /// At a fork: emits scripts of which enough is new, or for long enough.
     pub(super) fn emit_again(&mut self, id: ShellId, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         self.emit_those(id, |script| script.is_due_again(now_ns), emit);
+    }
+
+    /// When a subshell runs another program: emits what is new.
+    pub(super) fn emit_at_once(&mut self, id: ShellId, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        self.emit_those(id, |script| script.is_due_at_once(now_ns), emit);
     }
 
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
@@ -140,13 +142,19 @@ impl Assembler {
         script.emitted_bytes = script.content.seen_bytes();
         script.emitted_ns = now_ns;
         script.news = None;
-        script.news_by_block = false;
+        script.news_may_run = false;
         script.is_whole_due = news.is_some();
-        if news.is_none() {
+        if let Some(news) = &news {
+            let piece = &script.content.bytes()[news.clone()];
+            script.tells.0 |= unseen::evaluates(piece, tells);
+            script.tells.1 |= reads_standard_input(piece);
+        } else {
             script.whole_bytes = script.emitted_bytes;
             script.whole_ns = now_ns;
-            script.tells =
-                (unseen::evaluates(script.content.bytes(), tells), reads_standard_input(&script.content));
+            script.tells = (
+                unseen::evaluates(script.content.bytes(), tells),
+                reads_standard_input(script.content.bytes()),
+            );
         }
         shell.captured = true;
         self.counts.captures += 1;
@@ -223,9 +231,9 @@ fn cut_arguments(shell: &ShellProcess, limit: usize) -> (Vec<Vec<u8>>, bool) {
 }
 
 /// Builtins and commands that eat the stream their own script comes from.
-fn reads_standard_input(content: &Content) -> bool {
+fn reads_standard_input(text: &[u8]) -> bool {
     const EATERS: [&[u8]; 5] = [b"read", b"mapfile", b"readarray", b"cat", b"select"];
-    content.bytes().split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).any(|word| EATERS.contains(&word))
+    text.split(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).any(|word| EATERS.contains(&word))
 }
 
 /// How much of a script is to be judged.
@@ -260,6 +268,20 @@ impl Script {
         let (start, end) = (usize::try_from(news.start).ok()?, usize::try_from(news.end).ok()?);
         let is_long = self.emitted_bytes >= self.news_bytes();
         (is_long && !self.keystrokes && start < end && end <= kept).then_some(start..end)
+    }
+
+    /// Before what was read runs: is there text that was not emitted, and how is it to be? Where only all of it can be judged, not
+    /// too often.
+    pub(super) fn is_due_at_once(&self, now_ns: u64) -> Option<Extent> {
+        match self.is_due_again(now_ns) {
+            None if self.is_due() && (self.is_short() || self.news().is_some()) => Some(Extent::News),
+            how => how,
+        }
+    }
+
+    /// Is judging all of it cheap?
+    fn is_short(&self) -> bool {
+        self.emitted_bytes <= self.news_bytes()
     }
 
     /// At a fork: is there text that was not emitted, and enough of it or for long enough?

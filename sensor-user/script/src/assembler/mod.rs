@@ -313,7 +313,7 @@ impl Assembler {
         }
         if header.tgid != id.0 {
             // A subshell runs another program: all of the script is judged when its own shell ends.
-            self.emit_again(id, header.time_ns, emit);
+            self.emit_at_once(id, header.time_ns, emit);
             self.forget_process(header.tgid);
             self.release(id, emit);
             return;

@@ -3,7 +3,6 @@
 
 use ebpf::event::Header;
 
-use super::emit::BLOCK_BYTES;
 use super::{Assembler, ShellId};
 use crate::{capture::Output, shell_process::Source};
 
@@ -18,17 +17,26 @@ pub(super) fn of(text: &[u8], part_bytes: usize) -> impl Iterator<Item = (usize,
     })
 }
 
+/// Bytes of a script.
+pub(super) struct Piece<'a> {
+    /// Where the first is.
+    pub(super) start: u64,
+    pub(super) bytes: &'a [u8],
+    /// They may have been read as script.
+    pub(super) may_run: bool,
+}
+
 impl Assembler {
-    /// Takes in bytes of a script, of which the first is at `start`, as far as they are behind what is kept of it.
+    /// Takes in bytes of a script as far as they are behind what is kept of it.
     pub(super) fn read_beyond(
         &mut self,
         id: ShellId,
         main: usize,
         header: &Header,
-        start: u64,
-        bytes: &[u8],
+        piece: &Piece<'_>,
         emit: &mut dyn FnMut(Output),
     ) {
+        let Piece { start, bytes, may_run } = *piece;
         let part_bytes = self.limits.script_bytes as u64;
         let end = start.saturating_add(bytes.len() as u64);
         let mut at = start.max(part_bytes);
@@ -46,7 +54,7 @@ impl Assembler {
             let changed = script.content.write(at - script.offset, piece, limit);
             if changed {
                 script.learn(at - script.offset, piece.len());
-                script.news_by_block |= piece.len() >= BLOCK_BYTES;
+                script.news_may_run |= may_run;
             }
             script.last_ns = header.time_ns;
             let kept = script.content.bytes().len() - before;

@@ -2,7 +2,7 @@
 
 use ebpf::event::{FLAG_CUT, FLAG_MORE, Header, Read};
 
-use super::{Assembler, ShellId, emit::BLOCK_BYTES};
+use super::{Assembler, ShellId, emit::BLOCK_BYTES, parts::Piece};
 use crate::{
     capture::{Origin, Output},
     shell_process::{Place, Source},
@@ -54,6 +54,7 @@ impl Assembler {
         // A shell that edits lines itself reads keys.
         script.keystrokes |= script.origin == Origin::Interactive && (read.count == 1 || edits_lines);
         script.by_script_descriptor |= read.fd >= script_fd_min;
+        let may_run = read.fd == 0 || read.fd >= script_fd_min || read.count >= BLOCK_BYTES;
         script.is_file |= read.pos >= 0;
         script.reader = header.tgid;
         // When memory is short, what is there is kept and what comes is counted.
@@ -77,12 +78,12 @@ impl Assembler {
         }
         if changed {
             script.learn(u64::try_from(read.pos).unwrap_or(before_seen), bytes.len());
-            script.news_by_block |= read.count >= BLOCK_BYTES as u64;
+            script.news_may_run |= may_run;
         }
         script.last_ns = header.time_ns;
         if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
             let start = u64::try_from(read.pos).unwrap_or(before_seen);
-            self.read_beyond(id, index, &header, start, bytes, emit);
+            self.read_beyond(id, index, &header, &Piece { start, bytes, may_run }, emit);
         }
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
             return;

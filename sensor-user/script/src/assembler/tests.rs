@@ -586,11 +586,42 @@ fn a_child_of_a_shell_nobody_knows_runs_an_executable_file_itself() {
 
 #[test]
 fn all_that_may_be_the_command_of_a_shell_nobody_knows_is_judged() {
-    for words in ["gone -norc -O extglob -c true", "gone -c true", "gone -ec true x -c y"] {
+    for words in [
+        "gone -norc -O extglob -c true",
+        "gone -c true",
+        "gone -ec true x -c y",
+        "gone -rcfile a -rcfile b -rcfile c -rcfile d -rcfile e -rcfile f -rcfile g -rcfile h -c true",
+    ] {
         let mut run = Run::new();
         run.exec(BASH, Some(Family::unknown()), words);
         run.exit(BASH);
         let is_there = |capture: &Capture| capture.content.split(|b| *b == b'\n').any(|line| line == b"true");
         assert!(run.captures.iter().any(|capture| is_there(capture)), "{words}");
+    }
+}
+
+#[test]
+fn small_reads_of_a_long_file_are_judged_before_they_run() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash grows.sh");
+    let text = b"true # and more\n".repeat(2048);
+    // bash's buffer is as large as the file was when it was opened.
+    for (i, piece) in text.chunks(128).enumerate() {
+        let header = run.header(KIND_READ, BASH);
+        let read = Read {
+            ino: 7,
+            size: 1 << 20,
+            pos: (i * 128) as i64,
+            ret: 128,
+            count: 128,
+            dev: 1,
+            fd: 255,
+            ..Read::default()
+        };
+        run.send(Event::Read(header, read, piece), None);
+        run.hold(BASH, 9);
+        let last = run.last();
+        let judged = last.news.as_ref().map_or(last.content.len(), |news| news.end);
+        assert_eq!(judged, (i + 1) * 128);
     }
 }

@@ -25,7 +25,12 @@ impl Assembler {
         script.content.write(0, &text, self.limits.script_bytes);
         self.kept_bytes += script.content.bytes().len();
         self.counts.scripts += 1;
+        let header = shell.header;
         self.emit_one(id, index, time, emit);
+        if text.len() > self.limits.script_bytes {
+            let piece = parts::Piece { start: 0, bytes: &text, may_run: true };
+            self.read_beyond(id, index, &header, &piece, emit);
+        }
     }
 
     /// Makes do with what arrived of the arguments and the environment: they come before anything else, so what is missing
