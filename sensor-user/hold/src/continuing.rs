@@ -108,16 +108,20 @@ fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
     }
 }
 
-/// How long a process may take from the signal until it stops: it is on its way out of the kernel.
-const STOPPING: Duration = Duration::from_millis(2);
+/// How long a process may take from the signal until it stops: it is on its way out of the kernel, and its processor may be busy
+/// elsewhere (a virtual machine's).
+const STOPPING: Duration = Duration::from_millis(20);
+/// Of one that others continue: it may run as well.
+const STOPPING_MEDDLED: Duration = Duration::from_millis(2);
 
-/// Is a process stopped?
-pub(crate) fn is_stopped(pid: u32) -> bool {
+/// Is a process stopped that is to stop?
+pub(crate) fn is_stopped(pid: u32, is_meddled: bool) -> bool {
+    let limit = if is_meddled { STOPPING_MEDDLED } else { STOPPING };
     let begun = Instant::now();
     loop {
         match pidfd::stat(pid) {
             Ok(stat) if stat.state == 'T' => return true,
-            Ok(stat) if stat.state == 'R' && begun.elapsed() < STOPPING => std::thread::yield_now(),
+            Ok(stat) if stat.state == 'R' && begun.elapsed() < limit => std::thread::yield_now(),
             _ => return false,
         }
     }

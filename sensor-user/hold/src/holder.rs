@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ebpf::map::EXE_SHELL;
+use ebpf::map::{EXE_SHELL, Held};
 use lru::LruCache;
 use probe::{HoldControl, Holds};
 use script::HeldShell;
@@ -117,7 +117,8 @@ impl Holder {
     pub fn state(&self, pid: u32, exec_ns: u64) -> State {
         let mut table = self.table();
         // Somebody else may have continued it.
-        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(pid)) {
+        let is_stopped = |held: &Held| is_stopped(pid, table.control.was_meddled_with(pid, held.since_ns));
+        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(held)) {
             return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
         }
         match table.timed_out.get(&pid) {
