@@ -2,8 +2,8 @@
 //!
 //! Best is a program where a process leaves the kernel behind a stop (`get_signal`): there nothing has run yet. Where the kernel lets
 //! no program stand at its functions, one at the tracepoint of signals stops the process again, with a function that kernels have
-//! from 6.13 on: some instructions run in between, and beside a process that does nothing else now and then a short script does. Where
-//! there are both, both are used.
+//! from 6.13 on: some instructions run in between, and beside a process that does nothing else now and then a short script does.
+//! This stop comes a moment late, so it is used only where the other cannot be.
 
 use std::{
     io,
@@ -75,8 +75,8 @@ impl Latch {
         if !self.links.is_empty() {
             return;
         }
-        let programs = std::mem::take(&mut self.programs);
-        for (place, program) in programs {
+        let mut programs = std::mem::take(&mut self.programs).into_iter();
+        for (place, program) in programs.by_ref() {
             let attributes = OpenAttributes { name: 0, prog_fd: program.as_raw_fd() as u32, reserved: 0 };
             // SAFETY: the attributes are those of the command.
             match unsafe { bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attributes) } {
@@ -88,10 +88,12 @@ impl Latch {
                     info!("stopped shells are kept so at {place}");
                     self.links.push(link);
                     self.programs.push((place, program));
+                    break;
                 }
                 Err(e) => debug!(?place, "{e}"),
             }
         }
+        self.programs.extend(programs);
         if self.links.is_empty() && !std::mem::replace(&mut self.is_told, true) {
             warn!(
                 "this kernel takes no program that keeps a stopped shell stopped: other processes of its container may continue it"
