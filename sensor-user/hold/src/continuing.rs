@@ -93,6 +93,17 @@ impl Aftermath {
     }
 }
 
+/// Continues a process, and leaves it in the table to be looked at again.
+pub(crate) fn let_go(holds: &mut Holds, pid: u32, held: Held) -> Option<Released> {
+    let process = find(pid, &held).ok().flatten();
+    if !holds.let_go(pid, held) {
+        return None;
+    }
+    let is_continued = process.is_some_and(|process| pidfd_send_signal(&process, Signal::CONT).is_ok());
+    let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
+    Some(Released { entry: held, held: took, is_continued })
+}
+
 /// The process that was stopped; `None` when it is gone.
 fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
     let process = match pidfd::open(pid) {

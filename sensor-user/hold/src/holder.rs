@@ -15,7 +15,7 @@ use script::HeldShell;
 use tracing::{error, info, warn};
 
 use crate::{
-    continuing::{Aftermath, Released, is_stopped, release},
+    continuing::{Aftermath, Released, is_stopped, let_go, release},
     guard,
     metrics::HoldMetrics,
     pin::{Pin, continue_left},
@@ -73,6 +73,13 @@ struct Table {
 
 impl Table {
     fn release(&mut self, pid: u32, since_ns: Option<u64>) -> Option<Released> {
+        // One that others continue may be stopped once more a moment later. It stays in the table, without a time, and is continued
+        // again at the next look, also by the second process or the next sensor.
+        let held =
+            self.holds.get(pid).filter(|held| since_ns.is_none_or(|since_ns| since_ns == held.since_ns))?;
+        if held.since_ns != 0 && self.control.was_meddled_with(pid, held.since_ns) {
+            return let_go(&mut self.holds, pid, held);
+        }
         let released = release(&mut self.holds, pid, since_ns)?;
         if self.control.was_meddled_with(pid, released.entry.since_ns) {
             self.aftermath.add(pid, released.entry);
@@ -302,7 +309,7 @@ impl Keeper {
                 continue;
             }
             let released = table.release(pid, Some(held.since_ns));
-            if let Some(released) = released.filter(|released| released.is_continued) {
+            if let Some(released) = released.filter(|released| released.is_continued && held.since_ns != 0) {
                 table.metrics.timed_out(released.held);
                 table.timed_out.put(pid, (held.since_ns, released.held));
                 // What is looked at for the first time may be long.

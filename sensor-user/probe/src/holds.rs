@@ -59,6 +59,12 @@ impl Holds {
         self.map.iter().filter_map(Result::ok).take(HOLDS_MAX as usize).collect()
     }
 
+    /// Notes of a process that stands there that it goes on, at whatever time somebody looks; false when it does not stand there.
+    pub fn let_go(&mut self, pid: u32, held: Held) -> bool {
+        const BPF_EXIST: u64 = 2;
+        self.map.insert(pid, Held { since_ns: 0, ..held }, BPF_EXIST).is_ok()
+    }
+
     /// Takes a process out; false when it was not there.
     pub fn remove(&mut self, pid: u32) -> bool {
         self.map.remove(&pid).is_ok()
