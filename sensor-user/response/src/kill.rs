@@ -201,7 +201,9 @@ impl<'a> Family<'a> {
     /// Stops the children of those that are held, and theirs.
     fn stop_children(&mut self) {
         let mut parents: Vec<u32> = self.held.keys().copied().collect();
-        while !parents.is_empty() {
+        // Children that ended, or whose parents did: strays, if they live.
+        let mut passed: HashSet<u32> = HashSet::new();
+        loop {
             for pid in &parents {
                 wait_until_stopped(*pid, self.deadline);
             }
@@ -209,7 +211,7 @@ impl<'a> Family<'a> {
                 .iter()
                 .take_while(|_| Instant::now() < self.deadline)
                 .flat_map(|pid| children(*pid, self.deadline))
-                .filter(|pid| !self.is_known(*pid))
+                .filter(|pid| !self.is_known(*pid) && !passed.contains(pid))
                 .collect();
             if Instant::now() >= self.deadline {
                 self.all = false;
@@ -226,7 +228,10 @@ impl<'a> Family<'a> {
                 self.all = false;
                 return;
             }
-            parents = fresh.into_iter().filter(|pid| self.stop_child(*pid)).collect();
+            let (stopped, others): (Vec<u32>, Vec<u32>) =
+                fresh.into_iter().partition(|pid| self.stop_child(*pid));
+            parents = stopped;
+            passed.extend(others);
         }
     }
 
