@@ -9,6 +9,7 @@ pub mod collectors;
 pub mod containerd;
 pub mod daemon;
 pub mod drill;
+pub mod holding;
 pub mod image;
 pub mod made;
 pub mod metadata;

@@ -114,3 +114,33 @@ fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
     assert_eq!(property(&findings, "off", "Response_Action"), &Value::Null);
     node.finish().expect("an outcome");
 }
+
+#[test]
+fn more_than_are_ended_at_once_are_all_ended() {
+    // More than are ended at once, and all of the shell's own children.
+    const CHILDREN: usize = 4200;
+    let node = Node::start(&["--respond", "kill"]).expect("a node");
+    let cgroup = Cgroup::make(&format!("kubepods/burstable/pod{UID}/{ID}"));
+    let (never, all) = (node.path("never"), node.path("all"));
+    nix::unistd::mkfifo(&never, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    // Children that wait for what never comes; then the attack, from a file of its own.
+    let crowd = node.file("crowd", malice("crowd").as_bytes()).expect("a file");
+    let text = format!(
+        "i=0; while [ $i -lt {CHILDREN} ]; do (read -r _ < {}) & i=$((i+1)); done; echo > {}; . {}; wait",
+        never.display(),
+        all.display(),
+        crowd.display()
+    );
+    let mut command = quiet("/bin/dash");
+    command.args(["-c", &text]);
+    enter(&mut command, &cgroup.procs());
+    let mut shell = command.spawn().expect("a shell");
+    assert!(is_killed(shell.wait().expect("its end")), "{}", node.log());
+    assert!(all.exists());
+    let is_empty = || fs::read_to_string(cgroup.procs()).is_ok_and(|left| left.is_empty());
+    node.wait_until(is_empty).expect("nobody is left");
+    let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");
+    eprintln!("{}", property(&findings, "crowd", "Response_Processes"));
+    assert_eq!(property(&findings, "crowd", "Response_Action"), "killed_partly");
+    node.finish().expect("an outcome");
+}

@@ -151,11 +151,12 @@ pub(crate) fn stay() {
     take_back(tgid, &held);
 }
 
-/// If userspace took a process out of the table before it was stopped, its SIGCONT came before the stop, too.
+/// If userspace let a process go before it was stopped, its SIGCONT came before the stop, too.
 #[inline(always)]
 fn take_back(tgid: u32, held: &Held) {
+    let is_held = unsafe { HOLDS.get(tgid) }.is_some_and(|now| now.since_ns == held.since_ns);
     // Where signals are sent a moment later, only one can wait: then userspace is told once more.
-    if unsafe { HOLDS.get(tgid) }.is_none() && unsafe { bpf_send_signal(SIGCONT) } != 0 {
+    if !is_held && unsafe { bpf_send_signal(SIGCONT) } != 0 {
         let _ = HOLDS.insert(tgid, held, 0);
     }
 }
@@ -169,7 +170,7 @@ pub(crate) fn stop_again(task: *const c_void, tgid: u32) {
     }
     let _ = MEDDLED.insert(tgid, unsafe { bpf_ktime_get_boot_ns() }, 0);
     // After the mark: whoever is taken out of the table now is not stopped, and whoever is taken out later is looked at.
-    if unsafe { HOLDS.get(tgid) }.is_none() {
+    if kept(task as u64, tgid).is_none() {
         return;
     }
     // aya knows no functions of the kernel. Userspace puts the number of this one in the place of a helper's.

@@ -24,13 +24,18 @@ pub(crate) struct Released {
     pub(crate) is_continued: bool,
 }
 
-/// Takes a process out of the table, and continues it. `None` when it was not in the table (any more), cannot be continued yet, or,
+/// Continues a process, and takes it out of the table. `None` when it was not in the table (any more), cannot be continued yet, or,
 /// with `since_ns`, is held for another reason since.
 pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
-    let held = holds.get(pid)?;
-    if since_ns.is_some_and(|since_ns| since_ns != held.since_ns) {
-        return None;
-    }
+    let released = let_go(holds, pid, since_ns)?;
+    // Last, so that whoever is in the table no more was continued, wherever this process was interrupted or ended.
+    holds.take(pid);
+    Some(released)
+}
+
+/// Continues a process, and leaves it in the table to be looked at again. `None` as in [`release`].
+pub(crate) fn let_go(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
+    let held = holds.get(pid).filter(|held| since_ns.is_none_or(|since_ns| since_ns == held.since_ns))?;
     let process = match find(pid, &held) {
         Ok(process) => process,
         // It stays in the table, and is tried again.
@@ -39,8 +44,8 @@ pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Opt
             return None;
         }
     };
-    // In this order: if it was stopped anew in between, the signal is for that stop, too.
-    if !holds.remove(pid) {
+    // In this order: the kernel half stops again who is continued before.
+    if !holds.let_go(pid, held) {
         return None;
     }
     let is_continued = process.is_some();
@@ -91,17 +96,6 @@ impl Aftermath {
             since.elapsed() < AFTERMATH
         });
     }
-}
-
-/// Continues a process, and leaves it in the table to be looked at again.
-pub(crate) fn let_go(holds: &mut Holds, pid: u32, held: Held) -> Option<Released> {
-    let process = find(pid, &held).ok().flatten();
-    if !holds.let_go(pid, held) {
-        return None;
-    }
-    let is_continued = process.is_some_and(|process| pidfd_send_signal(&process, Signal::CONT).is_ok());
-    let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
-    Some(Released { entry: held, held: took, is_continued })
 }
 
 /// The process that was stopped; `None` when it is gone.

@@ -84,7 +84,9 @@ pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardErr
                 && release(&mut holds, pid, Some(held.since_ns)).is_some_and(|released| released.is_continued)
             {
                 aftermath.add(pid, held);
-                info!("process {pid} was continued in the sensor's place");
+                if held.since_ns != 0 {
+                    info!("process {pid} was continued in the sensor's place");
+                }
             }
         }
         aftermath.look(&holds);

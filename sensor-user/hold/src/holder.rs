@@ -15,7 +15,7 @@ use script::HeldShell;
 use tracing::{error, info, warn};
 
 use crate::{
-    continuing::{Aftermath, Released, is_stopped, let_go, release},
+    continuing::{Aftermath, Released, is_stopped, let_go},
     guard,
     metrics::HoldMetrics,
     pin::{Pin, continue_left},
@@ -72,16 +72,16 @@ struct Table {
 }
 
 impl Table {
-    fn release(&mut self, pid: u32, since_ns: Option<u64>) -> Option<Released> {
+    fn release(&mut self, pid: u32, asked_ns: Option<u64>) -> Option<Released> {
+        let released = let_go(&mut self.holds, pid, asked_ns)?;
         // One that others continue may be stopped once more a moment later. It stays in the table, without a time, and is continued
         // again at the next look, also by the second process or the next sensor.
-        let held =
-            self.holds.get(pid).filter(|held| since_ns.is_none_or(|since_ns| since_ns == held.since_ns))?;
-        if held.since_ns != 0 && self.control.was_meddled_with(pid, held.since_ns) {
-            return let_go(&mut self.holds, pid, held);
+        let since_ns = released.entry.since_ns;
+        let is_meddled = self.control.was_meddled_with(pid, since_ns);
+        if since_ns == 0 || !is_meddled {
+            self.holds.take(pid);
         }
-        let released = release(&mut self.holds, pid, since_ns)?;
-        if self.control.was_meddled_with(pid, released.entry.since_ns) {
+        if is_meddled {
             self.aftermath.add(pid, released.entry);
         }
         Some(released)

@@ -1,18 +1,30 @@
 //! Shells that the kernel half stopped until their text is judged.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
 };
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya_obj::generated::bpf_cmd;
 use ebpf::{
     limit::HOLDS_MAX,
     map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding},
 };
 use tracing::debug;
 
-use crate::Latch;
+use crate::{Latch, loader::bpf_raw};
+
+/// The part of `union bpf_attr` for `BPF_MAP_LOOKUP_AND_DELETE_ELEM`.
+#[repr(C)]
+struct ElementAttributes {
+    map_fd: u32,
+    reserved: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
 
 /// The table of stopped processes.
 pub struct Holds {
@@ -65,9 +77,44 @@ impl Holds {
         self.map.insert(pid, Held { since_ns: 0, ..held }, BPF_EXIST).is_ok()
     }
 
-    /// Takes a process out; false when it was not there.
-    pub fn remove(&mut self, pid: u32) -> bool {
-        self.map.remove(&pid).is_ok()
+    /// Takes out a process that was let go, unless it is held anew.
+    pub fn take(&mut self, pid: u32) {
+        const BPF_NOEXIST: u64 = 1;
+        if !self.get(pid).is_some_and(|held| held.since_ns == 0) {
+            return;
+        }
+        match self.look_up_and_delete(pid) {
+            // It was held in between.
+            Ok(held) if held.since_ns != 0 => {
+                if let Err(e) = self.map.insert(pid, held, BPF_NOEXIST) {
+                    debug!("map HOLDS: {e}");
+                }
+            }
+            Ok(_) => (),
+            Err(e) => debug!("map HOLDS: {e}"),
+        }
+    }
+
+    /// As the kernel does it in one step, from 5.14 on; before, in two.
+    fn look_up_and_delete(&mut self, pid: u32) -> io::Result<Held> {
+        let mut held = Held::default();
+        let mut attributes = ElementAttributes {
+            map_fd: self.fd.as_raw_fd() as u32,
+            reserved: 0,
+            key: std::ptr::from_ref(&pid) as u64,
+            value: std::ptr::from_mut(&mut held) as u64,
+            flags: 0,
+        };
+        // SAFETY: the attributes are those of the command; key and value are of the map's types and outlive the call.
+        match unsafe { bpf_raw(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_ELEM, &mut attributes) } {
+            Ok(()) => Ok(held),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(e),
+            Err(_) => {
+                let held = self.map.get(&pid, 0).map_err(io::Error::other)?;
+                self.map.remove(&pid).map_err(io::Error::other)?;
+                Ok(held)
+            }
+        }
     }
 }
 
