@@ -34,6 +34,8 @@ pub const EXEC_NAME_BYTES: usize = 256;
 pub const TEXT_BY_BYTES: usize = 32;
 /// Shell processes followed at once.
 pub const SHELLS_MAX: u32 = 16_384;
+/// Pipes that are read byte by byte and gathered at once.
+pub const LINES_MAX: u32 = 4096;
 /// Processes stopped at once until their text is judged.
 pub const HOLDS_MAX: u32 = 4096;
 /// A sensor that has not said for so long that it is alive stops nobody.

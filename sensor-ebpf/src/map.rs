@@ -58,8 +58,20 @@ pub struct Shell {
     pub sniffed_ino: u64,
     /// Inode of the file on a low descriptor that it began to read last; 0 when none.
     pub begun_ino: u64,
+    /// The cgroup whose share of the table it counts for: processes may move.
+    pub counted: u64,
     /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
     pub measured: u64,
+}
+
+/// Entries that a cgroup has, or all together.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Entries {
+    /// In the table of shells.
+    pub shells: i64,
+    /// In the table of lines.
+    pub lines: i64,
 }
 
 /// What a cgroup may still send while the ring buffer is half full or fuller.

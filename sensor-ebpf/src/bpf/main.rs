@@ -1,4 +1,5 @@
 //! The BPF programs: one hook a file. Built for `bpfel-unknown-none` by `cargo xtask`.
+#![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
 #![allow(missing_docs, reason = "programs have no callers; each file says what its hook is for")]
@@ -16,6 +17,7 @@ mod maps;
 mod multicall;
 mod parse_and_execute;
 mod path;
+mod quota;
 mod readline;
 mod reads;
 mod registers;

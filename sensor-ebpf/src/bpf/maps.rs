@@ -8,11 +8,13 @@ use ebpf::{
     counter,
     event::{Header, Read, Record},
     limit::{
-        CGROUPS_MAX, CHUNK_BYTES, DESCENDANTS_MAX, EXES_MAX, HOLDS_MAX, LINE_BYTES, PID_PAGES, PIDS_PER_PAGE,
-        SHELLS_MAX,
+        CGROUPS_MAX, CHUNK_BYTES, DESCENDANTS_MAX, EXES_MAX, HOLDS_MAX, LINE_BYTES, LINES_MAX, PID_PAGES,
+        PIDS_PER_PAGE, SHELLS_MAX,
     },
-    map::{DataSource, Descendant, Exe, FileKey, Held, Holding, Share, Shell},
+    map::{DataSource, Descendant, Entries, Exe, FileKey, Held, Holding, Share, Shell},
 };
+
+use crate::quota::{self, Table};
 
 /// Records for userspace. The size is set when the programs are loaded.
 #[map]
@@ -25,6 +27,18 @@ pub(crate) static AWAKE: Array<u32> = Array::with_max_entries(1, 0);
 /// Followed processes by thread group id.
 #[map]
 pub(crate) static SHELLS: HashMap<u32, Shell> = HashMap::with_max_entries(SHELLS_MAX, 0);
+
+/// How many entries that table has room for. Set by userspace before loading.
+#[unsafe(no_mangle)]
+pub(crate) static MAX_SHELLS: u32 = 0;
+
+/// Entries of the tables of shells and lines, all together.
+#[map]
+pub(crate) static ENTRIES: Array<Entries> = Array::with_max_entries(1, 0);
+
+/// And of each cgroup.
+#[map]
+pub(crate) static ENTRIES_OF: LruHashMap<u64, Entries> = LruHashMap::with_max_entries(CGROUPS_MAX, 0);
 
 /// One byte a process: is it followed ([`IS_FOLLOWED`]), does it descend from one that was ([`DESCENDS`])? An array lookup is inlined by the JIT, so a process that is no shell
 /// pays a few instructions where a hash lookup would cost it tens of nanoseconds.
@@ -58,7 +72,7 @@ pub(crate) static SHARES: LruHashMap<u64, Share> = LruHashMap::with_max_entries(
 
 /// Bytes read one by one and not yet handed over, by thread group id.
 #[map]
-pub(crate) static LINES: HashMap<u32, Record<Read, LINE_BYTES>> = HashMap::with_max_entries(4096, 0);
+pub(crate) static LINES: HashMap<u32, Record<Read, LINE_BYTES>> = HashMap::with_max_entries(LINES_MAX, 0);
 
 /// A zeroed line to insert from; too large for the BPF stack.
 #[map]
@@ -100,6 +114,12 @@ pub(crate) fn count(index: u32, n: u64) {
     }
 }
 
+/// What this processor has counted.
+#[inline(always)]
+pub(crate) fn counted(index: u32) -> u64 {
+    COUNTERS.get(index).copied().unwrap_or(0)
+}
+
 #[inline(always)]
 fn followed_byte(tgid: u32) -> Option<*mut u8> {
     let page = FOLLOWED.get_ptr_mut(tgid / PIDS_PER_PAGE as u32)?;
@@ -125,22 +145,38 @@ fn mark(tgid: u32, value: u8) {
     }
 }
 
-/// Starts to follow, unless the table is full.
+/// Starts to follow; false when the table is full, or the cgroup's share of it.
 #[inline(always)]
-pub(crate) fn follow(tgid: u32, shell: &Shell) {
-    if SHELLS.insert(tgid, shell, 0).is_ok() {
-        mark(tgid, IS_FOLLOWED | DESCENDS);
+pub(crate) fn follow(tgid: u32, shell: &Shell) -> bool {
+    const BPF_NOEXIST: u64 = 1;
+    if let Some(before) = SHELLS.get_ptr_mut(tgid) {
+        // It counts for whom it counted before.
+        unsafe { *before = Shell { counted: (*before).counted, ..*shell } };
     } else {
-        count(counter::SHELLS_FULL, 1);
+        let is_in =
+            quota::admits(Table::Shells, shell.counted) && SHELLS.insert(tgid, shell, BPF_NOEXIST).is_ok();
+        if !is_in {
+            count(counter::SHELLS_FULL, 1);
+            return false;
+        }
+        quota::account(Table::Shells, shell.counted, 1);
     }
+    mark(tgid, IS_FOLLOWED | DESCENDS);
+    true
 }
 
 /// Stops following; what it forks is still remembered.
 #[inline(always)]
 pub(crate) fn unfollow(tgid: u32) {
     mark(tgid, DESCENDS);
-    let _ = SHELLS.remove(tgid);
-    let _ = LINES.remove(tgid);
+    let Some(shell) = (unsafe { SHELLS.get(tgid) }) else { return };
+    let cgroup = shell.counted;
+    if LINES.remove(tgid).is_ok() {
+        quota::account(Table::Lines, cgroup, -1);
+    }
+    if SHELLS.remove(tgid).is_ok() {
+        quota::account(Table::Shells, cgroup, -1);
+    }
 }
 
 /// Stops following what turned out to be no shell.

@@ -14,6 +14,7 @@ use crate::{
     kernel::{device, field, file_of_fd, offset},
     maps::{EMPTY_LINE, EVENTS, EXES, LINES, SHELLS, count, header, is_no_shell},
     path,
+    quota::{self, Table},
     registers::Call,
     share,
     verifier::{any, bounded, forget},
@@ -167,8 +168,12 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) -> bool {
         if other.header.len != 0 && (other.body.ino != body.ino || other.body.fd != body.fd) {
             let _ = flush(tgid, shell);
         }
-    } else if let Some(empty) = EMPTY_LINE.get_ptr(0) {
-        let _ = LINES.insert(tgid, unsafe { &*empty }, 0);
+    } else if quota::admits(Table::Lines, shell.counted)
+        && let Some(empty) = EMPTY_LINE.get_ptr(0)
+    {
+        if LINES.insert(tgid, unsafe { &*empty }, 0).is_ok() {
+            quota::account(Table::Lines, shell.counted, 1);
+        }
         line = LINES.get_ptr_mut(tgid);
     }
     let Some(line) = line else {

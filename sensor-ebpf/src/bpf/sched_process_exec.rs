@@ -25,7 +25,7 @@ use crate::{
     emit,
     hold::{Source, hold},
     kernel::{field, file_key, offset, pid_in_namespace},
-    maps::{EVENTS, EXES, SHELLS, count, follow, header, is_followed, unfollow},
+    maps::{EVENTS, EXES, SHELLS, count, counted, follow, header, is_followed, unfollow},
     multicall, path,
     reads::flush,
     verifier::any,
@@ -61,14 +61,22 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         class,
         sniffed_ino: 0,
         begun_ino: 0,
+        counted: cgroup.id(),
         measured: 0,
     };
-    follow(tgid, &fresh);
+    let is_in = follow(tgid, &fresh);
     // Account losses in the table where it holds the process, so that the next event carries them.
     let (shell, followed) = match SHELLS.get_ptr_mut(tgid) {
-        Some(shell) => (unsafe { &mut *shell }, true),
-        None => {
-            warn!(&ctx, "the table of shells is full: process {} is not followed", tgid);
+        Some(shell) if is_in => (unsafe { &mut *shell }, true),
+        _ => {
+            // Each processor says so once: whoever fills the table could fill the log as well.
+            if counted(counter::SHELLS_FULL) == 1 {
+                warn!(
+                    &ctx,
+                    "the table of shells, or a cgroup's share of it, is full: process {} is not followed",
+                    tgid
+                );
+            }
             (&mut fresh, false)
         }
     };

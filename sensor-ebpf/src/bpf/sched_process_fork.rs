@@ -10,7 +10,7 @@ use ebpf::{
 use crate::{
     emit,
     kernel::{field, offset, pid_in_namespace},
-    maps::{SHELLS, descend, descends, follow, header, is_followed},
+    maps::{SHELLS, descend, descends, follow, header, is_followed, note_lost},
     reads::flush,
 };
 
@@ -49,6 +49,8 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
         Fork { child: child_tgid, ns_pid: pid_in_namespace(child), start_ns: descendant.start_ns },
     );
     let copy = Shell { lost: 0, ..*shell };
-    follow(child_tgid, &copy);
+    if !follow(child_tgid, &copy) {
+        note_lost(shell, 1);
+    }
     0
 }

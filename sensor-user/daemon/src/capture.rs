@@ -127,6 +127,9 @@ impl Capturer {
                 for (cgroup, events) in losses.take() {
                     impairments.report(Reason::EventsLost, cgroup, events);
                 }
+                for (cgroup, scripts) in assembler.take_cut() {
+                    impairments.report(Reason::ScriptsCut, cgroup, scripts);
+                }
             }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();

@@ -29,7 +29,9 @@ pub enum Reason {
     CapturesDropped,
     /// Malicious scripts were found, and their findings dropped before they were on disk.
     FindingsDropped,
-    /// The table of followed shells was full.
+    /// Shells kept more than their cgroup's share of memory: what they read on top was not kept.
+    ScriptsCut,
+    /// The table of followed shells was full, or their cgroup had used its share of it.
     ShellsNotFollowed,
     /// An executable could not be read in time.
     ExecutableUnreadable,
@@ -46,6 +48,7 @@ impl Reason {
             Self::EventsLost => "events_lost",
             Self::CapturesDropped => "captures_dropped",
             Self::FindingsDropped => "findings_dropped",
+            Self::ScriptsCut => "scripts_cut",
             Self::ShellsNotFollowed => "shells_not_followed",
             Self::ExecutableUnreadable => "executable_unreadable",
             Self::ProgramsSilent => "programs_silent",
@@ -69,6 +72,9 @@ impl Reason {
             Self::FindingsDropped => {
                 format!("{count} findings were dropped before they were on disk, since they came faster than they can be written")
             }
+            Self::ScriptsCut => {
+                format!("{count} times something that a shell read was not kept, since the shells of its cgroup kept more text than is left for others. It was not judged")
+            }
             Self::ShellsNotFollowed => {
                 format!("{count} shells were not followed, since too many ran at once. Their scripts are not captured")
             }
@@ -84,6 +90,9 @@ impl Reason {
 
     fn next_steps(self) -> &'static str {
         match self {
+            Self::ScriptsCut => {
+                "1. Find out what the workload ran at that time: many shells that wait and keep long scripts may be meant to hide another. 2. If that is legitimate, give the sensor more memory and a larger --total-bytes."
+            }
             Self::EventsLost | Self::CapturesDropped | Self::FindingsDropped | Self::ShellsNotFollowed => {
                 "1. Find out what the workload ran at that time: a storm of shells may be meant to hide a script. 2. If the load is legitimate, give the sensor more CPU, or a larger --ring-bytes or --max-shells."
             }

@@ -80,7 +80,7 @@ impl Holds {
     /// Takes out a process that was let go, unless it is held anew.
     pub fn take(&mut self, pid: u32) {
         const BPF_NOEXIST: u64 = 1;
-        if !self.get(pid).is_some_and(|held| held.since_ns == 0) {
+        if self.get(pid).is_none_or(|held| held.since_ns != 0) {
             return;
         }
         match self.look_up_and_delete(pid) {

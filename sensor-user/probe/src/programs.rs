@@ -141,6 +141,7 @@ impl Probe {
             .btf(None)
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .override_global("COOKIES", &cookies, true)
+            .override_global("MAX_SHELLS", &settings.max_shells, true)
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("SHELLS", settings.max_shells)
             .verifier_log_level(VerifierLogLevel::STATS)

@@ -33,6 +33,11 @@ impl Content {
         }
         let bytes = self.bytes.make_mut();
         if bytes.len() < stop {
+            if bytes.capacity() < stop {
+                // By a quarter: what is doubled takes twice the memory that it is allowed.
+                let wanted = stop.max(bytes.capacity() + bytes.capacity() / 4).min(limit);
+                bytes.reserve_exact(wanted - bytes.len());
+            }
             bytes.resize(stop, 0);
         }
         bytes[start..stop].copy_from_slice(kept);
@@ -88,6 +93,17 @@ impl Content {
     /// The bytes kept; positions never read are zero.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Bytes of memory that they take.
+    pub fn kept_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Forgets the bytes, and not how many there were.
+    pub fn forget(&mut self) {
+        self.bytes = ScriptText::default();
+        self.known.clear();
     }
 
     /// The same bytes, shared.

@@ -22,6 +22,11 @@ impl Environment {
         is_last
     }
 
+    /// Bytes of memory that it takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.content.kept_bytes()
+    }
+
     /// Has nothing of it arrived, or was it told?
     pub(super) fn is_empty(&self) -> bool {
         self.content.seen_bytes() == 0

@@ -4,6 +4,7 @@
 //! dependencies.
 
 mod assembler;
+mod budget;
 pub mod byte_string;
 mod capture;
 mod containment;

@@ -1,10 +1,14 @@
 //! A shell from its `execve` on: what is known of it, and the scripts it reads.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::Range,
+    sync::Arc,
+};
 
 use ebpf::{
     event::{Exec, Header, Read},
-    limit::{CHUNK_BYTES, CHUNKS_PER_ARGV},
+    limit::{CHUNK_BYTES, CHUNKS_PER_ARGV, NAME_BYTES, PATH_BYTES},
     map::EXE_UNKNOWN,
 };
 
@@ -172,8 +176,12 @@ pub(super) struct ShellProcess {
     /// The argument vector as far as it arrived, NUL-separated.
     pub(super) argument_bytes: Content,
     pub(super) arguments_cut: bool,
-    /// Its first words.
+    /// Its first words, as captures show them.
     pub(super) argv: Vec<Vec<u8>>,
+    /// Bytes of these.
+    pub(super) argv_bytes: usize,
+    /// These are not all.
+    pub(super) argv_cut: bool,
     /// The text of `-c`, until it is a script.
     pub(super) command: Option<Vec<u8>>,
     /// The last part of the path of its script, where an argument names one.
@@ -200,6 +208,17 @@ pub(super) struct ShellProcess {
     /// The file that a child of it looked at last, to see whether it is a binary.
     pub(super) sniffed: Option<Source>,
     pub(super) forks: Forks,
+    /// Strings of which not all has arrived, by process.
+    pub(super) strings: HashMap<u32, Partial>,
+    /// Bytes of it that are accounted for.
+    pub(super) accounted: usize,
+}
+
+/// A string that arrives in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    pub(super) content: Content,
+    pub(super) lossy: bool,
 }
 
 /// Texts kept in [`ShellProcess::emitted`], and their longest.
@@ -219,6 +238,8 @@ impl ShellProcess {
             argument_bytes: Content::default(),
             arguments_cut: false,
             argv: Vec::new(),
+            argv_bytes: 0,
+            argv_cut: false,
             command: None,
             script_name: None,
             invocation: None,
@@ -234,7 +255,18 @@ impl ShellProcess {
             loaders: 0,
             sniffed: None,
             forks: Forks::default(),
+            strings: HashMap::new(),
+            accounted: 0,
         }
+    }
+
+    /// Bytes that are kept of it, but for what each shell takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let scripts: usize = self.scripts.iter().map(|script| script.content.kept_bytes()).sum();
+        let strings: usize = self.strings.values().map(|string| string.content.kept_bytes()).sum();
+        let emitted: usize = self.emitted.iter().map(ScriptText::capacity).sum();
+        let vectors = self.argument_bytes.kept_bytes() + self.environment.kept_bytes() + self.argv_bytes;
+        scripts + strings + emitted + vectors
     }
 
     /// Remembers a text that was emitted and is not kept.
@@ -373,20 +405,32 @@ impl ShellProcess {
         }
     }
 
-    /// Takes a piece of the argument vector in; true when the vector is whole and was parsed.
-    pub(super) fn take_arguments(&mut self, at: u32, bytes: &[u8], total: u32, cut: bool) -> bool {
+    /// Takes a piece of the argument vector in; true when the vector is whole and was parsed. There is `room` for so many bytes, and
+    /// captures show `args_bytes`.
+    pub(super) fn take_arguments(
+        &mut self,
+        at: u32,
+        bytes: &[u8],
+        total: u32,
+        cut: bool,
+        (room, args_bytes): (usize, usize),
+    ) -> bool {
         // The kernel half sends no more than this, whatever a record says.
         let limit = (total as usize).min(CHUNK_BYTES * CHUNKS_PER_ARGV);
         if self.invocation.is_some() {
             return false;
         }
-        self.argument_bytes.write(u64::from(at), bytes, limit);
+        // What comes in one piece is not kept.
+        let is_whole = at == 0 && bytes.len() >= limit;
+        let may_keep = if is_whole { limit } else { limit.min(room + self.argument_bytes.bytes().len()) };
+        self.argument_bytes.write(u64::from(at), bytes, may_keep);
+        let cut = cut || may_keep < limit && self.argument_bytes.seen_bytes() >= u64::from(total);
         self.arguments_cut |= cut;
         let whole = self.argument_bytes.is_complete(u64::from(total), usize::MAX);
         if !(whole || cut) {
             return false;
         }
-        self.parse_arguments();
+        self.parse_arguments(args_bytes.min(room));
         true
     }
 
@@ -400,8 +444,8 @@ impl ShellProcess {
         self.invocation.is_none() && self.has_arguments() || !self.environment.is_empty()
     }
 
-    /// Makes do with the arguments that arrived. Of many words only the first are kept, besides those that matter.
-    pub(super) fn parse_arguments(&mut self) {
+    /// Makes do with the arguments that arrived. Only the first words are kept, up to so many bytes, besides those that matter.
+    pub(super) fn parse_arguments(&mut self, mut args_bytes: usize) {
         let content = std::mem::take(&mut self.argument_bytes);
         let bytes = content.bytes();
         let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
@@ -410,14 +454,17 @@ impl ShellProcess {
         for _ in 0..self.loaders {
             let Some((at, name)) = loaded_program(&words) else { break };
             let name = words[name];
-            self.exe_path = Some(words[at].to_vec());
+            self.exe_path = Some(words[at][..words[at].len().min(PATH_BYTES)].to_vec());
             words.drain(..at);
             words[0] = name;
         }
         let invocation = Invocation::parse(self.family, &words);
         match invocation.mode {
             Mode::Command(at) => self.command = words.get(at).map(|text| text.to_vec()),
-            Mode::File(at) => self.script_name = words.get(at).map(|path| last_part(path).to_vec()),
+            Mode::File(at) => {
+                let name = words.get(at).map(|path| last_part(path)).filter(|name| name.len() < NAME_BYTES);
+                self.script_name = name.map(<[u8]>::to_vec);
+            }
             Mode::Stdin | Mode::NotAShell => {}
         }
         if self.family == Family::unknown() {
@@ -427,8 +474,17 @@ impl ShellProcess {
             texts.extend(self.command.as_deref());
             self.command = (!texts.is_empty()).then(|| texts.join(&b'\n'));
         }
-        self.arguments_cut |= words.len() > WORDS;
-        self.argv = words.into_iter().take(WORDS).map(<[u8]>::to_vec).collect();
+        self.argv_cut |= words.len() > WORDS;
+        for word in words.into_iter().take(WORDS) {
+            let kept = word.len().min(args_bytes);
+            self.argv_cut |= kept < word.len();
+            if kept == 0 && !word.is_empty() {
+                break;
+            }
+            args_bytes -= kept;
+            self.argv_bytes += kept + size_of::<Vec<u8>>();
+            self.argv.push(word[..kept].to_vec());
+        }
         self.invocation = Some(invocation);
     }
 

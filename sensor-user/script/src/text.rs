@@ -12,6 +12,11 @@ use crate::byte_string;
 pub struct ScriptText(Arc<Vec<u8>>);
 
 impl ScriptText {
+    /// Bytes of memory that it takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     /// The bytes, to be changed: in place when nobody else holds them.
     pub(crate) fn make_mut(&mut self) -> &mut Vec<u8> {
         Arc::make_mut(&mut self.0)

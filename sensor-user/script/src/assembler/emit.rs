@@ -2,7 +2,7 @@
 
 use ebpf::{event::Hold, map::DataSource};
 
-use super::{Assembler, IDLE_NS, Limits, ShellId};
+use super::{Assembler, IDLE_NS, ShellId};
 use std::{ops::Range, sync::Arc};
 
 use crate::{
@@ -111,9 +111,12 @@ impl Assembler {
         emit: &mut dyn FnMut(Output),
     ) {
         self.emit_one(id, index, now_ns, emit);
+        let room = self.room(id);
         if let Some(shell) = self.shells.get_mut(&id) {
             let script = shell.scripts.remove(index);
-            shell.remember(script.content.text());
+            if script.content.kept_bytes() <= room {
+                shell.remember(script.content.text());
+            }
             emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
         }
     }
@@ -132,7 +135,6 @@ impl Assembler {
         extent: Extent,
         emit: &mut dyn FnMut(Output),
     ) {
-        let limits = self.limits;
         let boot_unix_ns = self.boot_unix_ns;
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let tells = shell.tells();
@@ -158,15 +160,14 @@ impl Assembler {
         }
         shell.captured = true;
         self.counts.captures += 1;
-        emit(Output::Capture(Arc::new(Capture { news, ..capture_of(shell, index, limits, boot_unix_ns) })));
+        emit(Output::Capture(Arc::new(Capture { news, ..capture_of(shell, index, boot_unix_ns) })));
     }
 }
 
 /// The capture of a shell's script as it stands.
-fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: u64) -> Capture {
+fn capture_of(shell: &ShellProcess, index: usize, boot_unix_ns: u64) -> Capture {
     let script = &shell.scripts[index];
     let content = &script.content;
-    let (args, args_truncated) = cut_arguments(shell, limits.args_bytes);
     let text = if script.keystrokes {
         let (lines, keys) = content.bytes().split_at(script.entered.min(content.bytes().len()));
         [lines, &keystrokes::lines(keys)].concat().into()
@@ -197,8 +198,8 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         },
         path: script.path.clone(),
         interpreter: shell.interpreter(),
-        args,
-        args_truncated,
+        args: shell.argv.clone(),
+        args_truncated: shell.arguments_cut || shell.argv_cut,
         ns_pid: shell.exec.ns_pid,
         ppid: shell.exec.ppid,
         uid: shell.exec.uid,
@@ -211,23 +212,6 @@ fn capture_of(shell: &ShellProcess, index: usize, limits: Limits, boot_unix_ns: 
         news: None,
         reader: script.reader,
     }
-}
-
-fn cut_arguments(shell: &ShellProcess, limit: usize) -> (Vec<Vec<u8>>, bool) {
-    let mut room = limit;
-    let mut cut = shell.arguments_cut;
-    let mut args = Vec::with_capacity(shell.argv.len());
-    for arg in &shell.argv {
-        if room == 0 {
-            cut = true;
-            break;
-        }
-        let kept = arg.len().min(room);
-        cut |= kept < arg.len();
-        args.push(arg[..kept].to_vec());
-        room -= kept;
-    }
-    (args, cut)
 }
 
 /// Builtins and commands that eat the stream their own script comes from.

@@ -8,13 +8,14 @@ use std::{
 
 use ebpf::event::{EXIT_ENDED, Exec, Exit, FLAG_CUT, FLAG_MORE, Fork, Header, PATH_EXE, PATH_FILE};
 
-use strings::{Hashes, Partial};
+use strings::Hashes;
 use waiting::Waiting;
 
 use event::{Event, absolute_path};
 use shell::Executable;
 
 use crate::{
+    budget::Budget,
     capture::Output,
     shell_process::{Forked, ShellProcess, Source},
 };
@@ -24,7 +25,7 @@ use crate::{
 pub struct Limits {
     /// Bytes kept of one script; the rest is counted.
     pub script_bytes: usize,
-    /// Bytes kept of all scripts in the making.
+    /// Bytes kept of all shells; one cgroup may keep as much as it leaves free.
     pub total_bytes: usize,
     /// Bytes kept of an argument vector in a capture.
     pub args_bytes: usize,
@@ -79,7 +80,7 @@ pub struct AssemblerCounts {
     pub lost_events: u64,
     /// Script bytes not kept because a script may have only so many.
     pub cut_bytes: u64,
-    /// Script bytes not kept because all scripts together may have only so many.
+    /// Script bytes not kept because all shells, or those of one cgroup, may have only so many.
     pub memory_cut_bytes: u64,
     /// Images forgotten because their end was not seen.
     pub abandoned: u64,
@@ -111,10 +112,10 @@ pub struct Assembler {
     missed: HashSet<(u32, u64)>,
     /// Processes whose executable is being looked at.
     waiting: Waiting,
-    /// Strings of which not all has arrived, by process.
-    strings: HashMap<u32, Partial>,
     hashes: Hashes,
-    kept_bytes: usize,
+    budget: Budget,
+    /// Scripts of which something was not kept for want of memory, by cgroup, since somebody asked.
+    cut: HashMap<u64, u64>,
     /// Unix time minus boot time, ns.
     boot_unix_ns: u64,
     counts: AssemblerCounts,
@@ -131,9 +132,9 @@ impl Assembler {
             non_shells: HashMap::new(),
             missed: HashSet::new(),
             waiting: Waiting::default(),
-            strings: HashMap::new(),
             hashes: Hashes::new(),
-            kept_bytes: 0,
+            budget: Budget::new(limits.total_bytes),
+            cut: HashMap::new(),
             boot_unix_ns,
             counts: AssemblerCounts::default(),
         }
@@ -144,9 +145,14 @@ impl Assembler {
         self.counts
     }
 
-    /// Bytes of scripts in the making that are kept now.
+    /// Bytes that are kept of shells now.
     pub fn kept_bytes(&self) -> usize {
-        self.kept_bytes
+        self.budget.used()
+    }
+
+    /// Cgroups, and how many of their scripts were cut since this was asked last, because they keep more than is left free.
+    pub fn take_cut(&mut self) -> impl Iterator<Item = (u64, u64)> + use<> {
+        std::mem::take(&mut self.cut).into_iter()
     }
 
     /// Shells followed now.
@@ -180,6 +186,16 @@ impl Assembler {
 
     /// Takes in an event of a process whose executable is known.
     fn take_known(&mut self, event: &Event<'_>, emit: &mut dyn FnMut(Output)) {
+        let tgid = event.header().tgid;
+        let before = self.processes.get(&tgid).copied();
+        self.take_of_shell(event, emit);
+        let after = self.processes.get(&tgid).copied().filter(|after| before != Some(*after));
+        for id in before.into_iter().chain(after) {
+            self.account(id);
+        }
+    }
+
+    fn take_of_shell(&mut self, event: &Event<'_>, emit: &mut dyn FnMut(Output)) {
         let header = *event.header();
         let Some(id) = self.processes.get(&header.tgid).copied().filter(|id| id.1 == header.exec_ns) else {
             self.of_no_shell(&header, event, emit);
@@ -195,19 +211,21 @@ impl Assembler {
         if !matches!(event, Event::Args(..) | Event::Environment(..) | Event::Path(..) | Event::Cgroup(..)) {
             self.settle_vectors(id, emit);
         }
+        let room = self.room(id);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         match event {
             // Where a cgroup is says nothing of the script.
             Event::Exec(..) | Event::Cgroup(..) => {}
             Event::Args(header, chunk, bytes) => {
                 let cut = header.flags & FLAG_CUT != 0;
-                if shell.take_arguments(chunk.offset, bytes, chunk.total, cut) {
+                let limits = (room, self.limits.args_bytes);
+                if shell.take_arguments(chunk.offset, bytes, chunk.total, cut, limits) {
                     self.command_text(id, emit);
                 }
             }
             Event::Environment(header, chunk, bytes) => {
                 let is_last = header.flags & FLAG_MORE == 0;
-                let limit = self.limits.environment_bytes;
+                let limit = self.limits.environment_bytes.min(room + shell.environment.kept_bytes());
                 if shell.environment.take(chunk.offset, bytes, chunk.total, is_last, limit) {
                     self.environment(id, emit);
                 }
@@ -322,16 +340,17 @@ impl Assembler {
     }
 
     fn forget_process(&mut self, tgid: u32) {
-        self.processes.remove(&tgid);
+        if let Some(shell) = self.processes.remove(&tgid).and_then(|id| self.shells.get_mut(&id)) {
+            shell.strings.remove(&tgid);
+        }
         self.forked.remove(&tgid);
-        self.strings.remove(&tgid);
     }
 
     /// A process no longer runs its shell: emits what is new and forgets a shell nobody runs.
     fn leave(&mut self, tgid: u32, emit: &mut dyn FnMut(Output)) {
-        self.strings.remove(&tgid);
-        self.forked.remove(&tgid);
-        let Some(id) = self.processes.remove(&tgid) else { return };
+        let id = self.processes.get(&tgid).copied();
+        self.forget_process(tgid);
+        let Some(id) = id else { return };
         self.emit_changed(id, emit);
         self.release(id, emit);
     }
@@ -363,8 +382,7 @@ impl Assembler {
             for script in shell.scripts.iter().filter(|s| !s.candidate) {
                 emit(Output::Finished(shell.id_of(script), shell.exec.cgroup));
             }
-            let bytes: usize = shell.scripts.iter().map(|s| s.content.bytes().len()).sum();
-            self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+            self.budget.account(shell.exec.cgroup, shell.accounted, 0);
         }
     }
 
@@ -399,6 +417,7 @@ impl Assembler {
 }
 
 mod emit;
+mod keeping;
 mod parts;
 mod reads;
 mod strings;

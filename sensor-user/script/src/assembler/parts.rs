@@ -48,20 +48,13 @@ impl Assembler {
             let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
                 return;
             };
-            let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
-            let before = script.content.bytes().len();
-            let limit = (self.limits.script_bytes + OVERLAP).min(before.saturating_add(room));
-            let changed = script.content.write(at - script.offset, piece, limit);
-            if changed {
-                script.learn(at - script.offset, piece.len());
+            script.last_ns = header.time_ns;
+            let pos = at - script.offset;
+            if self.write(id, index, Some(pos), piece, self.limits.script_bytes + OVERLAP)
+                && let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index))
+            {
                 script.news_may_run |= may_run;
             }
-            script.last_ns = header.time_ns;
-            let kept = script.content.bytes().len() - before;
-            self.kept_bytes += kept;
-            let is_short = limit < self.limits.script_bytes + OVERLAP;
-            self.counts.memory_cut_bytes +=
-                if is_short { (piece.len() - kept.min(piece.len())) as u64 } else { 0 };
             at = stop;
         }
     }
@@ -75,6 +68,7 @@ impl Assembler {
         header: &Header,
         emit: &mut dyn FnMut(Output),
     ) -> Option<usize> {
+        let room = self.room(id);
         let shell = self.shells.get_mut(&id)?;
         let script = shell.scripts.get(main)?;
         let (of, origin, path) = (script.ordinal, script.origin, script.path.clone());
@@ -85,17 +79,10 @@ impl Assembler {
         let is_before = |source: Source| matches!(source, Source::Part { of: other, .. } if other == of);
         let before = shell.scripts.iter().position(|s| is_before(s.source));
         let text = shell.scripts[before.unwrap_or(main)].content.bytes();
-        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes).min(OVERLAP);
-        let overlap = text[text.len().saturating_sub(room)..].to_vec();
+        let overlap = text[text.len().saturating_sub(room.min(OVERLAP))..].to_vec();
         let lossy = shell.scripts[main].lossy;
         if let Some(before) = before {
-            if shell.scripts[before].is_due_as_a_whole() {
-                self.emit_one(id, before, header.time_ns, emit);
-            }
-            let shell = self.shells.get_mut(&id)?;
-            let script = shell.scripts.remove(before);
-            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
-            emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
+            self.give_up(id, before, emit);
         }
         let shell = self.shells.get_mut(&id)?;
         let index = shell.add(origin, source, header.time_ns);
@@ -104,7 +91,6 @@ impl Assembler {
         script.lossy |= lossy;
         script.offset = number * self.limits.script_bytes as u64 - overlap.len() as u64;
         script.content.write(0, &overlap, overlap.len());
-        self.kept_bytes += overlap.len();
         self.counts.scripts += 1;
         Some(index)
     }

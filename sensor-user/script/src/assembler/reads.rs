@@ -19,6 +19,10 @@ impl Assembler {
         emit: &mut dyn FnMut(Output),
     ) {
         let id = self.shell_that_reads(id, &header, read, emit);
+        let Some(shell) = self.shells.get(&id) else { return };
+        if self.budget.room(shell.exec.cgroup) < bytes.len() && shell.place(read).is_some() {
+            self.make_room(id, Source::Inode { dev: read.dev, ino: read.ino }, bytes.len(), emit);
+        }
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let index = match shell.place(read) {
             None => return,
@@ -57,30 +61,14 @@ impl Assembler {
         let may_run = read.fd == 0 || read.fd >= script_fd_min || read.count >= BLOCK_BYTES;
         script.is_file |= read.pos >= 0;
         script.reader = header.tgid;
-        // When memory is short, what is there is kept and what comes is counted.
-        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
-        let limit = self.limits.script_bytes.min(script.content.bytes().len().saturating_add(room));
-        let (before_kept, before_seen) = (script.content.bytes().len(), script.content.seen_bytes());
-        let changed = match u64::try_from(read.pos) {
-            Ok(pos) => script.content.write(pos, bytes, limit),
-            Err(_) => script.content.append(bytes, limit),
-        };
-        let kept = script.content.bytes().len() - before_kept;
-        self.kept_bytes += kept;
-        let cut = (script.content.seen_bytes() - before_seen).saturating_sub(kept as u64);
-        if limit < self.limits.script_bytes {
-            self.counts.memory_cut_bytes += cut;
-        } else if script.candidate {
-            self.counts.cut_bytes += cut;
-        }
-        if header.flags & FLAG_CUT != 0 {
-            script.lossy = true;
-        }
-        if changed {
-            script.learn(u64::try_from(read.pos).unwrap_or(before_seen), bytes.len());
-            script.news_may_run |= may_run;
-        }
+        script.lossy |= header.flags & FLAG_CUT != 0;
         script.last_ns = header.time_ns;
+        let before_seen = script.content.seen_bytes();
+        let changed = self.write(id, index, u64::try_from(read.pos).ok(), bytes, self.limits.script_bytes);
+        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
+            return;
+        };
+        script.news_may_run |= changed && may_run;
         if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
             let start = u64::try_from(read.pos).unwrap_or(before_seen);
             self.read_beyond(id, index, &header, &Piece { start, bytes, may_run }, emit);
@@ -155,17 +143,7 @@ impl Assembler {
             // Its first is the one that the others belong to.
             && shell.scripts.len() > 1
         {
-            let oldest = 1;
-            let late = shell.scripts[oldest].last_ns;
-            if shell.scripts[oldest].is_due_as_a_whole() {
-                self.emit_one(id, oldest, late, emit);
-            }
-            let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
-            let script = shell.scripts.remove(oldest);
-            self.kept_bytes = self.kept_bytes.saturating_sub(script.content.bytes().len());
-            if !script.candidate {
-                emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
-            }
+            self.give_up(id, 1, emit);
         }
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
         let source = Source::Inode { dev: read.dev, ino: read.ino };

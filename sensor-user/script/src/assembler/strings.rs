@@ -12,8 +12,7 @@ use event::until_nul;
 
 use crate::{
     capture::{Origin, Output},
-    content::Content,
-    shell_process::{ShellProcess, Source},
+    shell_process::{Partial, ShellProcess, Source},
 };
 
 /// Evaluated strings of a shell that are known again.
@@ -21,13 +20,6 @@ const EVALUATED: usize = 64;
 /// The same line twice within this time came from two probes on one file (kernels without cookies): to prompt and read
 /// takes longer, even when lines are pasted.
 const TWICE_NS: u64 = 50_000;
-
-/// A string that arrives in pieces.
-#[derive(Debug, Default)]
-pub(super) struct Partial {
-    content: Content,
-    lossy: bool,
-}
 
 impl Assembler {
     /// Takes a piece of a string in.
@@ -39,15 +31,27 @@ impl Assembler {
         bytes: &[u8],
         emit: &mut dyn FnMut(Output),
     ) {
-        let mut string = self.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
-        // As much as the kernel half sends: it is judged in parts.
-        string.content.write(u64::from(text.offset), bytes, CHUNK_BYTES * CHUNKS_PER_READ);
+        let room = self.room(id);
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let mut string = shell.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
+        // As much as the kernel half sends: it is judged in parts. What comes in one piece is not kept.
+        let is_whole = text.offset == 0 && header.flags & FLAG_MORE == 0;
+        let kept = string.content.bytes().len();
+        let limit = CHUNK_BYTES * CHUNKS_PER_READ;
+        let limit = if is_whole { limit } else { limit.min(kept + room) };
+        string.content.write(u64::from(text.offset), bytes, limit);
         string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
         if header.flags & FLAG_MORE != 0 {
-            self.strings.insert(header.tgid, string);
+            shell.strings.insert(header.tgid, string);
             return;
         }
-        self.counts.cut_bytes += u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
+        let cgroup = shell.exec.cgroup;
+        let cut = u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
+        if limit < CHUNK_BYTES * CHUNKS_PER_READ && cut > 0 {
+            self.cut(cgroup, cut);
+        } else {
+            self.counts.cut_bytes += cut;
+        }
         if text.what == TEXT_TYPED {
             self.typed(id, header, &string, emit);
         } else {
@@ -64,7 +68,6 @@ impl Assembler {
         });
         let script = &mut shell.scripts[index];
         let bytes = line.content.bytes();
-        let before = script.content.bytes().len();
         let repeated = script.entered > 0
             && header.time_ns.saturating_sub(script.last_ns) < TWICE_NS
             && script.content.bytes()[..script.entered]
@@ -76,14 +79,13 @@ impl Assembler {
         script.source = Source::Editor;
         script.keystrokes = false;
         script.content.truncate(script.entered);
-        let room = self.limits.total_bytes.saturating_sub(self.kept_bytes);
-        let limit = self.limits.script_bytes.min(before.saturating_add(room));
-        script.content.append(bytes, limit);
-        script.content.append(b"\n", limit);
-        script.entered = script.content.bytes().len();
         script.lossy |= line.lossy;
         script.last_ns = header.time_ns;
-        self.kept_bytes = (self.kept_bytes + script.entered).saturating_sub(before);
+        let limit = self.limits.script_bytes;
+        self.write(id, index, None, &[bytes, b"\n"].concat(), limit);
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let script = &mut shell.scripts[index];
+        script.entered = script.content.bytes().len();
         self.emit_one(id, index, header.time_ns, emit);
     }
 
@@ -147,8 +149,8 @@ impl Assembler {
             self.counts.scripts += 1;
             if command && start == 0 {
                 // Kept as any other script of an argument is, so that what it evaluates has a parent.
-                self.kept_bytes += script.content.bytes().len();
                 self.emit_one(id, index, header.time_ns, emit);
+                self.keep_judged(id, index);
             } else {
                 self.emit_and_drop(id, index, header.time_ns, emit);
             }

@@ -74,26 +74,26 @@ impl Run {
     }
 
     fn exec(&mut self, tgid: u32, family: Option<Family>, args: &str) {
+        self.exec_in(0, tgid, family, args);
+    }
+
+    fn exec_in(&mut self, cgroup: u64, tgid: u32, family: Option<Family>, args: &str) {
         let header = self.header(KIND_EXEC, tgid);
-        self.send(Event::Exec(header, Box::new(bytemuck::Zeroable::zeroed())), family);
+        let exec = Exec { cgroup, ..bytemuck::Zeroable::zeroed() };
+        self.send(Event::Exec(header, Box::new(exec)), family);
         let args: Vec<u8> = args.replace(' ', "\0").into_bytes().into_iter().chain([0]).collect();
         let header = self.header(KIND_ARGS, tgid);
         self.send(Event::Args(header, Chunk { offset: 0, total: args.len() as u32 }, &args), None);
     }
 
     fn read(&mut self, tgid: u32, fd: i32, pos: i64, size: u64, bytes: &[u8]) {
+        self.read_of(7, tgid, fd, pos, size, bytes);
+    }
+
+    fn read_of(&mut self, ino: u64, tgid: u32, fd: i32, pos: i64, size: u64, bytes: &[u8]) {
         let header = self.header(KIND_READ, tgid);
-        let read = Read {
-            ino: 7,
-            size,
-            pos,
-            ret: bytes.len() as u64,
-            count: 8192,
-            dev: 1,
-            mode: 0,
-            fd,
-            reserved: 0,
-        };
+        let read =
+            Read { ino, size, pos, ret: bytes.len() as u64, count: 8192, dev: 1, mode: 0, fd, reserved: 0 };
         self.send(Event::Read(header, read, bytes), None);
     }
 
@@ -624,4 +624,62 @@ fn small_reads_of_a_long_file_are_judged_before_they_run() {
         let judged = last.news.as_ref().map_or(last.content.len(), |news| news.end);
         assert_eq!(judged, (i + 1) * 128);
     }
+}
+
+#[test]
+fn a_cgroup_that_keeps_much_leaves_room_for_others_and_is_named() {
+    let mut run = Run::new();
+    run.assembler = Assembler::new(Limits { total_bytes: 100_000, ..Limits::default() }, 0);
+    let text = b": line\n".repeat(1000);
+    for shell in 0..50 {
+        run.exec_in(1, 1000 + shell, family("dash"), "sh");
+        run.read(1000 + shell, 0, -1, 0, &text);
+    }
+    assert!(run.assembler.kept_bytes() <= 60_000, "{}", run.assembler.kept_bytes());
+    run.exec_in(2, BASH, family("dash"), "sh");
+    run.read(BASH, 0, -1, 0, &text);
+    run.exit(BASH);
+    assert_eq!((run.last().content.len(), run.last().flags.truncated), (text.len(), false));
+    let cut: Vec<(u64, u64)> = run.assembler.take_cut().collect();
+    assert!(matches!(cut[..], [(1, 40..=50)]), "{cut:?}");
+    assert_eq!(run.assembler.take_cut().count(), 0);
+    for shell in 0..50 {
+        run.exit(1000 + shell);
+    }
+    assert_eq!(run.assembler.kept_bytes(), 0);
+}
+
+#[test]
+fn what_living_shells_were_given_is_bounded_and_judged_all_the_same() {
+    let mut run = Run::new();
+    run.assembler = Assembler::new(Limits { total_bytes: 200_000, ..Limits::default() }, 0);
+    let text = format!("true;{}", ":;".repeat(15_000));
+    for shell in 0..100 {
+        run.exec_in(1, 1000 + shell, family("bash"), &format!("bash -c {text} {}", "x".repeat(30_000)));
+        assert_eq!(run.last().content.len(), text.len());
+        let header = run.header(ebpf::event::KIND_TEXT, 1000 + shell);
+        let evaluated = ":".repeat(10_000 + shell as usize);
+        let piece = ebpf::event::Text { total: evaluated.len() as u32, ..bytemuck::Zeroable::zeroed() };
+        run.send(Event::Text(header, piece, evaluated.as_bytes()), None);
+        assert_eq!(run.last().content.len(), evaluated.len());
+    }
+    assert!(run.assembler.kept_bytes() <= 150_000, "{}", run.assembler.kept_bytes());
+    assert_eq!(run.assembler.take_cut().count(), 0, "all of it was judged");
+}
+
+#[test]
+fn a_shell_that_sources_more_than_its_share_gives_up_what_it_sourced_before() {
+    let mut run = Run::new();
+    run.assembler = Assembler::new(Limits { total_bytes: 100_000, ..Limits::default() }, 0);
+    run.exec_in(1, BASH, family("dash"), "sh main.sh");
+    run.read_of(1, BASH, 10, 0, 5, b". x;\n");
+    let text = b": line\n".repeat(1000);
+    for file in 0..30 {
+        run.read_of(100 + file, BASH, 10, 0, text.len() as u64, &text);
+        assert_eq!((run.last().content.len(), run.last().flags.truncated), (text.len(), false));
+    }
+    assert_eq!(run.assembler.take_cut().count(), 0);
+    assert!(run.assembler.kept_bytes() <= 60_000, "{}", run.assembler.kept_bytes());
+    run.exit(BASH);
+    assert_eq!(run.finished.len(), 31);
 }

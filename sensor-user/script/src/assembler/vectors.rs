@@ -23,7 +23,6 @@ impl Assembler {
         let script = &mut shell.scripts[index];
         script.lossy |= shell.arguments_cut;
         script.content.write(0, &text, self.limits.script_bytes);
-        self.kept_bytes += script.content.bytes().len();
         self.counts.scripts += 1;
         let header = shell.header;
         self.emit_one(id, index, time, emit);
@@ -31,6 +30,7 @@ impl Assembler {
             let piece = parts::Piece { start: 0, bytes: &text, may_run: true };
             self.read_beyond(id, index, &header, &piece, emit);
         }
+        self.keep_judged(id, index);
     }
 
     /// Makes do with what arrived of the arguments and the environment: they come before anything else, so what is missing
@@ -39,7 +39,7 @@ impl Assembler {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         if shell.invocation.is_none() && shell.has_arguments() {
             shell.arguments_cut = true;
-            shell.parse_arguments();
+            shell.parse_arguments(self.limits.args_bytes);
             self.command_text(id, emit);
         }
         let Some(shell) = self.shells.get(&id) else { return };

@@ -7,21 +7,21 @@ use event::Event;
 use shell::{Executable, loaded_program};
 
 use super::{Assembler, Classified, Classify, ShellId};
-use crate::capture::Output;
+use crate::{budget::Budget, capture::Output};
 
-/// Bytes of events kept of one process, and of all together; what comes on top is lost, and counted as such.
+/// Bytes of events kept of one process, and of all together, of which a cgroup may have as much as it leaves free; what comes on top
+/// is lost, and counted as such.
 const BYTES: usize = 4 * 1024 * 1024;
 const TOTAL_BYTES: usize = 16 * 1024 * 1024;
 /// Loaders that are looked through, one called by the other.
 const LOADERS: usize = 4;
 
 /// All of them.
-#[derive(Default)]
 pub(super) struct Waiting {
     processes: HashMap<ShellId, Process>,
     /// Which of them a process is or descends from.
     of: HashMap<u32, ShellId>,
-    bytes: usize,
+    budget: Budget,
 }
 
 /// What has arrived of one.
@@ -109,12 +109,14 @@ impl Assembler {
         let record = event.encode();
         // Who is held waits for an answer.
         let is_needed = matches!(event, Event::Hold(..));
-        let is_full = process.bytes + record.len() > BYTES || self.waiting.bytes + record.len() > TOTAL_BYTES;
+        let cgroup = process.exec.cgroup;
+        let is_full = process.bytes + record.len() > BYTES || self.waiting.budget.room(cgroup) < record.len();
         if is_full && !is_needed {
             process.lost += 1;
+            *self.cut.entry(cgroup).or_default() += 1;
         } else {
+            self.waiting.budget.account(cgroup, 0, record.len());
             process.bytes += record.len();
-            self.waiting.bytes += record.len();
             process.events.push(record);
         }
         let mut resolved = None;
@@ -246,10 +248,16 @@ impl Assembler {
     }
 }
 
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { processes: HashMap::new(), of: HashMap::new(), budget: Budget::new(TOTAL_BYTES) }
+    }
+}
+
 impl Waiting {
     fn remove(&mut self, id: ShellId) -> Option<Process> {
         let process = self.processes.remove(&id)?;
-        self.bytes = self.bytes.saturating_sub(process.bytes);
+        self.budget.account(process.exec.cgroup, process.bytes, 0);
         self.of.retain(|_, of| *of != id);
         Some(process)
     }
