@@ -97,13 +97,24 @@ pub fn refusal(args: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Findings in a store.
+/// Findings in a store, page by page.
 pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
-    let output = Command::new(bin().join("collector"))
-        .args(["list", "--limit", "1000000", "--format", "json", "--store"])
-        .arg(dir.join("findings.db"))
-        .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+    let mut findings = Vec::new();
+    let mut page: Vec<String> = Vec::new();
+    loop {
+        let output = Command::new(bin().join("collector"))
+            .args(["list", "--limit", "1000000", "--format", "json", "--store"])
+            .arg(dir.join("findings.db"))
+            .args(&page)
+            .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
+            .output()?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{told}");
+        for line in String::from_utf8(output.stdout)?.lines() {
+            findings.push(serde_json::from_str(line)?);
+        }
+        // The rest of a long list comes by another call, which it says.
+        let Some((_, token)) = told.split_once("more: --page-token ") else { return Ok(findings) };
+        page = vec!["--page-token".to_owned(), token.trim().to_owned()];
+    }
 }

@@ -90,9 +90,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let detection_metrics = DetectionMetrics::register(&mut registry);
     let delivery_metrics = DeliveryMetrics::register(&mut registry);
 
-    // The model first: it is the likelier one to be missing, and loading programs has effects.
     let Sensitivity { point, threshold } = config.reloadable.sensitivity;
-    let mut judge = Judge::load(&config.assets.onnxruntime, &config.assets.model, point, threshold)?;
     let recorder = config.record.as_deref().map(Recorder::create).transpose()?;
     let settings = Settings {
         object: config.assets.bpf_object.clone(),
@@ -101,7 +99,15 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         max_shells: config.max_shells,
         shell_probes: config.shell_probes,
     };
-    let mut probe = Probe::start(&settings)?;
+    // Both at once: until they are there nothing is seen. Of two that fail the model is told, the likelier one to be missing.
+    let (judge, probe) = std::thread::scope(|threads| {
+        let assets = &config.assets;
+        let judge = threads.spawn(move || Judge::load(&assets.onnxruntime, &assets.model, point, threshold));
+        let probe = Probe::start(&settings);
+        (judge.join(), probe)
+    });
+    let mut judge = judge.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let mut probe = probe?;
     let logger = probe.logger();
     let tier = probe.tier();
     registry.register_collector(Box::new(probe.counters()));

@@ -24,6 +24,9 @@ impl Readable for Image {
     }
 }
 
+/// The kernel's function for `read(2)` of 32-bit programs. On arm64 it is the same function as for others.
+pub(super) const COMPAT_READ: &str = "__ia32_sys_read";
+
 /// Functions of the kernel by their numbers; `None` where it has no such.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Functions {
@@ -33,6 +36,8 @@ pub(super) struct Functions {
     pub(super) signal_generate: Option<u32>,
     /// Sends a signal to another task, from 6.13 on.
     pub(super) send_signal_task: Option<u32>,
+    /// `read(2)` of 32-bit programs, on machines that have two.
+    pub(super) compat_read: Option<u32>,
 }
 
 /// Reads every offset the programs need; fails naming the first field that this kernel does not have.
@@ -51,6 +56,7 @@ fn functions(types: &TypeInformation) -> Functions {
         let slot = match (ty, types.name_of(*id).as_deref()) {
             (TypeVariant::Func(_), Some("get_signal")) => &mut found.get_signal,
             (TypeVariant::Func(_), Some("bpf_send_signal_task")) => &mut found.send_signal_task,
+            (TypeVariant::Func(_), Some(COMPAT_READ)) => &mut found.compat_read,
             (TypeVariant::Typedef(_), Some("btf_trace_signal_generate")) => &mut found.signal_generate,
             _ => continue,
         };

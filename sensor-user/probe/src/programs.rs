@@ -24,7 +24,7 @@ use cause::chain;
 use super::{
     Counters, HoldControl, Holds, Latch, Lineage, Losses, Reader, SelfTest, Tier,
     control::Control,
-    kernel_types,
+    kernel_types::{self, COMPAT_READ, Functions},
     loader::Loader,
     uprobe_multi::{self, UprobeMulti},
     uprobes::{self, Uprobes, have_cookies},
@@ -163,7 +163,7 @@ impl Probe {
         let mut self_test =
             SelfTest::new(counters.clone()).map_err(|e| ProbeError::Io(PathBuf::from("/dev/zero"), e))?;
         SelfTest::prepare(&mut ebpf)?;
-        let tier = attach_reads(&mut ebpf, settings.tier, &mut self_test)?;
+        let tier = attach_reads(&mut ebpf, settings.tier, &functions, &mut self_test)?;
         // Exec last: from here on shells are followed, and their reads are seen already.
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
             attach_raw(&mut ebpf, name)?;
@@ -244,12 +244,17 @@ fn refused(what: &str, error: &dyn std::error::Error) -> ProbeError {
     ProbeError::Refused { what: what.to_owned(), why: chain(error) }
 }
 
-fn attach_reads(ebpf: &mut Ebpf, only: Option<Tier>, self_test: &mut SelfTest) -> Result<Tier, ProbeError> {
+fn attach_reads(
+    ebpf: &mut Ebpf,
+    only: Option<Tier>,
+    functions: &Functions,
+    self_test: &mut SelfTest,
+) -> Result<Tier, ProbeError> {
     let mut failures = Vec::new();
     for tier in Tier::ALL.into_iter().filter(|tier| only.is_none_or(|o| o == *tier)) {
         let attached = match tier {
-            Tier::Fexit => attach_fexit(ebpf),
-            Tier::Tracepoint => attach_tracepoint(ebpf),
+            Tier::Fexit => attach_fexit(ebpf, functions),
+            Tier::Tracepoint => attach_tracepoint(ebpf, functions),
         };
         match attached {
             Ok(()) if self_test.passes() => return Ok(tier),
@@ -302,13 +307,13 @@ where
         .map_err(|e: ProgramError| refused(name, &e))
 }
 
-fn attach_fexit(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+fn attach_fexit(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), ProbeError> {
     let function = if cfg!(target_arch = "x86_64") { "__x64_sys_read" } else { "__arm64_sys_read" };
     let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Btf(e.to_string()))?;
     let fexit: &mut FExit = program(ebpf, "sys_read_fexit")?;
     fexit.load(function, &btf).map_err(|e| refused("program sys_read_fexit", &e))?;
     fexit.attach().map_err(|e| refused("attachment to the return of read", &e))?;
-    if let Some(function) = compat_read() {
+    if let Some(function) = compat_read(functions) {
         let fexit: &mut FExit = program(ebpf, "compat_read_fexit")?;
         fexit.load(function, &btf).map_err(|e| refused("program compat_read_fexit", &e))?;
         fexit.attach().map_err(|e| refused("attachment to the return of 32-bit read", &e))?;
@@ -317,15 +322,19 @@ fn attach_fexit(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
 }
 
 /// The kernel's function for `read(2)` of 32-bit programs; `None` where it runs none.
-fn compat_read() -> Option<&'static str> {
-    const FUNCTION: &str = "__ia32_sys_read";
-    // On arm64 it is the same function as for others.
-    let symbols =
-        cfg!(target_arch = "x86_64").then(|| std::fs::read_to_string("/proc/kallsyms").ok()).flatten()?;
-    symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(FUNCTION)).then_some(FUNCTION)
+fn compat_read(functions: &Functions) -> Option<&'static str> {
+    if !cfg!(target_arch = "x86_64") {
+        return None;
+    }
+    // The kernel takes a tenth of a second to list its symbols, so that is done only where its types name no such function.
+    let is_symbol = || {
+        let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+        symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(COMPAT_READ))
+    };
+    (functions.compat_read.is_some() || is_symbol()).then_some(COMPAT_READ)
 }
 
-fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
+fn attach_tracepoint(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), ProbeError> {
     mount_tracefs()?;
     let tracepoint: &mut TracePoint = program(ebpf, "sys_exit_read")?;
     tracepoint.load().map_err(|e| refused("program sys_exit_read", &e))?;
@@ -333,7 +342,7 @@ fn attach_tracepoint(ebpf: &mut Ebpf) -> Result<(), ProbeError> {
         .attach("syscalls", "sys_exit_read")
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
     // The tracepoint does not fire for 32-bit programs.
-    if let Some(function) = compat_read()
+    if let Some(function) = compat_read(functions)
         && let Err(e) = attach_compat_kprobe(ebpf, function)
     {
         info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
