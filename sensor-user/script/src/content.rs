@@ -5,6 +5,18 @@ use std::ops::Range;
 
 use crate::text::ScriptText;
 
+/// Known ranges kept apart at most.
+const PIECES: usize = 4096;
+
+/// What came of writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// This taught anything new.
+    pub changed: bool,
+    /// Bytes that were to be kept and are not.
+    pub lost: u64,
+}
+
 /// Bytes known of a script, up to a limit.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
@@ -19,17 +31,28 @@ impl Content {
     /// Puts bytes read at `pos` in place. What was read last counts: it is what runs from here on. Beyond
     /// `limit` bytes are counted and not kept. True when this taught anything new.
     pub fn write(&mut self, pos: u64, bytes: &[u8], limit: usize) -> bool {
+        self.write_within(pos, bytes, limit, limit).changed
+    }
+
+    /// As above, where of the first `limit` bytes only `may_keep` may be kept.
+    pub fn write_within(&mut self, pos: u64, bytes: &[u8], limit: usize, may_keep: usize) -> Written {
         let end = self.end.max(pos.saturating_add(bytes.len() as u64));
         let longer = end > self.end;
         self.end = end;
-        let Ok(start) = usize::try_from(pos) else { return longer };
+        let nothing = Written { changed: longer, lost: 0 };
+        let Ok(start) = usize::try_from(pos) else { return nothing };
         if start >= limit || bytes.is_empty() {
-            return longer;
+            return nothing;
         }
-        let kept = &bytes[..bytes.len().min(limit - start)];
-        let stop = start + kept.len();
+        let wanted = start.saturating_add(bytes.len()).min(limit);
+        let stop = wanted.min(may_keep);
+        if stop <= start || self.is_torn(start..stop) {
+            return Written { lost: (wanted - start) as u64, ..nothing };
+        }
+        let lost = (wanted - stop) as u64;
+        let kept = &bytes[..stop - start];
         if !longer && self.knows(start..stop) && self.bytes[start..stop] == *kept {
-            return false;
+            return Written { changed: false, lost };
         }
         let bytes = self.bytes.make_mut();
         if bytes.len() < stop {
@@ -42,14 +65,16 @@ impl Content {
         }
         bytes[start..stop].copy_from_slice(kept);
         self.know(start..stop);
-        true
+        Written { changed: true, lost }
     }
 
     /// Would these bytes take the place of others that are known?
     pub fn would_change(&self, pos: u64, bytes: &[u8]) -> bool {
         let Ok(start) = usize::try_from(pos) else { return false };
-        self.known.iter().any(|range| {
-            let (from, to) = (range.start.max(start), range.end.min(start.saturating_add(bytes.len())));
+        let stop = start.saturating_add(bytes.len());
+        let first = self.known.partition_point(|range| range.end <= start);
+        self.known[first..].iter().take_while(|range| range.start < stop).any(|range| {
+            let (from, to) = (range.start.max(start), range.end.min(stop));
             from < to && self.bytes[from..to] != bytes[from - start..to - start]
         })
     }
@@ -77,7 +102,17 @@ impl Content {
     }
 
     fn knows(&self, range: Range<usize>) -> bool {
-        self.known.iter().any(|r| r.start <= range.start && range.end <= r.end)
+        let before = self.known.partition_point(|known| known.start <= range.start);
+        before > 0 && range.end <= self.known[before - 1].end
+    }
+
+    /// Would this be one piece too many? Nobody reads a script so, but to make it long to look through.
+    fn is_torn(&self, range: Range<usize>) -> bool {
+        if self.known.len() < PIECES {
+            return false;
+        }
+        let first = self.known.partition_point(|known| known.end < range.start);
+        self.known.get(first).is_none_or(|known| range.end < known.start)
     }
 
     fn know(&mut self, mut new: Range<usize>) {
@@ -97,7 +132,7 @@ impl Content {
 
     /// Bytes of memory that they take.
     pub fn kept_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.capacity() + self.known.capacity() * size_of::<Range<usize>>()
     }
 
     /// Forgets the bytes, and not how many there were.
@@ -163,5 +198,24 @@ mod tests {
         content.write(u64::MAX - 1, b"xyz", 4);
         assert_eq!(content.bytes(), b"abcd");
         assert_eq!(content.seen_bytes(), u64::MAX);
+    }
+
+    #[test]
+    fn what_is_lost_within_the_limit_is_told() {
+        let mut content = Content::default();
+        assert_eq!(content.write_within(0, b"abcdef", 4, 2), Written { changed: true, lost: 2 });
+        assert_eq!(content.write_within(2, b"cdef", 4, 2), Written { changed: false, lost: 2 });
+        assert_eq!(content.write_within(4, b"ef", 4, 2), Written { changed: false, lost: 0 });
+        assert_eq!((content.bytes(), content.seen_bytes()), (&b"ab"[..], 6));
+    }
+
+    #[test]
+    fn a_script_is_not_torn_into_pieces_without_end() {
+        let mut content = Content::default();
+        let lost = (0..10_000).filter(|n| content.write_within(2 * n, b"x", 100_000, 100_000).lost > 0);
+        assert_eq!(lost.count(), 10_000 - PIECES);
+        // What joins them goes in.
+        assert_eq!(content.write_within(0, &[b'y'; 2 * PIECES], 100_000, 100_000).lost, 0);
+        assert_eq!(content.known.len(), 1);
     }
 }

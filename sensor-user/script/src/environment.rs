@@ -16,10 +16,12 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Takes a piece in; true when it is whole, or no more will come.
-    pub(super) fn take(&mut self, at: u32, bytes: &[u8], total: u32, is_last: bool, limit: usize) -> bool {
-        self.content.write(u64::from(at), bytes, limit.min(total as usize));
-        is_last
+    /// Takes a piece in, up to a limit and as far as there is room; returns how many bytes there was none for.
+    pub(super) fn take(&mut self, at: u32, bytes: &[u8], limit: usize, room: usize) -> u64 {
+        // What comes in one piece is not kept.
+        let is_whole = at == 0 && bytes.len() >= limit;
+        let may_keep = if is_whole { limit } else { limit.min(room + self.content.bytes().len()) };
+        self.content.write_within(u64::from(at), bytes, limit, may_keep).lost
     }
 
     /// Bytes of memory that it takes.
@@ -67,8 +69,8 @@ mod tests {
     fn only_what_a_shell_would_run_is_told() {
         let mut environment = Environment::default();
         let bytes = b"PATH=/bin\0PS4=$(id) \0X=a=`b`\0EMPTY=\0no\0BASH_FUNC_f%%=() {  id\n}\0Y=${HOME}\0";
-        assert!(!environment.take(0, &bytes[..12], bytes.len() as u32, false, 1000));
-        assert!(environment.take(12, &bytes[12..], bytes.len() as u32, true, 1000));
+        assert_eq!(environment.take(0, &bytes[..12], bytes.len(), 1000), 0);
+        assert_eq!(environment.take(12, &bytes[12..], bytes.len(), 1000), 0);
         let names: Vec<_> = environment.evaluable().map(|(name, _)| name).collect();
         assert_eq!(names, [&b"PS4"[..], b"X", b"BASH_FUNC_f%%"]);
     }

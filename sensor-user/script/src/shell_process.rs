@@ -105,6 +105,14 @@ pub(super) struct Script {
 }
 
 impl Script {
+    /// No word will come any more on whether it is a script: it is taken for one unless the shell tells of those and did not. True if
+    /// it is one from here on.
+    pub(super) fn settle(&mut self, is_told: bool) -> bool {
+        let is_one = self.candidate && (!is_told || self.by_script_descriptor);
+        self.candidate &= !is_one;
+        is_one
+    }
+
     /// Bytes of it were written here that it did not have.
     pub(super) fn learn(&mut self, pos: u64, bytes: usize) {
         // What is behind the kept bytes changes only how long it is.
@@ -151,8 +159,9 @@ impl Script {
     }
 }
 
-/// Words kept of an argument vector.
+/// Words kept of an argument vector, and what each counts at least.
 const WORDS: usize = 1024;
+const WORD_BYTES: usize = size_of::<Vec<u8>>();
 
 /// A process that was forked by a shell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,6 +185,8 @@ pub(super) struct ShellProcess {
     /// The argument vector as far as it arrived, NUL-separated.
     pub(super) argument_bytes: Content,
     pub(super) arguments_cut: bool,
+    /// No more of it will arrive.
+    pub(super) arguments_whole: bool,
     /// Its first words, as captures show them.
     pub(super) argv: Vec<Vec<u8>>,
     /// Bytes of these.
@@ -210,8 +221,8 @@ pub(super) struct ShellProcess {
     pub(super) forks: Forks,
     /// Strings of which not all has arrived, by process.
     pub(super) strings: HashMap<u32, Partial>,
-    /// Bytes of it that are accounted for.
-    pub(super) accounted: usize,
+    /// Bytes of it that are accounted for: kept, and arriving.
+    pub(super) accounted: (usize, usize),
 }
 
 /// A string that arrives in pieces.
@@ -237,6 +248,7 @@ impl ShellProcess {
             exe_path: None,
             argument_bytes: Content::default(),
             arguments_cut: false,
+            arguments_whole: false,
             argv: Vec::new(),
             argv_bytes: 0,
             argv_cut: false,
@@ -256,17 +268,25 @@ impl ShellProcess {
             sniffed: None,
             forks: Forks::default(),
             strings: HashMap::new(),
-            accounted: 0,
+            accounted: (0, 0),
         }
     }
 
-    /// Bytes that are kept of it, but for what each shell takes.
+    /// Bytes that are kept of it while it runs.
     pub(super) fn kept_bytes(&self) -> usize {
-        let scripts: usize = self.scripts.iter().map(|script| script.content.kept_bytes()).sum();
-        let strings: usize = self.strings.values().map(|string| string.content.kept_bytes()).sum();
+        let path = |path: &Option<Vec<u8>>| path.as_ref().map_or(0, Vec::capacity);
+        let of_script =
+            |s: &Script| size_of::<Script>() + s.content.kept_bytes() + path(&s.path) + path(&s.evaluated_by);
+        let scripts: usize = self.scripts.iter().map(of_script).sum();
         let emitted: usize = self.emitted.iter().map(ScriptText::capacity).sum();
-        let vectors = self.argument_bytes.kept_bytes() + self.environment.kept_bytes() + self.argv_bytes;
-        scripts + strings + emitted + vectors
+        let announced = self.announced.as_ref().map_or(0, |(_, path)| path.capacity());
+        scripts + emitted + self.argv_bytes + path(&self.exe_path) + announced
+    }
+
+    /// Bytes that are kept of what arrives in pieces.
+    pub(super) fn arriving_bytes(&self) -> usize {
+        let strings: usize = self.strings.values().map(|string| string.content.kept_bytes()).sum();
+        strings + self.argument_bytes.kept_bytes() + self.environment.kept_bytes()
     }
 
     /// Remembers a text that was emitted and is not kept.
@@ -405,33 +425,33 @@ impl ShellProcess {
         }
     }
 
-    /// Takes a piece of the argument vector in; true when the vector is whole and was parsed. There is `room` for so many bytes, and
-    /// captures show `args_bytes`.
+    /// Takes a piece of the argument vector in, as far as there is room; returns how many bytes there was none for.
     pub(super) fn take_arguments(
         &mut self,
         at: u32,
         bytes: &[u8],
         total: u32,
         cut: bool,
-        (room, args_bytes): (usize, usize),
-    ) -> bool {
+        room: usize,
+    ) -> u64 {
         // The kernel half sends no more than this, whatever a record says.
         let limit = (total as usize).min(CHUNK_BYTES * CHUNKS_PER_ARGV);
         if self.invocation.is_some() {
-            return false;
+            return 0;
         }
         // What comes in one piece is not kept.
         let is_whole = at == 0 && bytes.len() >= limit;
         let may_keep = if is_whole { limit } else { limit.min(room + self.argument_bytes.bytes().len()) };
-        self.argument_bytes.write(u64::from(at), bytes, may_keep);
-        let cut = cut || may_keep < limit && self.argument_bytes.seen_bytes() >= u64::from(total);
-        self.arguments_cut |= cut;
-        let whole = self.argument_bytes.is_complete(u64::from(total), usize::MAX);
-        if !(whole || cut) {
-            return false;
-        }
-        self.parse_arguments(args_bytes.min(room));
-        true
+        let lost = self.argument_bytes.write_within(u64::from(at), bytes, limit, may_keep).lost;
+        let ended = lost > 0 && self.argument_bytes.seen_bytes() >= u64::from(total);
+        self.arguments_cut |= cut || ended;
+        self.arguments_whole |= cut || ended || self.argument_bytes.is_complete(u64::from(total), usize::MAX);
+        lost
+    }
+
+    /// Has all of the argument vector arrived that will, and was not looked at yet?
+    pub(super) fn has_all_arguments(&self) -> bool {
+        self.arguments_whole && self.invocation.is_none()
     }
 
     /// Has any of the argument vector arrived?
@@ -448,6 +468,11 @@ impl ShellProcess {
     pub(super) fn parse_arguments(&mut self, mut args_bytes: usize) {
         let content = std::mem::take(&mut self.argument_bytes);
         let bytes = content.bytes();
+        if bytes.is_empty() && content.seen_bytes() > 0 {
+            // Nobody knows how it was called.
+            self.arguments_cut = true;
+            return;
+        }
         let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
         let mut words: Vec<&[u8]> =
             if bytes.is_empty() { Vec::new() } else { bytes.split(|b| *b == 0).collect() };
@@ -476,12 +501,15 @@ impl ShellProcess {
         }
         self.argv_cut |= words.len() > WORDS;
         for word in words.into_iter().take(WORDS) {
-            let kept = word.len().min(args_bytes);
+            // Its name is shown in any case.
+            let name = if self.argv.is_empty() { NAME_BYTES } else { 0 };
+            let kept = word.len().min(args_bytes.max(name));
             self.argv_cut |= kept < word.len();
-            if kept == 0 && !word.is_empty() {
+            if args_bytes == 0 && name == 0 {
+                self.argv_cut = true;
                 break;
             }
-            args_bytes -= kept;
+            args_bytes = args_bytes.saturating_sub(kept.max(WORD_BYTES));
             self.argv_bytes += kept + size_of::<Vec<u8>>();
             self.argv.push(word[..kept].to_vec());
         }

@@ -95,6 +95,7 @@ impl Assembler {
         }
         for id in unsettled {
             self.settle_vectors(id, emit);
+            self.account(id);
         }
         for id in due {
             self.emit_those(id, |script| script.is_due_when_idle(now_boot_ns), emit);

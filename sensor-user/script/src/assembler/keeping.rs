@@ -2,7 +2,8 @@
 
 use super::{Assembler, ShellId};
 use crate::{
-    capture::Output,
+    capture::{Origin, Output},
+    content::Written,
     shell_process::{Script, Source},
 };
 
@@ -12,12 +13,18 @@ impl Assembler {
         self.shells.get(&id).map_or(0, |shell| self.budget.room(shell.exec.cgroup))
     }
 
+    /// How much more of what arrives in pieces may wait for the rest, of a shell.
+    pub(super) fn arriving_room(&self, id: ShellId) -> usize {
+        self.shells.get(&id).map_or(0, |shell| self.arriving.room(shell.exec.cgroup))
+    }
+
     /// Accounts for what is kept of a shell.
     pub(super) fn account(&mut self, id: ShellId) {
         if let Some(shell) = self.shells.get_mut(&id) {
-            let kept = shell.kept_bytes();
-            self.budget.account(shell.exec.cgroup, shell.accounted, kept);
-            shell.accounted = kept;
+            let (kept, arriving) = (shell.kept_bytes(), shell.arriving_bytes());
+            self.budget.account(shell.exec.cgroup, shell.accounted.0, kept);
+            self.arriving.account(shell.exec.cgroup, shell.accounted.1, arriving);
+            shell.accounted = (kept, arriving);
         }
     }
 
@@ -43,27 +50,26 @@ impl Assembler {
         let Some(script) = shell.scripts.get_mut(index) else { return false };
         let (kept, seen) = (script.content.bytes().len(), script.content.seen_bytes());
         let may_keep = limit.min(kept.saturating_add(room));
-        let changed = match pos {
-            Some(pos) => script.content.write(pos, bytes, may_keep),
-            None => script.content.append(bytes, may_keep),
-        };
-        let kept = (script.content.bytes().len() - kept) as u64;
-        let lost = (script.content.seen_bytes() - seen).saturating_sub(kept);
+        let at = pos.unwrap_or(seen);
+        let Written { changed, lost } = script.content.write_within(at, bytes, limit, may_keep);
+        let grown = (script.content.bytes().len() - kept) as u64 + lost;
         if changed {
-            script.learn(pos.unwrap_or(seen), bytes.len());
+            script.learn(at, bytes.len());
         }
-        if lost > 0 && may_keep < limit {
-            self.cut(cgroup, lost);
-        } else if script.candidate {
+        if script.candidate {
             // What is behind the limit of others is kept in parts.
-            self.counts.cut_bytes += lost;
+            self.counts.cut_bytes += (script.content.seen_bytes() - seen).saturating_sub(grown);
+        }
+        if lost > 0 {
+            script.lossy = true;
+            self.cut(cgroup, lost);
         }
         self.account(id);
         changed
     }
 
-    /// Gives up what a shell read before, the oldest first, until there is room for so many bytes of another of its scripts. What was
-    /// not judged yet is handed over.
+    /// Gives up what a shell sourced before, the oldest first, until there is room for so many bytes of another of its scripts. What
+    /// was not judged yet is handed over.
     pub(super) fn make_room(
         &mut self,
         id: ShellId,
@@ -74,28 +80,39 @@ impl Assembler {
         while self.room(id) < bytes {
             let Some(shell) = self.shells.get(&id) else { return };
             let may_go = |s: &Script| {
-                s.source != source
-                    && matches!(s.source, Source::Inode { .. })
-                    && !s.content.bytes().is_empty()
+                s.origin == Origin::Sourced && s.source != source && matches!(s.source, Source::Inode { .. })
             };
-            // Its first is the one that the others belong to.
-            let Some(oldest) = shell.scripts.iter().skip(1).position(may_go) else { return };
-            self.give_up(id, oldest + 1, emit);
+            let Some(oldest) = shell.scripts.iter().position(may_go) else { return };
+            self.give_up(id, oldest, emit);
         }
     }
 
-    /// Hands over what was not judged yet of a script, and forgets it.
+    /// Hands over what was not judged yet of a script and of its parts, and forgets them.
     pub(super) fn give_up(&mut self, id: ShellId, index: usize, emit: &mut dyn FnMut(Output)) {
-        let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let is_told = shell.tells_sourced();
+        let Some(script) = shell.scripts.get_mut(index) else { return };
+        let ordinal = script.ordinal;
+        self.counts.scripts += u64::from(script.settle(is_told));
         if script.is_due_as_a_whole() {
-            self.emit_one(id, index, script.last_ns, emit);
+            let now = script.last_ns;
+            self.emit_one(id, index, now, emit);
         }
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let script = shell.scripts.remove(index);
         if !script.candidate {
             emit(Output::Finished(shell.id_of(&script), shell.exec.cgroup));
         }
+        self.give_up_parts(id, ordinal, emit);
         self.account(id);
+    }
+
+    /// As above, the parts of the script of this ordinal.
+    pub(super) fn give_up_parts(&mut self, id: ShellId, ordinal: u32, emit: &mut dyn FnMut(Output)) {
+        let is_part = |s: &Script| matches!(s.source, Source::Part { of, .. } if of == ordinal);
+        while let Some(part) = self.shells.get(&id).and_then(|shell| shell.scripts.iter().position(is_part)) {
+            self.give_up(id, part, emit);
+        }
     }
 
     /// A text that was judged as a whole is kept for what belongs to it, if there is room.

@@ -92,6 +92,8 @@ pub struct AssemblerCounts {
     pub evaluated_again: u64,
 }
 
+/// Bytes of arguments, environments and strings of which a piece is missing. What is missing comes at once, or was lost.
+const ARRIVING_BYTES: usize = 32 * 1024 * 1024;
 /// New text that waits this long without more is emitted.
 const IDLE_NS: u64 = 50_000_000;
 
@@ -114,6 +116,8 @@ pub struct Assembler {
     waiting: Waiting,
     hashes: Hashes,
     budget: Budget,
+    /// What arrives in pieces and waits for the rest.
+    arriving: Budget,
     /// Scripts of which something was not kept for want of memory, by cgroup, since somebody asked.
     cut: HashMap<u64, u64>,
     /// Unix time minus boot time, ns.
@@ -134,6 +138,7 @@ impl Assembler {
             waiting: Waiting::default(),
             hashes: Hashes::new(),
             budget: Budget::new(limits.total_bytes),
+            arriving: Budget::new(ARRIVING_BYTES.min(limits.total_bytes)),
             cut: HashMap::new(),
             boot_unix_ns,
             counts: AssemblerCounts::default(),
@@ -211,23 +216,32 @@ impl Assembler {
         if !matches!(event, Event::Args(..) | Event::Environment(..) | Event::Path(..) | Event::Cgroup(..)) {
             self.settle_vectors(id, emit);
         }
-        let room = self.room(id);
+        let (room, arriving) = (self.room(id), self.arriving_room(id));
         let Some(shell) = self.shells.get_mut(&id) else { return };
+        let cgroup = shell.exec.cgroup;
         match event {
             // Where a cgroup is says nothing of the script.
             Event::Exec(..) | Event::Cgroup(..) => {}
             Event::Args(header, chunk, bytes) => {
                 let cut = header.flags & FLAG_CUT != 0;
-                let limits = (room, self.limits.args_bytes);
-                if shell.take_arguments(chunk.offset, bytes, chunk.total, cut, limits) {
+                let lost = shell.take_arguments(chunk.offset, bytes, chunk.total, cut, arriving);
+                if shell.has_all_arguments() {
+                    shell.parse_arguments(self.limits.args_bytes.min(room));
                     self.command_text(id, emit);
+                }
+                if lost > 0 {
+                    self.cut(cgroup, lost);
                 }
             }
             Event::Environment(header, chunk, bytes) => {
                 let is_last = header.flags & FLAG_MORE == 0;
-                let limit = self.limits.environment_bytes.min(room + shell.environment.kept_bytes());
-                if shell.environment.take(chunk.offset, bytes, chunk.total, is_last, limit) {
+                let limit = self.limits.environment_bytes.min(chunk.total as usize);
+                let lost = shell.environment.take(chunk.offset, bytes, limit, arriving);
+                if is_last {
                     self.environment(id, emit);
+                }
+                if lost > 0 {
+                    self.cut(cgroup, lost);
                 }
             }
             Event::Path(_, path, components) => {
@@ -368,10 +382,8 @@ impl Assembler {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         // Events were lost, the word on a candidate among them, perhaps. Nor is data read where scripts are.
         let is_told = shell.tells_sourced();
-        for script in shell.scripts.iter_mut().filter(|s| s.candidate && (!is_told || s.by_script_descriptor))
-        {
-            script.candidate = false;
-            self.counts.scripts += 1;
+        for script in &mut shell.scripts {
+            self.counts.scripts += u64::from(script.settle(is_told));
         }
         self.emit_changed(id, emit);
         if let Some(shell) = self.shells.remove(&id) {
@@ -382,7 +394,8 @@ impl Assembler {
             for script in shell.scripts.iter().filter(|s| !s.candidate) {
                 emit(Output::Finished(shell.id_of(script), shell.exec.cgroup));
             }
-            self.budget.account(shell.exec.cgroup, shell.accounted, 0);
+            self.budget.account(shell.exec.cgroup, shell.accounted.0, 0);
+            self.arriving.account(shell.exec.cgroup, shell.accounted.1, 0);
         }
     }
 

@@ -68,7 +68,6 @@ impl Assembler {
         header: &Header,
         emit: &mut dyn FnMut(Output),
     ) -> Option<usize> {
-        let room = self.room(id);
         let shell = self.shells.get_mut(&id)?;
         let script = shell.scripts.get(main)?;
         let (of, origin, path) = (script.ordinal, script.origin, script.path.clone());
@@ -79,7 +78,7 @@ impl Assembler {
         let is_before = |source: Source| matches!(source, Source::Part { of: other, .. } if other == of);
         let before = shell.scripts.iter().position(|s| is_before(s.source));
         let text = shell.scripts[before.unwrap_or(main)].content.bytes();
-        let overlap = text[text.len().saturating_sub(room.min(OVERLAP))..].to_vec();
+        let overlap = text[text.len().saturating_sub(OVERLAP)..].to_vec();
         let lossy = shell.scripts[main].lossy;
         if let Some(before) = before {
             self.give_up(id, before, emit);

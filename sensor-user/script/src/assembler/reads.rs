@@ -8,6 +8,9 @@ use crate::{
     shell_process::{Place, Source},
 };
 
+/// What a script takes besides its bytes, with a long path.
+const SCRIPT_BYTES: usize = 8 * 1024;
+
 impl Assembler {
     /// Puts what a shell read in its place.
     pub(super) fn read(
@@ -20,8 +23,9 @@ impl Assembler {
     ) {
         let id = self.shell_that_reads(id, &header, read, emit);
         let Some(shell) = self.shells.get(&id) else { return };
-        if self.budget.room(shell.exec.cgroup) < bytes.len() && shell.place(read).is_some() {
-            self.make_room(id, Source::Inode { dev: read.dev, ino: read.ino }, bytes.len(), emit);
+        let needed = bytes.len() + SCRIPT_BYTES;
+        if self.budget.room(shell.exec.cgroup) < needed && shell.place(read).is_some() {
+            self.make_room(id, Source::Inode { dev: read.dev, ino: read.ino }, needed, emit);
         }
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let index = match shell.place(read) {
@@ -94,9 +98,11 @@ impl Assembler {
     /// Hands a script over as it was read so far; what is read from here on is another version of it.
     fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
+        let before = script.ordinal;
         if script.is_due_as_a_whole() {
             self.emit_one(id, index, now_ns, emit);
         }
+        self.give_up_parts(id, before, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));
         let script = &mut shell.scripts[index];
@@ -145,9 +151,12 @@ impl Assembler {
         {
             self.give_up(id, 1, emit);
         }
+        let room = self.room(id);
         let Some(shell) = self.shells.get_mut(&id) else { return usize::MAX };
         let source = Source::Inode { dev: read.dev, ino: read.ino };
         let path = shell.announced.take().filter(|(s, _)| *s == source).map(|(_, path)| path);
+        // Only whoever keeps too much has no room for it.
+        let path = path.filter(|path| path.len() <= room);
         let candidate = origin == Origin::Sourced && shell.tells_sourced();
         let index = shell.add(origin, source, header.time_ns);
         shell.scripts[index].path = path;

@@ -31,27 +31,29 @@ impl Assembler {
         bytes: &[u8],
         emit: &mut dyn FnMut(Output),
     ) {
-        let room = self.room(id);
+        let room = self.arriving_room(id);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let mut string = shell.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
         // As much as the kernel half sends: it is judged in parts. What comes in one piece is not kept.
         let is_whole = text.offset == 0 && header.flags & FLAG_MORE == 0;
         let kept = string.content.bytes().len();
         let limit = CHUNK_BYTES * CHUNKS_PER_READ;
-        let limit = if is_whole { limit } else { limit.min(kept + room) };
-        string.content.write(u64::from(text.offset), bytes, limit);
+        let may_keep = if is_whole { limit } else { limit.min(kept + room) };
+        let lost = string.content.write_within(u64::from(text.offset), bytes, limit, may_keep).lost;
+        string.lossy |= lost > 0;
+        if lost > 0 {
+            let cgroup = shell.exec.cgroup;
+            self.counts.memory_cut_bytes += lost;
+            *self.cut.entry(cgroup).or_default() += 1;
+        }
         string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
         if header.flags & FLAG_MORE != 0 {
             shell.strings.insert(header.tgid, string);
             return;
         }
-        let cgroup = shell.exec.cgroup;
-        let cut = u64::from(text.total).saturating_sub(string.content.bytes().len() as u64);
-        if limit < CHUNK_BYTES * CHUNKS_PER_READ && cut > 0 {
-            self.cut(cgroup, cut);
-        } else {
-            self.counts.cut_bytes += cut;
-        }
+        let beyond = u64::from(text.total).saturating_sub(limit as u64);
+        self.counts.cut_bytes += beyond;
+        string.lossy |= string.content.has_holes();
         if text.what == TEXT_TYPED {
             self.typed(id, header, &string, emit);
         } else {
@@ -98,6 +100,7 @@ impl Assembler {
         string: &Partial,
         emit: &mut dyn FnMut(Output),
     ) {
+        let script_bytes = self.limits.script_bytes;
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let by = until_nul(&text.by);
         let by_shell = text.by_shell != 0;
@@ -107,7 +110,7 @@ impl Assembler {
             // Its argument told it already.
             return;
         }
-        if !by_shell && let Some(index) = shell.has_read(bytes) {
+        if !by_shell && let Some(index) = shell.has_read(bytes, script_bytes) {
             let script = &mut shell.scripts[index];
             if script.candidate {
                 script.candidate = false;
@@ -142,7 +145,7 @@ impl Assembler {
             shell.scripts[index].reader = header.tgid;
             let script = &mut shell.scripts[index];
             script.content.write(0, part, part.len());
-            script.content.is_of_size((text.len() - start) as u64);
+            script.content.is_of_size(string.content.seen_bytes().saturating_sub(start as u64));
             script.offset = start as u64;
             script.lossy |= string.lossy;
             script.evaluated_by = (!command && !by.is_empty()).then(|| by.to_vec());
@@ -160,10 +163,10 @@ impl Assembler {
 
 impl ShellProcess {
     /// The sourced file that this was read from: bash hands one to the same function as any string, without its NULs.
-    fn has_read(&self, bytes: &[u8]) -> Option<usize> {
+    fn has_read(&self, bytes: &[u8], script_bytes: usize) -> Option<usize> {
         self.scripts.iter().rposition(|s| {
             let read = s.content.bytes();
-            let cut = s.content.seen_bytes() > read.len() as u64;
+            let cut = read.len() >= script_bytes && s.content.seen_bytes() > read.len() as u64;
             s.origin == Origin::Sourced
                 && (read == bytes
                     || cut && bytes.starts_with(read)

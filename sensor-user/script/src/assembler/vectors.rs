@@ -36,10 +36,11 @@ impl Assembler {
     /// Makes do with what arrived of the arguments and the environment: they come before anything else, so what is missing
     /// was lost.
     pub(super) fn settle_vectors(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
+        let args_bytes = self.limits.args_bytes.min(self.room(id));
         let Some(shell) = self.shells.get_mut(&id) else { return };
         if shell.invocation.is_none() && shell.has_arguments() {
             shell.arguments_cut = true;
-            shell.parse_arguments(self.limits.args_bytes);
+            shell.parse_arguments(args_bytes);
             self.command_text(id, emit);
         }
         let Some(shell) = self.shells.get(&id) else { return };
