@@ -100,6 +100,18 @@ pub struct Held {
     pub reserved: u32,
 }
 
+/// A stop of a process that userspace has ended: another that gets its id, or the next stop of the same, is not meant.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LetGo {
+    /// `Held.since_ns` of the stop.
+    pub since_ns: u64,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
 /// Stands in the programs for the number of the kernel's function `bpf_send_signal_task`. No helper has it.
 pub const SEND_SIGNAL_TASK: u32 = 0x7fff_0001;
 
@@ -159,6 +171,10 @@ unsafe impl aya::Pod for Exe {}
 // SAFETY: as above.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Held {}
+
+// SAFETY: as above.
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for LetGo {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

@@ -10,13 +10,13 @@ use ebpf::{
     counter,
     event::{Hold, KIND_HOLD, Record},
     limit::{HOLD_KEPT_NS, HOLD_STALE_NS},
-    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, SEND_SIGNAL_TASK, Shell},
+    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, LetGo, SEND_SIGNAL_TASK, Shell},
 };
 
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, MEDDLED, SHELLS, count, header},
+    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, LET_GO, MEDDLED, SHELLS, count, header},
 };
 
 pub(crate) const SIGCONT: u32 = 18;
@@ -154,7 +154,7 @@ pub(crate) fn stay() {
 /// If userspace let a process go before it was stopped, its SIGCONT came before the stop, too.
 #[inline(always)]
 fn take_back(tgid: u32, held: &Held) {
-    let is_held = unsafe { HOLDS.get(tgid) }.is_some_and(|now| now.since_ns == held.since_ns);
+    let is_held = unsafe { HOLDS.get(tgid) }.is_some() && !is_let_go(tgid, held.since_ns);
     // Where signals are sent a moment later, only one can wait: then userspace is told once more.
     if !is_held && unsafe { bpf_send_signal(SIGCONT) } != 0 {
         let _ = HOLDS.insert(tgid, held, 0);
@@ -188,7 +188,13 @@ fn kept(task: u64, tgid: u32) -> Option<Held> {
     let leader: u64 = field(task, offset!(task_group_leader));
     let is_it = field::<u64>(leader, offset!(task_start_boottime)) == held.start_ns;
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    (is_it && now < held.since_ns + HOLD_KEPT_NS).then_some(held)
+    (is_it && now < held.since_ns + HOLD_KEPT_NS && !is_let_go(tgid, held.since_ns)).then_some(held)
+}
+
+/// Has userspace ended this stop?
+#[inline(always)]
+fn is_let_go(tgid: u32, since_ns: u64) -> bool {
+    unsafe { LET_GO.get(LetGo { since_ns, tgid, reserved: 0 }) }.is_some()
 }
 
 /// What userspace says of the cgroup; before it has said anything, processes in PID namespaces of their own are in containers.

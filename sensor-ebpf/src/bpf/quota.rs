@@ -30,6 +30,8 @@ pub(crate) fn admits(table: Table, cgroup: u64) -> bool {
         ),
         Table::Lines => (all.lines, own.map_or(0, |own| own.lines), i64::from(ebpf::limit::LINES_MAX)),
     };
+    // One whose count was given up and whose entries went since has fewer than none.
+    let own = if own < 0 { 0 } else { own };
     own < max - used
 }
 

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use ebpf::{
     counter,
     event::{FLAG_GATHERED, Header, KIND_PATH, KIND_READ, PATH_FILE, PathRecord, Read, Record},
-    limit::{CHUNKS_PER_READ, LINE_BYTES},
+    limit::{CHUNK_SMALL_BYTES, CHUNKS_PER_READ, LINE_BYTES},
     map::{EXE_OTHER, Shell},
 };
 
@@ -178,8 +178,11 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) -> bool {
     }
     let Some(line) = line else {
         count(counter::LINES_FULL, 1);
-        let header = header(KIND_READ, tgid, shell);
-        emit::user_bytes(shell, header, body, buffer, 1);
+        // A record for each byte: only while there is room for everybody.
+        if share::admits(shell, size_of::<Record<Read, CHUNK_SMALL_BYTES>>() as u64, share::DATA) {
+            let header = header(KIND_READ, tgid, shell);
+            emit::user_bytes(shell, header, body, buffer, 1);
+        }
         let mut byte = 0u8;
         let read = unsafe { bpf_probe_read_user((&raw mut byte).cast(), 1, buffer as *const _) };
         return read == 0 && ends_line(byte);

@@ -1,12 +1,13 @@
 //! Continues a stopped process, and no other that got its id.
 
 use std::{
+    io,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
 use ebpf::{limit::HOLDS_MAX, map::Held};
-use probe::Holds;
+use probe::{Holds, Taken};
 use procfs::ProcError;
 use rustix::{
     io::Errno,
@@ -22,41 +23,50 @@ pub(crate) struct Released {
     pub(crate) held: Duration,
     /// It was continued; if not, it had ended.
     pub(crate) is_continued: bool,
+    /// And not for the first time.
+    pub(crate) was_let_go: bool,
 }
 
 /// Continues a process, and takes it out of the table. `None` when it was not in the table (any more), cannot be continued yet, or,
-/// with `since_ns`, is held for another reason since.
-pub(crate) fn release(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
+/// with `since_ns`, is held for another reason since. Where it may be stopped all the same, it is looked after.
+pub(crate) fn release(
+    holds: &mut Holds,
+    aftermath: &mut Aftermath,
+    pid: u32,
+    since_ns: Option<u64>,
+) -> Option<Released> {
     let released = let_go(holds, pid, since_ns)?;
     // Last, so that whoever is in the table no more was continued, wherever this process was interrupted or ended.
-    holds.take(pid);
+    if holds.take(pid, &released.entry) == Taken::Unsure {
+        aftermath.add(pid, released.entry);
+    }
     Some(released)
 }
 
 /// Continues a process, and leaves it in the table to be looked at again. `None` as in [`release`].
 pub(crate) fn let_go(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
     let held = holds.get(pid).filter(|held| since_ns.is_none_or(|since_ns| since_ns == held.since_ns))?;
-    let process = match find(pid, &held) {
-        Ok(process) => process,
+    let was_let_go = holds.is_let_go(pid, &held);
+    // In this order: the kernel half stops again who is continued before.
+    let continued =
+        holds.let_go(pid, &held).map_err(io::Error::other).and_then(|()| match find(pid, &held)? {
+            Some(process) => match pidfd_send_signal(&process, Signal::CONT) {
+                Ok(()) | Err(Errno::SRCH) => Ok(true),
+                Err(e) => Err(e.into()),
+            },
+            None => Ok(false),
+        });
+    match continued {
+        Ok(is_continued) => {
+            let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
+            Some(Released { entry: held, held: took, is_continued, was_let_go })
+        }
         // It stays in the table, and is tried again.
         Err(e) => {
             warn!("process {pid} was stopped and cannot be continued yet: {e}");
-            return None;
+            None
         }
-    };
-    // In this order: the kernel half stops again who is continued before.
-    if !holds.let_go(pid, held) {
-        return None;
     }
-    let is_continued = process.is_some();
-    if let Some(process) = process
-        && let Err(e) = pidfd_send_signal(&process, Signal::CONT)
-        && e != Errno::SRCH
-    {
-        warn!("process {pid} was stopped and cannot be continued: {e}");
-    }
-    let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
-    Some(Released { entry: held, held: took, is_continued })
 }
 
 /// How long a stop may still come after a process was continued: the kernel half was about to stop it again.
@@ -99,7 +109,7 @@ impl Aftermath {
 }
 
 /// The process that was stopped; `None` when it is gone.
-fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
+fn find(pid: u32, held: &Held) -> io::Result<Option<OwnedFd>> {
     let process = match pidfd::open(pid) {
         Ok(process) => process,
         // Its number is left as that of a group or session, or it is a thread's by now.
@@ -109,7 +119,7 @@ fn find(pid: u32, held: &Held) -> std::io::Result<Option<OwnedFd>> {
     match pidfd::stat(pid) {
         Ok(stat) => Ok(pidfd::was_forked_at(&stat, held.start_ns).then_some(process)),
         Err(ProcError::NotFound(_)) => Ok(None),
-        Err(e) => Err(std::io::Error::other(e)),
+        Err(e) => Err(io::Error::other(e)),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use ebpf::map::{EXE_SHELL, Held};
 use lru::LruCache;
-use probe::{HoldControl, Holds};
+use probe::{HoldControl, Holds, Taken};
 use script::HeldShell;
 use tracing::{error, info, warn};
 
@@ -74,14 +74,12 @@ struct Table {
 impl Table {
     fn release(&mut self, pid: u32, asked_ns: Option<u64>) -> Option<Released> {
         let released = let_go(&mut self.holds, pid, asked_ns)?;
-        // One that others continue may be stopped once more a moment later. It stays in the table, without a time, and is continued
+        // One that others continue may be stopped once more a moment later. It stays in the table and is continued
         // again at the next look, also by the second process or the next sensor.
-        let since_ns = released.entry.since_ns;
-        let is_meddled = self.control.was_meddled_with(pid, since_ns);
-        if since_ns == 0 || !is_meddled {
-            self.holds.take(pid);
-        }
-        if is_meddled {
+        let is_meddled = self.control.was_meddled_with(pid, released.entry.since_ns);
+        let is_unsure =
+            (released.was_let_go || !is_meddled) && self.holds.take(pid, &released.entry) == Taken::Unsure;
+        if is_meddled || is_unsure {
             self.aftermath.add(pid, released.entry);
         }
         Some(released)
@@ -140,7 +138,9 @@ impl Holder {
         if let Some(source) = shell.data {
             table.control.is_data(shell.pid, source);
         }
-        if let Some(released) = table.release(shell.pid, Some(shell.since_ns)) {
+        if let Some(released) =
+            table.release(shell.pid, Some(shell.since_ns)).filter(|released| !released.was_let_go)
+        {
             table.metrics.judged(released.held);
         }
     }
@@ -305,11 +305,12 @@ impl Keeper {
         let limit =
             u64::try_from(self.deadline.saturating_sub(self.look() / 2).as_nanos()).unwrap_or(u64::MAX);
         for (pid, held) in table.holds.all() {
-            if now.saturating_sub(held.since_ns) < limit {
+            if now.saturating_sub(held.since_ns) < limit && !table.holds.is_let_go(pid, &held) {
                 continue;
             }
             let released = table.release(pid, Some(held.since_ns));
-            if let Some(released) = released.filter(|released| released.is_continued && held.since_ns != 0) {
+            if let Some(released) = released.filter(|released| released.is_continued && !released.was_let_go)
+            {
                 table.metrics.timed_out(released.held);
                 table.timed_out.put(pid, (held.since_ns, released.held));
                 // What is looked at for the first time may be long.

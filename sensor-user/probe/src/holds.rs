@@ -10,7 +10,7 @@ use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use aya_obj::generated::bpf_cmd;
 use ebpf::{
     limit::HOLDS_MAX,
-    map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding},
+    map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding, LetGo},
 };
 use tracing::debug;
 
@@ -26,27 +26,51 @@ struct ElementAttributes {
     flags: u64,
 }
 
-/// The table of stopped processes.
+/// The table of stopped processes, and which of those stops have been ended.
 pub struct Holds {
     map: HashMap<MapData, u32, Held>,
     fd: OwnedFd,
+    /// Not of a sensor that is gone: its programs stop nobody any more.
+    let_go: Option<(HashMap<MapData, LetGo, u8>, OwnedFd)>,
+}
+
+/// How a process left the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// As it was let go.
+    Out,
+    /// It did not: it is held anew.
+    HeldAnew,
+    /// Nobody can say that it was not held anew in between: kernels before 5.14 look up and delete in two steps.
+    Unsure,
+}
+
+fn duplicate(map: &MapData) -> Result<OwnedFd, MapError> {
+    map.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)
 }
 
 impl Holds {
-    pub(crate) fn new(map: Map) -> Result<Self, MapError> {
-        let Map::HashMap(data) = &map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
-        let fd = data.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)?;
-        Ok(Self { map: HashMap::try_from(map)?, fd })
+    pub(crate) fn new(map: Map, let_go: Map) -> Result<Self, MapError> {
+        let Map::LruHashMap(data) = &let_go else { return Err(MapError::InvalidMapType { map_type: 0 }) };
+        let let_go = (duplicate(data)?, HashMap::try_from(let_go)?);
+        Ok(Self { let_go: Some((let_go.1, let_go.0)), ..Self::without(map)? })
     }
 
-    /// The table that this descriptor is of.
-    pub fn from_fd(fd: OwnedFd) -> Result<Self, MapError> {
-        Self::new(Map::from_map_data(MapData::from_fd(fd)?)?)
+    fn without(map: Map) -> Result<Self, MapError> {
+        let Map::HashMap(data) = &map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
+        let fd = duplicate(data)?;
+        Ok(Self { map: HashMap::try_from(map)?, fd, let_go: None })
+    }
+
+    /// The tables that these descriptors are of.
+    pub fn from_fds(table: OwnedFd, let_go: OwnedFd) -> Result<Self, MapError> {
+        let map = |fd| Map::from_map_data(MapData::from_fd(fd)?);
+        Self::new(map(table)?, map(let_go)?)
     }
 
     /// The table that was pinned here.
     pub fn from_pin(path: &Path) -> Result<Self, MapError> {
-        Self::new(Map::from_map_data(MapData::from_pin(path)?)?)
+        Self::without(Map::from_map_data(MapData::from_pin(path)?)?)
     }
 
     /// Keeps the table beyond the end of the sensor, under this path of a BPF file system.
@@ -55,9 +79,9 @@ impl Holds {
         MapData::from_fd(data).map_err(|e| e.to_string())?.pin(path).map_err(|e| e.to_string())
     }
 
-    /// A descriptor of it.
-    pub fn descriptor(&self) -> &OwnedFd {
-        &self.fd
+    /// The descriptors for [`Self::from_fds`].
+    pub fn descriptors(&self) -> [&OwnedFd; 2] {
+        [&self.fd, self.let_go.as_ref().map_or(&self.fd, |(_, fd)| fd)]
     }
 
     /// What stands there of a process.
@@ -71,32 +95,43 @@ impl Holds {
         self.map.iter().filter_map(Result::ok).take(HOLDS_MAX as usize).collect()
     }
 
-    /// Notes of a process that stands there that it goes on, at whatever time somebody looks; false when it does not stand there.
-    pub fn let_go(&mut self, pid: u32, held: Held) -> bool {
-        const BPF_EXIST: u64 = 2;
-        self.map.insert(pid, Held { since_ns: 0, ..held }, BPF_EXIST).is_ok()
+    /// Notes that a stop has ended: whoever continues the process from here on does no harm.
+    pub fn let_go(&mut self, pid: u32, held: &Held) -> Result<(), MapError> {
+        let stop = LetGo { since_ns: held.since_ns, tgid: pid, reserved: 0 };
+        self.let_go.as_mut().map_or(Ok(()), |(map, _)| map.insert(stop, 1, 0))
     }
 
-    /// Takes out a process that was let go, unless it is held anew.
-    pub fn take(&mut self, pid: u32) {
+    /// Was it noted that this stop has ended?
+    pub fn is_let_go(&self, pid: u32, held: &Held) -> bool {
+        let stop = LetGo { since_ns: held.since_ns, tgid: pid, reserved: 0 };
+        self.let_go.as_ref().is_some_and(|(map, _)| map.get(&stop, 0).is_ok())
+    }
+
+    /// Takes out a process whose stop has ended, unless it is held anew.
+    pub fn take(&mut self, pid: u32, held: &Held) -> Taken {
         const BPF_NOEXIST: u64 = 1;
-        if self.get(pid).is_none_or(|held| held.since_ns != 0) {
-            return;
+        if self.get(pid).is_none_or(|now| now.since_ns != held.since_ns) {
+            return Taken::HeldAnew;
         }
         match self.look_up_and_delete(pid) {
-            // It was held in between.
-            Ok(held) if held.since_ns != 0 => {
-                if let Err(e) = self.map.insert(pid, held, BPF_NOEXIST) {
+            Ok(Some(now)) if now.since_ns != held.since_ns => {
+                // If that fails it is held once more since.
+                if let Err(e) = self.map.insert(pid, now, BPF_NOEXIST) {
                     debug!("map HOLDS: {e}");
                 }
+                Taken::HeldAnew
             }
-            Ok(_) => (),
-            Err(e) => debug!("map HOLDS: {e}"),
+            Ok(Some(_)) => Taken::Out,
+            Ok(None) => Taken::Unsure,
+            Err(e) => {
+                debug!("map HOLDS: {e}");
+                Taken::Unsure
+            }
         }
     }
 
-    /// As the kernel does it in one step, from 5.14 on; before, in two.
-    fn look_up_and_delete(&mut self, pid: u32) -> io::Result<Held> {
+    /// As the kernel does it in one step, from 5.14 on; before, it only deletes, and what was there is not known.
+    fn look_up_and_delete(&mut self, pid: u32) -> io::Result<Option<Held>> {
         let mut held = Held::default();
         let mut attributes = ElementAttributes {
             map_fd: self.fd.as_raw_fd() as u32,
@@ -107,13 +142,9 @@ impl Holds {
         };
         // SAFETY: the attributes are those of the command; key and value are of the map's types and outlive the call.
         match unsafe { bpf_raw(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_ELEM, &mut attributes) } {
-            Ok(()) => Ok(held),
+            Ok(()) => Ok(Some(held)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(e),
-            Err(_) => {
-                let held = self.map.get(&pid, 0).map_err(io::Error::other)?;
-                self.map.remove(&pid).map_err(io::Error::other)?;
-                Ok(held)
-            }
+            Err(_) => self.map.remove(&pid).map(|()| None).map_err(io::Error::other),
         }
     }
 }
