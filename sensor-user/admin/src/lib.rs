@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of what is counted: every room registers its own metrics.
 
+mod connections;
 mod readings;
 mod server;
 mod status;

@@ -14,7 +14,7 @@ use stage::Supervisor;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use crate::{readings::readings, status::Status};
+use crate::{connections, readings::readings, status::Status};
 
 /// What the server tells.
 pub struct State {
@@ -80,9 +80,7 @@ pub async fn serve(address: SocketAddr, state: Arc<State>, tells: Tells) {
             Tells::Health => info!("probes at http://{bound}/readyz"),
         }
     }
-    if let Err(e) = axum::serve(listener, router.with_state(state)).await {
-        warn!("the server at {address} ended: {e}");
-    }
+    connections::serve(listener, router.with_state(state)).await;
 }
 
 async fn probe(Extract(state): Extract<Arc<State>>) -> impl IntoResponse {
