@@ -51,8 +51,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
             }
         };
         open.make_room();
-        let serving =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let serving = http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let task = tokio::spawn(async move {
             if let Ok(Err(e)) = tokio::time::timeout(LIFETIME, serving).await {
                 debug!("connection from {peer}: {e}");

@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::Context;
-use delivery::{DeliveryMetrics, Queue, Spool};
+use delivery::{DeliveryMetrics, Queue, Spool, SpoolNotices};
 use detection::{DetectionMetrics, Detector, Impairments, Reason, Reporter, Sensitivity};
 use hold::{HoldMetrics, Holder, Keeper};
 use identity::Directory;
@@ -133,8 +133,13 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let (suppressions, follow_suppressions) = watch::channel(config.reloadable.suppressions);
     let (node, follow_node) = watch::channel(Arc::new(config.node.clone()));
     let spool = Spool::open(config.spool.as_deref(), config.spool_limits, delivery_metrics, {
-        let impairments = impairments.clone();
-        Box::new(move || impairments.report(Reason::UncleanEnd, 0, 1))
+        let (of_run, of_findings) = (impairments.clone(), impairments.clone());
+        SpoolNotices {
+            unclean_end: Box::new(move || of_run.report(Reason::UncleanEnd, 0, 1)),
+            dropped: Box::new(move |cgroup, count| {
+                of_findings.report(Reason::FindingsGivenUp, cgroup, count);
+            }),
+        }
     });
     let (outbox, to_deliver, spooler) = Queue::new(spool, &queues);
     let run = to_deliver.clone();

@@ -11,5 +11,5 @@ mod stream;
 pub use endpoint::{Endpoints, Tls};
 pub use metrics::DeliveryMetrics;
 pub use queue::{Outbox, Queue, Spooler};
-pub use spool::{Limits as SpoolLimits, OnUncleanEnd, Spool};
+pub use spool::{Limits as SpoolLimits, Notices as SpoolNotices, Spool};
 pub use stream::{Sender, deliver};

@@ -98,18 +98,18 @@ impl Spooler {
         loop {
             heartbeat.beat();
             let first = match self.receiver.recv_within(interval, runtime) {
-                Received::Item(first) => first.envelope,
+                Received::Item(first) => first,
                 Received::Nothing => {
                     self.queue.lock().retry();
                     continue;
                 }
                 Received::Ended => return,
             };
-            let mut group = vec![first];
+            let mut group = vec![(first.cgroup, first.envelope)];
             while group.len() < GROUP
                 && let Some(next) = self.receiver.try_recv()
             {
-                group.push(next.envelope);
+                group.push((next.cgroup, next.envelope));
             }
             let spooled = group.len() as u64;
             self.queue.lock().append(group);

@@ -29,6 +29,8 @@ pub enum Reason {
     CapturesDropped,
     /// Malicious scripts were found, and their findings dropped before they were on disk.
     FindingsDropped,
+    /// Findings were dropped from the spool: it was full, and their cgroup had the most in it.
+    FindingsGivenUp,
     /// Shells kept more than their cgroup's share of memory: what they read on top was not kept.
     ScriptsCut,
     /// The table of followed shells was full, or their cgroup had used its share of it.
@@ -48,6 +50,7 @@ impl Reason {
             Self::EventsLost => "events_lost",
             Self::CapturesDropped => "captures_dropped",
             Self::FindingsDropped => "findings_dropped",
+            Self::FindingsGivenUp => "findings_given_up",
             Self::ScriptsCut => "scripts_cut",
             Self::ShellsNotFollowed => "shells_not_followed",
             Self::ExecutableUnreadable => "executable_unreadable",
@@ -72,6 +75,9 @@ impl Reason {
             Self::FindingsDropped => {
                 format!("{count} findings were dropped before they were on disk, since they came faster than they can be written")
             }
+            Self::FindingsGivenUp => {
+                format!("{count} findings were dropped from the spool: it is full or they waited too long, and of those that wait these had the most room. The collector was out of reach, or is too slow")
+            }
             Self::ScriptsCut => {
                 format!("{count} times something that a shell read was not kept, since the shells of its cgroup kept more text than is left for others. It was not judged")
             }
@@ -92,6 +98,9 @@ impl Reason {
         match self {
             Self::ScriptsCut => {
                 "1. Find out what the workload ran at that time: many shells that wait and keep long scripts may be meant to hide another. 2. If that is legitimate, give the sensor more memory and a larger --total-bytes."
+            }
+            Self::FindingsGivenUp => {
+                "1. Look whether the collector is reachable from this node (`sensor status`). 2. Find out what the workload ran at that time: a storm of malicious scripts may be meant to push out others."
             }
             Self::EventsLost | Self::CapturesDropped | Self::FindingsDropped | Self::ShellsNotFollowed => {
                 "1. Find out what the workload ran at that time: a storm of shells may be meant to hide a script. 2. If the load is legitimate, give the sensor more CPU, or a larger --ring-bytes or --max-shells."

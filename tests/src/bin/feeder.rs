@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use delivery::{DeliveryMetrics, Endpoints, Queue, Sender, Spool, SpoolLimits, Tls, deliver};
+use delivery::{DeliveryMetrics, Endpoints, Queue, Sender, Spool, SpoolLimits, SpoolNotices, Tls, deliver};
 use e2e::made;
 use prometheus_client::registry::Registry;
 use proto::ingest::Sensor;
@@ -36,7 +36,8 @@ fn main() -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = DeliveryMetrics::register(&mut registry);
     let supervisor = Supervisor::register(&mut registry);
-    let spool = Spool::open(Some(Path::new(spool)), SpoolLimits::default(), metrics.clone(), Box::new(|| {}));
+    let spool =
+        Spool::open(Some(Path::new(spool)), SpoolLimits::default(), metrics.clone(), SpoolNotices::none());
     let (outbox, queue, spooler) = Queue::new(spool, &QueueMetrics::default());
     let heartbeat = supervisor.heartbeat("spool", Duration::from_secs(10));
     let time = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS finding (
     spooled_s INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     crc32 INTEGER NOT NULL,
-    message BLOB NOT NULL
+    message BLOB NOT NULL,
+    owner INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO clock VALUES (1, 0);
@@ -133,6 +134,10 @@ impl Disk {
         // Read once, in order: there is nothing to remember.
         connection.pragma_update(None, "cache_size", -256)?;
         connection.execute_batch(SCHEMA)?;
+        // Spools of earlier versions do not say whose a finding is.
+        if !connection.column_exists(None, "finding", "owner")? {
+            connection.execute_batch("ALTER TABLE finding ADD COLUMN owner INTEGER NOT NULL DEFAULT 0")?;
+        }
         let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if check != "ok" {
             return Err(rusqlite::Error::SqliteFailure(
@@ -188,16 +193,17 @@ impl Disk {
         let now = self.now_s();
         let transaction = self.connection.transaction()?;
         {
-            let mut insert =
-                transaction.prepare_cached("INSERT OR REPLACE INTO finding VALUES (?1, ?2, ?3, ?4, ?5)")?;
-            for Entry { sequence, envelope } in entries {
+            let mut insert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO finding VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for Entry { sequence, owner, envelope } in entries {
                 let (revision, crc32) = (envelope.revision as i64, i64::from(envelope.crc32));
                 insert.execute(params![
                     *sequence as i64,
                     now as i64,
                     revision,
                     crc32,
-                    &envelope.finding[..]
+                    &envelope.finding[..],
+                    *owner as i64
                 ])?;
             }
             transaction.execute("UPDATE clock SET seconds = ?1", [now as i64])?;
@@ -219,7 +225,7 @@ impl Disk {
         let (mut found, mut damaged, mut sum) = (Vec::new(), Vec::new(), 0);
         {
             let mut statement = self.connection.prepare_cached(
-                "SELECT sequence, revision, crc32, message FROM finding WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                "SELECT sequence, revision, crc32, message, owner FROM finding WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
             )?;
             let from = sequence.max(self.delivered);
             let mut rows = statement.query(params![from as i64, count as i64])?;
@@ -295,34 +301,66 @@ impl Disk {
         Ok(oldest.map(|seconds| seconds as u64))
     }
 
-    /// Drops what is too old or too much; returns how many.
-    pub(super) fn expire(&mut self, limits: Limits) -> rusqlite::Result<u64> {
-        let mut dropped = 0;
+    /// Drops what is too old or too much; returns of whom how many. Who has the most gives way, and then the oldest.
+    pub(super) fn expire(&mut self, limits: Limits) -> rusqlite::Result<Vec<(u64, u64)>> {
+        let mut dropped = Vec::new();
         if let Some(before) = self.now_s().checked_sub(limits.age.as_secs())
             && self.oldest()?.is_some_and(|spooled| spooled < before)
         {
-            dropped +=
-                self.connection.execute("DELETE FROM finding WHERE spooled_s < ?1", [before as i64])?;
+            let old = self.connection.execute("DELETE FROM finding WHERE spooled_s < ?1", [before as i64])?;
+            dropped.push((0, old as u64));
         }
         if self.bytes > limits.bytes {
-            // The oldest whose sum is what is too much.
-            let excess = self.bytes - limits.bytes;
-            dropped += self.connection.execute(
-                "DELETE FROM finding WHERE sequence <= (SELECT MIN(sequence) FROM (SELECT sequence, SUM(LENGTH(message)) OVER (ORDER BY sequence) AS up_to FROM finding) WHERE up_to >= ?1)",
-                [excess as i64],
-            )?;
+            let held = self.bytes_by_owner()?;
+            let level = level(&held, limits.bytes);
+            for (owner, bytes) in held.into_iter().filter(|(_, bytes)| *bytes > level) {
+                // The oldest whose sum is what is too much.
+                let excess = bytes - level;
+                let gone = self.connection.execute(
+                    "DELETE FROM finding WHERE owner = ?1 AND sequence <= (SELECT MIN(sequence) FROM (SELECT sequence, SUM(LENGTH(message)) OVER (ORDER BY sequence) AS up_to FROM finding WHERE owner = ?1) WHERE up_to >= ?2)",
+                    [owner as i64, excess as i64],
+                )?;
+                dropped.push((owner, gone as u64));
+            }
         }
-        if dropped > 0 {
+        dropped.retain(|(_, count)| *count > 0);
+        if !dropped.is_empty() {
             self.count()?;
         }
-        Ok(dropped as u64)
+        Ok(dropped)
     }
+
+    fn bytes_by_owner(&self) -> rusqlite::Result<Vec<(u64, u64)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT owner, SUM(LENGTH(message)) FROM finding WHERE sequence > ?1 GROUP BY owner",
+        )?;
+        let rows = statement.query_map([self.delivered as i64], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+        })?;
+        rows.collect()
+    }
+}
+
+/// How much each may have so that all together have no more than so much: those who have less keep it.
+fn level(held: &[(u64, u64)], limit: u64) -> u64 {
+    let mut bytes: Vec<u64> = held.iter().map(|(_, bytes)| *bytes).collect();
+    bytes.sort_unstable();
+    let mut left = limit;
+    for (at, own) in bytes.iter().enumerate() {
+        let share = left / (bytes.len() - at) as u64;
+        if *own > share {
+            return share;
+        }
+        left -= own;
+    }
+    u64::MAX
 }
 
 fn entry_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let message: Vec<u8> = row.get(3)?;
     Ok(Entry {
         sequence: row.get::<_, i64>(0)? as u64,
+        owner: row.get::<_, i64>(4)? as u64,
         envelope: Envelope {
             finding: message.into(),
             crc32: row.get::<_, i64>(2)? as u32,
@@ -356,8 +394,9 @@ fn salvage(path: &Path) -> Vec<Entry> {
     for order in ["ASC", "DESC"] {
         let read = || -> rusqlite::Result<Vec<Entry>> {
             let connection = Connection::open(path)?;
-            let sql =
-                format!("SELECT sequence, revision, crc32, message FROM finding ORDER BY sequence {order}");
+            let sql = format!(
+                "SELECT sequence, revision, crc32, message, owner FROM finding ORDER BY sequence {order}"
+            );
             let mut statement = connection.prepare(&sql)?;
             let mut rows = statement.query([])?;
             let mut entries = Vec::new();

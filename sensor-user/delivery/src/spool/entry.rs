@@ -23,6 +23,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) sequence: u64,
+    /// On whose behalf it is there: the id of a cgroup; 0 is the node itself, or nobody knows.
+    pub(crate) owner: u64,
     pub(crate) envelope: Envelope,
 }
 

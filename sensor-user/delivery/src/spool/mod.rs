@@ -1,7 +1,7 @@
 //! Findings that wait for the collector, on disk, and in memory where the disk cannot be written.
 //!
 //! What was appended is synced: it is there after a kill and a power cut. It is bounded in bytes and age, and gives way
-//! from its oldest end.
+//! from its oldest end, of whoever has the most in it.
 
 mod disk;
 mod entry;
@@ -10,7 +10,7 @@ mod entry;
 mod tests;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -35,8 +35,20 @@ const RETRY: Duration = Duration::from_secs(1);
 /// At most after this long, where it is not another sensor that has it.
 const RETRY_MAX: Duration = Duration::from_mins(1);
 
-/// Is called when the spool is one of a run that did not end as it was asked to.
-pub type OnUncleanEnd = Box<dyn Fn() + Send>;
+/// What a spool has to tell.
+pub struct Notices {
+    /// It is one of a run that did not end as it was asked to.
+    pub unclean_end: Box<dyn Fn() + Send>,
+    /// So many findings of a cgroup were dropped, since they took too much room.
+    pub dropped: Box<dyn Fn(u64, u64) + Send>,
+}
+
+impl Notices {
+    /// Nobody is told.
+    pub fn none() -> Self {
+        Self { unclean_end: Box::new(|| {}), dropped: Box::new(|_, _| {}) }
+    }
+}
 
 /// Findings that wait.
 pub struct Spool {
@@ -45,7 +57,7 @@ pub struct Spool {
     wanted: Option<PathBuf>,
     tried: Instant,
     pause: Duration,
-    on_unclean_end: OnUncleanEnd,
+    notices: Notices,
     /// Newer than everything on disk.
     memory: VecDeque<Entry>,
     memory_bytes: u64,
@@ -63,14 +75,14 @@ impl Spool {
         directory: Option<&Path>,
         limits: Limits,
         metrics: DeliveryMetrics,
-        on_unclean_end: OnUncleanEnd,
+        notices: Notices,
     ) -> Self {
         let mut spool = Self {
             disk: None,
             wanted: directory.map(Path::to_owned),
             tried: Instant::now(),
             pause: RETRY,
-            on_unclean_end,
+            notices,
             memory: VecDeque::new(),
             memory_bytes: 0,
             next: 1,
@@ -130,7 +142,7 @@ impl Spool {
             info!("{} findings of an earlier run wait to be delivered", opened.left);
         }
         if opened.unclean_end {
-            (self.on_unclean_end)();
+            (self.notices.unclean_end)();
         }
         self.disk = Some(disk);
         self.wanted = None;
@@ -151,10 +163,10 @@ impl Spool {
         &self.metrics
     }
 
-    /// Writes findings down, in their order. They are on disk when this returns, or in memory where that fails.
-    pub(crate) fn append(&mut self, findings: Vec<Envelope>) {
-        for envelope in findings {
-            let entry = Entry { sequence: self.next, envelope };
+    /// Writes findings down, in their order, each with its owner. They are on disk when this returns, or in memory where that fails.
+    pub(crate) fn append(&mut self, findings: Vec<(u64, Envelope)>) {
+        for (owner, envelope) in findings {
+            let entry = Entry { sequence: self.next, owner, envelope };
             self.next += 1;
             self.memory_bytes += entry.bytes();
             self.memory.push_back(entry);
@@ -239,19 +251,37 @@ impl Spool {
         }
     }
 
-    /// Drops what is too much or too old, from the oldest end.
+    /// Drops from memory the oldest finding of whoever has the most there; returns who that is.
+    fn drop_of_whoever_has_the_most(&mut self) -> Option<u64> {
+        let mut held: HashMap<u64, u64> = HashMap::new();
+        for entry in &self.memory {
+            *held.entry(entry.owner).or_default() += entry.bytes();
+        }
+        let (owner, _) = held.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let at = self.memory.iter().position(|entry| entry.owner == owner)?;
+        let entry = self.memory.remove(at)?;
+        self.memory_bytes = self.memory_bytes.saturating_sub(entry.bytes());
+        Some(owner)
+    }
+
+    /// Drops what is too much, of whoever has the most, or too old, from the oldest end.
     fn expire(&mut self) {
-        let mut expired = 0;
+        let mut dropped = Vec::new();
         if let Some(disk) = &mut self.disk {
             match disk.expire(self.limits) {
-                Ok(n) => expired += n,
+                Ok(of) => dropped = of,
                 Err(e) => warn!("the spool cannot be shortened: {e}"),
             }
         }
-        while self.memory_bytes > MEMORY_BYTES.min(self.limits.bytes) {
-            self.drop_from_memory();
-            expired += 1;
+        while self.memory_bytes > MEMORY_BYTES.min(self.limits.bytes)
+            && let Some(owner) = self.drop_of_whoever_has_the_most()
+        {
+            dropped.push((owner, 1));
         }
+        for (owner, count) in &dropped {
+            (self.notices.dropped)(*owner, *count);
+        }
+        let expired: u64 = dropped.iter().map(|(_, count)| count).sum();
         if expired > 0 {
             self.metrics.expired.inc_by(expired);
             warn!(

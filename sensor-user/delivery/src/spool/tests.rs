@@ -6,14 +6,18 @@ use crate::metrics::DeliveryMetrics;
 
 use super::*;
 
-fn envelope(number: u64, bytes: usize) -> Envelope {
+fn envelope(number: u64, bytes: usize) -> (u64, Envelope) {
+    envelope_of(7, number, bytes)
+}
+
+fn envelope_of(owner: u64, number: u64, bytes: usize) -> (u64, Envelope) {
     let finding =
         Finding { name: format!("f{number}"), description: "x".repeat(bytes), ..Finding::default() };
-    Envelope::of(&finding, number)
+    (owner, Envelope::of(&finding, number))
 }
 
 fn open(dir: &Path) -> Spool {
-    Spool::open(Some(dir), Limits::default(), DeliveryMetrics::default(), Box::new(|| {}))
+    Spool::open(Some(dir), Limits::default(), DeliveryMetrics::default(), Notices::none())
 }
 
 fn revisions(spool: &mut Spool) -> Vec<u64> {
@@ -145,7 +149,7 @@ fn a_record_whose_checksum_does_not_fit_is_dropped_and_counted() {
 fn a_full_spool_drops_its_oldest_and_counts_them() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { bytes: 10_000, ..Limits::default() };
-    let mut spool = Spool::open(Some(dir.path()), limits, DeliveryMetrics::default(), Box::new(|| {}));
+    let mut spool = Spool::open(Some(dir.path()), limits, DeliveryMetrics::default(), Notices::none());
     for number in 0..30 {
         spool.append(vec![envelope(number, 1000)]);
     }
@@ -156,13 +160,54 @@ fn a_full_spool_drops_its_oldest_and_counts_them() {
 }
 
 #[test]
+fn a_storm_of_one_drops_nothing_of_others_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let dropped = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    for directory in [None, Some(dir.path())] {
+        let limits = Limits { bytes: 20_000, ..Limits::default() };
+        let notices = Notices {
+            dropped: Box::new({
+                let dropped = dropped.clone();
+                move |owner, count| dropped.lock().unwrap().push((owner, count))
+            }),
+            ..Notices::none()
+        };
+        let mut spool = Spool::open(directory, limits, DeliveryMetrics::default(), notices);
+        spool.append(vec![envelope_of(1, 1, 1000), envelope_of(2, 2, 3000)]);
+        for number in 10..60 {
+            spool.append(vec![envelope_of(3, number, 1000)]);
+        }
+        let left = revisions(&mut spool);
+        assert!(left.starts_with(&[1, 2]) && left.ends_with(&[58, 59]), "{left:?}");
+        assert!((14..=18).contains(&left.len()), "{left:?}");
+        let told = std::mem::take(&mut *dropped.lock().unwrap());
+        assert!(told.iter().all(|(owner, _)| *owner == 3));
+        assert_eq!(told.iter().map(|(_, count)| count).sum::<u64>(), 52 - left.len() as u64);
+    }
+}
+
+#[test]
+fn a_spool_of_an_earlier_version_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spool = open(dir.path());
+    spool.append(vec![envelope(1, 10)]);
+    drop(spool);
+    let connection = rusqlite::Connection::open(dir.path().join("spool.db")).unwrap();
+    connection.execute("ALTER TABLE finding DROP COLUMN owner", []).unwrap();
+    drop(connection);
+    let mut spool = open(dir.path());
+    spool.append(vec![envelope(2, 10)]);
+    assert_eq!(revisions(&mut spool), [1, 2]);
+}
+
+#[test]
 fn where_there_is_no_disk_findings_wait_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
     for directory in [None, Some(file.as_path())] {
         let mut spool =
-            Spool::open(directory, Limits::default(), DeliveryMetrics::default(), Box::new(|| {}));
+            Spool::open(directory, Limits::default(), DeliveryMetrics::default(), Notices::none());
         spool.append(vec![envelope(1, 10), envelope(2, 10)]);
         assert_eq!(revisions(&mut spool), [1, 2]);
         assert_eq!(spool.metrics().in_memory.get(), 2);
@@ -208,10 +253,11 @@ fn a_run_that_broke_off_is_told() {
     let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let open = || {
         let told = told.clone();
-        let on_unclean_end = Box::new(move || {
+        let unclean_end = Box::new(move || {
             told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         });
-        Spool::open(Some(dir.path()), Limits::default(), DeliveryMetrics::default(), on_unclean_end)
+        let notices = Notices { unclean_end, ..Notices::none() };
+        Spool::open(Some(dir.path()), Limits::default(), DeliveryMetrics::default(), notices)
     };
     let told = || told.load(std::sync::atomic::Ordering::Relaxed);
     let mut first = open();
