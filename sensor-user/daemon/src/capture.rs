@@ -13,7 +13,7 @@ use detection::{Impairments, Reason};
 use ebpf::event::{Exec, FLAG_CUT, FLAG_UNFOLLOWED, Header};
 use event::Event;
 use identity::{ContainerId, Directory, Placement};
-use probe::{Executables, Lookup, Losses, Reader, SelfTest};
+use probe::{Executables, Lookup, Losses, Reader, SelfTest, Skips};
 use script::{Assembler, Classified, Classify, Limits};
 use stage::{Heartbeat, Sender};
 use tracing::{debug, error};
@@ -46,6 +46,7 @@ pub(crate) struct Capturer {
     pub(crate) outputs: Sender<Output>,
     pub(crate) losses: Losses,
     pub(crate) self_test: SelfTest,
+    pub(crate) skips: Skips,
     pub(crate) impairments: Impairments,
     pub(crate) running: Arc<AtomicBool>,
     pub(crate) metrics: CaptureMetrics,
@@ -64,6 +65,7 @@ impl Capturer {
             outputs,
             mut losses,
             mut self_test,
+            skips,
             impairments,
             running,
             metrics,
@@ -83,6 +85,7 @@ impl Capturer {
         let mut more_waits = false;
         let mut silent_since: Option<Instant> = None;
         let mut stopping_since = None;
+        let mut skipped_before = skips.total();
         loop {
             heartbeat.beat();
             let stopping = !running.load(Ordering::Relaxed);
@@ -137,6 +140,11 @@ impl Capturer {
                 if !self_test.passes() {
                     impairments.report(Reason::ProgramsSilent, 0, 1);
                     silent_since.get_or_insert_with(Instant::now);
+                }
+                let skipped = skips.total();
+                if skipped > skipped_before {
+                    impairments.report(Reason::EventsLost, 0, skipped - skipped_before);
+                    skipped_before = skipped;
                 }
             }
             if silent_since.is_some_and(|since| since.elapsed() >= SILENT) && !stopping {

@@ -111,6 +111,8 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let logger = probe.logger();
     let tier = probe.tier();
     registry.register_collector(Box::new(probe.counters()));
+    let skips = probe.skips();
+    registry.register_collector(Box::new(skips.clone()));
     let Parts { reader, control, losses, self_test, holds, hold_control, lineage } = probe.into_parts()?;
     let waker = reader.waker();
     let (executables, inspector) = Executables::of_this_node(control, waker.clone());
@@ -169,6 +171,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             outputs,
             losses,
             self_test,
+            skips,
             impairments: impairments.clone(),
             running: running.clone(),
             metrics: capture_metrics,

@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 use cause::chain;
 
 use super::{
-    Counters, HoldControl, Holds, Latch, Lineage, Losses, Reader, SelfTest, Tier,
+    Counters, HoldControl, Holds, Latch, Lineage, Losses, Reader, SelfTest, Skips, Tier,
     control::Control,
     kernel_types::{self, COMPAT_READ, Functions},
     loader::Loader,
@@ -215,6 +215,11 @@ impl Probe {
             hold_control,
             lineage,
         })
+    }
+
+    /// Runs of programs that the kernel skipped.
+    pub fn skips(&self) -> Skips {
+        Skips::of(&self.ebpf)
     }
 
     /// The kernel's counters.

@@ -93,7 +93,7 @@ pub struct AssemblerCounts {
 }
 
 /// Bytes of arguments, environments and strings of which a piece is missing. What is missing comes at once, or was lost.
-const ARRIVING_BYTES: usize = 32 * 1024 * 1024;
+const ARRIVING_BYTES: usize = 16 * 1024 * 1024;
 /// New text that waits this long without more is emitted.
 const IDLE_NS: u64 = 50_000_000;
 
