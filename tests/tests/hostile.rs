@@ -100,7 +100,7 @@ fn a_million_records_neither_panic_nor_pile_up() {
                 }
             }
             if (**turn).is_multiple_of(4096) {
-                assembler.tick(u64::MAX, &mut count);
+                assembler.tick(u64::MAX, &mut ByNumber, &mut count);
             }
             prop_assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
             prop_assert!(assembler.followed() <= 64);

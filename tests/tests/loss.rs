@@ -189,7 +189,8 @@ fn memory_for_scripts_is_bounded_and_what_is_cut_is_counted() {
         .captures
         .iter()
         .filter(|c| bytes(&c["path"]).ends_with(b"/big"))
-        .map(|c| bytes(&c["content"]).len() as u64)
+        // Where something was lost in between there are NULs.
+        .map(|c| bytes(&c["content"]).iter().filter(|b| **b != 0).count() as u64)
         .sum();
     assert!(kept <= 300_000, "{kept} bytes kept");
     assert_eq!(

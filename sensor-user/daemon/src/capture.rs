@@ -121,8 +121,8 @@ impl Capturer {
             }
             if last_tick.elapsed() >= TICK || stopping {
                 last_tick = Instant::now();
-                more_waits =
-                    assembler.tick(if stopping { u64::MAX } else { clock::now_boot_ns() }, &mut emit);
+                let now = if stopping { u64::MAX } else { clock::now_boot_ns() };
+                more_waits = assembler.tick(now, &mut Classifier(&mut executables), &mut emit);
                 metrics.set(&assembler, executables.probed(), &directory);
             }
             if last_losses.elapsed() >= LOSSES || stopping {

@@ -17,7 +17,10 @@ use nix::{
     unistd::getppid,
 };
 use probe::Holds;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
 use tracing::info;
 
 use crate::continuing::{Aftermath, release};
@@ -71,14 +74,21 @@ pub fn run(tables: [RawFd; 2], deadline: Duration, sensor: u32) -> Result<(), Gu
     let mut holds = Holds::from_fds(table, let_go).map_err(|e| GuardError::Table(e.to_string()))?;
     let pid = i32::try_from(sensor).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| GuardError::Table(format!("{sensor} is no process")))?;
-    let watched = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| GuardError::Watch(e.into()))?;
-    let is_child = u32::try_from(getppid().as_raw()) == Ok(sensor);
-    let mut is_there = is_child;
+    let watched = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(watched) => Some(watched),
+        // It has ended already.
+        Err(Errno::SRCH) => None,
+        Err(e) => return Err(GuardError::Watch(e.into())),
+    };
+    // Another process may have its id.
+    let mut watched = watched.filter(|_| u32::try_from(getppid().as_raw()) == Ok(sensor));
     let mut aftermath = Aftermath::default();
-    while is_there {
-        let mut fds = [PollFd::new(watched.as_fd(), PollFlags::POLLIN)];
+    while let Some(of_sensor) = &watched {
+        let mut fds = [PollFd::new(of_sensor.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::MAX);
-        is_there = !matches!(poll(&mut fds, timeout), Ok(1..));
+        if matches!(poll(&mut fds, timeout), Ok(1..)) {
+            watched = None;
+        }
         let now = clock::now_boot_ns();
         let limit = deadline + LATER;
         for (pid, held) in holds.all() {

@@ -44,6 +44,35 @@ impl Budget {
     }
 }
 
+/// What a cgroup may have done in a second, and at once.
+const PACE_BYTES: usize = 16 * 1024 * 1024;
+/// Cgroups whose pace is known; those that rested for a second need not be.
+const PACES: usize = 1024;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// How much work each cgroup makes: a bucket of bytes that fills again within a second.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(HashMap<u64, (usize, u64)>);
+
+impl Pace {
+    /// May a cgroup have so many bytes looked through at this time (boot time, ns)?
+    pub(crate) fn admits(&mut self, cgroup: u64, bytes: usize, now_ns: u64) -> bool {
+        if self.0.len() >= PACES {
+            self.0.retain(|_, (_, then_ns)| now_ns < then_ns.saturating_add(SECOND_NS));
+        }
+        let (left, then_ns) = self.0.entry(cgroup).or_insert((PACE_BYTES, now_ns));
+        let passed_ns = now_ns.saturating_sub(*then_ns).min(SECOND_NS);
+        let back = u128::from(passed_ns) * PACE_BYTES as u128 / u128::from(SECOND_NS);
+        *left = left.saturating_add(back as usize).min(PACE_BYTES);
+        *then_ns = now_ns.max(*then_ns);
+        let is_admitted = *left >= bytes.min(PACE_BYTES);
+        if is_admitted {
+            *left -= bytes.min(PACE_BYTES);
+        }
+        is_admitted
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +99,21 @@ mod tests {
         budget.account(1, first, 0);
         budget.account(2, second, 0);
         assert_eq!((budget.used(), budget.room(1), budget.of.len()), (0, 3000, 0));
+    }
+
+    #[test]
+    fn a_pace_is_each_ones_own_and_comes_back() {
+        let mut pace = Pace::default();
+        let admitted = |pace: &mut Pace, cgroup, now_ns| {
+            (0..100).filter(|_| pace.admits(cgroup, PACE_BYTES / 10, now_ns)).count()
+        };
+        assert_eq!(admitted(&mut pace, 1, 0), 10);
+        assert_eq!(admitted(&mut pace, 2, 0), 10);
+        assert_eq!(admitted(&mut pace, 1, SECOND_NS / 2), 5);
+        assert_eq!(admitted(&mut pace, 1, 10 * SECOND_NS), 10);
+        for cgroup in 0..5000 {
+            pace.admits(cgroup, 1, 20 * SECOND_NS + cgroup * SECOND_NS);
+        }
+        assert!(pace.0.len() <= PACES);
     }
 }

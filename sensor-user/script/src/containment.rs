@@ -9,16 +9,17 @@ const PLACES: usize = 32;
 /// Nor is one looked for that is longer, or in a line of which more stands before it: the search costs the capture thread.
 const COMMAND_BYTES: usize = 64 * 1024;
 const LINE_BYTES: usize = 4096;
-/// Bytes compared at most.
-const STEPS: usize = 128 * 1024;
+/// Bytes compared at most in all texts that are searched for one command.
+pub(super) const STEPS: usize = 128 * 1024;
 
 /// Is `command` a part of `text`?
-pub(super) fn holds(text: &[u8], command: &[u8]) -> bool {
+#[cfg(test)]
+fn holds(text: &[u8], command: &[u8]) -> bool {
     holds_within(text, command, &mut { STEPS })
 }
 
-/// As above, with so many bytes to compare; what is left of them when it ends.
-fn holds_within(text: &[u8], command: &[u8], steps: &mut usize) -> bool {
+/// Is `command` a part of `text`, with so many bytes to compare? What is left of them when it ends.
+pub(super) fn holds_within(text: &[u8], command: &[u8], steps: &mut usize) -> bool {
     if command.len() > COMMAND_BYTES {
         return false;
     }

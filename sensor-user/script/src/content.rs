@@ -1,7 +1,7 @@
 //! A script's bytes, put together by position: shells go back and read again, and the same byte read twice is
 //! one byte of the script.
 
-use std::ops::Range;
+use std::{cell::OnceCell, ops::Range};
 
 use crate::text::ScriptText;
 
@@ -25,6 +25,8 @@ pub struct Content {
     known: Vec<Range<usize>>,
     /// One past the highest position seen, kept or not.
     end: u64,
+    /// NULs among the bytes, once somebody asked.
+    nuls: OnceCell<usize>,
 }
 
 impl Content {
@@ -54,6 +56,7 @@ impl Content {
         if !longer && self.knows(start..stop) && self.bytes[start..stop] == *kept {
             return Written { changed: false, lost };
         }
+        self.nuls = OnceCell::new();
         let bytes = self.bytes.make_mut();
         if bytes.len() < stop {
             if bytes.capacity() < stop {
@@ -92,6 +95,7 @@ impl Content {
     /// Forgets everything from this position on.
     pub fn truncate(&mut self, len: usize) {
         if len < self.bytes.len() {
+            self.nuls = OnceCell::new();
             self.bytes.make_mut().truncate(len);
         }
         self.end = self.end.min(len as u64);
@@ -137,8 +141,15 @@ impl Content {
 
     /// Forgets the bytes, and not how many there were.
     pub fn forget(&mut self) {
+        self.nuls = OnceCell::new();
         self.bytes = ScriptText::default();
         self.known.clear();
+    }
+
+    /// How many of them are NULs.
+    pub fn nuls(&self) -> usize {
+        let count = || memchr::memchr_iter(0, &self.bytes).count();
+        *self.nuls.get_or_init(count)
     }
 
     /// The same bytes, shared.

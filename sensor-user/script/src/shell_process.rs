@@ -7,7 +7,7 @@ use std::{
 };
 
 use ebpf::{
-    event::{Exec, Header, Read},
+    event::{Exec, Header, Read, Text},
     limit::{CHUNK_BYTES, CHUNKS_PER_ARGV, NAME_BYTES, PATH_BYTES},
     map::EXE_UNKNOWN,
 };
@@ -185,6 +185,8 @@ pub(super) struct ShellProcess {
     /// The argument vector as far as it arrived, NUL-separated.
     pub(super) argument_bytes: Content,
     pub(super) arguments_cut: bool,
+    /// When the last piece of the arguments or the environment arrived.
+    pub(super) arrived_ns: u64,
     /// No more of it will arrive.
     pub(super) arguments_whole: bool,
     /// Its first words, as captures show them.
@@ -230,6 +232,15 @@ pub(super) struct ShellProcess {
 pub(super) struct Partial {
     pub(super) content: Content,
     pub(super) lossy: bool,
+    /// What came with its last piece.
+    pub(super) of: Option<(Header, Text)>,
+}
+
+impl Partial {
+    /// Has no piece come since then?
+    pub(super) fn is_late(&self, before_ns: u64) -> bool {
+        self.of.is_none_or(|(header, _)| header.time_ns < before_ns)
+    }
 }
 
 /// Texts kept in [`ShellProcess::emitted`], and their longest.
@@ -249,6 +260,7 @@ impl ShellProcess {
             argument_bytes: Content::default(),
             arguments_cut: false,
             arguments_whole: false,
+            arrived_ns: header.time_ns,
             argv: Vec::new(),
             argv_bytes: 0,
             argv_cut: false,
@@ -305,7 +317,7 @@ impl ShellProcess {
         let scripts = self.scripts.iter().map(|script| script.content.bytes());
         // The main script first, then what came last.
         let (main, others) = (scripts.clone().take(1), scripts.skip(1).rev());
-        let mut left = SEARCHED_BYTES;
+        let (mut left, mut steps) = (SEARCHED_BYTES, containment::STEPS);
         main.chain(self.emitted.iter().rev().map(|text| &text[..]))
             .chain(others)
             .take_while(|text| {
@@ -313,7 +325,7 @@ impl ShellProcess {
                 left = left.saturating_sub(text.len());
                 fits
             })
-            .any(|text| containment::holds(text, command))
+            .any(|text| containment::holds_within(text, command, &mut steps))
     }
 
     /// Does a child of this shell begin to read a file that it was to execute, and that has no `#!`?
@@ -352,7 +364,9 @@ impl ShellProcess {
         let path = self.announced.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();
         shell.announced.clone_from(&self.announced);
         shell.script_name = Some(last_part(&path).to_vec());
-        shell.argv = vec![self.argv.first().cloned().unwrap_or_default(), path];
+        let name = self.argv.first().map(|name| name[..name.len().min(NAME_BYTES)].to_vec());
+        shell.argv = vec![name.unwrap_or_default(), path];
+        shell.argv_bytes = shell.argv.iter().map(Vec::capacity).sum();
         shell.invocation = Some(Invocation { mode: Mode::File(1), and_stdin: false, args_at: 2 });
         shell.lost = self.lost;
         shell

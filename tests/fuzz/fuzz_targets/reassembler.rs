@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert!(assembler.kept_bytes() <= LIMITS.total_bytes + LIMITS.script_bytes);
     }
-    assembler.tick(u64::MAX, &mut |_| {});
+    assembler.tick(u64::MAX, &mut ByNumber, &mut |_| {});
     assembler.end(&mut |_| {});
     assert_eq!(assembler.kept_bytes(), 0);
 });

@@ -2,7 +2,7 @@
 
 use ebpf::{event::Hold, map::DataSource};
 
-use super::{Assembler, IDLE_NS, ShellId};
+use super::{Assembler, Classify, IDLE_NS, ShellId};
 use std::{ops::Range, sync::Arc};
 
 use crate::{
@@ -79,12 +79,21 @@ impl Assembler {
 
     /// Emits scripts that have been idle long enough; true when more wait. To be called every few tens of milliseconds
     /// while there are events, or more waits.
-    pub fn tick(&mut self, now_boot_ns: u64, emit: &mut dyn FnMut(Output)) -> bool {
-        let mut more_waits = false;
+    pub fn tick(
+        &mut self,
+        now_boot_ns: u64,
+        classify: &mut dyn Classify,
+        emit: &mut dyn FnMut(Output),
+    ) -> bool {
+        let long_ago = now_boot_ns.saturating_sub(VECTORS_NS);
+        self.settle_loaders(long_ago, classify, emit);
+        let mut more_waits = self.waits();
         let mut due: Vec<ShellId> = Vec::new();
         let mut unsettled: Vec<ShellId> = Vec::new();
         for (id, shell) in &self.shells {
-            if shell.lacks_vectors() && shell.header.time_ns < now_boot_ns.saturating_sub(VECTORS_NS) {
+            if shell.lacks_vectors() && shell.arrived_ns < long_ago
+                || shell.strings.values().any(|string| string.is_late(long_ago))
+            {
                 unsettled.push(*id);
             }
             let mut waiting = shell.scripts.iter().filter(|s| s.is_due_as_a_whole()).peekable();
@@ -94,7 +103,10 @@ impl Assembler {
             }
         }
         for id in unsettled {
-            self.settle_vectors(id, emit);
+            if self.shells.get(&id).is_some_and(|shell| shell.arrived_ns < long_ago) {
+                self.settle_vectors(id, emit);
+            }
+            self.settle_strings(id, long_ago, emit);
             self.account(id);
         }
         for id in due {

@@ -94,10 +94,8 @@ impl Assembler {
         let Some(script) = shell.scripts.get_mut(index) else { return };
         let ordinal = script.ordinal;
         self.counts.scripts += u64::from(script.settle(is_told));
-        if script.is_due_as_a_whole() {
-            let now = script.last_ns;
-            self.emit_one(id, index, now, emit);
-        }
+        let now = script.last_ns;
+        self.hand_over(id, index, now, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let script = shell.scripts.remove(index);
         if !script.candidate {
@@ -105,6 +103,21 @@ impl Assembler {
         }
         self.give_up_parts(id, ordinal, emit);
         self.account(id);
+    }
+
+    /// Emits what was not judged yet of a script, before it is no more. Who makes many versions of long scripts has so many judged
+    /// for a second, and is told of the rest: to look through them takes the time of all.
+    pub(super) fn hand_over(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+        let Some(shell) = self.shells.get(&id) else { return };
+        let Some(script) = shell.scripts.get(index).filter(|script| script.is_due_as_a_whole()) else {
+            return;
+        };
+        let (cgroup, bytes) = (shell.exec.cgroup, script.content.bytes().len());
+        if self.pace.admits(cgroup, bytes, now_ns) {
+            self.emit_one(id, index, now_ns, emit);
+        } else {
+            self.cut(cgroup, bytes as u64);
+        }
     }
 
     /// As above, the parts of the script of this ordinal.

@@ -15,7 +15,7 @@ use event::{Event, absolute_path};
 use shell::Executable;
 
 use crate::{
-    budget::Budget,
+    budget::{Budget, Pace},
     capture::Output,
     shell_process::{Forked, ShellProcess, Source},
 };
@@ -118,6 +118,8 @@ pub struct Assembler {
     budget: Budget,
     /// What arrives in pieces and waits for the rest.
     arriving: Budget,
+    /// How many bytes of scripts that are replaced are handed over.
+    pace: Pace,
     /// Scripts of which something was not kept for want of memory, by cgroup, since somebody asked.
     cut: HashMap<u64, u64>,
     /// Unix time minus boot time, ns.
@@ -139,6 +141,7 @@ impl Assembler {
             hashes: Hashes::new(),
             budget: Budget::new(limits.total_bytes),
             arriving: Budget::new(ARRIVING_BYTES.min(limits.total_bytes)),
+            pace: Pace::default(),
             cut: HashMap::new(),
             boot_unix_ns,
             counts: AssemblerCounts::default(),
@@ -224,6 +227,7 @@ impl Assembler {
             Event::Exec(..) | Event::Cgroup(..) => {}
             Event::Args(header, chunk, bytes) => {
                 let cut = header.flags & FLAG_CUT != 0;
+                shell.arrived_ns = header.time_ns;
                 let lost = shell.take_arguments(chunk.offset, bytes, chunk.total, cut, arriving);
                 if shell.has_all_arguments() {
                     shell.parse_arguments(self.limits.args_bytes.min(room));
@@ -235,12 +239,14 @@ impl Assembler {
             }
             Event::Environment(header, chunk, bytes) => {
                 let is_last = header.flags & FLAG_MORE == 0;
+                let is_cut = header.flags & FLAG_CUT != 0;
                 let limit = self.limits.environment_bytes.min(chunk.total as usize);
                 let lost = shell.environment.take(chunk.offset, bytes, limit, arriving);
+                shell.arrived_ns = header.time_ns;
                 if is_last {
                     self.environment(id, emit);
                 }
-                if lost > 0 {
+                if lost > 0 || is_cut {
                     self.cut(cgroup, lost);
                 }
             }

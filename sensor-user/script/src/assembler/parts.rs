@@ -44,7 +44,16 @@ impl Assembler {
             let number = at / part_bytes;
             let stop = end.min((number + 1).saturating_mul(part_bytes));
             let piece = &bytes[(at - start) as usize..(stop - start) as usize];
-            let Some(index) = self.part(id, main, number, header, emit) else { return };
+            let Some(mut index) = self.part(id, main, number, header, emit) else { return };
+            let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else {
+                return;
+            };
+            // What was known is handed over before other bytes take its place.
+            if script.content.would_change(at - script.offset, piece) {
+                self.give_up(id, index, emit);
+                let Some(fresh) = self.part(id, main, number, header, emit) else { return };
+                index = fresh;
+            }
             let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
                 return;
             };

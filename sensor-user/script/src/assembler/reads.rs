@@ -77,9 +77,8 @@ impl Assembler {
             let start = u64::try_from(read.pos).unwrap_or(before_seen);
             self.read_beyond(id, index, &header, &Piece { start, bytes, may_run }, emit);
         }
-        let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
-            return;
-        };
+        let Some(shell) = self.shells.get(&id) else { return };
+        let Some(script) = shell.scripts.get(index) else { return };
         let ended = read.ret == 0;
         // At its end all of it is judged, also if nothing came.
         if !(script.changed || ended && script.is_due_as_a_whole()) || header.flags & FLAG_MORE != 0 {
@@ -91,7 +90,11 @@ impl Assembler {
         }
         let doubled = script.content.seen_bytes() >= 2 * script.whole_bytes.max(512);
         if complete || ended || doubled && script.whole_bytes > 0 {
-            self.emit_one(id, index, header.time_ns, emit);
+            let (cgroup, bytes) = (shell.exec.cgroup, script.content.bytes().len());
+            // If not now, then when nothing comes for a while.
+            if self.pace.admits(cgroup, bytes, header.time_ns) {
+                self.emit_one(id, index, header.time_ns, emit);
+            }
         }
     }
 
@@ -99,9 +102,7 @@ impl Assembler {
     fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
         let before = script.ordinal;
-        if script.is_due_as_a_whole() {
-            self.emit_one(id, index, now_ns, emit);
-        }
+        self.hand_over(id, index, now_ns, emit);
         self.give_up_parts(id, before, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));

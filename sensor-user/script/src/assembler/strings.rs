@@ -48,9 +48,35 @@ impl Assembler {
         }
         string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
         if header.flags & FLAG_MORE != 0 {
+            string.of = Some((*header, *text));
             shell.strings.insert(header.tgid, string);
             return;
         }
+        self.complete(id, header, text, string, emit);
+    }
+
+    /// Makes do with strings of which the rest has not come: it was lost.
+    pub(super) fn settle_strings(&mut self, id: ShellId, before_ns: u64, emit: &mut dyn FnMut(Output)) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let late: Vec<Partial> =
+            shell.strings.extract_if(|_, s| s.is_late(before_ns)).map(|(_, s)| s).collect();
+        for mut string in late {
+            if let Some((header, text)) = string.of.take() {
+                string.lossy = true;
+                self.complete(id, &header, &text, string, emit);
+            }
+        }
+    }
+
+    fn complete(
+        &mut self,
+        id: ShellId,
+        header: &Header,
+        text: &Text,
+        mut string: Partial,
+        emit: &mut dyn FnMut(Output),
+    ) {
+        let limit = CHUNK_BYTES * CHUNKS_PER_READ;
         let beyond = u64::from(text.total).saturating_sub(limit as u64);
         self.counts.cut_bytes += beyond;
         string.lossy |= string.content.has_holes();
@@ -170,7 +196,9 @@ impl ShellProcess {
             s.origin == Origin::Sourced
                 && (read == bytes
                     || cut && bytes.starts_with(read)
-                    || read.len() > bytes.len() && read.iter().filter(|b| **b != 0).eq(bytes))
+                    || read.len() > bytes.len()
+                        && read.len() - s.content.nuls() == bytes.len()
+                        && read.iter().filter(|b| **b != 0).eq(bytes))
         })
     }
 }

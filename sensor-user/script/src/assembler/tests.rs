@@ -197,10 +197,10 @@ fn text_that_waits_is_emitted() {
     run.exec(BASH, family("bash"), "bash");
     run.line(BASH, b"x=1\n", 0);
     let mut seen = 0;
-    run.assembler.tick(run.now + 1, &mut |_| seen += 1);
+    run.assembler.tick(run.now + 1, &mut Later, &mut |_| seen += 1);
     assert_eq!(seen, 0);
-    run.assembler.tick(run.now + 2 * IDLE_NS, &mut |_| seen += 1);
-    run.assembler.tick(run.now + 3 * IDLE_NS, &mut |_| seen += 1);
+    run.assembler.tick(run.now + 2 * IDLE_NS, &mut Later, &mut |_| seen += 1);
+    run.assembler.tick(run.now + 3 * IDLE_NS, &mut Later, &mut |_| seen += 1);
     assert_eq!(seen, 1);
 }
 
@@ -259,6 +259,17 @@ impl Run {
         let args: Vec<u8> = args.replace(' ', "\0").into_bytes().into_iter().chain([0]).collect();
         let header = self.header(KIND_ARGS, tgid);
         self.send_later(Event::Args(header, Chunk { offset: 0, total: args.len() as u32 }, &args));
+    }
+
+    /// A second and more goes by.
+    fn wait(&mut self) {
+        self.now += 1_200_000_000;
+        let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
+        self.assembler.tick(self.now, &mut Later, &mut |output| match output {
+            Output::Capture(capture) => captures.push(capture),
+            Output::Finished(id, _) => finished.push(id),
+            Output::Held(shell) => held.push(shell),
+        });
     }
 
     fn classified(&mut self, ticket: u64, executable: &Arc<Executable>) {
@@ -760,4 +771,73 @@ fn parts_go_with_the_version_that_they_are_of() {
     }
     let shell = run.assembler.shells.values().next().expect("a shell");
     assert!(shell.scripts.len() <= 3, "{}", shell.scripts.len());
+}
+
+#[test]
+fn a_loader_whose_arguments_were_lost_does_not_wait_for_ever() {
+    for ends in [true, false] {
+        let mut run = Run::new();
+        let header = run.header(KIND_EXEC, BASH);
+        run.send_later(Event::Exec(header, Box::new(bytemuck::Zeroable::zeroed())));
+        run.classified(u64::from(BASH), &executable("", true));
+        let header = run.header(KIND_READ, BASH);
+        let read = Read { ino: 9, pos: -1, ret: 8, count: 8192, ..Read::default() };
+        run.send_later(Event::Read(header, read, b"echo hi\n"));
+        assert!(run.assembler.waits());
+        if ends {
+            let header = run.header(KIND_EXIT, BASH);
+            run.send_later(Event::Exit(header, Exit { how: EXIT_ENDED, status: 0 }));
+        } else {
+            run.wait();
+        }
+        assert!(!run.assembler.waits());
+        run.exit(BASH);
+        assert_eq!(run.last().content[..], *b"echo hi\n");
+        assert_eq!((run.assembler.followed(), run.assembler.waiting.room(0)), (0, waiting::TOTAL_BYTES / 2));
+    }
+}
+
+#[test]
+fn what_is_behind_the_limit_is_handed_over_before_other_bytes_take_its_place() {
+    let mut run = Run::new();
+    run.assembler.limits.script_bytes = 10_000;
+    run.exec(BASH, family("bash"), "bash a.sh");
+    let text = [&b": line\n".repeat(2000)[..], b"evil\n"].concat();
+    let size = text.len() as u64;
+    for (at, piece) in text.chunks(8192).enumerate() {
+        run.read(BASH, 255, (at * 8192) as i64, size, piece);
+    }
+    run.captures.clear();
+    run.read(BASH, 20, size as i64 - 5, size, b":    ");
+    assert!(run.captures.iter().any(|capture| capture.content.ends_with(b"evil\n")));
+}
+
+#[test]
+fn who_replaces_a_long_script_byte_by_byte_is_told_of_what_was_not_looked_at() {
+    let mut run = Run::new();
+    run.exec_in(1, BASH, family("bash"), "bash a.sh");
+    let text = b": line\n".repeat(100_000);
+    for (at, piece) in text.chunks(8192).enumerate() {
+        run.read(BASH, 255, (at * 8192) as i64, text.len() as u64, piece);
+    }
+    for turn in 0..1000u32 {
+        run.read(BASH, 20, 0, text.len() as u64, if turn % 2 == 0 { b"a" } else { b"b" });
+    }
+    assert!(run.captures.len() < 100, "{}", run.captures.len());
+    let cut: Vec<(u64, u64)> = run.assembler.take_cut().collect();
+    assert!(matches!(cut[..], [(1, 900..)]), "{cut:?}");
+}
+
+#[test]
+fn a_string_whose_end_was_lost_is_judged_after_a_while() {
+    let mut run = Run::new();
+    run.exec(BASH, family("bash"), "bash -c :");
+    let mut header = run.header(ebpf::event::KIND_TEXT, BASH);
+    header.flags = FLAG_MORE;
+    let piece = ebpf::event::Text { total: 50_000, ..bytemuck::Zeroable::zeroed() };
+    run.send(Event::Text(header, piece, &b":".repeat(32_768)), None);
+    assert_eq!(run.captures.len(), 1);
+    run.wait();
+    assert_eq!((run.last().content.len(), run.last().flags.incomplete), (32_768, true));
+    assert_eq!(run.assembler.arriving.used(), 0);
 }

@@ -12,7 +12,7 @@ use crate::{budget::Budget, capture::Output};
 /// Bytes of events kept of one process, and of all together, of which a cgroup may have as much as it leaves free; what comes on top
 /// is lost, and counted as such.
 const BYTES: usize = 4 * 1024 * 1024;
-const TOTAL_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const TOTAL_BYTES: usize = 16 * 1024 * 1024;
 /// Loaders that are looked through, one called by the other.
 const LOADERS: usize = 4;
 
@@ -32,9 +32,13 @@ struct Process {
     ticket: Option<u64>,
     loaders: usize,
     events: Vec<Vec<u8>>,
+    /// Bytes of these, and of itself.
     bytes: usize,
     lost: u32,
 }
+
+/// What one takes besides its events.
+const PROCESS_BYTES: usize = size_of::<Process>() + size_of::<Exec>();
 
 impl Process {
     /// The argument vector, once it is whole.
@@ -89,7 +93,9 @@ impl Assembler {
             // A loader: its arguments come next.
             Classified::Known(_) => (None, 1),
         };
-        let process = Process { header, exec, ticket, loaders, events: Vec::new(), bytes: 0, lost: 0 };
+        self.waiting.budget.account(exec.cgroup, 0, PROCESS_BYTES);
+        let process =
+            Process { header, exec, ticket, loaders, events: Vec::new(), bytes: PROCESS_BYTES, lost: 0 };
         self.waiting.processes.insert(id, process);
         self.waiting.of.insert(header.tgid, id);
     }
@@ -120,18 +126,25 @@ impl Assembler {
             process.events.push(record);
         }
         let mut resolved = None;
+        let nobody_knows = || Arc::new(Executable::not_inspected(b"", 0));
         match event {
             Event::Fork(_, fork) => {
                 self.waiting.of.insert(fork.child, id);
             }
             Event::Exit(..) => {
                 self.waiting.of.remove(&header.tgid);
+                // A loader whose arguments were lost: they do not come any more.
+                if header.tgid == id.0 && process.ticket.is_none() {
+                    resolved = Some(nobody_knows());
+                }
             }
-            Event::Args(..) if process.ticket.is_none() => match process.look_through(classify) {
-                Some(Classified::Asked(ticket)) => process.ticket = Some(ticket),
-                Some(Classified::Known(executable)) => resolved = Some(executable),
-                None => {}
-            },
+            Event::Args(header, ..) if process.ticket.is_none() && header.flags & FLAG_MORE == 0 => {
+                match process.look_through(classify) {
+                    Some(Classified::Asked(ticket)) => process.ticket = Some(ticket),
+                    Some(Classified::Known(executable)) => resolved = Some(executable),
+                    None => resolved = Some(nobody_knows()),
+                }
+            }
             _ => {}
         }
         if let Some(executable) = resolved {
@@ -237,6 +250,21 @@ impl Assembler {
         }
     }
 
+    /// Takes loaders whose arguments have not come for long for what may be any shell.
+    pub(super) fn settle_loaders(
+        &mut self,
+        before_ns: u64,
+        classify: &mut dyn Classify,
+        emit: &mut dyn FnMut(Output),
+    ) {
+        let is_late = |process: &Process| process.ticket.is_none() && process.header.time_ns < before_ns;
+        let late: Vec<ShellId> =
+            self.waiting.processes.iter().filter(|(_, p)| is_late(p)).map(|(id, _)| *id).collect();
+        for id in late {
+            self.resolve(id, Arc::new(Executable::not_inspected(b"", 0)), classify, emit);
+        }
+    }
+
     /// Takes everything that waits for what may be any shell: nobody will tell.
     pub(super) fn wait_no_more(&mut self, emit: &mut dyn FnMut(Output)) {
         let all: Vec<ShellId> = self.waiting.processes.keys().copied().collect();
@@ -255,6 +283,11 @@ impl Default for Waiting {
 }
 
 impl Waiting {
+    #[cfg(test)]
+    pub(super) fn room(&self, cgroup: u64) -> usize {
+        self.budget.room(cgroup)
+    }
+
     fn remove(&mut self, id: ShellId) -> Option<Process> {
         let process = self.processes.remove(&id)?;
         self.budget.account(process.exec.cgroup, process.bytes, 0);
