@@ -58,6 +58,8 @@ pub struct Shell {
     pub sniffed_ino: u64,
     /// Inode of the file on a low descriptor that it began to read last; 0 when none.
     pub begun_ino: u64,
+    /// When it was stopped last until its text is judged (boot time, ns); 0 when it was not.
+    pub held_ns: u64,
     /// The cgroup whose share of the table it counts for: processes may move.
     pub counted: u64,
     /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
@@ -84,32 +86,30 @@ pub struct Share {
     pub time_ns: u64,
 }
 
-/// A process that was stopped until its text is judged, keyed by its thread group id.
+/// A stop of a process. Each has an entry of its own, so that what is decided of one is never taken for the next.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+pub struct Stop {
+    /// When it was stopped (boot time, ns).
+    pub since_ns: u64,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// What is known of a process that was stopped until its text is judged.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Held {
-    /// When it was stopped (boot time, ns).
-    pub since_ns: u64,
     /// When the process was forked (boot time, ns): another that gets its id is not it.
     pub start_ns: u64,
     /// Id of its cgroup.
     pub cgroup: u64,
     /// `EXE_*` class of what it runs.
     pub class: u32,
-    /// Unused, zero.
-    pub reserved: u32,
-}
-
-/// A stop of a process that userspace has ended: another that gets its id, or the next stop of the same, is not meant.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-pub struct LetGo {
-    /// `Held.since_ns` of the stop.
-    pub since_ns: u64,
-    /// Thread group id.
-    pub tgid: u32,
-    /// Unused, zero.
-    pub reserved: u32,
+    /// 1 when userspace has ended the stop: the process is, or was, continued.
+    pub is_let_go: u32,
 }
 
 /// Stands in the programs for the number of the kernel's function `bpf_send_signal_task`. No helper has it.
@@ -174,7 +174,7 @@ unsafe impl aya::Pod for Held {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]
-unsafe impl aya::Pod for LetGo {}
+unsafe impl aya::Pod for Stop {}
 
 // SAFETY: as above.
 #[cfg(feature = "user")]

@@ -32,8 +32,6 @@ pub(crate) enum Command {
     HoldGuard {
         /// Descriptor of the table.
         table: i32,
-        /// Descriptor of the table of stops that have ended.
-        let_go: i32,
         /// Milliseconds after which a shell is to go on.
         deadline_ms: u64,
         /// Process id of the sensor.

@@ -96,8 +96,8 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
             daemon::run(config, Arc::new(reload), env!("CARGO_PKG_VERSION"))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::HoldGuard { table, let_go, deadline_ms, sensor } => {
-            hold::guard::run([table, let_go], Duration::from_millis(deadline_ms), sensor)?;
+        Command::HoldGuard { table, deadline_ms, sensor } => {
+            hold::guard::run(table, Duration::from_millis(deadline_ms), sensor)?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Config { command: ConfigCommand::Check(run) } => {

@@ -10,13 +10,13 @@ use ebpf::{
     counter,
     event::{Hold, KIND_HOLD, Record},
     limit::{HOLD_KEPT_NS, HOLD_STALE_NS},
-    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, LetGo, SEND_SIGNAL_TASK, Shell},
+    map::{EXE_MULTICALL, EXE_SHELL, HOLD_ALWAYS, Held, SEND_SIGNAL_TASK, Shell, Stop},
 };
 
 use crate::{
     emit,
     kernel::{field, offset},
-    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, LET_GO, MEDDLED, SHELLS, count, header},
+    maps::{EVENTS, HOLD_CGROUPS, HOLD_DATA, HOLDING, HOLDS, MEDDLED, SHELLS, count, header},
 };
 
 pub(crate) const SIGCONT: u32 = 18;
@@ -118,24 +118,25 @@ pub(crate) fn hold(shell: &mut Shell, tgid: u32, source: Source) {
 }
 
 #[inline(always)]
-fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
+fn stop(shell: &mut Shell, tgid: u32, task: u64, now: u64) -> bool {
     let leader: u64 = field(task, offset!(task_group_leader));
     let held = Held {
-        since_ns: now,
         start_ns: field(leader, offset!(task_start_boottime)),
         cgroup: shell.cgroup,
         class: shell.class,
-        reserved: 0,
+        is_let_go: 0,
     };
+    let stop = Stop { since_ns: now, tgid, reserved: 0 };
+    shell.held_ns = now;
     // In the table before it is stopped: whoever stands there is continued in time.
-    if HOLDS.insert(tgid, held, 0).is_err() {
+    if HOLDS.insert(stop, held, 0).is_err() {
         return false;
     }
     if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
-        let _ = HOLDS.remove(tgid);
+        let _ = HOLDS.remove(stop);
         return false;
     }
-    take_back(tgid, &held);
+    take_back(&stop, &held);
     true
 }
 
@@ -143,21 +144,21 @@ fn stop(shell: &Shell, tgid: u32, task: u64, now: u64) -> bool {
 #[inline(always)]
 pub(crate) fn stay() {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    let Some(held) = kept(unsafe { bpf_get_current_task() }, tgid) else { return };
+    let Some((stop, held)) = kept(unsafe { bpf_get_current_task() }, tgid) else { return };
     if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
         return;
     }
     count(counter::HOLDS_KEPT, 1);
-    take_back(tgid, &held);
+    take_back(&stop, &held);
 }
 
 /// If userspace let a process go before it was stopped, its SIGCONT came before the stop, too.
 #[inline(always)]
-fn take_back(tgid: u32, held: &Held) {
-    let is_held = unsafe { HOLDS.get(tgid) }.is_some() && !is_let_go(tgid, held.since_ns);
+fn take_back(stop: &Stop, held: &Held) {
+    let is_held = unsafe { HOLDS.get(stop) }.is_some_and(|held| held.is_let_go == 0);
     // Where signals are sent a moment later, only one can wait: then userspace is told once more.
     if !is_held && unsafe { bpf_send_signal(SIGCONT) } != 0 {
-        let _ = HOLDS.insert(tgid, held, 0);
+        let _ = HOLDS.insert(stop, held, 0);
     }
 }
 
@@ -181,20 +182,15 @@ pub(crate) fn stop_again(task: *const c_void, tgid: u32) {
     }
 }
 
-/// What the table says of this process, and not of one that had its id before; unless it was stopped too long ago.
+/// The stop of this process that has not ended, if there is one, and is not of one that had its id before; unless it was too long ago.
 #[inline(always)]
-fn kept(task: u64, tgid: u32) -> Option<Held> {
-    let held = *(unsafe { HOLDS.get(tgid) })?;
+fn kept(task: u64, tgid: u32) -> Option<(Stop, Held)> {
+    let stop = Stop { since_ns: unsafe { SHELLS.get(tgid) }?.held_ns, tgid, reserved: 0 };
+    let held = *(unsafe { HOLDS.get(stop) })?;
     let leader: u64 = field(task, offset!(task_group_leader));
     let is_it = field::<u64>(leader, offset!(task_start_boottime)) == held.start_ns;
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    (is_it && now < held.since_ns + HOLD_KEPT_NS && !is_let_go(tgid, held.since_ns)).then_some(held)
-}
-
-/// Has userspace ended this stop?
-#[inline(always)]
-fn is_let_go(tgid: u32, since_ns: u64) -> bool {
-    unsafe { LET_GO.get(LetGo { since_ns, tgid, reserved: 0 }) }.is_some()
+    (is_it && held.is_let_go == 0 && now < stop.since_ns + HOLD_KEPT_NS).then_some((stop, held))
 }
 
 /// What userspace says of the cgroup; before it has said anything, processes in PID namespaces of their own are in containers.

@@ -11,7 +11,7 @@ use ebpf::{
         CGROUPS_MAX, CHUNK_BYTES, DESCENDANTS_MAX, EXES_MAX, HOLDS_MAX, LINE_BYTES, LINES_MAX, PID_PAGES,
         PIDS_PER_PAGE, SHELLS_MAX,
     },
-    map::{DataSource, Descendant, Entries, Exe, FileKey, Held, Holding, LetGo, Share, Shell},
+    map::{DataSource, Descendant, Entries, Exe, FileKey, Held, Holding, Share, Shell, Stop},
 };
 
 use crate::quota::{self, Table};
@@ -86,13 +86,9 @@ pub(crate) static MEASURE: PerCpuArray<[u8; CHUNK_BYTES]> = PerCpuArray::with_ma
 #[map]
 pub(crate) static HOLDING: Array<Holding> = Array::with_max_entries(1, 0);
 
-/// Processes that were stopped and not yet continued, by thread group id. Userspace takes them out.
+/// Stops that have not ended. Userspace takes them out.
 #[map]
-pub(crate) static HOLDS: HashMap<u32, Held> = HashMap::with_max_entries(HOLDS_MAX, 0);
-
-/// Stops among those that userspace has ended; written before the process is continued.
-#[map]
-pub(crate) static LET_GO: LruHashMap<LetGo, u8> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
+pub(crate) static HOLDS: HashMap<Stop, Held> = HashMap::with_max_entries(HOLDS_MAX, 0);
 
 /// When somebody else last continued a stopped process (boot time, ns), by thread group id. Written where the stop that follows
 /// may come late (`signal_generate`).

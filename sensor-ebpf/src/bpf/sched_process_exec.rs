@@ -61,6 +61,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         class,
         sniffed_ino: 0,
         begun_ino: 0,
+        held_ns: 0,
         counted: cgroup.id(),
         measured: 0,
     };

@@ -48,7 +48,7 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
         head,
         Fork { child: child_tgid, ns_pid: pid_in_namespace(child), start_ns: descendant.start_ns },
     );
-    let copy = Shell { lost: 0, ..*shell };
+    let copy = Shell { lost: 0, held_ns: 0, ..*shell };
     if !follow(child_tgid, &copy) {
         note_lost(shell, 1);
     }

@@ -1,13 +1,17 @@
 //! Continues a stopped process, and no other that got its id.
 
 use std::{
+    collections::HashSet,
     io,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
-use ebpf::{limit::HOLDS_MAX, map::Held};
-use probe::{Holds, Taken};
+use ebpf::{
+    limit::HOLDS_MAX,
+    map::{Held, Stop},
+};
+use probe::Holds;
 use procfs::ProcError;
 use rustix::{
     io::Errno,
@@ -15,11 +19,9 @@ use rustix::{
 };
 use tracing::warn;
 
-/// A process that was taken out of the table.
+/// A stop that has ended.
 pub(crate) struct Released {
-    /// What stood there.
-    pub(crate) entry: Held,
-    /// How long it stood there.
+    /// How long the process was stopped.
     pub(crate) held: Duration,
     /// It was continued; if not, it had ended.
     pub(crate) is_continued: bool,
@@ -27,39 +29,34 @@ pub(crate) struct Released {
     pub(crate) was_let_go: bool,
 }
 
-/// Continues a process, and takes it out of the table. `None` when it was not in the table (any more), cannot be continued yet, or,
-/// with `since_ns`, is held for another reason since. Where it may be stopped all the same, it is looked after.
-pub(crate) fn release(
-    holds: &mut Holds,
-    aftermath: &mut Aftermath,
-    pid: u32,
-    since_ns: Option<u64>,
-) -> Option<Released> {
-    let released = let_go(holds, pid, since_ns)?;
+/// Continues a process, and takes its stop out of the table. `None` when that was not there (any more), or the process cannot be
+/// continued yet.
+pub(crate) fn release(holds: &mut Holds, stop: Stop) -> Option<Released> {
+    let released = let_go(holds, stop)?;
     // Last, so that whoever is in the table no more was continued, wherever this process was interrupted or ended.
-    if holds.take(pid, &released.entry) == Taken::Unsure {
-        aftermath.add(pid, released.entry);
-    }
+    holds.remove(stop);
     Some(released)
 }
 
-/// Continues a process, and leaves it in the table to be looked at again. `None` as in [`release`].
-pub(crate) fn let_go(holds: &mut Holds, pid: u32, since_ns: Option<u64>) -> Option<Released> {
-    let held = holds.get(pid).filter(|held| since_ns.is_none_or(|since_ns| since_ns == held.since_ns))?;
-    let was_let_go = holds.is_let_go(pid, &held);
+/// Continues a process, and leaves its stop in the table to be looked at again. `None` as in [`release`].
+pub(crate) fn let_go(holds: &mut Holds, stop: Stop) -> Option<Released> {
+    let held = holds.get(stop)?;
     // In this order: the kernel half stops again who is continued before.
-    let continued =
-        holds.let_go(pid, &held).map_err(io::Error::other).and_then(|()| match find(pid, &held)? {
-            Some(process) => match pidfd_send_signal(&process, Signal::CONT) {
-                Ok(()) | Err(Errno::SRCH) => Ok(true),
-                Err(e) => Err(e.into()),
-            },
-            None => Ok(false),
-        });
+    if !holds.let_go(stop, held) {
+        return None;
+    }
+    let pid = stop.tgid;
+    let continued = find(pid, &held).and_then(|process| match process {
+        Some(process) => match pidfd_send_signal(&process, Signal::CONT) {
+            Ok(()) | Err(Errno::SRCH) => Ok(true),
+            Err(e) => Err(e.into()),
+        },
+        None => Ok(false),
+    });
     match continued {
         Ok(is_continued) => {
-            let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns));
-            Some(Released { entry: held, held: took, is_continued, was_let_go })
+            let took = Duration::from_nanos(clock::now_boot_ns().saturating_sub(stop.since_ns));
+            Some(Released { held: took, is_continued, was_let_go: held.is_let_go != 0 })
         }
         // It stays in the table, and is tried again.
         Err(e) => {
@@ -76,13 +73,13 @@ const LOOKED_AFTER: usize = HOLDS_MAX as usize;
 
 /// Processes that were continued and may be stopped once more a moment later.
 #[derive(Default)]
-pub(crate) struct Aftermath(Vec<(u32, Held, Instant)>);
+pub(crate) struct Aftermath(Vec<(Stop, Held, Instant)>);
 
 impl Aftermath {
     /// Looks after this one for a while.
-    pub(crate) fn add(&mut self, pid: u32, entry: Held) {
+    pub(crate) fn add(&mut self, stop: Stop, held: Held) {
         if self.0.len() < LOOKED_AFTER {
-            self.0.push((pid, entry, Instant::now()));
+            self.0.push((stop, held, Instant::now()));
         }
     }
 
@@ -93,11 +90,17 @@ impl Aftermath {
 
     /// Continues those that are stopped, and not because they are held anew.
     pub(crate) fn look(&mut self, holds: &Holds) {
-        self.0.retain(|(pid, entry, since)| {
-            let is_stopped = pidfd::stat(*pid).is_ok_and(|stat| stat.state == 'T');
+        if self.0.is_empty() {
+            return;
+        }
+        let is_held = |(stop, held): (Stop, Held)| (held.is_let_go == 0).then_some(stop.tgid);
+        let held_now: HashSet<u32> = holds.all().into_iter().filter_map(is_held).collect();
+        self.0.retain(|(stop, held, since)| {
+            let pid = stop.tgid;
+            let is_stopped = pidfd::stat(pid).is_ok_and(|stat| stat.state == 'T');
             if is_stopped
-                && holds.get(*pid).is_none()
-                && let Ok(Some(process)) = find(*pid, entry)
+                && !held_now.contains(&pid)
+                && let Ok(Some(process)) = find(pid, held)
                 && let Err(e) = pidfd_send_signal(&process, Signal::CONT)
                 && e != Errno::SRCH
             {

@@ -45,15 +45,12 @@ pub enum GuardError {
 
 /// Starts it, from this same program.
 pub(crate) fn spawn(holds: &Holds, deadline: Duration) -> io::Result<Child> {
-    let [table, let_go] = holds.descriptors();
-    let fds = [table.try_clone()?, let_go.try_clone()?];
-    for fd in &fds {
-        // It is to outlive `exec`.
-        fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
-    }
+    let fd = holds.descriptor().try_clone()?;
+    // It is to outlive `exec`.
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
     Command::new("/proc/self/exe")
         .arg("hold-guard")
-        .args(fds.each_ref().map(|fd| fd.as_raw_fd().to_string()))
+        .arg(fd.as_raw_fd().to_string())
         .arg(deadline.as_millis().to_string())
         .arg(std::process::id().to_string())
         .stdin(Stdio::null())
@@ -63,15 +60,15 @@ pub(crate) fn spawn(holds: &Holds, deadline: Duration) -> io::Result<Child> {
         .spawn()
 }
 
-/// Runs until the sensor that started it is gone and nobody is stopped any more. `tables` are open descriptors of the tables.
-pub fn run(tables: [RawFd; 2], deadline: Duration, sensor: u32) -> Result<(), GuardError> {
+/// Runs until the sensor that started it is gone and nobody is stopped any more. `table` is an open descriptor of the table.
+pub fn run(table: RawFd, deadline: Duration, sensor: u32) -> Result<(), GuardError> {
     for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: ignoring a signal installs no handler.
         let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
     }
-    // SAFETY: the sensor opened the descriptors for this process, which has just begun and owns them alone.
-    let [table, let_go] = tables.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    let mut holds = Holds::from_fds(table, let_go).map_err(|e| GuardError::Table(e.to_string()))?;
+    // SAFETY: the sensor opened the descriptor for this process, which has just begun and owns it alone.
+    let fd = unsafe { OwnedFd::from_raw_fd(table) };
+    let mut holds = Holds::from_fd(fd).map_err(|e| GuardError::Table(e.to_string()))?;
     let pid = i32::try_from(sensor).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| GuardError::Table(format!("{sensor} is no process")))?;
     let watched = match pidfd_open(pid, PidfdFlags::empty()) {
@@ -91,23 +88,23 @@ pub fn run(tables: [RawFd; 2], deadline: Duration, sensor: u32) -> Result<(), Gu
         }
         let now = clock::now_boot_ns();
         let limit = deadline + LATER;
-        for (pid, held) in holds.all() {
-            if now.saturating_sub(held.since_ns) > u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
-                && let Some(released) = release(&mut holds, &mut aftermath, pid, Some(held.since_ns))
+        for (stop, held) in holds.all() {
+            if now.saturating_sub(stop.since_ns) > u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
+                && let Some(released) = release(&mut holds, stop)
                 && released.is_continued
             {
-                aftermath.add(pid, held);
+                aftermath.add(stop, held);
                 if !released.was_let_go {
-                    info!("process {pid} was continued in the sensor's place");
+                    info!("process {} was continued in the sensor's place", stop.tgid);
                 }
             }
         }
         aftermath.look(&holds);
     }
     for _ in 0..LAST_LOOKS {
-        for (pid, held) in holds.all() {
-            if release(&mut holds, &mut aftermath, pid, None).is_some() {
-                aftermath.add(pid, held);
+        for (stop, held) in holds.all() {
+            if release(&mut holds, stop).is_some() {
+                aftermath.add(stop, held);
             }
         }
         aftermath.look(&holds);

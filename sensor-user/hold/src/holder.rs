@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ebpf::map::{EXE_SHELL, Held};
+use ebpf::map::{EXE_SHELL, Stop};
 use lru::LruCache;
-use probe::{HoldControl, Holds, Taken};
+use probe::{HoldControl, Holds};
 use script::HeldShell;
 use tracing::{error, info, warn};
 
@@ -72,15 +72,17 @@ struct Table {
 }
 
 impl Table {
-    fn release(&mut self, pid: u32, asked_ns: Option<u64>) -> Option<Released> {
-        let released = let_go(&mut self.holds, pid, asked_ns)?;
+    fn release(&mut self, stop: Stop) -> Option<Released> {
+        let held = self.holds.get(stop)?;
+        let released = let_go(&mut self.holds, stop)?;
         // One that others continue may be stopped once more a moment later. It stays in the table and is continued
         // again at the next look, also by the second process or the next sensor.
-        let is_meddled = self.control.was_meddled_with(pid, released.entry.since_ns);
-        let is_unsure =
-            (released.was_let_go || !is_meddled) && self.holds.take(pid, &released.entry) == Taken::Unsure;
-        if is_meddled || is_unsure {
-            self.aftermath.add(pid, released.entry);
+        let is_meddled = self.control.was_meddled_with(stop);
+        if released.was_let_go || !is_meddled {
+            self.holds.remove(stop);
+        }
+        if is_meddled {
+            self.aftermath.add(stop, held);
         }
         Some(released)
     }
@@ -121,10 +123,13 @@ impl Holder {
     /// How a process stands that executed its shell at `exec_ns`, boot time.
     pub fn state(&self, pid: u32, exec_ns: u64) -> State {
         let mut table = self.table();
-        // Somebody else may have continued it.
-        let is_stopped = |held: &Held| is_stopped(pid, table.control.was_meddled_with(pid, held.since_ns));
-        if let Some(held) = table.holds.get(pid).filter(|held| held.since_ns >= exec_ns && is_stopped(held)) {
-            return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(held.since_ns)));
+        let stop = table.control.last_stop(pid).filter(|stop| stop.since_ns >= exec_ns);
+        if let Some(stop) = stop
+            && table.holds.get(stop).is_some_and(|held| held.is_let_go == 0)
+            // Somebody else may have continued it.
+            && is_stopped(pid, table.control.was_meddled_with(stop))
+        {
+            return State::Held(Duration::from_nanos(clock::now_boot_ns().saturating_sub(stop.since_ns)));
         }
         match table.timed_out.get(&pid) {
             Some((since_ns, held)) if *since_ns >= exec_ns => State::TimedOut(*held),
@@ -138,9 +143,8 @@ impl Holder {
         if let Some(source) = shell.data {
             table.control.is_data(shell.pid, source);
         }
-        if let Some(released) =
-            table.release(shell.pid, Some(shell.since_ns)).filter(|released| !released.was_let_go)
-        {
+        let stop = Stop { since_ns: shell.since_ns, tgid: shell.pid, reserved: 0 };
+        if let Some(released) = table.release(stop).filter(|released| !released.was_let_go) {
             table.metrics.judged(released.held);
         }
     }
@@ -224,9 +228,9 @@ impl Keeper {
         // A program that was just running may stop somebody a moment later.
         for _ in 0..LAST_LOOKS {
             let mut table = self.holder.table();
-            for (pid, held) in table.holds.all() {
-                if table.release(pid, None).is_some() {
-                    table.aftermath.add(pid, held);
+            for (stop, held) in table.holds.all() {
+                if table.release(stop).is_some() {
+                    table.aftermath.add(stop, held);
                 }
             }
             let Table { aftermath, holds, .. } = &mut *table;
@@ -304,15 +308,15 @@ impl Keeper {
         // Half of them are continued a moment before their time, and half a moment after.
         let limit =
             u64::try_from(self.deadline.saturating_sub(self.look() / 2).as_nanos()).unwrap_or(u64::MAX);
-        for (pid, held) in table.holds.all() {
-            if now.saturating_sub(held.since_ns) < limit && !table.holds.is_let_go(pid, &held) {
+        for (stop, held) in table.holds.all() {
+            if now.saturating_sub(stop.since_ns) < limit && held.is_let_go == 0 {
                 continue;
             }
-            let released = table.release(pid, Some(held.since_ns));
+            let released = table.release(stop);
             if let Some(released) = released.filter(|released| released.is_continued && !released.was_let_go)
             {
                 table.metrics.timed_out(released.held);
-                table.timed_out.put(pid, (held.since_ns, released.held));
+                table.timed_out.put(stop.tgid, (stop.since_ns, released.held));
                 // What is looked at for the first time may be long.
                 if held.class == EXE_SHELL {
                     late.push(held.cgroup);

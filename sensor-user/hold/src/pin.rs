@@ -10,7 +10,7 @@ use nix::{
 use probe::Holds;
 use tracing::{debug, info, warn};
 
-use crate::continuing::{Aftermath, release, start_ticks};
+use crate::continuing::{release, start_ticks};
 
 /// Where BPF file systems are.
 const DIRECTORY: &str = "/sys/fs/bpf";
@@ -88,9 +88,8 @@ pub(crate) fn continue_left() -> u64 {
         }
         match Holds::from_pin(&entry.path()) {
             Ok(mut holds) => {
-                let mut aftermath = Aftermath::default();
-                for (pid, held) in holds.all() {
-                    let released = release(&mut holds, &mut aftermath, pid, Some(held.since_ns));
+                for (stop, _) in holds.all() {
+                    let released = release(&mut holds, stop);
                     continued += u64::from(released.is_some_and(|released| released.is_continued));
                 }
                 if !holds.all().is_empty() {

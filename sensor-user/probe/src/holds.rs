@@ -1,76 +1,40 @@
 //! Shells that the kernel half stopped until their text is judged.
 
 use std::{
-    io,
-    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
 };
 
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
-use aya_obj::generated::bpf_cmd;
 use ebpf::{
     limit::HOLDS_MAX,
-    map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding, LetGo},
+    map::{DataSource, HOLD_ALWAYS, HOLD_NEVER, Held, Holding, Shell, Stop},
 };
 use tracing::debug;
 
-use crate::{Latch, loader::bpf_raw};
+use crate::Latch;
 
-/// The part of `union bpf_attr` for `BPF_MAP_LOOKUP_AND_DELETE_ELEM`.
-#[repr(C)]
-struct ElementAttributes {
-    map_fd: u32,
-    reserved: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
-}
-
-/// The table of stopped processes, and which of those stops have been ended.
+/// The table of stops that have not ended.
 pub struct Holds {
-    map: HashMap<MapData, u32, Held>,
+    map: HashMap<MapData, Stop, Held>,
     fd: OwnedFd,
-    /// Not of a sensor that is gone: its programs stop nobody any more.
-    let_go: Option<(HashMap<MapData, LetGo, u8>, OwnedFd)>,
-}
-
-/// How a process left the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// As it was let go.
-    Out,
-    /// It did not: it is held anew.
-    HeldAnew,
-    /// Nobody can say that it was not held anew in between: kernels before 5.14 look up and delete in two steps.
-    Unsure,
-}
-
-fn duplicate(map: &MapData) -> Result<OwnedFd, MapError> {
-    map.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)
 }
 
 impl Holds {
-    pub(crate) fn new(map: Map, let_go: Map) -> Result<Self, MapError> {
-        let Map::LruHashMap(data) = &let_go else { return Err(MapError::InvalidMapType { map_type: 0 }) };
-        let let_go = (duplicate(data)?, HashMap::try_from(let_go)?);
-        Ok(Self { let_go: Some((let_go.1, let_go.0)), ..Self::without(map)? })
-    }
-
-    fn without(map: Map) -> Result<Self, MapError> {
+    pub(crate) fn new(map: Map) -> Result<Self, MapError> {
         let Map::HashMap(data) = &map else { return Err(MapError::InvalidMapType { map_type: 0 }) };
-        let fd = duplicate(data)?;
-        Ok(Self { map: HashMap::try_from(map)?, fd, let_go: None })
+        let fd = data.fd().as_fd().try_clone_to_owned().map_err(MapError::IoError)?;
+        Ok(Self { map: HashMap::try_from(map)?, fd })
     }
 
-    /// The tables that these descriptors are of.
-    pub fn from_fds(table: OwnedFd, let_go: OwnedFd) -> Result<Self, MapError> {
-        let map = |fd| Map::from_map_data(MapData::from_fd(fd)?);
-        Self::new(map(table)?, map(let_go)?)
+    /// The table that this descriptor is of.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self, MapError> {
+        Self::new(Map::from_map_data(MapData::from_fd(fd)?)?)
     }
 
     /// The table that was pinned here.
     pub fn from_pin(path: &Path) -> Result<Self, MapError> {
-        Self::without(Map::from_map_data(MapData::from_pin(path)?)?)
+        Self::new(Map::from_map_data(MapData::from_pin(path)?)?)
     }
 
     /// Keeps the table beyond the end of the sensor, under this path of a BPF file system.
@@ -79,73 +43,32 @@ impl Holds {
         MapData::from_fd(data).map_err(|e| e.to_string())?.pin(path).map_err(|e| e.to_string())
     }
 
-    /// The descriptors for [`Self::from_fds`].
-    pub fn descriptors(&self) -> [&OwnedFd; 2] {
-        [&self.fd, self.let_go.as_ref().map_or(&self.fd, |(_, fd)| fd)]
+    /// A descriptor of it.
+    pub fn descriptor(&self) -> &OwnedFd {
+        &self.fd
     }
 
-    /// What stands there of a process.
-    pub fn get(&self, pid: u32) -> Option<Held> {
-        self.map.get(&pid, 0).ok()
+    /// What stands there of a stop.
+    pub fn get(&self, stop: Stop) -> Option<Held> {
+        self.map.get(&stop, 0).ok()
     }
 
     /// All of them.
-    pub fn all(&self) -> Vec<(u32, Held)> {
+    pub fn all(&self) -> Vec<(Stop, Held)> {
         // Entries that come and go meanwhile may be met twice: no more than there can be are taken.
         self.map.iter().filter_map(Result::ok).take(HOLDS_MAX as usize).collect()
     }
 
-    /// Notes that a stop has ended: whoever continues the process from here on does no harm.
-    pub fn let_go(&mut self, pid: u32, held: &Held) -> Result<(), MapError> {
-        let stop = LetGo { since_ns: held.since_ns, tgid: pid, reserved: 0 };
-        self.let_go.as_mut().map_or(Ok(()), |(map, _)| map.insert(stop, 1, 0))
+    /// Notes that a stop ends: whoever continues the process from here on does no harm. False when it does not stand there any more.
+    pub fn let_go(&mut self, stop: Stop, held: Held) -> bool {
+        const BPF_EXIST: u64 = 2;
+        self.map.insert(stop, Held { is_let_go: 1, ..held }, BPF_EXIST).is_ok()
     }
 
-    /// Was it noted that this stop has ended?
-    pub fn is_let_go(&self, pid: u32, held: &Held) -> bool {
-        let stop = LetGo { since_ns: held.since_ns, tgid: pid, reserved: 0 };
-        self.let_go.as_ref().is_some_and(|(map, _)| map.get(&stop, 0).is_ok())
-    }
-
-    /// Takes out a process whose stop has ended, unless it is held anew.
-    pub fn take(&mut self, pid: u32, held: &Held) -> Taken {
-        const BPF_NOEXIST: u64 = 1;
-        if self.get(pid).is_none_or(|now| now.since_ns != held.since_ns) {
-            return Taken::HeldAnew;
-        }
-        match self.look_up_and_delete(pid) {
-            Ok(Some(now)) if now.since_ns != held.since_ns => {
-                // If that fails it is held once more since.
-                if let Err(e) = self.map.insert(pid, now, BPF_NOEXIST) {
-                    debug!("map HOLDS: {e}");
-                }
-                Taken::HeldAnew
-            }
-            Ok(Some(_)) => Taken::Out,
-            Ok(None) => Taken::Unsure,
-            Err(e) => {
-                debug!("map HOLDS: {e}");
-                Taken::Unsure
-            }
-        }
-    }
-
-    /// As the kernel does it in one step, from 5.14 on; before, it only deletes, and what was there is not known.
-    fn look_up_and_delete(&mut self, pid: u32) -> io::Result<Option<Held>> {
-        let mut held = Held::default();
-        let mut attributes = ElementAttributes {
-            map_fd: self.fd.as_raw_fd() as u32,
-            reserved: 0,
-            key: std::ptr::from_ref(&pid) as u64,
-            value: std::ptr::from_mut(&mut held) as u64,
-            flags: 0,
-        };
-        // SAFETY: the attributes are those of the command; key and value are of the map's types and outlive the call.
-        match unsafe { bpf_raw(bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_ELEM, &mut attributes) } {
-            Ok(()) => Ok(Some(held)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(e),
-            Err(_) => self.map.remove(&pid).map(|()| None).map_err(io::Error::other),
-        }
+    /// Takes a stop out.
+    pub fn remove(&mut self, stop: Stop) {
+        // Somebody else may have done so.
+        let _ = self.map.remove(&stop);
     }
 }
 
@@ -155,6 +78,7 @@ pub struct HoldControl {
     cgroups: HashMap<MapData, u64, u8>,
     data: HashMap<MapData, u32, DataSource>,
     meddled: HashMap<MapData, u32, u64>,
+    shells: HashMap<MapData, u32, Shell>,
     latch: Latch,
 }
 
@@ -164,9 +88,10 @@ impl HoldControl {
         cgroups: HashMap<MapData, u64, u8>,
         data: HashMap<MapData, u32, DataSource>,
         meddled: HashMap<MapData, u32, u64>,
+        shells: HashMap<MapData, u32, Shell>,
         latch: Latch,
     ) -> Self {
-        Self { holding, cgroups, data, meddled, latch }
+        Self { holding, cgroups, data, meddled, shells, latch }
     }
 
     /// Says that somebody is there to continue what is stopped; `in_node`: also shells outside of containers are to be stopped.
@@ -192,9 +117,15 @@ impl HoldControl {
         self.latch.open();
     }
 
-    /// Was a process continued by somebody else since then (boot time, ns)? The stop that follows may come after its release.
-    pub fn was_meddled_with(&self, pid: u32, since_ns: u64) -> bool {
-        self.meddled.get(&pid, 0).is_ok_and(|at_ns| at_ns >= since_ns)
+    /// The last stop of a process.
+    pub fn last_stop(&self, pid: u32) -> Option<Stop> {
+        let since_ns = self.shells.get(&pid, 0).ok()?.held_ns;
+        (since_ns != 0).then_some(Stop { since_ns, tgid: pid, reserved: 0 })
+    }
+
+    /// Was a process continued by somebody else during this stop? The stop that follows may come after its release.
+    pub fn was_meddled_with(&self, stop: Stop) -> bool {
+        self.meddled.get(&stop.tgid, 0).is_ok_and(|at_ns| at_ns >= stop.since_ns)
     }
 
     /// Whether shells of a cgroup are to be stopped.

@@ -24,7 +24,7 @@ mod uprobes;
 pub use control::Control;
 pub use counters::{Counters, KernelCounts};
 pub use executables::{Executables, Lookup};
-pub use holds::{HoldControl, Holds, Taken};
+pub use holds::{HoldControl, Holds};
 pub use inspector::{Inspector, Ticket};
 pub use latch::Latch;
 pub use lineage::{Lineage, Process};

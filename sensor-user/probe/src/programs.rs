@@ -191,8 +191,7 @@ impl Probe {
             HashMap::try_from(take(&mut self.ebpf, "EXES")?).map_err(|e| refused("map EXES", &e))?;
         let awake: Array<MapData, u32> =
             Array::try_from(take(&mut self.ebpf, "AWAKE")?).map_err(|e| refused("map AWAKE", &e))?;
-        let holds = Holds::new(take(&mut self.ebpf, "HOLDS")?, take(&mut self.ebpf, "LET_GO")?)
-            .map_err(|e| refused("map HOLDS", &e))?;
+        let holds = Holds::new(take(&mut self.ebpf, "HOLDS")?).map_err(|e| refused("map HOLDS", &e))?;
         let hold_control = HoldControl::new(
             Array::try_from(take(&mut self.ebpf, "HOLDING")?).map_err(|e| refused("map HOLDING", &e))?,
             HashMap::try_from(take(&mut self.ebpf, "HOLD_CGROUPS")?)
@@ -200,6 +199,7 @@ impl Probe {
             HashMap::try_from(take(&mut self.ebpf, "HOLD_DATA")?)
                 .map_err(|e| refused("map HOLD_DATA", &e))?,
             HashMap::try_from(take(&mut self.ebpf, "MEDDLED")?).map_err(|e| refused("map MEDDLED", &e))?,
+            HashMap::try_from(take(&mut self.ebpf, "SHELLS")?).map_err(|e| refused("map SHELLS", &e))?,
             self.latch,
         );
         let lineage = Lineage::new(&take(&mut self.ebpf, "DESCENDANTS")?)
