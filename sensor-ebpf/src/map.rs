@@ -112,6 +112,9 @@ pub struct Held {
     pub is_let_go: u32,
 }
 
+/// Stands in programs that run in processes for the number of the helper `bpf_tail_call`. No helper has it.
+pub const TAIL_CALL: u32 = 0x7fff_0002;
+
 /// Stands in the programs for the number of the kernel's function `bpf_send_signal_task`. No helper has it.
 pub const SEND_SIGNAL_TASK: u32 = 0x7fff_0001;
 

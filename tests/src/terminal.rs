@@ -50,6 +50,21 @@ impl Terminal {
 
     /// Likewise, in the cgroup whose processes are in this file.
     pub fn start_in(procs: Option<&Path>, program: &str, args: &[&str], home: &Path) -> anyhow::Result<Self> {
+        Self::start_with(
+            |command| procs.into_iter().for_each(|procs| enter(command, procs)),
+            program,
+            args,
+            home,
+        )
+    }
+
+    /// Likewise, after something was done about the command.
+    pub fn start_with(
+        prepare: impl FnOnce(&mut Command),
+        program: &str,
+        args: &[&str],
+        home: &Path,
+    ) -> anyhow::Result<Self> {
         let pair = openpty(None, None)?;
         for side in [&pair.master, &pair.slave] {
             fcntl(side, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -76,9 +91,7 @@ impl Terminal {
                 }
             });
         }
-        if let Some(procs) = procs {
-            enter(&mut command, procs);
-        }
+        prepare(&mut command);
         let child = command.spawn().with_context(|| program.to_owned())?;
         drop(pair.slave);
         drop(command);

@@ -1,5 +1,7 @@
 //! Shells at a terminal: each entered line, and the start-up files.
 
+use std::{io, os::unix::process::CommandExt};
+
 use e2e::{node::Node, terminal::Terminal};
 
 const RC: &str = "# start-up file\nPS1='READY> '\n";
@@ -61,4 +63,50 @@ fn lines_entered_at_other_shells_are_a_script() {
         assert_eq!(typed[0]["content"], "echo one\nexit\n", "{program}");
         assert_eq!(typed[0]["flags"]["keystrokes"], keystrokes, "{program}");
     }
+}
+
+/// The system calls by which probes on functions' entries and returns come back into the kernel (`uprobe`, `uretprobe` of the
+/// x86-64 table; other machines have no such).
+const PROBES: [u32; 2] = [336, 335];
+
+/// From here on a process that makes one of these is ended, as by a filter that lists what a shell may do.
+fn forbid_probes() -> io::Result<()> {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const EQUALS: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut steps = [
+        // The number of the call is what the filter is given first.
+        step(LOAD, 0, 0, 0),
+        step(EQUALS, 2, 0, PROBES[0]),
+        step(EQUALS, 1, 0, PROBES[1]),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
+    ];
+    let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the filter lives until the calls return.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) == 0
+    };
+    if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[test]
+fn a_filter_of_system_calls_does_not_end_a_shell_that_is_probed() {
+    let node = Node::start(&[]).unwrap();
+    node.file(".bashrc", RC.as_bytes()).unwrap();
+    let filtered = |command: &mut std::process::Command| {
+        // SAFETY: prctl is async-signal-safe, and the filter is on the stack.
+        unsafe { command.pre_exec(forbid_probes) };
+    };
+    let mut terminal = Terminal::start_with(filtered, "/bin/bash", &["-i"], node.dir.path()).unwrap();
+    let pid = terminal.pid();
+    for number in 0..5 {
+        terminal.enter(format!("eval 'echo {number}'\r").as_bytes()).unwrap();
+    }
+    terminal.leave(b"exit\r").unwrap();
+    let outcome = node.finish().unwrap();
+    let of = |origin: &str| outcome.of_process(pid).filter(|c| c["origin"] == origin).count();
+    assert_eq!((of("interactive"), of("eval")), (1, 5), "{}", outcome.listing());
 }

@@ -100,8 +100,8 @@ impl Store {
         self.query(&sql, rusqlite::params_from_iter(bound), bytes)
     }
 
-    /// Forgets what was stored before a Unix time (ns), and the oldest of what is more than so many bytes, but nothing behind
-    /// the place of a sink. Returns how many findings are gone.
+    /// Forgets what was stored before a Unix time (ns), and of what is more than so many bytes the oldest of the nodes that have the
+    /// most, but nothing behind the place of a sink. Returns how many findings are gone.
     pub fn forget(
         &mut self,
         before_ns: Option<i64>,
@@ -126,13 +126,15 @@ impl Store {
             )?;
         }
         if let Some(bytes) = bytes {
-            let there: i64 =
-                transaction
-                    .query_row("SELECT COALESCE(SUM(LENGTH(message)), 0) FROM finding", [], |r| r.get(0))?;
-            let excess = there - i64::try_from(bytes).unwrap_or(i64::MAX);
-            if let Some(last) = last_of(&transaction, excess)? {
-                gone += transaction
-                    .execute("DELETE FROM finding WHERE seq <= ?1 AND seq <= ?2", [last, place])?;
+            let held = held_by_node(&transaction)?;
+            let level = stage::level(held.iter().map(|(_, own)| *own), bytes);
+            for (node, own) in held.iter().filter(|(_, own)| *own > level) {
+                if let Some(last) = last_of(&transaction, node, own - level)? {
+                    gone += transaction.execute(
+                        "DELETE FROM finding WHERE node = ?1 AND seq <= ?2 AND seq <= ?3",
+                        params![node, last, place],
+                    )?;
+                }
             }
         }
         transaction.commit()?;
@@ -235,15 +237,28 @@ impl Store {
 }
 
 /// The last of the oldest findings that together have so many bytes; `None` when nothing is to go.
-fn last_of(transaction: &rusqlite::Transaction<'_>, bytes: i64) -> Result<Option<i64>, StoreError> {
-    let mut oldest = transaction.prepare_cached("SELECT seq, LENGTH(message) FROM finding ORDER BY seq")?;
-    let (mut rows, mut left, mut last) = (oldest.query([])?, bytes, None);
+fn last_of(
+    transaction: &rusqlite::Transaction<'_>,
+    node: &str,
+    bytes: u64,
+) -> Result<Option<i64>, StoreError> {
+    let mut oldest = transaction
+        .prepare_cached("SELECT seq, LENGTH(message) FROM finding WHERE node = ?1 ORDER BY seq")?;
+    let (mut rows, mut left, mut last) = (oldest.query([node])?, bytes, None);
     while left > 0 {
         let Some(row) = rows.next()? else { break };
         last = Some(row.get(0)?);
-        left -= row.get::<_, i64>(1)?;
+        left = left.saturating_sub(row.get::<_, i64>(1)?.unsigned_abs());
     }
     Ok(last)
+}
+
+/// Bytes of findings that each node has here.
+fn held_by_node(transaction: &rusqlite::Transaction<'_>) -> Result<Vec<(String, u64)>, StoreError> {
+    let mut statement = transaction.prepare_cached("SELECT node, bytes FROM held")?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default())))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn put_within(
@@ -439,6 +454,30 @@ mod tests {
         assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
         assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
         assert_eq!(store.forget(None, None, None).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_node_that_sends_much_pushes_out_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let large = |id: u32, bytes: usize| at(id, i64::from(id), |f| f.description = "x".repeat(bytes));
+        store.put("quiet", 1, &[large(1, 1000), large(2, 1000)]).unwrap();
+        for id in 10..30 {
+            store.put("loud", i64::from(id), &[large(id, 1000)]).unwrap();
+        }
+        // A version that replaces another counts once.
+        store.put("loud", 30, &[large(29, 10)]).unwrap();
+        assert_eq!(store.forget(None, Some(10_000), None).unwrap(), 12);
+        let left = ids(&store, &Search::default());
+        assert!(left.ends_with(&["2".to_owned(), "1".to_owned()]), "{left:?}");
+        assert!(left.starts_with(&["29".to_owned(), "28".to_owned()]), "{left:?}");
+        let sums = "SELECT node, COUNT(*), SUM(LENGTH(message)) FROM finding GROUP BY node ORDER BY node";
+        let all = |sql: &str| -> Vec<(String, i64, i64)> {
+            let mut statement = store.connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(all(sums), all("SELECT node, findings, bytes FROM held ORDER BY node"));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 mod descriptors;
 mod heartbeat;
+mod level;
 mod queue;
 mod supervisor;
 
 pub use descriptors::raise_descriptor_limit;
 pub use heartbeat::Heartbeat;
+pub use level::level;
 pub use queue::{Closed, OnDrop, QueueMetrics, Received, Receiver, Sender, Weigh, queue};
 pub use supervisor::{EXIT_STAGE_FAILED, Failure, Supervisor};

@@ -12,10 +12,12 @@ use crate::{
     maps::{SHELLS, is_followed},
     reads::flush,
     text,
+    verifier::shares_no_stack,
 };
 
 #[uprobe]
 pub fn input_string(ctx: ProbeContext) -> u32 {
+    shares_no_stack();
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     if !is_followed(tgid) || !text::is_addressed(tgid, ctx.as_ptr()) {
         return 0;

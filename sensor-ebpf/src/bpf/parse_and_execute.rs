@@ -18,10 +18,12 @@ use crate::{
     maps::{SHELLS, is_followed},
     reads::flush,
     text,
+    verifier::shares_no_stack,
 };
 
 #[uprobe]
 pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
+    shares_no_stack();
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     if !is_followed(tgid) {
         return 0;

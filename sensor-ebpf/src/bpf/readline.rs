@@ -13,10 +13,12 @@ use crate::{
     hold::{Source, hold},
     maps::{LINES, SHELLS, is_followed},
     text,
+    verifier::shares_no_stack,
 };
 
 #[uretprobe]
 pub fn readline(ctx: RetProbeContext) -> u32 {
+    shares_no_stack();
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     if !is_followed(tgid) || !text::is_addressed(tgid, ctx.as_ptr()) {
         return 0;

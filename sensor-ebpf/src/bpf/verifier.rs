@@ -1,6 +1,8 @@
 //! What the verifier is to see of a value, and what it must not. It walks every path of a program, and two paths are one to it
 //! only if they know the same of every value that still counts.
 
+use ebpf::map::TAIL_CALL;
+
 /// Always zero, in a map that userspace could write to: so the verifier takes it for any number.
 #[unsafe(no_mangle)]
 static mut ZERO: u64 = 0;
@@ -26,4 +28,21 @@ pub(crate) fn forget(value: bool) -> bool {
 pub(crate) fn bounded(len: u64, max: u64) -> u64 {
     let len = unsafe { core::ptr::read_volatile(&raw const len) };
     if len > max { max } else { len }
+}
+
+/// Is never set.
+#[unsafe(no_mangle)]
+static NEVER: u32 = 0;
+
+/// A program with this in it has its stack where others have it. From 6.13 on the kernel gives programs with large stacks one for each
+/// processor, for which it relies on no program running twice on a processor; but those in processes can be preempted there, and
+/// nothing looks whether they run already. Programs with a tail call have no such stack. This one is never made, and userspace puts
+/// its number in where it is needed: old kernels want no tail calls beside functions.
+#[inline(always)]
+pub(crate) fn shares_no_stack() {
+    // Volatile, or the compiler would leave out what is never done.
+    if unsafe { core::ptr::read_volatile(&raw const NEVER) } != 0 {
+        let tail_call: extern "C" fn() = unsafe { core::mem::transmute(TAIL_CALL as usize) };
+        tail_call();
+    }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use aya::util::KernelVersion;
-use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_prog_type};
+use aya_obj::generated::{BPF_CALL, BPF_JMP, bpf_attach_type, bpf_cmd, bpf_func_id, bpf_insn, bpf_prog_type};
+use ebpf::map::TAIL_CALL;
 
 use crate::loader::{Kind, Loader, bpf};
 
@@ -39,6 +40,22 @@ pub(super) const SINCE: KernelVersion = KernelVersion::new(6, 6, 0);
 /// Programs for such probes.
 pub(super) struct UprobeMulti(HashMap<&'static str, OwnedFd>);
 
+/// From this kernel on programs with large stacks are given stacks of their own, which two processes would share.
+const PRIVATE_STACKS: KernelVersion = KernelVersion::new(6, 13, 0);
+
+/// Puts the number of the helper in for the tail call that is never made.
+fn without_private_stack(instructions: &mut [bpf_insn]) {
+    if !KernelVersion::current().is_ok_and(|version| version >= PRIVATE_STACKS) {
+        return;
+    }
+    for instruction in instructions {
+        let is_call = u32::from(instruction.code) == BPF_JMP | BPF_CALL;
+        if is_call && instruction.imm == TAIL_CALL as i32 {
+            instruction.imm = bpf_func_id::BPF_FUNC_tail_call as i32;
+        }
+    }
+}
+
 impl UprobeMulti {
     /// Loads the programs of these names. `None` before kernel 6.6.
     pub(super) fn load(loader: &Loader, names: [&'static str; 3]) -> Option<io::Result<Self>> {
@@ -50,7 +67,7 @@ impl UprobeMulti {
         KernelVersion::current().is_ok_and(|version| version >= SINCE).then(|| {
             names
                 .into_iter()
-                .map(|name| Ok((name, loader.load(name, kind, |_| ())?)))
+                .map(|name| Ok((name, loader.load(name, kind, without_private_stack)?)))
                 .collect::<io::Result<_>>()
                 .map(Self)
         })

@@ -154,10 +154,11 @@ impl Guest {
             .arg(image)
             .arg("-initrd")
             .arg(&self.archive)
-            // A kernel that locks up says where and ends, instead of saying so for ever.
+            // Where a kernel can be told so, a program may be preempted anywhere: what can come in between does. A kernel that locks up
+            // says where and ends, instead of saying so for ever.
             .args([
                 "-append",
-                "console=ttyS0 loglevel=5 softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1",
+                "console=ttyS0 loglevel=5 preempt=full softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1",
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

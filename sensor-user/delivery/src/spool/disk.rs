@@ -312,7 +312,7 @@ impl Disk {
         }
         if self.bytes > limits.bytes {
             let held = self.bytes_by_owner()?;
-            let level = level(&held, limits.bytes);
+            let level = stage::level(held.iter().map(|(_, bytes)| *bytes), limits.bytes);
             for (owner, bytes) in held.into_iter().filter(|(_, bytes)| *bytes > level) {
                 // The oldest whose sum is what is too much.
                 let excess = bytes - level;
@@ -339,21 +339,6 @@ impl Disk {
         })?;
         rows.collect()
     }
-}
-
-/// How much each may have so that all together have no more than so much: those who have less keep it.
-fn level(held: &[(u64, u64)], limit: u64) -> u64 {
-    let mut bytes: Vec<u64> = held.iter().map(|(_, bytes)| *bytes).collect();
-    bytes.sort_unstable();
-    let mut left = limit;
-    for (at, own) in bytes.iter().enumerate() {
-        let share = left / (bytes.len() - at) as u64;
-        if *own > share {
-            return share;
-        }
-        left -= own;
-    }
-    u64::MAX
 }
 
 fn entry_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
