@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The targets, in `tests/fuzz/fuzz_targets`.
-const TARGETS: [&str; 4] = ["event_decoder", "reassembler", "features", "behaviour"];
+const TARGETS: [&str; 5] = ["event_decoder", "reassembler", "features", "behaviour", "cost"];
 /// Version of cargo-fuzz that is installed where there is none.
 const VERSION: &str = "0.13.2";
 
@@ -28,6 +28,9 @@ pub(crate) fn run(only: Option<&str>, seconds: u32) -> anyhow::Result<()> {
     for name in TARGETS.into_iter().filter(|name| only.is_none_or(|o| o == *name)) {
         let corpus = target().join("fuzz-corpus").join(name);
         std::fs::create_dir_all(&corpus).with_context(|| format!("{}", corpus.display()))?;
+        // A recipe of some bytes makes a script of a MiB.
+        let length: &[&str] =
+            if name == "cost" { &["-max_len=256", "-len_control=0"] } else { &["-max_len=65536"] };
         let mut fuzz = Command::new(cargo());
         fuzz.current_dir(root().join("tests/fuzz"))
             // Coverage works on stable; the address sanitizer would want nightly, and this is safe Rust.
@@ -35,13 +38,8 @@ pub(crate) fn run(only: Option<&str>, seconds: u32) -> anyhow::Result<()> {
             .arg(target().join("fuzz"))
             .arg(name)
             .arg(&corpus)
-            .args([
-                "--",
-                &format!("-max_total_time={seconds}"),
-                "-max_len=65536",
-                "-timeout=10",
-                "-print_final_stats=1",
-            ])
+            .args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-print_final_stats=1"])
+            .args(length)
             .env("RUSTC_BOOTSTRAP", "1");
         step::show(&format!("fuzzing {name} for {seconds} s"), &mut fuzz)?;
     }

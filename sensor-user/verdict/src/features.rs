@@ -12,6 +12,7 @@ use crate::{
     context::Context,
     effects::Effects,
     feature::{BUCKETS, Feature},
+    growth::make_room,
     normal::Normal,
     words::{self, Word},
 };
@@ -24,6 +25,12 @@ pub const STRIDE_WORDS: usize = 64;
 const PIECE_WORDS: usize = 48;
 /// Pieces in the longest passages; each piece is a passage, too.
 pub(crate) const PASSAGE_PIECES: usize = 2;
+
+/// A word has fewer features than this.
+const FEATURES_PER_WORD: usize = 64;
+/// Features for which room is kept from script to script (8 MiB), and up to how many bytes a script is short.
+const KEPT_FEATURES: usize = 1 << 20;
+const SHORT_BYTES: usize = 64 * 1024;
 
 /// Computes features. Buffers are kept from script to script.
 #[derive(Default)]
@@ -41,13 +48,14 @@ pub struct Extractor {
     /// Ranges of words of effects.
     effect_windows: Vec<Range<usize>>,
     /// First words of pieces.
-    pieces: Vec<usize>,
-    passages: Vec<Range<usize>>,
+    pieces: Vec<u32>,
+    passages: Vec<Range<u32>>,
 }
 
 impl Extractor {
     /// Computes a script's features; [`Self::windows`] and [`Self::window`] give them.
     pub fn extract(&mut self, script: &[u8]) {
+        self.give_back(script.len());
         self.normal.form(script);
         words::cut(&self.normal.text, &mut self.words);
         self.effects.find(&self.normal, &self.words);
@@ -55,6 +63,8 @@ impl Extractor {
         self.of_word.clear();
         let mut context = Context::default();
         for i in 0..self.words.len() {
+            make_room(&mut self.features, FEATURES_PER_WORD);
+            make_room(&mut self.of_word, 1);
             self.of_word.push(self.features.len() as u32);
             let assigned =
                 self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
@@ -72,13 +82,22 @@ impl Extractor {
         self.cut_passages();
     }
 
+    /// Lets go of what a long script took, once shorter ones come.
+    fn give_back(&mut self, bytes: usize) {
+        if bytes <= SHORT_BYTES && self.features.capacity() > KEPT_FEATURES {
+            *self = Self::default();
+        }
+    }
+
     fn gather_effects(&mut self) {
         self.effect_features.clear();
         self.of_effect.clear();
         self.effect_windows.clear();
         for word in self.effects.words() {
+            make_room(&mut self.of_effect, 1);
             self.of_effect.push(self.effect_features.len() as u32);
             let (start, end) = (self.of_word[*word as usize], self.of_word[*word as usize + 1]);
+            make_room(&mut self.effect_features, (end - start) as usize);
             self.effect_features.extend_from_slice(&self.features[start as usize..end as usize]);
         }
         self.of_effect.push(self.effect_features.len() as u32);
@@ -97,7 +116,8 @@ impl Extractor {
                 memchr::memchr(b'\n', &self.normal.text[gap]).is_some() || i - begin >= PIECE_WORDS
             };
             if i == 0 || breaks {
-                self.pieces.push(i);
+                make_room(&mut self.pieces, 1);
+                self.pieces.push(i as u32);
                 begin = i;
             }
         }
@@ -106,8 +126,9 @@ impl Extractor {
         for k in 0..pieces {
             for size in 1..=PASSAGE_PIECES.min(pieces - k) {
                 if size < pieces {
-                    let end = self.pieces.get(k + size).copied().unwrap_or(self.words.len());
-                    self.passages.push(self.pieces[k]..end);
+                    let end = self.pieces.get(k + size).map_or(self.words.len(), |word| *word as usize);
+                    make_room(&mut self.passages, 1);
+                    self.passages.push(self.pieces[k]..end as u32);
                 }
             }
         }
@@ -140,16 +161,18 @@ impl Extractor {
 
     /// The features of a passage, in the script's order, with repetitions.
     pub fn passage(&self, index: usize) -> &[Feature] {
-        self.of_words(&self.passages[index])
+        let Range { start, end } = self.passages[index];
+        self.of_words(&(start as usize..end as usize))
     }
 
     /// The passages around a window: those that have a word in it, and perhaps one before it. None around a window of effects.
     pub fn passages_of(&self, window: usize) -> Range<usize> {
         let Some(window) = self.windows.get(window) else { return 0..0 };
         // A short passage that ends before the window may stand behind a longer one that reaches into it.
-        let first = self.pieces.partition_point(|p| *p <= window.start).saturating_sub(PASSAGE_PIECES);
+        let (start, end) = (window.start as u32, window.end as u32);
+        let first = self.pieces.partition_point(|p| *p <= start).saturating_sub(PASSAGE_PIECES);
         let first = self.passages.partition_point(|p| p.start < self.pieces.get(first).copied().unwrap_or(0));
-        first..self.passages.partition_point(|p| p.start < window.end)
+        first..self.passages.partition_point(|p| p.start < end)
     }
 
     /// Words of the script, decoded layers included.
@@ -351,11 +374,11 @@ mod tests {
         for (i, window) in extractor.windows.iter().enumerate() {
             let near = extractor.passages_of(i);
             for (k, passage) in extractor.passages.iter().enumerate() {
-                let touches = passage.start < window.end && passage.end > window.start;
+                let touches = (passage.start as usize) < window.end && passage.end as usize > window.start;
                 assert!(!touches || near.contains(&k), "{passage:?} touches {window:?}");
             }
             // And few that do not.
-            assert!(extractor.passages[near.start].start + 2 * PIECE_WORDS > window.start);
+            assert!(extractor.passages[near.start].start as usize + 2 * PIECE_WORDS > window.start);
         }
     }
 

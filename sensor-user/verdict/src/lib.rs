@@ -14,6 +14,7 @@ mod explain;
 mod feature;
 pub mod features;
 mod fingerprint;
+mod growth;
 mod hash;
 mod judge;
 mod magic;

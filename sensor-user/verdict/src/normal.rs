@@ -8,6 +8,7 @@
 use super::{
     codes,
     decode::{self, Decoder},
+    growth::make_room,
     separator::{LAYER, is_operator},
     variables::Variables,
 };
@@ -144,6 +145,8 @@ impl Normal {
     }
 
     fn push(&mut self, byte: u8, at: u32) {
+        make_room(&mut self.text, 1);
+        make_room(&mut self.origin, 1);
         self.text.push(byte);
         self.origin.push(at);
     }

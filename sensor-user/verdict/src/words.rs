@@ -2,6 +2,7 @@
 //! it is; a long number is long; a path is its directories and its name.
 
 use super::{
+    growth::make_room,
     magic::Magic,
     separator::{LAYER, is_operator},
     url::{self, Url},
@@ -80,6 +81,7 @@ pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
             {
                 i += 1;
             }
+            make_room(words, 1);
             words.push(Word { start: start as u32, end: i as u32, joint, operator, after_equals });
             after_equals = false;
             joint = Joint::Space;
