@@ -127,14 +127,23 @@ fn held(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(
         "
 CREATE INDEX finding_node ON finding (node);
-CREATE TABLE held (node TEXT PRIMARY KEY, findings INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO held SELECT node, COUNT(*), SUM(LENGTH(message)) FROM finding GROUP BY node;
+CREATE TABLE held (
+    node TEXT PRIMARY KEY,
+    findings INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    newest_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO held SELECT node, COUNT(*), SUM(LENGTH(message)), MAX(stored_ns) FROM finding GROUP BY node;
 CREATE TRIGGER held_insert AFTER INSERT ON finding BEGIN
-    INSERT INTO held VALUES (NEW.node, 1, LENGTH(NEW.message))
-        ON CONFLICT (node) DO UPDATE SET findings = findings + 1, bytes = bytes + LENGTH(NEW.message);
+    INSERT INTO held VALUES (NEW.node, 1, LENGTH(NEW.message), NEW.stored_ns)
+        ON CONFLICT (node) DO UPDATE SET findings = findings + 1, bytes = bytes + LENGTH(NEW.message),
+            newest_ns = MAX(newest_ns, NEW.stored_ns);
 END;
 CREATE TRIGGER held_update AFTER UPDATE OF message ON finding BEGIN
-    UPDATE held SET bytes = bytes + LENGTH(NEW.message) - LENGTH(OLD.message) WHERE node = NEW.node;
+    UPDATE held SET bytes = bytes + LENGTH(NEW.message) - LENGTH(OLD.message),
+        newest_ns = MAX(newest_ns, NEW.stored_ns) WHERE node = NEW.node;
+    -- A number is never used again: sinks have their places by them.
+    UPDATE sqlite_sequence SET seq = MAX(seq, NEW.seq) WHERE name = 'finding';
 END;
 CREATE TRIGGER held_delete AFTER DELETE ON finding BEGIN
     UPDATE held SET findings = findings - 1, bytes = bytes - LENGTH(OLD.message) WHERE node = OLD.node;

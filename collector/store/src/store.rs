@@ -126,14 +126,15 @@ impl Store {
             )?;
         }
         if let Some(bytes) = bytes {
-            let held = held_by_node(&transaction)?;
+            let held = held(&transaction)?;
             let level = stage::level(held.iter().map(|(_, own)| *own), bytes);
-            for (node, own) in held.iter().filter(|(_, own)| *own > level) {
-                if let Some(last) = last_of(&transaction, node, own - level)? {
-                    gone += transaction.execute(
-                        "DELETE FROM finding WHERE node = ?1 AND seq <= ?2 AND seq <= ?3",
-                        params![node, last, place],
-                    )?;
+            for (whose, own) in held.iter().filter(|(_, own)| *own > level) {
+                if let Some(last) = last_of(&transaction, whose, own - level)? {
+                    let sql = format!(
+                        "DELETE FROM finding WHERE {} AND seq <= ?2 AND seq <= ?3",
+                        whose.condition()
+                    );
+                    gone += transaction.execute(&sql, params![whose.value(), last, place])?;
                 }
             }
         }
@@ -239,12 +240,12 @@ impl Store {
 /// The last of the oldest findings that together have so many bytes; `None` when nothing is to go.
 fn last_of(
     transaction: &rusqlite::Transaction<'_>,
-    node: &str,
+    whose: &Whose,
     bytes: u64,
 ) -> Result<Option<i64>, StoreError> {
-    let mut oldest = transaction
-        .prepare_cached("SELECT seq, LENGTH(message) FROM finding WHERE node = ?1 ORDER BY seq")?;
-    let (mut rows, mut left, mut last) = (oldest.query([node])?, bytes, None);
+    let sql = format!("SELECT seq, LENGTH(message) FROM finding WHERE {} ORDER BY seq", whose.condition());
+    let mut oldest = transaction.prepare_cached(&sql)?;
+    let (mut rows, mut left, mut last) = (oldest.query([whose.value()])?, bytes, None);
     while left > 0 {
         let Some(row) = rows.next()? else { break };
         last = Some(row.get(0)?);
@@ -253,12 +254,50 @@ fn last_of(
     Ok(last)
 }
 
-/// Bytes of findings that each node has here.
-fn held_by_node(transaction: &rusqlite::Transaction<'_>) -> Result<Vec<(String, u64)>, StoreError> {
-    let mut statement = transaction.prepare_cached("SELECT node, bytes FROM held")?;
+/// A node that has been silent for so long before the newest finding counts as one with all others that have.
+const SILENT_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
+
+/// Whose findings give way together.
+enum Whose {
+    /// A node's.
+    Node(String),
+    /// Those of nodes from which nothing came since this Unix time (ns): most of them are there no more.
+    Silent(i64),
+}
+
+impl Whose {
+    fn condition(&self) -> &'static str {
+        match self {
+            Self::Node(_) => "node = ?1",
+            Self::Silent(_) => "node IN (SELECT node FROM held WHERE newest_ns < ?1)",
+        }
+    }
+
+    fn value(&self) -> &dyn rusqlite::ToSql {
+        match self {
+            Self::Node(node) => node,
+            Self::Silent(since_ns) => since_ns,
+        }
+    }
+}
+
+/// Bytes of findings that each has here.
+fn held(transaction: &rusqlite::Transaction<'_>) -> Result<Vec<(Whose, u64)>, StoreError> {
+    let newest: i64 =
+        transaction.query_row("SELECT COALESCE(MAX(newest_ns), 0) FROM held", [], |row| row.get(0))?;
+    let since_ns = newest.saturating_sub(SILENT_NS);
+    let bytes_of = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+    let silent: i64 = transaction.query_row(
+        "SELECT COALESCE(SUM(bytes), 0) FROM held WHERE newest_ns < ?1",
+        [since_ns],
+        |row| row.get(0),
+    )?;
+    let mut statement = transaction.prepare_cached("SELECT node, bytes FROM held WHERE newest_ns >= ?1")?;
     let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default())))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        .query_map([since_ns], |row| Ok((Whose::Node(row.get(0)?), bytes_of(row.get::<_, i64>(1)?))))?;
+    let mut all: Vec<(Whose, u64)> = rows.collect::<Result<_, _>>()?;
+    all.push((Whose::Silent(since_ns), bytes_of(silent)));
+    Ok(all)
 }
 
 fn put_within(
@@ -272,7 +311,7 @@ fn put_within(
     let mut statement = transaction.prepare_cached(
         "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM finding), event_ns = excluded.event_ns,
+         ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM (SELECT MAX(seq) AS seq FROM finding UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'finding')), event_ns = excluded.event_ns,
              stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
              techniques = excluded.techniques
@@ -478,6 +517,45 @@ mod tests {
             rows.collect::<Result<_, _>>().unwrap()
         };
         assert_eq!(all(sums), all("SELECT node, findings, bytes FROM held ORDER BY node"));
+    }
+
+    #[test]
+    fn nodes_that_are_there_no_more_give_way_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let large = |id: u32| at(id, i64::from(id), |f| f.description = "x".repeat(1000));
+        for id in 0..50 {
+            store.put(&format!("gone-{id}"), i64::from(id), &[large(id)]).unwrap();
+        }
+        for id in 100..105 {
+            store.put("here", SILENT_NS + 1000, &[large(id)]).unwrap();
+        }
+        store.forget(None, Some(11_000), None).unwrap();
+        let left = ids(&store, &Search::default());
+        assert!(left.starts_with(&["104", "103", "102", "101", "100", "49"].map(str::to_owned)), "{left:?}");
+        assert!((9..=11).contains(&left.len()), "{left:?}");
+    }
+
+    #[test]
+    fn a_number_is_never_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let numbers = |store: &Store| -> Vec<i64> {
+            let mut statement = store.connection.prepare("SELECT seq FROM finding ORDER BY seq").unwrap();
+            let rows = statement.query_map([], |r| r.get(0)).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        let revised = |id: u32, revision: u64| {
+            let finding = at(id, 1, |_| {});
+            Incoming { revision, ..finding }
+        };
+        store.put("a", 1, &[revised(1, 1)]).unwrap();
+        store.put("b", 1, &[revised(2, 1)]).unwrap();
+        store.put("b", 1, &[revised(2, 2)]).unwrap();
+        assert_eq!(numbers(&store), [1, 3]);
+        store.connection.execute("DELETE FROM finding WHERE seq = 3", []).unwrap();
+        store.put("a", 1, &[revised(1, 2)]).unwrap();
+        assert_eq!(numbers(&store), [4]);
     }
 
     #[test]

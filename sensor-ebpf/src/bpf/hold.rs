@@ -127,10 +127,13 @@ fn stop(shell: &mut Shell, tgid: u32, task: u64, now: u64) -> bool {
         is_let_go: 0,
     };
     let stop = Stop { since_ns: now, tgid, reserved: 0 };
-    shell.held_ns = now;
     // In the table before it is stopped: whoever stands there is continued in time.
     if HOLDS.insert(stop, held, 0).is_err() {
         return false;
+    }
+    // Another thread of it may have been stopped a moment later.
+    if now > shell.held_ns {
+        shell.held_ns = now;
     }
     if unsafe { bpf_send_signal(SIGSTOP) } != 0 {
         let _ = HOLDS.remove(stop);

@@ -15,7 +15,7 @@ use crate::continuing::{release, start_ticks};
 /// Where BPF file systems are.
 const DIRECTORY: &str = "/sys/fs/bpf";
 /// What the tables are called: this, the sensor's process id, and when it was forked.
-const NAME: &str = "scriptwatch-holds-";
+const NAME: &str = "scriptwatch-stops-";
 /// `BPF_FS_MAGIC` of `linux/magic.h`.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 

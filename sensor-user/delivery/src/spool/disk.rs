@@ -71,6 +71,7 @@ pub(super) struct Disk {
     len: u64,
     bytes: u64,
     last: u64,
+    newest: u64,
     /// Seconds that sensors ran with this spool, up to when this one opened it.
     clock_s: u64,
     opened: Instant,
@@ -120,6 +121,7 @@ impl Disk {
         transaction.execute("UPDATE finding SET sequence = -sequence", [])?;
         transaction.commit()?;
         self.last += offset;
+        self.newest += offset;
         Ok(())
     }
 
@@ -138,6 +140,7 @@ impl Disk {
         if !connection.column_exists(None, "finding", "owner")? {
             connection.execute_batch("ALTER TABLE finding ADD COLUMN owner INTEGER NOT NULL DEFAULT 0")?;
         }
+        connection.execute_batch("CREATE INDEX IF NOT EXISTS finding_owner ON finding (owner)")?;
         let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if check != "ok" {
             return Err(rusqlite::Error::SqliteFailure(
@@ -153,6 +156,7 @@ impl Disk {
             len: 0,
             bytes: 0,
             last: 0,
+            newest: 0,
             clock_s: clock_s as u64,
             opened: Instant::now(),
         };
@@ -165,7 +169,8 @@ impl Disk {
         let (len, bytes, last): (i64, i64, i64) =
             self.connection
                 .query_row(sql, [self.delivered as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        (self.len, self.bytes, self.last) = (len as u64, bytes as u64, (last as u64).max(self.last));
+        (self.len, self.bytes, self.newest) = (len as u64, bytes as u64, last as u64);
+        self.last = self.last.max(self.newest);
         Ok(())
     }
 
@@ -182,6 +187,11 @@ impl Disk {
     /// The highest sequence number that was in it.
     pub(super) fn last(&self) -> u64 {
         self.last
+    }
+
+    /// The highest sequence number that is in it.
+    pub(super) fn newest(&self) -> u64 {
+        if self.len == 0 { 0 } else { self.newest }
     }
 
     fn now_s(&self) -> u64 {
@@ -211,7 +221,8 @@ impl Disk {
         transaction.commit()?;
         self.len += entries.len() as u64;
         self.bytes += entries.iter().map(Entry::bytes).sum::<u64>();
-        self.last = entries.last().map_or(self.last, |entry| self.last.max(entry.sequence));
+        self.newest = entries.last().map_or(self.newest, |entry| self.newest.max(entry.sequence));
+        self.last = self.last.max(self.newest);
         Ok(())
     }
 
@@ -312,13 +323,14 @@ impl Disk {
         }
         if self.bytes > limits.bytes {
             let held = self.bytes_by_owner()?;
-            let level = stage::level(held.iter().map(|(_, bytes)| *bytes), limits.bytes);
+            // Somewhat more than is too much, since all are counted for it.
+            let level = stage::level(held.iter().map(|(_, bytes)| *bytes), limits.bytes - limits.bytes / 16);
             for (owner, bytes) in held.into_iter().filter(|(_, bytes)| *bytes > level) {
                 // The oldest whose sum is what is too much.
                 let excess = bytes - level;
                 let gone = self.connection.execute(
-                    "DELETE FROM finding WHERE owner = ?1 AND sequence <= (SELECT MIN(sequence) FROM (SELECT sequence, SUM(LENGTH(message)) OVER (ORDER BY sequence) AS up_to FROM finding WHERE owner = ?1) WHERE up_to >= ?2)",
-                    [owner as i64, excess as i64],
+                    "DELETE FROM finding WHERE owner = ?1 AND sequence > ?3 AND sequence <= (SELECT MIN(sequence) FROM (SELECT sequence, SUM(LENGTH(message)) OVER (ORDER BY sequence) AS up_to FROM finding WHERE owner = ?1 AND sequence > ?3) WHERE up_to >= ?2)",
+                    [owner as i64, excess as i64, self.delivered as i64],
                 )?;
                 dropped.push((owner, gone as u64));
             }
@@ -376,11 +388,12 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// What can still be read of a damaged file, from both ends.
 fn salvage(path: &Path) -> Vec<Entry> {
     let mut found = std::collections::BTreeMap::new();
-    for order in ["ASC", "DESC"] {
+    // Those of earlier versions do not say whose a finding is.
+    for (order, owner) in [("ASC", "owner"), ("DESC", "owner"), ("ASC", "0"), ("DESC", "0")] {
         let read = || -> rusqlite::Result<Vec<Entry>> {
             let connection = Connection::open(path)?;
             let sql = format!(
-                "SELECT sequence, revision, crc32, message, owner FROM finding ORDER BY sequence {order}"
+                "SELECT sequence, revision, crc32, message, {owner} FROM finding ORDER BY sequence {order}"
             );
             let mut statement = connection.prepare(&sql)?;
             let mut rows = statement.query([])?;
@@ -393,7 +406,7 @@ fn salvage(path: &Path) -> Vec<Entry> {
             Ok(entries)
         };
         for entry in read().unwrap_or_default().into_iter().filter(|entry| entry.envelope.is_whole()) {
-            found.insert(entry.sequence, entry);
+            found.entry(entry.sequence).or_insert(entry);
         }
     }
     found.into_values().collect()

@@ -212,7 +212,7 @@ impl Spool {
         let mut room = bytes.saturating_sub(found.iter().map(Entry::bytes).sum());
         let last = found.last().map_or(sequence, |entry| entry.sequence);
         // What is in memory is newer than all on disk, so it comes when the disk has no more.
-        let more_on_disk = self.disk.as_ref().is_some_and(|disk| disk.last() > last);
+        let more_on_disk = self.disk.as_ref().is_some_and(|disk| disk.newest() > last);
         if !more_on_disk {
             for entry in self.memory.iter().filter(|entry| entry.sequence > last) {
                 if found.len() >= count || !found.is_empty() && entry.bytes() > room {
@@ -251,17 +251,22 @@ impl Spool {
         }
     }
 
-    /// Drops from memory the oldest finding of whoever has the most there; returns who that is.
-    fn drop_of_whoever_has_the_most(&mut self) -> Option<u64> {
+    /// Drops from memory what is more than so many bytes, the oldest of whoever has the most there; returns of whom how many.
+    fn drop_from_memory_down_to(&mut self, bytes: u64) -> HashMap<u64, u64> {
         let mut held: HashMap<u64, u64> = HashMap::new();
         for entry in &self.memory {
             *held.entry(entry.owner).or_default() += entry.bytes();
         }
-        let (owner, _) = held.into_iter().max_by_key(|(_, bytes)| *bytes)?;
-        let at = self.memory.iter().position(|entry| entry.owner == owner)?;
-        let entry = self.memory.remove(at)?;
-        self.memory_bytes = self.memory_bytes.saturating_sub(entry.bytes());
-        Some(owner)
+        let level = stage::level(held.values().copied(), bytes);
+        let mut dropped: HashMap<u64, u64> = HashMap::new();
+        self.memory.retain(|entry| {
+            let Some(own) = held.get_mut(&entry.owner).filter(|own| **own > level) else { return true };
+            *own = own.saturating_sub(entry.bytes());
+            self.memory_bytes = self.memory_bytes.saturating_sub(entry.bytes());
+            *dropped.entry(entry.owner).or_default() += 1;
+            false
+        });
+        dropped
     }
 
     /// Drops what is too much, of whoever has the most, or too old, from the oldest end.
@@ -273,10 +278,9 @@ impl Spool {
                 Err(e) => warn!("the spool cannot be shortened: {e}"),
             }
         }
-        while self.memory_bytes > MEMORY_BYTES.min(self.limits.bytes)
-            && let Some(owner) = self.drop_of_whoever_has_the_most()
-        {
-            dropped.push((owner, 1));
+        let most = MEMORY_BYTES.min(self.limits.bytes);
+        if self.memory_bytes > most {
+            dropped.extend(self.drop_from_memory_down_to(most - most / 16));
         }
         for (owner, count) in &dropped {
             (self.notices.dropped)(*owner, *count);

@@ -193,7 +193,7 @@ fn a_spool_of_an_earlier_version_goes_on() {
     spool.append(vec![envelope(1, 10)]);
     drop(spool);
     let connection = rusqlite::Connection::open(dir.path().join("spool.db")).unwrap();
-    connection.execute("ALTER TABLE finding DROP COLUMN owner", []).unwrap();
+    connection.execute_batch("DROP INDEX finding_owner; ALTER TABLE finding DROP COLUMN owner").unwrap();
     drop(connection);
     let mut spool = open(dir.path());
     spool.append(vec![envelope(2, 10)]);

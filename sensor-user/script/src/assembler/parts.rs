@@ -44,15 +44,13 @@ impl Assembler {
             let number = at / part_bytes;
             let stop = end.min((number + 1).saturating_mul(part_bytes));
             let piece = &bytes[(at - start) as usize..(stop - start) as usize];
-            let Some(mut index) = self.part(id, main, number, header, emit) else { return };
+            let Some(index) = self.part(id, main, number, header, emit) else { return };
             let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else {
                 return;
             };
             // What was known is handed over before other bytes take its place.
             if script.content.would_change(at - script.offset, piece) {
-                self.give_up(id, index, emit);
-                let Some(fresh) = self.part(id, main, number, header, emit) else { return };
-                index = fresh;
+                self.begin_version(id, index, header.time_ns, emit);
             }
             let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
                 return;
@@ -87,7 +85,9 @@ impl Assembler {
         let is_before = |source: Source| matches!(source, Source::Part { of: other, .. } if other == of);
         let before = shell.scripts.iter().position(|s| is_before(s.source));
         let text = shell.scripts[before.unwrap_or(main)].content.bytes();
-        let overlap = text[text.len().saturating_sub(OVERLAP)..].to_vec();
+        // What is far before it does not belong to it.
+        let is_next = before.is_some() || number == 1;
+        let overlap = if is_next { text[text.len().saturating_sub(OVERLAP)..].to_vec() } else { Vec::new() };
         let lossy = shell.scripts[main].lossy;
         if let Some(before) = before {
             self.give_up(id, before, emit);

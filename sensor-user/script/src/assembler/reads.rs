@@ -99,7 +99,13 @@ impl Assembler {
     }
 
     /// Hands a script over as it was read so far; what is read from here on is another version of it.
-    fn begin_version(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
+    pub(super) fn begin_version(
+        &mut self,
+        id: ShellId,
+        index: usize,
+        now_ns: u64,
+        emit: &mut dyn FnMut(Output),
+    ) {
         let Some(script) = self.shells.get(&id).and_then(|shell| shell.scripts.get(index)) else { return };
         let before = script.ordinal;
         self.hand_over(id, index, now_ns, emit);
