@@ -53,6 +53,7 @@ GROUPS = dict([
     group("", "v1", "ConfigMap", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service", "ServiceAccount", "Namespace"),
     group("apps", "v1", "DaemonSet", "Deployment"),
     group("networking.k8s.io", "v1", "NetworkPolicy"),
+    group("policy", "v1", "PodDisruptionBudget"),
     group("monitoring.coreos.com", "v1", "PodMonitor"),
     group("monitoring.googleapis.com", "v1", "PodMonitoring"),
 ])

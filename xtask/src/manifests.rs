@@ -140,6 +140,48 @@ impl Tools {
         Ok(())
     }
 
+    /// Whatever changes the sensors' configuration replaces their pods, and every option stands where it belongs.
+    fn pods_are_replaced(&self) -> anyhow::Result<()> {
+        let hash = |values: Value| -> anyhow::Result<String> {
+            let manifest = self.render(&values)?.map_err(anyhow::Error::msg)?;
+            let line = manifest.lines().find_map(|line| line.trim().strip_prefix("checksum/config: "));
+            Ok(line.context("the pods bear no hash of their configuration")?.to_owned())
+        };
+        let usual = hash(json!({}))?;
+        for values in [
+            json!({ "sensor": { "port": 7611 } }),
+            json!({ "sensor": { "probePort": 7613 } }),
+            json!({ "sensor": { "tls": { "secretName": "s" } } }),
+            json!({ "sensor": { "tls": { "secretName": "s", "identity": true } } }),
+            json!({ "sensor": { "shellProbes": false } }),
+            json!({ "collector": { "tls": { "secretName": "c" } } }),
+            json!({ "collector": { "port": 7610 } }),
+            json!({ "podMonitor": { "enabled": true } }),
+        ] {
+            let message = format!("{values} changes the configuration and replaces no pods");
+            ensure!(hash(values)? != usual, "{message}");
+        }
+        let all = self.render(&every_option())?.map_err(anyhow::Error::msg)?;
+        for text in [
+            "name: watch-sensor\n",
+            "http://watch-collector.",
+            "/run/crio/crio.sock",
+            "type: spc_t",
+            "team: security",
+            "iam.gke.io/gcp-service-account: scc@p.iam.gserviceaccount.com",
+            "\"--script-bytes\",\"65536\"",
+            "name: TZ\n",
+            "kind: PodDisruptionBudget",
+            "helm.sh/resource-policy: keep",
+            "topologyKey: topology.kubernetes.io/zone",
+            "release: prometheus",
+        ] {
+            ensure!(all.contains(text), "{text:?} is not rendered");
+        }
+        ensure!(!all.contains("runAsUser: 65532"), "the pod's users cannot be left to OpenShift");
+        Ok(())
+    }
+
     /// The chart renders, fits the schemas, refuses nonsense, and the plain manifests are made from it.
     pub(crate) fn test(&self) -> anyhow::Result<()> {
         let step = Step::begin("the Helm chart and the manifests");
@@ -170,6 +212,7 @@ impl Tools {
             json!({ "sensor": { "shellProbes": false } }),
             json!({ "sensor": { "respond": "audit", "responseRules": "[[respond]]\naction = \"none\"\nreason = \"r\"" } }),
             json!({ "sensor": { "appArmorProfile": null, "priorityClassName": "" } }),
+            every_option(),
         ] {
             let manifest = self.render(&values)?.map_err(anyhow::Error::msg).context(values.to_string())?;
             self.check(&manifest).with_context(|| values.to_string())?;
@@ -182,6 +225,7 @@ impl Tools {
         ensure!(holding.contains("- KILL\n"), "respond = hold needs CAP_KILL");
         ensure!(holding.contains("mountPath: /sys/fs/bpf\n"), "respond = hold needs the BPF file system");
         self.check(&holding).context("respond = hold")?;
+        self.pods_are_replaced()?;
         let usual = self.rendered()?;
         ensure!(!usual.contains("- KILL\n"), "CAP_KILL is granted without need");
         ensure!(!usual.contains("- SYS_ADMIN\n"), "CAP_SYS_ADMIN is granted without need");
@@ -197,6 +241,8 @@ impl Tools {
             (json!({ "collector": { "url": "collector:7600" } }), "/collector/url"),
             (json!({ "collector": { "jetstream": { "url": "nats://n:4222" } } }), "/collector/jetstream/url"),
             (json!({ "image": { "digest": "sha256:0" } }), "/image/digest"),
+            (json!({ "nameOverride": "-a" }), "/nameOverride"),
+            (json!({ "sensor": { "runtimeSocket": "/run/crio/crio.sock" } }), "/sensor/runtimeSocket"),
         ] {
             match self.render(&values)? {
                 Ok(_) => bail!("{values} is accepted"),
@@ -213,6 +259,49 @@ impl Tools {
         step.done();
         Ok(())
     }
+}
+
+/// What platform teams set.
+fn every_option() -> Value {
+    let pods = json!({
+        "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
+            { "matchExpressions": [{ "key": "pool", "operator": "In", "values": ["a"] }] }
+        ] } } },
+        "podAnnotations": { "team": "security" },
+        "podLabels": { "team": "security" },
+        "serviceAccountAnnotations": { "iam.gke.io/gcp-service-account": "scc@p.iam.gserviceaccount.com" },
+        "extraEnv": [{ "name": "TZ", "value": "UTC" }],
+    });
+    let with = |more: Value| -> Value {
+        let (mut pods, more) = (pods.clone(), more);
+        if let (Some(pods), Some(more)) = (pods.as_object_mut(), more.as_object()) {
+            pods.extend(more.clone());
+        }
+        pods
+    };
+    json!({
+        "nameOverride": "watch",
+        "sensor": with(json!({
+            "runtimeDirectory": "/run/crio",
+            "runtimeSocket": "crio.sock",
+            "seLinuxOptions": { "type": "spc_t" },
+            "extraArgs": ["--script-bytes", "65536"],
+        })),
+        "collector": with(json!({
+            "jetstream": { "url": "jetstream://nats:4222/findings?replicas=3", "replicas": 3 },
+            "extraArgs": ["--retention-mib", "4096"],
+            "priorityClassName": "high",
+            "persistence": { "keep": true },
+            "podSecurityContext": { "runAsUser": null, "runAsGroup": null, "fsGroup": null },
+            "topologySpreadConstraints": [{
+                "maxSkew": 1,
+                "topologyKey": "topology.kubernetes.io/zone",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": { "matchLabels": { "team": "security" } },
+            }],
+        })),
+        "podMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
+    })
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,3 +1,8 @@
+{{/* What the names of all resources begin with. */}}
+{{- define "scriptwatch.name" -}}
+{{ default .Release.Name .Values.nameOverride }}
+{{- end }}
+
 {{- define "scriptwatch.labels" -}}
 app.kubernetes.io/name: scriptwatch
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -31,7 +36,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.collector.url -}}
 {{ .Values.collector.url }}
 {{- else if .Values.collector.enabled -}}
-{{ ternary "https" "http" (not (empty .Values.collector.tls.secretName)) }}://{{ .Release.Name }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
+{{ ternary "https" "http" (not (empty .Values.collector.tls.secretName)) }}://{{ include "scriptwatch.name" . }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
 {{- end -}}
 {{- end }}
 
