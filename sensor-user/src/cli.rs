@@ -173,6 +173,12 @@ pub(crate) struct Run {
     /// TOML file with rules for malicious scripts that are not to be reported (see docs/detection.md).
     #[arg(long, env = "SCRIPTWATCH_SENSOR_SUPPRESSIONS", value_name = "FILE")]
     pub(crate) suppressions: Option<PathBuf>,
+    /// TOML file with rules for secrets that are redacted in findings (see docs/deploy.md).
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_REDACT", value_name = "FILE")]
+    pub(crate) redact: Option<PathBuf>,
+    /// Findings show the arguments of processes.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_REPORT_ARGUMENTS", value_enum, default_value = "on")]
+    pub(crate) report_arguments: Switch,
     /// What is done about malicious scripts: `off` (findings only), `audit` (findings say what `kill` would have done),
     /// `kill` (the shell and what descends from it is killed) or `hold` (shells are stopped until their text is judged, and
     /// then go on or are killed). `kill` and `hold` need `CAP_KILL`. See docs/response.md.

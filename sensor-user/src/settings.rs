@@ -11,6 +11,7 @@ use command::{
 use daemon::{Config, Reloadable};
 use delivery::{Endpoints, SpoolLimits, Tls};
 use detection::Sensitivity;
+use finding::Redaction;
 use identity::{Cloud, Node};
 use response::{Mode, Responder, Rules};
 use script::Limits;
@@ -179,6 +180,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
         shell_probes: run.shell_probes == Switch::On,
+        redaction: Redaction::load(run.redact.as_deref(), run.report_arguments == Switch::On)?,
         limits,
         reloadable,
         record: run.record,

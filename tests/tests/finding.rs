@@ -113,6 +113,26 @@ fn what_is_suppressed_is_counted_and_does_not_leave() {
 }
 
 #[test]
+fn secrets_and_arguments_stay_on_the_node_if_asked_to() {
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    fs::write(rules.path(), "[[redact]]\nname = \"password\"\npattern = '--password[= ](\\S+)'\n").unwrap();
+    let node =
+        Node::start(&["--redact", &rules.path().to_string_lossy(), "--report-arguments", "off"]).unwrap();
+    let text = format!("#!/bin/bash\n{ATTACK} # --password=hunter2\n");
+    let file = node.file("secret.sh", text.as_bytes()).unwrap();
+    shell::execute(&file, &["--password", "hunter3"]).unwrap();
+    let findings = node.wait_for(|all| !all.is_empty()).unwrap();
+    let finding = &findings[0];
+    assert!(!finding.to_string().contains("hunter"), "{finding:#}");
+    assert_eq!(script(finding)["contents"], text.replace("hunter2", "[redacted: password]"));
+    assert_eq!(script(finding)["sha256"], sha256(text.as_bytes()).as_str());
+    assert_eq!(finding["sourceProperties"]["Redacted"], serde_json::json!(["password"]));
+    assert_eq!(finding["sourceProperties"]["Arguments_Left_Out"], true);
+    assert_eq!(finding["processes"][0]["args"], Value::Null);
+    node.finish().unwrap();
+}
+
+#[test]
 fn a_growing_script_is_one_finding() {
     let node = Node::start(&[]).unwrap();
     // Each line forks, so the script is judged again and again while it grows.

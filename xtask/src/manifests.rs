@@ -172,6 +172,8 @@ impl Tools {
             "\"--script-bytes\",\"65536\"",
             "name: TZ\n",
             "kind: PodDisruptionBudget",
+            "redact = \"/etc/scriptwatch/redact.toml\"\n",
+            "  redact.toml: |\n    [[redact]]\n",
             "helm.sh/resource-policy: keep",
             "topologyKey: topology.kubernetes.io/zone",
             "release: prometheus",
@@ -286,6 +288,7 @@ fn every_option() -> Value {
             "runtimeSocket": "crio.sock",
             "seLinuxOptions": { "type": "spc_t" },
             "extraArgs": ["--script-bytes", "65536"],
+            "redactions": "[[redact]]\nname = \"key\"\npattern = \"AKIA\"",
         })),
         "collector": with(json!({
             "jetstream": { "url": "jetstream://nats:4222/findings?replicas=3", "replicas": 3 },

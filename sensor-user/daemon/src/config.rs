@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use delivery::{Endpoints, SpoolLimits};
 use detection::Sensitivity;
+use finding::Redaction;
 use identity::Node;
 use probe::Tier;
 use response::Responder;
@@ -46,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// What may change while it runs.
     pub reloadable: Reloadable,
+    /// What is left out of findings.
+    pub redaction: Redaction,
     /// How long a shell is stopped at most until its text is judged.
     pub hold_deadline: Duration,
     /// Where captures are recorded.

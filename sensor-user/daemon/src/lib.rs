@@ -202,11 +202,15 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         let (heartbeat, time) = (supervisor.heartbeat("spool", HUNG_ON_DISK), timer()?);
         supervisor.thread("spool", move || spooler.run(&heartbeat, &time))?
     };
+    let redaction = config.redaction;
     let reporter = Reporter {
         directory: directory.clone(),
         node: follow_node,
         suppressions: follow_suppressions,
-        emit: move |finding: &_, cgroup| outbox.put(finding, cgroup),
+        emit: move |mut finding, cgroup| {
+            redaction.apply(&mut finding);
+            outbox.put(&finding, cgroup);
+        },
         impairments,
         metrics: detection_metrics,
         enrichment_timeout: config.enrichment_timeout,

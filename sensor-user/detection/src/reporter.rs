@@ -61,7 +61,7 @@ struct Held {
     impaired: LruCache<(Reason, u64, u64), Arc<Node>>,
 }
 
-impl<E: Fn(&Finding, u64)> Reporter<E> {
+impl<E: Fn(Finding, u64)> Reporter<E> {
     /// Reports until the scoring thread is gone and nothing waits any more.
     pub async fn run(mut self, mut detections: Receiver<Detection>) {
         let mut news = self.directory.news();
@@ -195,7 +195,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
             let named = held.impaired.get_or_insert(key, || now.clone()).clone();
             let node = named_as(&named, &now);
             let finding = build_impairment(&impairment, &node, &identity, clock::now_unix_ns());
-            (self.emit)(&finding, impairment.cgroup);
+            (self.emit)(finding, impairment.cgroup);
         }
     }
 
@@ -212,7 +212,7 @@ impl<E: Fn(&Finding, u64)> Reporter<E> {
             killed_runs: detection.killed_runs,
             now_unix_ns: clock::now_unix_ns(),
         });
-        (self.emit)(&finding, detection.capture.cgroup);
+        (self.emit)(finding, detection.capture.cgroup);
     }
 }
 

@@ -8,8 +8,10 @@ mod id;
 mod impairment;
 mod indicator;
 mod place;
+mod redaction;
 mod time;
 
 pub use build::{Evidence, build};
 pub use id::finding_id;
 pub use impairment::{Impairment, Reason, build_impairment};
+pub use redaction::{Redaction, RedactionError};
