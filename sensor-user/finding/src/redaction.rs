@@ -13,7 +13,7 @@
 //! Of a pattern with groups only what the first one matches is redacted. Hashes and sizes stay those of the script as it ran.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -97,7 +97,7 @@ impl Redaction {
 
     /// Leaves out of a finding what is to be left out, and says so in it.
     pub fn apply(&self, finding: &mut Finding) {
-        let mut redacted = BTreeSet::new();
+        let mut found = Found::default();
         let had_arguments = finding.processes.iter().any(|process| !process.args.is_empty());
         if !self.with_arguments && had_arguments {
             finding.processes.iter_mut().for_each(|process| process.args.clear());
@@ -111,52 +111,103 @@ impl Redaction {
         for process in &mut finding.processes {
             let Process { args, script, .. } = process;
             for text in args.iter_mut().chain(script.iter_mut().map(|script| &mut script.contents)) {
-                self.redact(text, &mut redacted);
+                self.redact(text, &mut found);
             }
         }
-        if let Some(indicator) = &mut finding.indicator {
-            indicator.uris.iter_mut().for_each(|uri| self.redact(uri, &mut redacted));
+        // What follows quotes what is above, and may have cut it.
+        let uris = finding.indicator.iter_mut().flat_map(|indicator| &mut indicator.uris);
+        for text in uris.chain([&mut finding.description, &mut finding.next_steps]) {
+            self.redact_quote(text, &mut found);
         }
-        self.redact(&mut finding.description, &mut redacted);
-        self.redact(&mut finding.next_steps, &mut redacted);
-        finding.source_properties.values_mut().for_each(|value| self.redact_value(value, &mut redacted));
-        if !redacted.is_empty() {
+        for value in finding.source_properties.values_mut() {
+            self.redact_value(value, &mut found);
+        }
+        if !found.rules.is_empty() {
             let string = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
-            let names = ListValue { values: redacted.into_iter().map(string).collect() };
+            let names = ListValue { values: found.rules.into_iter().map(string).collect() };
             let names = Value { kind: Some(Kind::ListValue(names)) };
             finding.source_properties.insert("Redacted".to_owned(), names);
         }
     }
 
-    fn redact_value<'a>(&'a self, value: &mut Value, redacted: &mut BTreeSet<&'a str>) {
+    fn redact_value<'a>(&'a self, value: &mut Value, found: &mut Found<'a>) {
         match &mut value.kind {
-            Some(Kind::StringValue(text)) => self.redact(text, redacted),
+            Some(Kind::StringValue(text)) => self.redact_quote(text, found),
             Some(Kind::ListValue(list)) => {
-                list.values.iter_mut().for_each(|value| self.redact_value(value, redacted));
+                for value in &mut list.values {
+                    self.redact_value(value, found);
+                }
             }
             Some(Kind::StructValue(fields)) => {
-                fields.fields.values_mut().for_each(|value| self.redact_value(value, redacted));
+                for value in fields.fields.values_mut() {
+                    self.redact_value(value, found);
+                }
             }
             _ => {}
         }
     }
 
-    fn redact<'a>(&'a self, text: &mut String, redacted: &mut BTreeSet<&'a str>) {
+    fn redact<'a>(&'a self, text: &mut String, found: &mut Found<'a>) {
         for rule in &self.rules {
             if !rule.pattern.is_match(text) {
                 continue;
             }
-            redacted.insert(&rule.name);
-            let mark = format!("[redacted: {}]", rule.name);
-            let replace = |found: &Captures<'_>| {
-                let all = found.get_match();
+            found.rules.insert(&rule.name);
+            let mark = rule.mark();
+            let replace = |captures: &Captures<'_>| {
+                let all = captures.get_match();
                 // Without a group, or where the first took no part, all of it.
-                let secret = found.get(1).unwrap_or(all);
+                let secret = captures.get(1).unwrap_or(all);
+                if found.secrets.len() < SECRETS {
+                    found.secrets.insert(secret.as_str().to_owned(), &rule.name);
+                }
                 let (before, after) = (secret.start() - all.start(), secret.end() - all.start());
                 [&all.as_str()[..before], &mark, &all.as_str()[after..]].concat()
             };
             *text = rule.pattern.replace_all(text, replace).into_owned();
         }
+    }
+
+    /// Redacts a text that may hold only the beginning of a secret, so that its pattern does not match.
+    fn redact_quote<'a>(&'a self, text: &mut String, found: &mut Found<'a>) {
+        self.redact(text, found);
+        for (secret, name) in &found.secrets {
+            let Some((beginning, rest)) =
+                secret.split_at_checked(BEGINNING).filter(|_| secret.len() > BEGINNING)
+            else {
+                continue;
+            };
+            let mut from = 0;
+            while let Some(at) = text[from..].find(beginning).map(|at| from + at) {
+                let behind = &text[at + beginning.len()..];
+                let same =
+                    behind.chars().zip(rest.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8());
+                let end = at + beginning.len() + same.sum::<usize>();
+                let mark = format!("[redacted: {name}]");
+                text.replace_range(at..end, &mark);
+                from = at + mark.len();
+            }
+        }
+    }
+}
+
+/// What was redacted so far.
+#[derive(Default)]
+struct Found<'a> {
+    /// Names of the rules that matched.
+    rules: BTreeSet<&'a str>,
+    /// The secrets, and the names of their rules.
+    secrets: BTreeMap<String, &'a str>,
+}
+
+/// Secrets of a finding that are looked for where they may be cut.
+const SECRETS: usize = 256;
+/// Bytes of a secret by which its beginning is known.
+const BEGINNING: usize = 6;
+
+impl Rule {
+    fn mark(&self) -> String {
+        format!("[redacted: {}]", self.name)
     }
 }
 
@@ -208,6 +259,7 @@ mod tests {
             source_properties: [
                 ("Verdict_Reasons".to_owned(), string("fetches http://192.0.2.1/?k=AKIAABCDEFGHIJKLMNOP")),
                 ("Process_Arguments".to_owned(), string("--password hunter3")),
+                ("Cut".to_owned(), string("fetches http://192.0.2.1/?k=AKIAABCDEF")),
             ]
             .into(),
             ..Finding::default()
@@ -227,6 +279,8 @@ mod tests {
         );
         assert_eq!((script.size, script.sha256.as_str()), (70, "aa"));
         assert_eq!(redacted.processes[0].args[1], "--password [redacted: password]");
+        let Some(Kind::StringValue(cut)) = &redacted.source_properties["Cut"].kind else { panic!() };
+        assert_eq!(cut, "fetches http://192.0.2.1/?k=[redacted: key]", "the beginning of it is enough");
         let text = format!("{redacted:?}");
         assert!(!text.contains("hunter") && !text.contains("AKIA"), "{text}");
         let Some(Kind::ListValue(names)) = &redacted.source_properties["Redacted"].kind else { panic!() };
