@@ -314,3 +314,36 @@ fn a_debugger_notices_nothing_of_holds() {
     assert_eq!(property(&findings, "traced", "Response_Ran_Before"), "unknown");
     assert!(node.finish().expect("an outcome").total("kernel_holds_noticed_total") > 0);
 }
+
+#[test]
+fn a_container_that_keeps_too_much_is_held_all_the_same() {
+    let node = Node::start(&["--respond", "hold", "--total-bytes", "1048576"]).expect("a node");
+    let cgroup = container(0xde);
+    wait_for_holds(&node, &cgroup);
+    // Shells that wait, and keep more than the share of their container.
+    let long = node.file("long", ": a line that takes room\n".repeat(4000).as_bytes()).expect("a file");
+    let text = format!(". {}; read -r _; :", long.display());
+    let wait = |_| {
+        let mut command = inside(&cgroup, "/bin/bash", &["-c", &text]);
+        command.stdin(std::process::Stdio::piped());
+        command.spawn().expect("a shell")
+    };
+    let mut shells: Vec<_> = (0..20).map(wait).collect();
+    let is_full =
+        || node.reading("script_cut_bytes_total{reason=\"total_limit\"}").is_ok_and(|bytes| bytes > 0);
+    node.wait_until(is_full).expect("their share is full");
+    for (round, shell) in ["/bin/dash", "/bin/bash", "/bin/dash", "/bin/bash"].into_iter().enumerate() {
+        let marker = node.path(&format!("ran-full-{round}"));
+        let padding = if round < 2 { String::new() } else { ": padding\n".repeat(3000) };
+        let script = format!("{padding}{}", attack(&format!("full-{round}"), &marker));
+        let file = node.file(&format!("full-{round}.sh"), script.as_bytes()).expect("a file");
+        let status = inside(&cgroup, shell, &[&file.to_string_lossy()]).status().expect("a shell");
+        assert!(!marker.exists(), "{shell} {round} ran\n{}", node.log());
+        assert_eq!(status.signal(), Some(libc::SIGKILL), "{shell} {round}");
+    }
+    for shell in &mut shells {
+        drop(shell.stdin.take());
+        shell.wait().expect("its end");
+    }
+    node.finish().expect("an outcome");
+}

@@ -31,7 +31,7 @@ pub enum Reason {
     FindingsDropped,
     /// Findings were dropped from the spool: it was full, and their cgroup had the most in it.
     FindingsGivenUp,
-    /// Shells kept more than their cgroup's share of memory: what they read on top was not kept.
+    /// Shells kept more than their cgroup's share of memory: what they read on top was not kept, and judged piece by piece.
     ScriptsCut,
     /// The table of followed shells was full, or their cgroup had used its share of it.
     ShellsNotFollowed,
@@ -79,7 +79,7 @@ impl Reason {
                 format!("{count} findings were dropped from the spool: it is full or they waited too long, and of those that wait these had the most room. The collector was out of reach, or is too slow")
             }
             Self::ScriptsCut => {
-                format!("{count} times something that a shell read was not kept, since the shells of its cgroup kept more text than is left for others. It was not judged")
+                format!("{count} times something that a shell read was not kept, since the shells of its cgroup kept more text than is left for others. It was judged piece by piece, without what stood before")
             }
             Self::ShellsNotFollowed => {
                 format!("{count} shells were not followed, since too many ran at once. Their scripts are not captured")

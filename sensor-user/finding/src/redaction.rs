@@ -259,6 +259,7 @@ mod tests {
             source_properties: [
                 ("Verdict_Reasons".to_owned(), string("fetches http://192.0.2.1/?k=AKIAABCDEFGHIJKLMNOP")),
                 ("Process_Arguments".to_owned(), string("--password hunter3")),
+                ("Resolved".to_owned(), string("fetches http://192.0.2.1/?k=AKIA0000000000000000")),
                 ("Cut".to_owned(), string("fetches http://192.0.2.1/?k=AKIAABCDEF")),
             ]
             .into(),

@@ -71,6 +71,15 @@ impl Content {
         Written { changed: true, lost }
     }
 
+    /// Takes in a piece of something that arrives in pieces and is `limit` bytes long, as far as there is room for what has to wait for
+    /// the rest; returns how many bytes there was none for.
+    pub fn take_piece(&mut self, pos: u64, bytes: &[u8], limit: usize, room: usize) -> u64 {
+        // What comes in one piece does not wait.
+        let is_whole = pos == 0 && bytes.len() >= limit;
+        let may_keep = if is_whole { limit } else { limit.min(room + self.bytes.len()) };
+        self.write_within(pos, bytes, limit, may_keep).lost
+    }
+
     /// Would these bytes take the place of others that are known?
     pub fn would_change(&self, pos: u64, bytes: &[u8]) -> bool {
         let Ok(start) = usize::try_from(pos) else { return false };

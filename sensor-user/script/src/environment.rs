@@ -18,10 +18,7 @@ pub(super) struct Environment {
 impl Environment {
     /// Takes a piece in, up to a limit and as far as there is room; returns how many bytes there was none for.
     pub(super) fn take(&mut self, at: u32, bytes: &[u8], limit: usize, room: usize) -> u64 {
-        // What comes in one piece is not kept.
-        let is_whole = at == 0 && bytes.len() >= limit;
-        let may_keep = if is_whole { limit } else { limit.min(room + self.content.bytes().len()) };
-        self.content.write_within(u64::from(at), bytes, limit, may_keep).lost
+        self.content.take_piece(u64::from(at), bytes, limit, room)
     }
 
     /// Bytes of memory that it takes.

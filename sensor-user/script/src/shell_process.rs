@@ -453,10 +453,7 @@ impl ShellProcess {
         if self.invocation.is_some() {
             return 0;
         }
-        // What comes in one piece is not kept.
-        let is_whole = at == 0 && bytes.len() >= limit;
-        let may_keep = if is_whole { limit } else { limit.min(room + self.argument_bytes.bytes().len()) };
-        let lost = self.argument_bytes.write_within(u64::from(at), bytes, limit, may_keep).lost;
+        let lost = self.argument_bytes.take_piece(u64::from(at), bytes, limit, room);
         let ended = lost > 0 && self.argument_bytes.seen_bytes() >= u64::from(total);
         self.arguments_cut |= cut || ended;
         self.arguments_whole |= cut || ended || self.argument_bytes.is_complete(u64::from(total), usize::MAX);

@@ -35,7 +35,7 @@ impl Assembler {
     }
 
     /// Writes into a script of a shell at a position, or behind its last byte: at most `limit` bytes are kept, and no more than there
-    /// is room for. True when this taught anything new.
+    /// is room for. What is not kept for want of room is judged by itself. True when this taught anything new.
     pub(super) fn write(
         &mut self,
         id: ShellId,
@@ -43,6 +43,7 @@ impl Assembler {
         pos: Option<u64>,
         bytes: &[u8],
         limit: usize,
+        emit: &mut dyn FnMut(Output),
     ) -> bool {
         let room = self.room(id);
         let Some(shell) = self.shells.get_mut(&id) else { return false };
@@ -62,10 +63,35 @@ impl Assembler {
         }
         if lost > 0 {
             script.lossy = true;
+            let is_candidate = script.candidate;
             self.cut(cgroup, lost);
+            if !is_candidate {
+                self.judge_alone(id, index, at, bytes, emit);
+            }
         }
         self.account(id);
         changed
+    }
+
+    /// Emits bytes of a script that are not kept, without what stands before them: what attacks in a block is found all the same.
+    fn judge_alone(
+        &mut self,
+        id: ShellId,
+        index: usize,
+        at: u64,
+        bytes: &[u8],
+        emit: &mut dyn FnMut(Output),
+    ) {
+        let Some(shell) = self.shells.get_mut(&id) else { return };
+        let Some(script) = shell.scripts.get(index) else { return };
+        let (of, origin, reader, last_ns) = (script.ordinal, script.origin, script.reader, script.last_ns);
+        let (path, offset) = (script.path.clone(), script.offset.saturating_add(at));
+        let alone = shell.add(origin, Source::Part { of, number: 0 }, last_ns);
+        let script = &mut shell.scripts[alone];
+        (script.path, script.reader, script.lossy, script.offset) = (path, reader, true, offset);
+        script.content.write(0, bytes, bytes.len());
+        self.counts.scripts += 1;
+        self.emit_and_drop(id, alone, last_ns, emit);
     }
 
     /// Gives up what a shell sourced before, the oldest first, until there is room for so many bytes of another of its scripts. What
@@ -106,7 +132,7 @@ impl Assembler {
     }
 
     /// Emits what was not judged yet of a script, before it is no more. Who makes many versions of long scripts has so many judged
-    /// for a second, and is told of the rest: to look through them takes the time of all.
+    /// for a second, and of the others only what is new: to look through them takes the time of all.
     pub(super) fn hand_over(&mut self, id: ShellId, index: usize, now_ns: u64, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get(&id) else { return };
         let Some(script) = shell.scripts.get(index).filter(|script| script.is_due_as_a_whole()) else {
@@ -115,8 +141,14 @@ impl Assembler {
         let (cgroup, bytes) = (shell.exec.cgroup, script.content.bytes().len());
         if self.pace.admits(cgroup, bytes, now_ns) {
             self.emit_one(id, index, now_ns, emit);
-        } else {
-            self.cut(cgroup, bytes as u64);
+            return;
+        }
+        let news = script.news.clone().unwrap_or_default();
+        let news = (news.start as usize).min(bytes)..(news.end as usize).min(bytes);
+        let (at, text) = (news.start as u64, script.content.bytes()[news].to_vec());
+        self.cut(cgroup, 0);
+        if !text.is_empty() {
+            self.judge_alone(id, index, at, &text, emit);
         }
     }
 

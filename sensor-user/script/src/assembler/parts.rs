@@ -57,7 +57,7 @@ impl Assembler {
             };
             script.last_ns = header.time_ns;
             let pos = at - script.offset;
-            if self.write(id, index, Some(pos), piece, self.limits.script_bytes + OVERLAP)
+            if self.write(id, index, Some(pos), piece, self.limits.script_bytes + OVERLAP, emit)
                 && let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index))
             {
                 script.news_may_run |= may_run;

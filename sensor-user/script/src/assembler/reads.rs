@@ -68,7 +68,8 @@ impl Assembler {
         script.lossy |= header.flags & FLAG_CUT != 0;
         script.last_ns = header.time_ns;
         let before_seen = script.content.seen_bytes();
-        let changed = self.write(id, index, u64::try_from(read.pos).ok(), bytes, self.limits.script_bytes);
+        let changed =
+            self.write(id, index, u64::try_from(read.pos).ok(), bytes, self.limits.script_bytes, emit);
         let Some(script) = self.shells.get_mut(&id).and_then(|shell| shell.scripts.get_mut(index)) else {
             return;
         };

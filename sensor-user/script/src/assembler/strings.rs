@@ -34,25 +34,21 @@ impl Assembler {
         let room = self.arriving_room(id);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let mut string = shell.strings.remove(&header.tgid).filter(|_| text.offset > 0).unwrap_or_default();
-        // As much as the kernel half sends: it is judged in parts. What comes in one piece is not kept.
-        let is_whole = text.offset == 0 && header.flags & FLAG_MORE == 0;
-        let kept = string.content.bytes().len();
-        let limit = CHUNK_BYTES * CHUNKS_PER_READ;
-        let may_keep = if is_whole { limit } else { limit.min(kept + room) };
-        let lost = string.content.write_within(u64::from(text.offset), bytes, limit, may_keep).lost;
-        string.lossy |= lost > 0;
-        if lost > 0 {
-            let cgroup = shell.exec.cgroup;
-            self.counts.memory_cut_bytes += lost;
-            *self.cut.entry(cgroup).or_default() += 1;
-        }
-        string.lossy |= header.flags & FLAG_CUT != 0 || header.lost > 0;
-        if header.flags & FLAG_MORE != 0 {
+        // As much as the kernel half sends: it is judged in parts.
+        let limit = (CHUNK_BYTES * CHUNKS_PER_READ).min(text.total as usize);
+        let lost = string.content.take_piece(u64::from(text.offset), bytes, limit, room);
+        string.lossy |= lost > 0 || header.flags & FLAG_CUT != 0 || header.lost > 0;
+        let cgroup = shell.exec.cgroup;
+        let is_last = header.flags & FLAG_MORE == 0;
+        if is_last {
+            self.complete(id, header, text, string, emit);
+        } else {
             string.of = Some((*header, *text));
             shell.strings.insert(header.tgid, string);
-            return;
         }
-        self.complete(id, header, text, string, emit);
+        if lost > 0 {
+            self.cut(cgroup, lost);
+        }
     }
 
     /// Makes do with strings of which the rest has not come: it was lost.
@@ -110,7 +106,7 @@ impl Assembler {
         script.lossy |= line.lossy;
         script.last_ns = header.time_ns;
         let limit = self.limits.script_bytes;
-        self.write(id, index, None, &[bytes, b"\n"].concat(), limit);
+        self.write(id, index, None, &[bytes, b"\n"].concat(), limit, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let script = &mut shell.scripts[index];
         script.entered = script.content.bytes().len();

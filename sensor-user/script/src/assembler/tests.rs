@@ -755,6 +755,8 @@ fn what_finds_no_room_at_a_place_that_was_passed_over_is_told() {
     run.assembler.take_cut().for_each(drop);
     run.read(BASH, 0, 0, 3 << 20, &b": near\n".repeat(5000));
     assert_eq!(run.assembler.take_cut().collect::<Vec<_>>(), [(1, 1)]);
+    // And judged by itself.
+    assert_eq!((run.last().content.len(), run.last().flags.incomplete), (35_000, true));
 }
 
 #[test]
@@ -823,7 +825,9 @@ fn who_replaces_a_long_script_byte_by_byte_is_told_of_what_was_not_looked_at() {
     for turn in 0..1000u32 {
         run.read(BASH, 20, 0, text.len() as u64, if turn % 2 == 0 { b"a" } else { b"b" });
     }
-    assert!(run.captures.len() < 100, "{}", run.captures.len());
+    let whole = run.captures.iter().filter(|capture| capture.content.len() > 1).count();
+    assert!(whole < 100, "{whole}");
+    assert!(run.captures.len() > 900, "each byte was judged by itself");
     let cut: Vec<(u64, u64)> = run.assembler.take_cut().collect();
     assert!(matches!(cut[..], [(1, 900..)]), "{cut:?}");
 }
