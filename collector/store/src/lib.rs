@@ -5,6 +5,7 @@
 pub mod checkpoint;
 mod columns;
 mod error;
+mod forgetting;
 mod handle;
 mod incoming;
 mod retention;

@@ -24,7 +24,7 @@ const LOG_BYTES: i64 = 16 << 20;
 
 /// The database. One writer and any number of readers, each with its own connection.
 pub struct Store {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Store {
@@ -98,48 +98,6 @@ impl Store {
             "SELECT seq, stored_ns, node, message FROM finding WHERE {condition} ORDER BY event_ns DESC, seq DESC LIMIT {limit}"
         );
         self.query(&sql, rusqlite::params_from_iter(bound), bytes)
-    }
-
-    /// Forgets what was stored before a Unix time (ns), and of what is more than so many bytes the oldest of the nodes that have the
-    /// most, but nothing behind the place of a sink. Returns how many findings are gone.
-    pub fn forget(
-        &mut self,
-        before_ns: Option<i64>,
-        bytes: Option<u64>,
-        place: Option<i64>,
-    ) -> Result<u64, StoreError> {
-        let transaction = self.connection.transaction()?;
-        let place = place.unwrap_or(i64::MAX);
-        let mut gone = 0;
-        if let Some(before) = before_ns {
-            // Numbers grow with time, so the first that is young enough ends it.
-            let first: Option<i64> = transaction
-                .query_row(
-                    "SELECT seq FROM finding WHERE stored_ns >= ?1 ORDER BY seq LIMIT 1",
-                    [before],
-                    |r| r.get(0),
-                )
-                .optional()?;
-            gone += transaction.execute(
-                "DELETE FROM finding WHERE seq < ?1 AND seq <= ?2",
-                [first.unwrap_or(i64::MAX), place],
-            )?;
-        }
-        if let Some(bytes) = bytes {
-            let held = held(&transaction)?;
-            let level = stage::level(held.iter().map(|(_, own)| *own), bytes);
-            for (whose, own) in held.iter().filter(|(_, own)| *own > level) {
-                if let Some(last) = last_of(&transaction, whose, own - level)? {
-                    let sql = format!(
-                        "DELETE FROM finding WHERE {} AND seq <= ?2 AND seq <= ?3",
-                        whose.condition()
-                    );
-                    gone += transaction.execute(&sql, params![whose.value(), last, place])?;
-                }
-            }
-        }
-        transaction.commit()?;
-        Ok(gone as u64)
     }
 
     /// When the newest finding was stored, since the epoch.
@@ -238,68 +196,6 @@ impl Store {
 }
 
 /// The last of the oldest findings that together have so many bytes; `None` when nothing is to go.
-fn last_of(
-    transaction: &rusqlite::Transaction<'_>,
-    whose: &Whose,
-    bytes: u64,
-) -> Result<Option<i64>, StoreError> {
-    let sql = format!("SELECT seq, LENGTH(message) FROM finding WHERE {} ORDER BY seq", whose.condition());
-    let mut oldest = transaction.prepare_cached(&sql)?;
-    let (mut rows, mut left, mut last) = (oldest.query([whose.value()])?, bytes, None);
-    while left > 0 {
-        let Some(row) = rows.next()? else { break };
-        last = Some(row.get(0)?);
-        left = left.saturating_sub(row.get::<_, i64>(1)?.unsigned_abs());
-    }
-    Ok(last)
-}
-
-/// A node that has been silent for so long before the newest finding counts as one with all others that have.
-const SILENT_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
-
-/// Whose findings give way together.
-enum Whose {
-    /// A node's.
-    Node(String),
-    /// Those of nodes from which nothing came since this Unix time (ns): most of them are there no more.
-    Silent(i64),
-}
-
-impl Whose {
-    fn condition(&self) -> &'static str {
-        match self {
-            Self::Node(_) => "node = ?1",
-            Self::Silent(_) => "node IN (SELECT node FROM held WHERE newest_ns < ?1)",
-        }
-    }
-
-    fn value(&self) -> &dyn rusqlite::ToSql {
-        match self {
-            Self::Node(node) => node,
-            Self::Silent(since_ns) => since_ns,
-        }
-    }
-}
-
-/// Bytes of findings that each has here.
-fn held(transaction: &rusqlite::Transaction<'_>) -> Result<Vec<(Whose, u64)>, StoreError> {
-    let newest: i64 =
-        transaction.query_row("SELECT COALESCE(MAX(newest_ns), 0) FROM held", [], |row| row.get(0))?;
-    let since_ns = newest.saturating_sub(SILENT_NS);
-    let bytes_of = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
-    let silent: i64 = transaction.query_row(
-        "SELECT COALESCE(SUM(bytes), 0) FROM held WHERE newest_ns < ?1",
-        [since_ns],
-        |row| row.get(0),
-    )?;
-    let mut statement = transaction.prepare_cached("SELECT node, bytes FROM held WHERE newest_ns >= ?1")?;
-    let rows = statement
-        .query_map([since_ns], |row| Ok((Whose::Node(row.get(0)?), bytes_of(row.get::<_, i64>(1)?))))?;
-    let mut all: Vec<(Whose, u64)> = rows.collect::<Result<_, _>>()?;
-    all.push((Whose::Silent(since_ns), bytes_of(silent)));
-    Ok(all)
-}
-
 fn put_within(
     transaction: &rusqlite::Transaction<'_>,
     node: &str,
@@ -347,7 +243,7 @@ fn stored((seq, stored_ns, node, message): Raw) -> Result<Stored, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proto::well_known::{ListValue, Value, value::Kind};
 
     use super::*;
@@ -406,7 +302,7 @@ mod tests {
         assert_eq!((page.len(), more), (1, false));
     }
 
-    fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
+    pub(crate) fn at(id: u32, seconds: i64, change: impl FnOnce(&mut Finding)) -> Incoming {
         let mut finding = Finding { name: format!("a/findings/{id}"), ..Finding::default() };
         finding.event_time = Some(proto::well_known::Timestamp { seconds, nanos: 0 });
         change(&mut finding);
@@ -418,7 +314,7 @@ mod tests {
         finding.source_properties.insert(key.to_owned(), value);
     }
 
-    fn ids(store: &Store, search: &Search) -> Vec<String> {
+    pub(crate) fn ids(store: &Store, search: &Search) -> Vec<String> {
         let found = store.search(search, 100).unwrap();
         found.iter().map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned()).collect()
     }
@@ -478,62 +374,6 @@ mod tests {
         assert_eq!(seen.len(), 25);
         assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
         assert!("x".parse::<Cursor>().is_err());
-    }
-
-    #[test]
-    fn retention_forgets_the_oldest() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
-        for id in 0..10 {
-            store
-                .put("n", i64::from(id), &[at(id, i64::from(id), |f| f.description = "x".repeat(100))])
-                .unwrap();
-        }
-        assert_eq!(store.forget(Some(3), None, None).unwrap(), 3);
-        assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
-        assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
-        assert_eq!(store.forget(None, None, None).unwrap(), 0);
-    }
-
-    #[test]
-    fn a_node_that_sends_much_pushes_out_its_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
-        let large = |id: u32, bytes: usize| at(id, i64::from(id), |f| f.description = "x".repeat(bytes));
-        store.put("quiet", 1, &[large(1, 1000), large(2, 1000)]).unwrap();
-        for id in 10..30 {
-            store.put("loud", i64::from(id), &[large(id, 1000)]).unwrap();
-        }
-        // A version that replaces another counts once.
-        store.put("loud", 30, &[large(29, 10)]).unwrap();
-        assert_eq!(store.forget(None, Some(10_000), None).unwrap(), 12);
-        let left = ids(&store, &Search::default());
-        assert!(left.ends_with(&["2".to_owned(), "1".to_owned()]), "{left:?}");
-        assert!(left.starts_with(&["29".to_owned(), "28".to_owned()]), "{left:?}");
-        let sums = "SELECT node, COUNT(*), SUM(LENGTH(message)) FROM finding GROUP BY node ORDER BY node";
-        let all = |sql: &str| -> Vec<(String, i64, i64)> {
-            let mut statement = store.connection.prepare(sql).unwrap();
-            let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
-            rows.collect::<Result<_, _>>().unwrap()
-        };
-        assert_eq!(all(sums), all("SELECT node, findings, bytes FROM held ORDER BY node"));
-    }
-
-    #[test]
-    fn nodes_that_are_there_no_more_give_way_together() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
-        let large = |id: u32| at(id, i64::from(id), |f| f.description = "x".repeat(1000));
-        for id in 0..50 {
-            store.put(&format!("gone-{id}"), i64::from(id), &[large(id)]).unwrap();
-        }
-        for id in 100..105 {
-            store.put("here", SILENT_NS + 1000, &[large(id)]).unwrap();
-        }
-        store.forget(None, Some(11_000), None).unwrap();
-        let left = ids(&store, &Search::default());
-        assert!(left.starts_with(&["104", "103", "102", "101", "100", "49"].map(str::to_owned)), "{left:?}");
-        assert!((9..=11).contains(&left.len()), "{left:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod environment;
 mod keystrokes;
 #[cfg(feature = "sample")]
 mod sample;
+mod script;
 mod shell_process;
 mod text;
 mod unseen;

@@ -8,7 +8,8 @@ use std::{ops::Range, sync::Arc};
 use crate::{
     capture::{Capture, HeldShell, Origin, Output, ScriptFlags},
     keystrokes,
-    shell_process::{Script, ShellProcess, Source},
+    script::{Script, Source},
+    shell_process::ShellProcess,
     unseen,
 };
 

@@ -4,7 +4,7 @@ use super::{Assembler, ShellId};
 use crate::{
     capture::{Origin, Output},
     content::Written,
-    shell_process::{Script, Source},
+    script::{Script, Source},
 };
 
 impl Assembler {

@@ -17,7 +17,8 @@ use shell::Executable;
 use crate::{
     budget::{Budget, Pace},
     capture::Output,
-    shell_process::{Forked, ShellProcess, Source},
+    script::Source,
+    shell_process::{Forked, ShellProcess},
 };
 
 /// How much is kept.

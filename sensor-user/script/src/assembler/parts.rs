@@ -4,7 +4,7 @@
 use ebpf::event::Header;
 
 use super::{Assembler, ShellId};
-use crate::{capture::Output, shell_process::Source};
+use crate::{capture::Output, script::Source};
 
 /// Bytes that a part repeats: what attacks in a few lines fits.
 pub(super) const OVERLAP: usize = 4096;

@@ -5,7 +5,8 @@ use ebpf::event::{FLAG_CUT, FLAG_MORE, Header, Read};
 use super::{Assembler, ShellId, emit::BLOCK_BYTES, parts::Piece};
 use crate::{
     capture::{Origin, Output},
-    shell_process::{Place, Source},
+    script::Source,
+    shell_process::Place,
 };
 
 /// What a script takes besides its bytes, with a long path.

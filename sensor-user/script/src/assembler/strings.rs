@@ -12,7 +12,8 @@ use event::until_nul;
 
 use crate::{
     capture::{Origin, Output},
-    shell_process::{Partial, ShellProcess, Source},
+    script::{Partial, Source},
+    shell_process::ShellProcess,
 };
 
 /// Evaluated strings of a shell that are known again.

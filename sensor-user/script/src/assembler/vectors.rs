@@ -6,7 +6,7 @@ use super::{Assembler, ShellId, parts};
 use crate::{
     capture::{Origin, Output},
     environment::{VARIABLES, is_function},
-    shell_process::Source,
+    script::Source,
 };
 
 impl Assembler {
