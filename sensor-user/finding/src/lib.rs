@@ -14,4 +14,4 @@ mod time;
 pub use build::{Evidence, build};
 pub use id::finding_id;
 pub use impairment::{Impairment, Reason, build_impairment};
-pub use redaction::{Redaction, RedactionError};
+pub use redaction::Redaction;

@@ -14,7 +14,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use proto::{
@@ -22,31 +22,11 @@ use proto::{
     well_known::{ListValue, Value, value::Kind},
 };
 use regex::{Captures, Regex};
+use rule_file::RuleFileError;
 use serde::Deserialize;
 
 /// Rules at most: each looks through every text of every finding.
 const RULES: usize = 64;
-
-/// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum RedactionError {
-    /// It cannot be read.
-    #[error("redactions {0}: {1}")]
-    Read(PathBuf, std::io::Error),
-    /// It is not TOML of the documented form.
-    #[error("redactions {0}: {1}")]
-    Form(PathBuf, Box<toml::de::Error>),
-    /// A rule makes no sense.
-    #[error("redactions {path}: rule {number}: {what}")]
-    Rule {
-        /// The file.
-        path: PathBuf,
-        /// Which rule, from 1.
-        number: usize,
-        /// What is wrong, and what is allowed.
-        what: String,
-    },
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,16 +63,9 @@ impl Default for Redaction {
 
 impl Redaction {
     /// Reads and checks a file of rules, where there is one. `with_arguments`: findings show the arguments of processes.
-    pub fn load(path: Option<&Path>, with_arguments: bool) -> Result<Self, RedactionError> {
-        let Some(path) = path else { return Ok(Self { rules: Vec::new(), with_arguments }) };
-        let text = std::fs::read_to_string(path).map_err(|e| RedactionError::Read(path.to_owned(), e))?;
-        let form: FileForm =
-            toml::from_str(&text).map_err(|e| RedactionError::Form(path.to_owned(), Box::new(e)))?;
-        let rules = form.redact.into_iter().enumerate().map(|(index, rule)| {
-            let wrong = |what| RedactionError::Rule { path: path.to_owned(), number: index + 1, what };
-            check(index, rule).map_err(wrong)
-        });
-        Ok(Self { rules: rules.collect::<Result<_, _>>()?, with_arguments })
+    pub fn load(path: Option<&Path>, with_arguments: bool) -> Result<Self, RuleFileError> {
+        let load = |path| rule_file::load("redactions", path, |file: FileForm| file.redact, check);
+        Ok(Self { rules: path.map(load).transpose()?.unwrap_or_default(), with_arguments })
     }
 
     /// Leaves out of a finding what is to be left out, and says so in it.
@@ -235,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    fn load(text: &str, with_arguments: bool) -> Result<Redaction, RedactionError> {
+    fn load(text: &str, with_arguments: bool) -> Result<Redaction, RuleFileError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         Redaction::load(Some(file.path()), with_arguments)

@@ -8,4 +8,4 @@ mod rules;
 
 pub use kill::{Descendants, Process};
 pub use responder::{Action, Held, Known, Mode, Progress, Responder, Response, may_kill};
-pub use rules::{Rules, RulesError};
+pub use rules::Rules;

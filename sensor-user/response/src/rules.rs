@@ -16,37 +16,14 @@
 //! `hold` is as `kill`; and with `--respond hold` the shell is stopped until its text is judged.
 //! The first rule that matches decides. A script that no rule matches is left alone.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use globset::GlobMatcher;
 use identity::Identity;
+use rule_file::RuleFileError;
 use script::{Capture, Origin};
 use serde::Deserialize;
 use verdict::Verdict;
-
-/// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum RulesError {
-    /// It cannot be read.
-    #[error("response rules {0}: {1}")]
-    Read(PathBuf, std::io::Error),
-    /// It is not TOML of the documented form.
-    #[error("response rules {0}: {1}")]
-    Form(PathBuf, Box<toml::de::Error>),
-    /// A rule makes no sense.
-    #[error("response rules {path}: rule {number}: {what}")]
-    Rule {
-        /// The file.
-        path: PathBuf,
-        /// Which rule, from 1.
-        number: usize,
-        /// What is wrong, and what is allowed.
-        what: String,
-    },
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,14 +91,10 @@ pub struct Rules {
 
 impl Rules {
     /// Reads and checks a file of rules.
-    pub fn load(path: &Path) -> Result<Self, RulesError> {
-        let text = std::fs::read_to_string(path).map_err(|e| RulesError::Read(path.to_owned(), e))?;
-        let form: FileForm =
-            toml::from_str(&text).map_err(|e| RulesError::Form(path.to_owned(), Box::new(e)))?;
-        let rules = form.respond.into_iter().enumerate().map(|(index, rule)| {
-            check(rule).map_err(|what| RulesError::Rule { path: path.to_owned(), number: index + 1, what })
-        });
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    pub fn load(path: &Path) -> Result<Self, RuleFileError> {
+        let rules =
+            rule_file::load("response rules", path, |file: FileForm| file.respond, |_, rule| check(rule))?;
+        Ok(Self { rules })
     }
 
     /// One rule: every script in a container is acted on, but a container's first process is not.

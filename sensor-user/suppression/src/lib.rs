@@ -18,36 +18,16 @@
 //!
 //! A rule matches when all that it names does. A suppressed verdict is counted, and nothing leaves the node.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
 use identity::Container;
+pub use rule_file::RuleFileError;
 use script::Capture;
 use verdict::ScriptHash;
-
-/// Why a file of rules cannot be used. Each message names the file, the rule and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum SuppressionError {
-    /// It cannot be read.
-    #[error("suppressions {0}: {1}")]
-    Read(PathBuf, std::io::Error),
-    /// It is not TOML of the documented form.
-    #[error("suppressions {0}: {1}")]
-    Form(PathBuf, Box<toml::de::Error>),
-    /// A rule makes no sense.
-    #[error("suppressions {path}: rule {number}: {what}")]
-    Rule {
-        /// The file.
-        path: PathBuf,
-        /// Which rule, from 1.
-        number: usize,
-        /// What is wrong, and what is allowed.
-        what: String,
-    },
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,18 +68,10 @@ pub struct Suppressions {
 
 impl Suppressions {
     /// Reads and checks a file of rules.
-    pub fn load(path: &Path) -> Result<Self, SuppressionError> {
-        let text = std::fs::read_to_string(path).map_err(|e| SuppressionError::Read(path.to_owned(), e))?;
-        let form: FileForm =
-            toml::from_str(&text).map_err(|e| SuppressionError::Form(path.to_owned(), Box::new(e)))?;
-        let rules = form.suppress.into_iter().enumerate().map(|(index, rule)| {
-            check(rule).map_err(|what| SuppressionError::Rule {
-                path: path.to_owned(),
-                number: index + 1,
-                what,
-            })
-        });
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    pub fn load(path: &Path) -> Result<Self, RuleFileError> {
+        let rules =
+            rule_file::load("suppressions", path, |file: FileForm| file.suppress, |_, rule| check(rule))?;
+        Ok(Self { rules })
     }
 
     /// Are there none?
