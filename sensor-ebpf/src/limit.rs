@@ -36,8 +36,9 @@ pub const TEXT_BY_BYTES: usize = 32;
 pub const SHELLS_MAX: u32 = 16_384;
 /// Pipes that are read byte by byte and gathered at once.
 pub const LINES_MAX: u32 = 4096;
-/// Processes stopped at once until their text is judged.
-pub const HOLDS_MAX: u32 = 4096;
+/// Processes stopped at once until their text is judged. Each is a shell that is followed, so a cgroup's share of those is its
+/// share here.
+pub const HOLDS_MAX: u32 = SHELLS_MAX;
 /// A sensor that has not said for so long that it is alive stops nobody.
 pub const HOLD_STALE_NS: u64 = 150_000_000;
 /// Whoever is stopped for longer is not stopped again when somebody continues it: those who should have done so are gone. The

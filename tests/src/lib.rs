@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod client;
 pub mod collectors;
 pub mod containerd;
+pub mod cost;
 pub mod daemon;
 pub mod drill;
 pub mod holding;

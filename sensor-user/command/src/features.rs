@@ -14,7 +14,7 @@ use serde::Deserialize;
 use record::Lines;
 use verdict::{
     Feature,
-    features::{Extractor, FeatureSet},
+    features::{Extractor, FeatureSet, Passage},
 };
 
 #[derive(Deserialize)]
@@ -42,14 +42,17 @@ pub fn run(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
             for window in 0..extractor.windows() {
                 set_of(extractor.window(window), &mut number)?;
             }
-            number(extractor.passages())?;
-            for passage in 0..extractor.passages() {
-                set_of(extractor.passage(passage), &mut number)?;
+            let passages: Vec<Passage> = extractor.passages().collect();
+            number(passages.len())?;
+            for passage in &passages {
+                set_of(extractor.passage(*passage), &mut number)?;
             }
             for window in 0..extractor.windows() {
-                let passages = extractor.passages_of(window);
-                number(passages.start)?;
-                number(passages.len())?;
+                // Passages are in order, and those of a window follow each other.
+                let mut of_window = extractor.passages_of(window);
+                let first = of_window.next();
+                number(first.map_or(0, |first| passages.partition_point(|passage| *passage < first)))?;
+                number(first.map_or(0, |_| 1 + of_window.count()))?;
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{
 const PAIRED_ARGUMENTS: u32 = 24;
 
 /// What came before the word at hand.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Context {
     concepts: &'static Concepts,
     /// Canonical forms of the two words before, 0 where a layer began.
@@ -80,8 +80,8 @@ impl Context {
         print_only: bool,
         out: &mut Vec<Feature>,
     ) {
-        let bytes = &normal.text[word.start as usize..word.end as usize];
-        let at = normal.origin[word.start as usize];
+        let bytes = word.of(&normal.text);
+        let at = normal.origin(word.start);
         let mut emit = |kind: Kind, a: u64, b: u64| out.push(Feature { id: bucket(kind, a, b), at });
         match word.joint {
             Joint::Space => {}

@@ -3,12 +3,12 @@
 //! A banner of a hundred lines between a download and what runs it keeps them apart in every window. Nothing depends on
 //! this being exact: the whole text is judged as well.
 
-use std::ops::Range;
+use fixedbitset::FixedBitSet;
 
 use super::{
     normal::Normal,
     separator::is_operator,
-    words::{self, Joint, Word},
+    words::{self, Joint, Word, Words},
 };
 
 /// There are windows of effects when a script has at most so many words of effects in a hundred.
@@ -18,95 +18,138 @@ const EFFECTS_PERCENT_MAX: usize = 70;
 #[derive(Default)]
 pub(super) struct Effects {
     /// For each word: does its statement only print?
-    print_only: Vec<bool>,
-    /// Numbers of the others, where there are few enough.
-    words: Vec<u32>,
+    print_only: FixedBitSet,
+    /// How many words there are.
+    words: usize,
+    /// How many words of effects there are; 0 where most of the script is effects.
+    acting: usize,
+    /// Of the words of effects, the number of the first, and of each that many further.
+    starts: Vec<u32>,
 }
 
+/// Words of effects from one whose number is kept to the next.
+const STEP: usize = 64;
+
 impl Effects {
-    /// Finds the effects among the words of a normal form.
-    pub(super) fn find(&mut self, normal: &Normal, words: &[Word]) {
+    /// Finds the effects in a normal form.
+    pub(super) fn find(&mut self, normal: &Normal) {
         self.print_only.clear();
-        self.words.clear();
+        self.starts.clear();
+        let mut words = Words::of(&normal.text);
         let mut closed = true;
-        let mut statement = Statement { normal, words, range: 0..0 };
-        while statement.range.end < words.len() {
-            statement.advance();
+        let mut end = 0;
+        while let Some(statement) = Statement::next(normal, words) {
             let print_only = statement.only_prints();
-            self.print_only.resize(statement.range.end, print_only);
+            end = self.learn(end, statement.length, print_only);
+            words = statement.rest.clone();
             if print_only
                 && closed
                 && let Some(closing) = statement.closes_with()
             {
                 // The search goes over all that is left but once.
                 match statement.end_of_here_document(closing) {
-                    Some(end) => {
-                        self.print_only.resize(end, true);
-                        statement.range.end = end;
+                    Some((length, rest)) => {
+                        end = self.learn(end, length, true);
+                        words = rest;
                     }
                     None => closed = false,
                 }
             }
         }
-        let effects = self.print_only.iter().filter(|print_only| !**print_only).count();
-        if 100 * effects <= EFFECTS_PERCENT_MAX * words.len() {
-            self.words.extend((0..words.len() as u32).filter(|i| !self.print_only[*i as usize]));
+        self.words = end;
+        self.acting = end - self.print_only.count_ones(..);
+        if 100 * self.acting > EFFECTS_PERCENT_MAX * end {
+            self.acting = 0;
         }
+        if self.acting > 0 {
+            for (n, word) in (0..end).filter(|word| !self.print_only.contains(*word)).enumerate() {
+                if n % STEP == 0 {
+                    self.starts.push(word as u32);
+                }
+            }
+        }
+    }
+
+    /// So many more words only print, or do not; returns how many words there are now.
+    fn learn(&mut self, words: usize, more: usize, print_only: bool) -> usize {
+        let end = words + more;
+        if print_only {
+            self.print_only.grow(end);
+            self.print_only.insert_range(words..end);
+        }
+        end
     }
 
     /// Is that word only printed, or does it make something be printed?
     pub(super) fn is_print_only(&self, word: usize) -> bool {
-        self.print_only[word]
+        self.print_only.contains(word)
     }
 
-    /// Numbers of the words of effects, rising; empty where most of the script is effects.
-    pub(super) fn words(&self) -> &[u32] {
-        &self.words
+    /// How many words of effects there are; 0 where most of the script is effects.
+    pub(super) fn count(&self) -> usize {
+        self.acting
+    }
+
+    /// Numbers of the words of effects, rising, from one of them on: a multiple of 64.
+    pub(super) fn words_from(&self, effect: usize) -> impl Iterator<Item = usize> {
+        debug_assert!(effect.is_multiple_of(STEP));
+        let start = self.starts.get(effect / STEP).map_or(self.words, |word| *word as usize);
+        (start..self.words).filter(|word| !self.print_only.contains(*word))
     }
 }
 
 /// A statement: words up to the next that begins one.
 struct Statement<'a> {
     normal: &'a Normal,
-    words: &'a [Word],
-    range: Range<usize>,
+    /// Its first word.
+    first: Word,
+    /// Its last word, and does `<<` stand before it? To look costs what the gap is long, and not once for each word.
+    last: Word,
+    here: bool,
+    /// Its words.
+    words: Words<'a>,
+    length: usize,
+    /// The word behind it.
+    next: Option<Word>,
+    /// The words behind it.
+    rest: Words<'a>,
 }
 
-impl Statement<'_> {
-    fn advance(&mut self) {
-        let start = self.range.end;
-        let next = (start + 1..self.words.len()).find(|i| self.joint(*i) != Joint::Space);
-        self.range = start..next.unwrap_or(self.words.len());
+impl<'a> Statement<'a> {
+    /// The one that those words begin with.
+    fn next(normal: &'a Normal, words: Words<'a>) -> Option<Self> {
+        let mut rest = words.clone();
+        let first = rest.next()?;
+        let mut found = Self { normal, first, last: first, here: false, words, length: 1, next: None, rest };
+        let mut behind = found.rest.clone();
+        while let Some(word) = behind.next() {
+            if found.joint(word) != Joint::Space {
+                found.next = Some(word);
+                break;
+            }
+            found.last = word;
+            found.length += 1;
+            found.rest = behind.clone();
+        }
+        found.here = found.operators(found.last).eq(*b"<<");
+        Some(found)
     }
 
-    fn word(&self, i: usize) -> &[u8] {
-        &self.normal.text[self.words[i].start as usize..self.words[i].end as usize]
+    fn text(&self, word: Word) -> &'a [u8] {
+        word.of(&self.normal.text)
     }
 
-    /// Where a word and the one before it are apart.
-    fn gap(&self, i: usize) -> Range<usize> {
-        i.checked_sub(1).map_or(0, |j| self.words[j].end as usize)..self.words[i].start as usize
-    }
-
-    fn is_quoted(&self, at: usize) -> bool {
-        self.normal.quoted.binary_search(&(at as u32)).is_ok()
-    }
-
-    /// The operators there, without those within quotes.
-    fn operators(&self, i: usize) -> impl DoubleEndedIterator<Item = u8> {
-        let operators = self.gap(i).filter(|at| is_operator(self.normal.text[*at]));
-        operators.filter(|at| !self.is_quoted(*at)).map(|at| self.normal.text[at])
-    }
-
-    fn is_first_of_line(&self, i: usize) -> bool {
-        self.normal.text[self.gap(i)].contains(&b'\n')
+    /// The operators before a word, without those within quotes.
+    fn operators(&self, word: Word) -> impl DoubleEndedIterator<Item = u8> {
+        let operators = word.gap().filter(|at| is_operator(self.normal.text[*at]));
+        operators.filter(|at| !self.normal.is_quoted(*at)).map(|at| self.normal.text[at])
     }
 
     /// What joins a word to the one before it; operators within quotes do not.
-    fn joint(&self, i: usize) -> Joint {
-        match self.words[i].joint {
+    fn joint(&self, word: Word) -> Joint {
+        match word.joint {
             Joint::Pipe | Joint::Statement
-                if !self.is_first_of_line(i) && self.operators(i).next().is_none() =>
+                if !word.is_first_of_line(&self.normal.text) && self.operators(word).next().is_none() =>
             {
                 Joint::Space
             }
@@ -116,55 +159,52 @@ impl Statement<'_> {
 
     /// Does it give a variable a value, or print to the terminal, and nothing else?
     fn only_prints(&self) -> bool {
-        let Range { start, end } = self.range;
-        let piped = end < self.words.len() && self.joint(end) == Joint::Pipe;
+        let piped = self.next.is_some_and(|next| self.joint(next) == Joint::Pipe);
         // Its output is a value, or an argument.
-        let used = matches!(self.operators(start).next_back(), Some(b'(' | b'`'));
-        if piped || used || self.joint(start) == Joint::Pipe {
+        let used = matches!(self.operators(self.first).next_back(), Some(b'(' | b'`'));
+        if piped || used || self.joint(self.first) == Joint::Pipe {
             return false;
         }
-        let mut at = start;
-        while at < end && words::is_wrapper(self.word(at)) {
-            at += 1;
-        }
-        while at + 1 < end && words::is_assignment(self.words[at], self.words[at + 1]) {
-            at += 2;
-            while at < end && self.gap(at).all(|at| self.is_quoted(at)) {
-                at += 1;
+        let mut words = self.words.clone().take(self.length).peekable();
+        while words.next_if(|word| words::is_wrapper(self.text(*word))).is_some() {}
+        let command = loop {
+            let Some(word) = words.next() else { return true };
+            if !words.peek().is_some_and(|value| words::is_assignment(word, *value)) {
+                break word;
             }
-        }
-        if at == end {
-            return true;
-        }
-        (prints(self.word(at)) || self.here_document(at).is_some())
-            && !(at + 1..end).any(|i| self.goes_to_file(i))
+            words.next();
+            while words.next_if(|word| word.gap().all(|at| self.normal.is_quoted(at))).is_some() {}
+        };
+        (prints(self.text(command)) || self.here_document(command).is_some())
+            && !words.any(|word| self.goes_to_file(word))
     }
 
     /// Is a word the file that output goes to?
-    fn goes_to_file(&self, i: usize) -> bool {
+    fn goes_to_file(&self, word: Word) -> bool {
         // `>&2` is the terminal still.
-        let to_stream = || self.operators(i).eq(*b">&") && self.word(i).iter().all(u8::is_ascii_digit);
-        self.operators(i).any(|b| b == b'>') && !to_stream()
+        let to_stream = || self.operators(word).eq(*b">&") && self.text(word).iter().all(u8::is_ascii_digit);
+        self.operators(word).any(|b| b == b'>') && !to_stream()
     }
 
-    /// The closing word of a here-document that the command at `at` prints.
-    fn here_document(&self, at: usize) -> Option<usize> {
-        let last = self.range.end - 1;
-        (self.word(at) == b"cat" && last > at && self.operators(last).eq(*b"<<")).then_some(last)
+    /// The closing word of a here-document that this command of it prints.
+    fn here_document(&self, command: Word) -> Option<Word> {
+        (self.here && self.last.start > command.start && self.text(command) == b"cat").then_some(self.last)
     }
 
     /// The closing word of the here-document that this statement prints.
-    fn closes_with(&self) -> Option<usize> {
-        self.range.clone().find_map(|at| self.here_document(at))
+    fn closes_with(&self) -> Option<Word> {
+        self.words.clone().take(self.length).find_map(|word| self.here_document(word))
     }
 
-    /// One past that word where it closes.
-    fn end_of_here_document(&self, closing: usize) -> Option<usize> {
-        let word = self.word(closing);
+    /// How many words behind this statement there are up to where that word closes, and the words behind it.
+    fn end_of_here_document(&self, closing: Word) -> Option<(usize, Words<'a>)> {
+        let closing = self.text(closing);
         // Of `<<-`, the dash is part of the word.
-        let word = word.strip_prefix(b"-").unwrap_or(word);
-        let mut rest = self.range.end..self.words.len();
-        rest.find(|i| self.word(*i) == word && self.is_first_of_line(*i)).map(|i| i + 1)
+        let closing = closing.strip_prefix(b"-").unwrap_or(closing);
+        let mut rest = self.rest.clone();
+        let closes = |word: Word| self.text(word) == closing && word.is_first_of_line(&self.normal.text);
+        let before = rest.by_ref().position(closes)?;
+        Some((before + 1, rest))
     }
 }
 
@@ -182,12 +222,11 @@ mod tests {
     fn effects(script: &str) -> String {
         let mut normal = Normal::default();
         normal.form(script.as_bytes());
-        let mut words = Vec::new();
-        words::cut(&normal.text, &mut words);
+        let words: Vec<Word> = Words::of(&normal.text).collect();
         let mut effects = Effects::default();
-        effects.find(&normal, &words);
-        let text = |i: &u32| &normal.text[words[*i as usize].start as usize..words[*i as usize].end as usize];
-        effects.words().iter().map(|i| String::from_utf8_lossy(text(i))).collect::<Vec<_>>().join(" ")
+        effects.find(&normal);
+        let of_effects = effects.words_from(0).map(|i| String::from_utf8_lossy(words[i].of(&normal.text)));
+        of_effects.collect::<Vec<_>>().join(" ")
     }
 
     #[test]

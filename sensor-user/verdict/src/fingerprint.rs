@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::features::{Extractor, FeatureSet};
+use crate::{
+    feature::Feature,
+    features::{Extractor, FeatureSet, Passage},
+};
 
 /// Key of the fingerprint in a model's metadata.
 pub const METADATA_KEY: &str = "features.sha256";
@@ -19,15 +22,18 @@ pub fn fingerprint() -> String {
     let mut ids = Vec::new();
     for script in SCRIPTS.split("%%\n") {
         extractor.extract(script.as_bytes());
-        let windows = (0..extractor.windows()).map(|i| extractor.window(i));
-        let passages = (0..extractor.passages()).map(|i| extractor.passage(i));
-        for features in windows.chain(passages) {
+        let mut learn = |features: &[Feature]| {
             ids.clear();
             set.distinct(features, |_| true, &mut ids);
             hash.update((ids.len() as u64).to_le_bytes());
             for id in &ids {
                 hash.update(id.to_le_bytes());
             }
+        };
+        (0..extractor.windows()).for_each(|window| learn(extractor.window(window)));
+        let passages: Vec<Passage> = extractor.passages().collect();
+        for passage in passages {
+            learn(extractor.passage(passage));
         }
     }
     hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {

@@ -11,7 +11,8 @@ use behaviour::{Behaviour, Evidence, Leaning};
 use crate::{
     cache::VerdictCache,
     explain::{self, logit},
-    features::{Extractor, FeatureSet, PASSAGE_PIECES, WINDOW_WORDS},
+    feature::Feature,
+    features::{Extractor, FeatureSet, PASSAGE_PIECES, Passage, WINDOW_WORDS},
     hash::ScriptHash,
     model::{Model, ModelError, Scores},
     operating_point::OperatingPoint,
@@ -57,8 +58,8 @@ pub struct Judge {
     cache: VerdictCache,
     extractor: Extractor,
     set: FeatureSet,
-    /// Indexes of passages to look at.
-    passages: Vec<usize>,
+    /// Passages to look at.
+    passages: Vec<Passage>,
     /// How many times as long as usual the second opinion may take.
     patience: u32,
     /// The second opinion had no time the last time.
@@ -151,11 +152,8 @@ impl Judge {
             self.judge_passages(penalty, &mut worst)?;
         }
         let Worst { score: first, part: worst_part, techniques, .. } = worst;
-        let part = |part: Part| match part {
-            Part::Window(window) => self.extractor.window(window),
-            Part::Passage(passage) => self.extractor.passage(passage),
-        };
-        let worst_at = part(worst_part).first().map_or(0, |feature| feature.at as usize);
+        let worst_at =
+            worst_part.features(&mut self.extractor).first().map_or(0, |feature| feature.at as usize);
         let Second { score, does, weights, late } = self.ask_second(first, content, worst_at);
         self.was_late = late;
         let malicious = score >= threshold;
@@ -172,10 +170,7 @@ impl Judge {
                     .collect();
                 named.sort_by(|a, b| techniques[*b].total_cmp(&techniques[*a]));
             }
-            let features = match worst_part {
-                Part::Window(window) => self.extractor.window(window),
-                Part::Passage(passage) => self.extractor.passage(passage),
-            };
+            let features = worst_part.features(&mut self.extractor);
             spans = explain::spans(&mut self.model, features, &mut self.set, content)?;
         }
         Ok(Verdict { hash, score, malicious, techniques: named, spans, reasons })
@@ -210,12 +205,15 @@ impl Judge {
     fn judge_windows(&mut self) -> Result<Worst, ModelError> {
         let Self { model, extractor, set, .. } = self;
         let mut worst = Worst::default();
+        let with_passages = extractor.windows_with_passages();
         model.score(
             extractor.windows(),
             |window, ids| set.distinct(extractor.window(window), |_| true, ids),
             |window, scores| {
                 worst.learn(Part::Window(window), scores.malicious, &scores);
-                worst.rank(extractor, window, scores.malicious);
+                if with_passages.contains(&window) {
+                    worst.rank(window, scores.malicious);
+                }
             },
         )?;
         Ok(worst)
@@ -298,11 +296,20 @@ fn reasons_of(does: &[Evidence], weights: &[f32], content: &[u8]) -> Vec<Reason>
     reasons
 }
 
-/// What a score is of: a window or a passage, by number.
+/// What a score is of: a window, by number, or a passage.
 #[derive(Clone, Copy)]
 enum Part {
     Window(usize),
-    Passage(usize),
+    Passage(Passage),
+}
+
+impl Part {
+    fn features(self, extractor: &mut Extractor) -> &[Feature] {
+        match self {
+            Self::Window(window) => extractor.window(window),
+            Self::Passage(passage) => extractor.passage(passage),
+        }
+    }
 }
 
 /// What is known while a script is judged.
@@ -328,9 +335,9 @@ impl Default for Worst {
 
 impl Worst {
     /// Enters a window that has passages into the list of the worst, which stays sorted, the worst first.
-    fn rank(&mut self, extractor: &Extractor, window: usize, score: f32) {
+    fn rank(&mut self, window: usize, score: f32) {
         let rank = self.windows.partition_point(|(worse, _)| *worse >= score);
-        if rank < WORST_WINDOWS && !extractor.passages_of(window).is_empty() {
+        if rank < WORST_WINDOWS {
             self.windows[rank..].rotate_right(1);
             self.windows[rank] = (score, window);
         }
@@ -382,14 +389,15 @@ mod tests {
     fn passages_are_looked_at_near_the_worst_windows_that_have_some() {
         let mut extractor = Extractor::default();
         extractor.extract("echo a b c d e f g h\ncurl x; sh x\n".repeat(60).as_bytes());
-        let with =
-            (0..extractor.windows()).filter(|window| !extractor.passages_of(*window).is_empty()).count();
-        assert!(with > 4 && with + 2 < extractor.windows(), "{with} of {}", extractor.windows());
-        // The later the worse, and windows of effects come last.
-        let mut worst = Worst::default();
+        let with = extractor.windows_with_passages();
+        assert!(with.end > 4 && with.end + 2 < extractor.windows(), "{with:?} of {}", extractor.windows());
         for window in 0..extractor.windows() {
-            worst.rank(&extractor, window, window as f32 / 100.0);
+            assert_eq!(extractor.passages_of(window).next().is_some(), with.contains(&window), "{window}");
         }
-        assert_eq!(worst.windows.map(|(_, window)| window), [with - 1, with - 2]);
+        let mut worst = Worst::default();
+        for (window, score) in [(0, 0.3), (1, 0.1), (2, 0.7), (3, 0.5), (4, 0.2)] {
+            worst.rank(window, score);
+        }
+        assert_eq!(worst.windows.map(|(_, window)| window), [2, 3]);
     }
 }

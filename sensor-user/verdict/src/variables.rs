@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::words;
+use super::{growth::make_room, words};
 
 /// Variables remembered.
 const VARIABLES_MAX: usize = 512;
@@ -36,6 +36,7 @@ impl Variables {
         }
         let mut keep = |bytes: &[u8]| {
             let start = self.bytes.len();
+            make_room(&mut self.bytes, bytes.len());
             self.bytes.extend_from_slice(bytes);
             start..self.bytes.len()
         };

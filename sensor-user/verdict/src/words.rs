@@ -1,8 +1,9 @@
 //! The normal form cut into words, each reduced to what matters about it: an address is an address, whichever
 //! it is; a long number is long; a path is its directories and its name.
 
+use std::ops::Range;
+
 use super::{
-    growth::make_room,
     magic::Magic,
     separator::{LAYER, is_operator},
     url::{self, Url},
@@ -24,6 +25,8 @@ pub(super) enum Joint {
 /// A word of the normal form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
+    /// Where the word before it ends; 0 where there is none.
+    pub(super) behind: u32,
     /// Where it begins in the normal form.
     pub(super) start: u32,
     /// One past its end.
@@ -36,57 +39,109 @@ pub(super) struct Word {
     pub(super) after_equals: bool,
 }
 
+impl Word {
+    /// Its bytes in the normal form.
+    pub(super) fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    /// What stands between it and the word before it, by position.
+    pub(super) fn gap(self) -> Range<usize> {
+        self.behind as usize..self.start as usize
+    }
+
+    /// Does it begin a line?
+    pub(super) fn is_first_of_line(self, text: &[u8]) -> bool {
+        memchr::memchr(b'\n', &text[self.gap()]).is_some()
+    }
+}
+
 /// Is `name` given the value `next`, as in `name=value`?
 pub(super) fn is_assignment(name: Word, next: Word) -> bool {
     next.after_equals && next.joint == Joint::Space && next.start == name.end + 1
 }
 
-/// Cuts `text` into words.
-pub(super) fn cut(text: &[u8], words: &mut Vec<Word>) {
-    words.clear();
-    let mut joint = Joint::Statement;
-    let mut operator = 0u64;
-    let mut after_equals = false;
-    let mut i = 0;
-    while i < text.len() {
-        let b = text[i];
-        if b.is_ascii_whitespace() {
-            if b == b'\n' && joint == Joint::Space {
-                joint = Joint::Statement;
-            }
-            i += 1;
-        } else if is_operator(b) || b == LAYER {
-            let start = i;
-            while i < text.len() && is_operator(text[i]) {
+/// The words of a text, one after the other. What is before a word and behind the one before it says all that is to be known of it,
+/// so that it can be begun anew behind any word.
+#[derive(Clone)]
+pub(super) struct Words<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Words<'a> {
+    /// All words of a text.
+    pub(super) fn of(text: &'a [u8]) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The words of a text behind one that ends there.
+    pub(super) fn behind(text: &'a [u8], end: u32) -> Self {
+        Self { text, at: end as usize }
+    }
+
+    /// Where the last word ended; 0 before the first.
+    pub(super) fn place(&self) -> u32 {
+        self.at as u32
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Word;
+
+    fn next(&mut self) -> Option<Word> {
+        let text = self.text;
+        let behind = self.at;
+        let mut joint = if behind == 0 { Joint::Statement } else { Joint::Space };
+        let mut operator = 0u64;
+        let mut after_equals = false;
+        let mut i = behind;
+        while i < text.len() {
+            let b = text[i];
+            if b.is_ascii_whitespace() {
+                if b == b'\n' && joint == Joint::Space {
+                    joint = Joint::Statement;
+                }
                 i += 1;
+            } else if is_operator(b) || b == LAYER {
+                let start = i;
+                while i < text.len() && is_operator(text[i]) {
+                    i += 1;
+                }
+                i = i.max(start + 1);
+                let run = &text[start..i];
+                after_equals = run == b"=";
+                joint = match run {
+                    _ if b == LAYER => Joint::Layer,
+                    [b'|'] | [b'|', b'&'] => Joint::Pipe,
+                    // Redirections and assignments stay within the statement.
+                    [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
+                    _ if joint == Joint::Layer => Joint::Layer,
+                    _ => Joint::Statement,
+                };
+                operator = hash(run, operator);
+            } else {
+                let start = i;
+                while i < text.len()
+                    && !text[i].is_ascii_whitespace()
+                    && !is_operator(text[i])
+                    && text[i] != LAYER
+                {
+                    i += 1;
+                }
+                self.at = i;
+                return Some(Word {
+                    behind: behind as u32,
+                    start: start as u32,
+                    end: i as u32,
+                    joint,
+                    operator,
+                    after_equals,
+                });
             }
-            i = i.max(start + 1);
-            let run = &text[start..i];
-            after_equals = run == b"=";
-            joint = match run {
-                _ if b == LAYER => Joint::Layer,
-                [b'|'] | [b'|', b'&'] => Joint::Pipe,
-                // Redirections and assignments stay within the statement.
-                [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
-                _ if joint == Joint::Layer => Joint::Layer,
-                _ => Joint::Statement,
-            };
-            operator = hash(run, operator);
-        } else {
-            let start = i;
-            while i < text.len()
-                && !text[i].is_ascii_whitespace()
-                && !is_operator(text[i])
-                && text[i] != LAYER
-            {
-                i += 1;
-            }
-            make_room(words, 1);
-            words.push(Word { start: start as u32, end: i as u32, joint, operator, after_equals });
-            after_equals = false;
-            joint = Joint::Space;
-            operator = 0;
         }
+        self.at = i;
+        None
     }
 }
 

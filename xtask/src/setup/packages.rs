@@ -44,11 +44,12 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
 
 /// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
 /// server, a browser.
-const TESTED: [(&str, &str); 6] = [
+const TESTED: [(&str, &str); 7] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/bin/faketime", "faketime"),
     ("/usr/sbin/nats-server", "nats-server"),
+    ("/usr/bin/valgrind", "valgrind"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
 ];
@@ -101,6 +102,6 @@ pub(crate) fn for_tests() -> anyhow::Result<()> {
     if missing.is_empty() {
         Ok(())
     } else {
-        install("shells, container runtime, message server and browser of the end-to-end tests", &missing)
+        install("what the end-to-end tests run, and count instructions with", &missing)
     }
 }

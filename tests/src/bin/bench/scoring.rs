@@ -4,8 +4,8 @@ use std::{hint::black_box, time::Instant};
 
 use e2e::daemon::bin;
 use verdict::{
-    Judge, Model, OperatingPoint, ScriptHash,
-    features::{Extractor, FeatureSet},
+    Feature, Judge, Model, OperatingPoint, ScriptHash,
+    features::{Extractor, FeatureSet, Passage},
 };
 
 use crate::statistics::show;
@@ -43,7 +43,7 @@ fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Res
     let mut sets: Vec<Vec<Vec<i64>>> = Vec::new();
     for text in scripts {
         extractor.extract(text);
-        let mut distinct = |features| {
+        let mut distinct = |features: &[Feature]| {
             let mut ids = Vec::new();
             set.distinct(features, |_| true, &mut ids);
             ids
@@ -51,9 +51,9 @@ fn inference(model: &mut Model, scripts: &[Vec<u8>], runs: usize) -> anyhow::Res
         let mut of_one: Vec<Vec<i64>> =
             (0..extractor.windows()).map(|window| distinct(extractor.window(window))).collect();
         // As many passages as are looked at, whichever they are.
-        let near =
-            (0..extractor.windows()).step_by(2).take(2).flat_map(|window| extractor.passages_of(window));
-        of_one.extend(near.map(|passage| distinct(extractor.passage(passage))));
+        let windows = (0..extractor.windows()).step_by(2).take(2);
+        let near: Vec<Passage> = windows.flat_map(|window| extractor.passages_of(window)).collect();
+        of_one.extend(near.into_iter().map(|passage| distinct(extractor.passage(passage))));
         sets.push(of_one);
     }
     (0..runs)
