@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use ingest::{ClientLimits, tls::Files};
 use jetstream::Address;
 use sink::{SCC_ENDPOINT, SccOptions, WebhookOptions};
-use store::{Cursor, Limits, moment};
+use store::{Cursor, Limits, State, moment};
 
 use crate::{
     address::{StoreAddress, database},
@@ -117,6 +117,13 @@ fn listen(text: &str) -> Result<Listen, String> {
     let address =
         text.parse().map_err(|_| "an address such as 127.0.0.1:7601, or `off`, is expected".to_owned())?;
     Ok(Listen(Some(address)))
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| {
+        let names = State::ALL.map(State::name);
+        format!("there are {} and {}", names[..names.len() - 1].join(", "), names[names.len() - 1])
+    })
 }
 
 /// How to take findings in.
@@ -282,6 +289,19 @@ pub enum Command {
         node: Option<String>,
         /// Its id, or its full name.
         finding: String,
+    },
+    /// List the sensors heard of in the last week, the worst first. A sensor is silent after five minutes without word, impaired when
+    /// it could not see or judge something in the last ten minutes, and behind when findings wait for more than a minute.
+    Nodes {
+        /// The store.
+        #[command(flatten)]
+        store: StorePath,
+        /// Only sensors in these states: silent, impaired, behind, outdated, stopped, ok.
+        #[arg(long, value_delimiter = ',', value_parser = state)]
+        state: Vec<State>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
     },
     /// Print findings as they arrive.
     Tail {

@@ -11,7 +11,7 @@ use clap::Parser;
 use collector::{
     ServerError,
     cli::{Cli, Command},
-    command::{list, show, tail},
+    command::{list, nodes, show, tail},
     server::{index, serve},
 };
 use stage::EXIT_STAGE_FAILED;
@@ -95,6 +95,10 @@ fn start(command: Command) -> anyhow::Result<()> {
         Command::Show { store, format, node, finding } => {
             let store = Store::open_for_reading(&store.store)?;
             show::run(&store, &finding, node.as_deref(), format, &mut out)?;
+        }
+        Command::Nodes { store, state, format } => {
+            let now_ns = i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX);
+            nodes::run(&Store::open_for_reading(&store.store)?, &state, now_ns, format, &mut out)?;
         }
         Command::Tail { store, format } => tail::run(&store.store, format, &mut out)?,
     }

@@ -95,7 +95,13 @@ pub(crate) async fn start(
     let names =
         [json_lines.as_ref().map(Sink::name), scc.as_ref().map(Sink::name), webhook.as_ref().map(Sink::name)];
     let retention = Retention::new(retention, names.into_iter().flatten().collect());
-    let writing = writer::start(store, retention, process.metrics.clone(), &process.supervisor)?;
+    let writing = writer::start(
+        store,
+        env!("CARGO_PKG_VERSION"),
+        retention,
+        process.metrics.clone(),
+        &process.supervisor,
+    )?;
     let following = Following { path: &path, process, handle: &writing.handle };
     let sinks = [
         json_lines.map(|sink| following.start("sink-json-lines", sink)),

@@ -9,6 +9,7 @@ use ingest::{
 use jetstream::{Address, Index};
 use metrics::Metrics;
 use proto::ingest::ingest_service_server::IngestServiceServer;
+use store::Hearing;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, transport::Server};
@@ -79,9 +80,16 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
+    let hearing = Arc::new(Hearing::default());
+    let passing_on = {
+        let (hearing, handle, stop) = (hearing.clone(), running.writing.handle.clone(), process.stop.clone());
+        async move { hearing.pass_on(handle, stop).await }
+    };
+    process.supervisor.task("sensors", passing_on);
     let ingest = IngestServiceServer::new(Ingest::new(
         running.writing.handle.clone(),
         Clients::new(clients),
+        hearing,
         process.metrics.clone(),
         process.stop.clone(),
     ))

@@ -11,7 +11,12 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 /// A batch of the node `n`.
 pub fn batch(sequence: u64, revision: u64, findings: &[Finding]) -> Batch {
     let findings = findings.iter().map(|finding| Envelope::of(finding, revision)).collect();
-    Batch { sequence, sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }), findings }
+    Batch {
+        sequence,
+        sensor: Some(Sensor { node: "n".to_owned(), version: "0".to_owned() }),
+        findings,
+        health: None,
+    }
 }
 
 /// Sends one batch and waits for the answer.

@@ -118,3 +118,15 @@ pub fn findings(dir: &Path) -> anyhow::Result<Vec<Value>> {
         page = vec!["--page-token".to_owned(), token.trim().to_owned()];
     }
 }
+
+/// Sensors that a store knows of, with these arguments of `collector nodes` besides.
+pub fn nodes(dir: &Path, args: &[&str]) -> anyhow::Result<Vec<Value>> {
+    let output = Command::new(bin().join("collector"))
+        .args(["nodes", "--format", "json", "--store"])
+        .arg(dir.join("findings.db"))
+        .args(args)
+        .env("SCRIPTWATCH_COLLECTOR_LOG", "warn")
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}

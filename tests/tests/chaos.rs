@@ -308,7 +308,7 @@ fn clients_that_send_garbage_never_read_or_open_a_thousand_streams() {
                     for sequence in 1..1000 {
                         let sensor = Some(Sensor { node: OTHERS.to_owned(), version: String::new() });
                         let findings = vec![Envelope::of(&made::finding(sequence % scale.findings), 0)];
-                        let batch = Batch { sequence, sensor, findings };
+                        let batch = Batch { sequence, sensor, findings, health: None };
                         if sender.try_send(batch).is_err() {
                             break;
                         }

@@ -4,13 +4,57 @@ use std::time::Duration;
 
 use e2e::{client, collectors, daemon, made::saying as finding, request};
 use proto::{
-    ingest::{Batch, ingest_service_client::IngestServiceClient},
+    ingest::{Batch, Health, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
 };
 use tokio_stream::StreamExt;
 
 fn batch(sequence: u64, findings: &[Finding]) -> Batch {
     client::batch(sequence, sequence, findings)
+}
+
+#[tokio::test]
+async fn how_sensors_are_is_listed_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let admin = format!("127.0.0.1:{}", daemon::free_port());
+    let args = ["--plaintext", "--admin-listen", &admin];
+    let (_daemon, port) = collectors::start_with(dir.path(), "port", 0, &args).unwrap();
+    let health = |seconds, reasons: &[&str], stopping| Health {
+        waiting_findings: 7,
+        oldest_waiting_seconds: seconds,
+        impairments: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+        stopping,
+    };
+    for (node, version, health) in [
+        ("a", "99.0.0", health(60, &[], false)),
+        ("b", "99.0.0", health(61, &[], false)),
+        ("c", "99.0.0", health(61, &["events_lost", "\u{1b}[2J"], false)),
+        ("d", "0.0.1", health(0, &[], false)),
+        ("e", "99.0.0", health(0, &["events_lost"], true)),
+    ] {
+        let sensor = Some(Sensor { node: node.to_owned(), version: version.to_owned() });
+        let batch = Batch { sequence: 1, sensor, findings: Vec::new(), health: Some(health) };
+        client::deliver(port, batch).await.unwrap();
+    }
+    daemon::wait_until("all five", || collectors::nodes(dir.path(), &[]).is_ok_and(|all| all.len() == 5));
+    let nodes = collectors::nodes(dir.path(), &[]).unwrap();
+    let of = |key: &str| -> Vec<String> {
+        nodes.iter().map(|node| node[key].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    // The worst first.
+    assert_eq!(of("state"), ["impaired", "behind", "outdated", "stopped", "ok"]);
+    assert_eq!(of("node"), ["c", "b", "d", "e", "a"]);
+    assert_eq!(nodes[0]["impairments"], serde_json::json!(["events_lost"]));
+    assert_eq!(nodes[0]["waiting_findings"], 7);
+    let metrics = request::get(&admin, "/metrics");
+    for (state, count) in
+        [("impaired", 1), ("behind", 1), ("outdated", 1), ("stopped", 1), ("ok", 1), ("silent", 0)]
+    {
+        let line = format!("scriptwatch_collector_sensors{{state=\"{state}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line} is missing in\n{metrics}");
+    }
+    let refused = collectors::refusal(&["nodes", "--state", "well"]).unwrap();
+    assert!(refused.contains("silent, impaired, behind, outdated, stopped and ok"), "{refused}");
 }
 
 #[tokio::test]

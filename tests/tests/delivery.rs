@@ -167,6 +167,27 @@ fn a_sensor_that_is_killed_delivers_what_it_had_when_it_comes_again() {
 }
 
 #[test]
+fn a_collector_knows_how_its_sensors_are() {
+    let mut node = Node::start(&["--max-shells", "2"]).expect("a node");
+    let dir = node.dir.path().to_owned();
+    let nodes = |state: &str| collectors::nodes(&dir, &["--state", state]).expect("nodes");
+    daemon::wait_until("the sensor", || nodes("ok").len() == 1);
+    attack(1);
+    node.wait_for(|all| all.len() == 1).expect("a finding");
+    // One more shell than are followed at once.
+    shell::run("/bin/bash", &["-c", "/bin/bash -c /bin/true; true"]).expect("shells");
+    daemon::wait_until("an impaired one", || nodes("impaired").len() == 1);
+    let told = &nodes("impaired,silent")[0];
+    let reasons = told["impairments"].as_array().expect("reasons");
+    assert!(reasons.contains(&"shells_not_followed".into()), "{told}");
+    assert_eq!(told["waiting_findings"], 0, "{told}");
+    assert!(told["stored_findings"].as_u64() >= Some(1), "{told}");
+    node.sensor.stop().expect("a stop");
+    daemon::wait_until("a stopped one", || nodes("stopped").len() == 1);
+    assert!(nodes("ok,impaired,silent").is_empty());
+}
+
+#[test]
 fn the_next_collector_is_tried_when_one_is_dead() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     let dir = tempfile::tempdir().expect("a directory");

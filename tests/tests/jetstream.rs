@@ -50,6 +50,12 @@ fn collectors_share_a_stream_and_a_database_is_made_of_it() {
     store(b, 1, &[finding("c", "y")]);
     let _index = collectors::index(&nats.stream(), dir.path()).expect("an index");
     wait_until("the third", || stored(dir.path()) == pairs(&[("a", "new"), ("b", "x"), ("c", "y")]));
+    // Word of sensors does not wait in the stream, and comes again and again.
+    wait_until("the sensor", || {
+        store(b, 1, &[]);
+        let nodes = collectors::nodes(dir.path(), &[]).expect("nodes");
+        nodes.len() == 1 && nodes[0]["node"] == "n" && nodes[0]["stored_findings"] == 3
+    });
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use e2e::{browser::Browser, client, collectors, daemon, made, outcome, request};
 use proto::{
+    ingest::{Batch, Health, Sensor},
     scc::{File, Finding, Process, finding::Severity},
     well_known::{ListValue, Timestamp, Value, value::Kind},
 };
@@ -96,6 +97,11 @@ async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
     for number in 0..3 {
         send(port, hostile(&format!("a{number}"), &format!("web-{number}"), 1_800_000_000 + number)).await;
     }
+    let sensor = Some(Sensor { node: "<b>n</b>".to_owned(), version: "<i>0</i>".to_owned() });
+    let health = Some(Health { impairments: vec!["events_lost".to_owned()], ..Health::default() });
+    let word = Batch { sequence: 1, sensor, findings: Vec::new(), health };
+    client::deliver(port, word).await.expect("an acknowledgement");
+    daemon::wait_until("both sensors", || collectors::nodes(dir.path(), &[]).is_ok_and(|all| all.len() == 2));
     for (name, width, is_dark) in [("light", 1400, false), ("dark", 1400, true), ("narrow", 480, false)] {
         let browser = Browser::start(width, 1000, is_dark).await.expect("a browser");
         browser.client.goto(&format!("http://{web}/")).await.expect("the page");
@@ -105,6 +111,17 @@ async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
             send(port, hostile("b", "web-9", 1_800_000_100)).await;
             browser.wait_until("document.querySelector('#rows tr.new td:nth-child(4)')?.textContent.startsWith('shop/web-9') === true").await.expect("news");
         }
+        browser.wait_until("!document.getElementById('sensors').hidden").await.expect("sensors");
+        let summary = browser.value("document.getElementById('sensors-summary').textContent").await;
+        assert_eq!(summary.expect("a text"), "2 sensors: 1 impaired, 1 outdated");
+        let worst = "[...document.querySelectorAll('#sensors-rows tr:first-child td')].map(c => c.textContent).join('|')";
+        let worst = browser.value(worst).await.expect("a text");
+        let worst = worst.as_str().unwrap_or_default();
+        assert!(
+            worst.starts_with("<b>n</b>|impaired|<i>0</i>|") && worst.ends_with("|events_lost"),
+            "{worst}"
+        );
+        browser.click("#sensors-summary").await.expect("a click");
         // The newest is first.
         browser.click("#rows tr").await.expect("a click");
         browser.wait_until("!document.getElementById('detail').hidden").await.expect("the finding");

@@ -49,7 +49,7 @@ enum Chore {
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
     Test {
         /// Only tests whose name contains this; `chaos` is the long form of the tests that break things, `escape` of those that
-        /// try to run a script unseen, `siege` of those that try to blind the sensor, `chart` the tests of the Helm chart.
+        /// try to run a script unseen, `siege` of those that try to blind the sensor, `cost` the work of long scripts, `chart` the tests of the Helm chart.
         filter: Option<String>,
         /// With `chaos` and `escape`: the seed of a run that is to be repeated.
         #[arg(long)]

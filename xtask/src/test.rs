@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Tests with a long form: those that break things, that try to run a script unseen, and that try to blind the sensor.
-const LONG_FORMS: [&str; 3] = ["chaos", "escape", "siege"];
+const LONG_FORMS: [&str; 4] = ["chaos", "cost", "escape", "siege"];
 /// Attempts of the long form of `escape`.
 const ESCAPES: u64 = 10_000;
 

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
 use metrics::Metrics;
-use store::{Incoming, StoreHandle};
+use store::{Hearing, Incoming, StoreHandle};
 
 use crate::{
     claim::Claim,
@@ -35,6 +35,7 @@ pub struct Ingest {
     store: StoreHandle,
     clients: Arc<Clients>,
     room: Arc<Semaphore>,
+    hearing: Arc<Hearing>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
@@ -44,10 +45,11 @@ impl Ingest {
     pub fn new(
         store: StoreHandle,
         clients: Arc<Clients>,
+        hearing: Arc<Hearing>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, clients, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), metrics, stop }
+        Self { store, clients, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), hearing, metrics, stop }
     }
 }
 
@@ -80,6 +82,7 @@ impl IngestService for Ingest {
             client,
             store: self.store.clone(),
             room: self.room.clone(),
+            hearing: self.hearing.clone(),
             metrics: self.metrics.clone(),
             acks: acks.clone(),
         };
@@ -130,6 +133,7 @@ struct Delivery {
     client: Client,
     store: StoreHandle,
     room: Arc<Semaphore>,
+    hearing: Arc<Hearing>,
     metrics: Arc<Metrics>,
     acks: mpsc::Sender<Result<Ack, Status>>,
 }
@@ -139,7 +143,7 @@ impl Delivery {
         // Batches go on to the store while earlier ones are being stored; acknowledgements keep their order.
         let (pending, stored) = mpsc::channel::<Pending>(WINDOW);
         let answer = tokio::spawn(acknowledge(stored, self.acks.clone()));
-        let mut node = String::new();
+        let (mut node, mut version) = (String::new(), String::new());
         let mut expected = 1;
         loop {
             let batch = tokio::select! {
@@ -171,13 +175,14 @@ impl Delivery {
                     ));
                 }
                 self.claim.check(&sensor.node)?;
-                node = sensor.node;
+                (node, version) = (sensor.node, sensor.version);
             }
             if node.is_empty() {
                 return Err(Status::invalid_argument(
                     "the first batch does not say whose it is: sensor.node is empty",
                 ));
             }
+            self.hearing.hear(&node, &version, batch.health, now_ns());
             let waited = self.client.keep_pace(batch.findings.len()).await;
             self.metrics.throttled.inc_by(waited.as_secs_f64());
             let bytes: usize = batch.findings.iter().map(|envelope| envelope.finding.len()).sum();
@@ -276,6 +281,10 @@ fn open(
         }
         Err(reason) => reject(finding.name, reason),
     }
+}
+
+fn now_ns() -> i64 {
+    i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX)
 }
 
 /// Characters of a rejection's texts, which repeat what the client sent.

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::{
     address::Address,
     connection::{JetStreamError, connect},
-    message,
+    message, sensors,
 };
 
 /// Messages fetched and stored together.
@@ -60,6 +60,20 @@ pub async fn index(
         .await
         .map_err(|e| JetStreamError::Stream(of.address.clone(), e.to_string()))?;
     info!("reading {:?} as {}", of.address, of.consumer);
+    let hearing = sensors::follow(&connection.client, &of.address.stream, handle.clone(), stop.clone());
+    let reading = read(&of, &consumer, &handle, &metrics, &stop);
+    tokio::join!(reading, hearing);
+    let _ = connection.client.flush().await;
+    Ok(())
+}
+
+async fn read(
+    of: &Index,
+    consumer: &PullConsumer,
+    handle: &StoreHandle,
+    metrics: &Arc<Metrics>,
+    stop: &CancellationToken,
+) {
     loop {
         let round = async {
             let fetched = consumer
@@ -79,7 +93,7 @@ pub async fn index(
                     Err(e) => return Err(e.to_string()),
                 }
             }
-            store(messages, &handle, &metrics).await
+            store(messages, handle, metrics).await
         };
         let failed = tokio::select! {
             done = round => done.err(),
@@ -92,8 +106,6 @@ pub async fn index(
             }
         }
     }
-    let _ = connection.client.flush().await;
-    Ok(())
 }
 
 async fn store(messages: Vec<Message>, handle: &StoreHandle, metrics: &Arc<Metrics>) -> Result<(), String> {

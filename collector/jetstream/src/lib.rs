@@ -6,6 +6,7 @@ mod connection;
 mod index;
 mod message;
 mod publish;
+mod sensors;
 
 pub use address::Address;
 pub use connection::JetStreamError;

@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::{
     address::Address,
     connection::{Connection, JetStreamError, connect},
-    message,
+    message, sensors,
 };
 
 /// Batches that wait for the server.
@@ -51,8 +51,15 @@ async fn publish(
 ) {
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
     while let Some(write) = writes.recv().await {
-        // Sinks follow a database, and there is none.
-        let Write::Batch(batch) = write else { continue };
+        let batch = match write {
+            Write::Batch(batch) => batch,
+            Write::Sensors(words) => {
+                sensors::publish(&connection.client, &stream, words).await;
+                continue;
+            }
+            // Sinks follow a database, and there is none.
+            Write::Progress(..) => continue,
+        };
         // Nobody closes it.
         let Ok(permit) = room.clone().acquire_owned().await else { break };
         let begun = std::time::Instant::now();

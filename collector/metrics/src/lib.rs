@@ -25,10 +25,25 @@ impl OfSink {
     }
 }
 
+/// How sensors are, in a word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfState {
+    state: &'static str,
+}
+
+impl OfState {
+    /// That of this name.
+    pub fn named(state: &'static str) -> Self {
+        Self { state }
+    }
+}
+
 /// All of it, and whether findings can be stored at this time.
 pub struct Metrics {
     /// Streams of sensors that are open.
     pub streams: Gauge,
+    /// Sensors that are remembered, by how they are.
+    pub sensors: Family<OfState, Gauge>,
     /// Streams refused because their client had too many.
     pub streams_refused: Counter,
     /// Batches received.
@@ -87,6 +102,10 @@ impl Metrics {
         }
         Self {
             streams: one!("streams", "Streams of sensors that are open"),
+            sensors: one!(
+                "sensors",
+                "Sensors heard of in the last week, by state: silent for five minutes, impaired, behind, outdated, stopped or ok"
+            ),
             streams_refused: one!("streams_refused", "Streams refused because their client had too many"),
             batches: one!("batches_received", "Batches received"),
             received: one!("findings_received", "Findings received, repeats included"),

@@ -1,6 +1,7 @@
 //! What the command line shows of the store.
 
 pub mod list;
+pub mod nodes;
 mod row;
 pub mod show;
 pub mod tail;

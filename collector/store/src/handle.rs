@@ -6,7 +6,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::incoming::Incoming;
+use crate::{incoming::Incoming, sensors::Word};
 
 /// Batches waiting; senders wait when it is full, and HTTP/2 flow control holds the sensors back.
 pub const WAITING: usize = 256;
@@ -40,6 +40,8 @@ pub enum Write {
     Batch(Batch),
     /// A sink's place. Whoever may write findings keeps it, so that the database has one writer.
     Progress(Progress, oneshot::Sender<Result<(), String>>),
+    /// What was heard of sensors since the last time; perhaps nothing.
+    Sensors(Vec<Word>),
 }
 
 /// Hands over what is to be written. Cheap to clone.
@@ -56,6 +58,11 @@ impl StoreHandle {
     /// Hands a batch over as soon as there is room.
     pub async fn put(&self, batch: Batch) -> Result<(), Closed> {
         self.0.send(Write::Batch(batch)).await.map_err(|_| Closed)
+    }
+
+    /// Hands over what was heard of sensors.
+    pub async fn tell(&self, words: Vec<Word>) -> Result<(), Closed> {
+        self.0.send(Write::Sensors(words)).await.map_err(|_| Closed)
     }
 
     /// Has a sink's place written; returns when it is.

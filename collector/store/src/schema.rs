@@ -8,7 +8,7 @@ use crate::{columns::Columns, error::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 5] = [first, searchable, sinks, of_nodes, held];
+const STEPS: [Step; 6] = [first, searchable, sinks, of_nodes, held, sensors];
 
 /// The last segment of a finding's name. An index on this expression would cost more than all else of a row.
 const ID: &str = "substr(name, length(rtrim(name, replace(name, '/', ''))) + 1)";
@@ -149,6 +149,25 @@ CREATE TRIGGER held_delete AFTER DELETE ON finding BEGIN
     UPDATE held SET findings = findings - 1, bytes = bytes - LENGTH(OLD.message) WHERE node = OLD.node;
     DELETE FROM held WHERE node = OLD.node AND findings <= 0;
 END;
+",
+    )?;
+    Ok(())
+}
+
+/// What was heard of each sensor last.
+fn sensors(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+CREATE TABLE sensor (
+    node TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    seen_ns INTEGER NOT NULL,
+    waiting INTEGER NOT NULL,
+    oldest_s INTEGER NOT NULL,
+    impairments TEXT NOT NULL,
+    is_stopping INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sensor_seen ON sensor (seen_ns);
 ",
     )?;
     Ok(())

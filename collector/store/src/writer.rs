@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
-use metrics::Metrics;
+use metrics::{Metrics, OfState};
 use stage::{Heartbeat, Supervisor};
 use tokio::{runtime::Runtime, sync::mpsc};
 
@@ -11,6 +11,7 @@ use crate::{
     error::StoreError,
     handle::{Batch, Progress, StoreHandle, Write, Writing},
     retention::Retention,
+    sensors::{State, Word},
     store::Store,
 };
 
@@ -24,6 +25,7 @@ const HUNG: Duration = Duration::from_mins(2);
 /// Starts the writer. It ends when every handle is gone, after storing what was handed over.
 pub fn start(
     store: Store,
+    version: &'static str,
     retention: Retention,
     metrics: Arc<Metrics>,
     supervisor: &Supervisor,
@@ -31,7 +33,7 @@ pub fn start(
     let (handle, waiting) = StoreHandle::new();
     // Its own, for the waiting: the server's may end first.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let writer = Writer { store, retention, metrics };
+    let writer = Writer { store, version, retention, metrics };
     let heartbeat = supervisor.heartbeat("writer", HUNG);
     let thread = supervisor.thread("writer", move || writer.run(&runtime, waiting, &heartbeat))?;
     let ended = tokio::task::spawn_blocking(move || {
@@ -43,6 +45,8 @@ pub fn start(
 
 struct Writer {
     store: Store,
+    /// The collector's.
+    version: &'static str,
     retention: Retention,
     metrics: Arc<Metrics>,
 }
@@ -66,6 +70,7 @@ impl Writer {
                         // Whoever asked may be gone.
                         let _ = done.send(self.note(&progress).map_err(|e| e.to_string()));
                     }
+                    Write::Sensors(words) => self.note_sensors(&words),
                 }
                 next = if group.len() < GROUP { writes.try_recv().ok() } else { None };
             }
@@ -78,6 +83,22 @@ impl Writer {
                 .put_all(now_ns(), group.iter().map(|batch| (batch.node.as_str(), &batch.findings[..])));
             self.finish(group, stored, begun);
             self.retention.apply_now_and_then(&mut self.store, &self.metrics);
+        }
+    }
+
+    /// What was heard of sensors is heard again a minute later: a failure is told, and no more.
+    fn note_sensors(&mut self, words: &[Word]) {
+        let now = now_ns();
+        let noted = self.store.note_sensors(words, now).and_then(|()| self.store.sensors());
+        match noted {
+            Ok(sensors) => {
+                for state in State::ALL {
+                    let count =
+                        sensors.iter().filter(|sensor| sensor.state(now, self.version) == state).count();
+                    self.metrics.sensors.get_or_create_owned(&OfState::named(state.name())).set(count as i64);
+                }
+            }
+            Err(e) => tracing::warn!("what was heard of sensors could not be stored: {e}"),
         }
     }
 

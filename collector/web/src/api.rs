@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State as AxumState},
     http::StatusCode,
     response::{
         IntoResponse, Response,
@@ -15,7 +15,7 @@ use futures_util::stream;
 use proto::scc::Finding;
 use serde::{Deserialize, Serialize};
 
-use store::{Columns, Search, Store, StoreError, Stored, Summary, moment};
+use store::{Columns, Search, Sensor, State, Store, StoreError, Stored, Summary, Word, moment};
 
 use crate::shared::Shared;
 
@@ -124,7 +124,7 @@ async fn read<T: Send + 'static>(
 }
 
 pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
+    AxumState(shared): AxumState<Arc<Shared>>,
     Query(wanted): Query<Wanted>,
 ) -> Result<impl IntoResponse, Refusal> {
     let search = wanted.search().map_err(|why| Refusal(StatusCode::BAD_REQUEST, why))?;
@@ -146,7 +146,7 @@ struct Whole {
 }
 
 pub(super) async fn show(
-    State(shared): State<Arc<Shared>>,
+    AxumState(shared): AxumState<Arc<Shared>>,
     Query(Named { name, node }): Query<Named>,
 ) -> Result<impl IntoResponse, Refusal> {
     let found = read(&shared, move |store| store.find(&name, node.as_deref())).await?;
@@ -155,8 +155,52 @@ pub(super) async fn show(
     Ok(Json(Whole { node, finding }))
 }
 
+/// A sensor.
+#[derive(Serialize)]
+struct SensorRow {
+    node: String,
+    state: State,
+    version: String,
+    seen_seconds_ago: u64,
+    waiting_findings: u64,
+    impairments: Vec<String>,
+}
+
+/// Sensors that are listed; there may be more.
+const NODES: usize = 1000;
+
+#[derive(Serialize)]
+struct Nodes {
+    /// How many there are in each state, the worst first.
+    counts: Vec<(State, usize)>,
+    /// The worst of them.
+    nodes: Vec<SensorRow>,
+}
+
+/// The sensors that were heard of, the worst first.
+pub(super) async fn nodes(AxumState(shared): AxumState<Arc<Shared>>) -> Result<impl IntoResponse, Refusal> {
+    let now_ns = i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX);
+    let state_of = |sensor: &Sensor| sensor.state(now_ns, env!("CARGO_PKG_VERSION"));
+    let mut sensors = read(&shared, Store::sensors).await?;
+    sensors.sort_by_key(state_of);
+    let count = |state: State| sensors.iter().filter(|sensor| state_of(sensor) == state).count();
+    let counts = State::ALL.map(|state| (state, count(state))).to_vec();
+    let nodes = sensors
+        .into_iter()
+        .take(NODES)
+        .map(|sensor| {
+            let (state, health) = (state_of(&sensor), sensor.health());
+            let Word { node, version, seen_ns, .. } = sensor.word;
+            let seen_seconds_ago = now_ns.saturating_sub(seen_ns).max(0).unsigned_abs() / 1_000_000_000;
+            let (waiting_findings, impairments) = (health.waiting, health.impairments);
+            SensorRow { node, state, version, seen_seconds_ago, waiting_findings, impairments }
+        })
+        .collect();
+    Ok(Json(Nodes { counts, nodes }))
+}
+
 /// Says when something was stored, and when this begins.
-pub(super) async fn news(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Refusal> {
+pub(super) async fn news(AxumState(shared): AxumState<Arc<Shared>>) -> Result<impl IntoResponse, Refusal> {
     let place = shared
         .watchers
         .clone()

@@ -49,6 +49,7 @@ fn router(shared: Shared) -> Router {
         .route("/page.js", file("text/javascript; charset=utf-8", include_str!("page.js")))
         .route("/api/findings", get(api::list))
         .route("/api/finding", get(api::show))
+        .route("/api/nodes", get(api::nodes))
         .route("/api/news", get(api::news))
         .layer(middleware::from_fn_with_state(shared.clone(), guard::check))
         .with_state(shared)

@@ -105,6 +105,33 @@ async function list() {
   }
 }
 
+function ago(seconds) {
+  if (seconds < 120) return `${seconds} s ago`;
+  return seconds < 7200 ? `${Math.floor(seconds / 60)} min ago` : `${Math.floor(seconds / 3600)} h ago`;
+}
+
+// Sensors that were heard of, the worst first.
+async function sensors() {
+  try {
+    const { counts, nodes } = await ask("/api/nodes");
+    const all = counts.reduce((sum, [, count]) => sum + count, 0);
+    const states = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`);
+    byId("sensors").hidden = all === 0;
+    byId("sensors-summary").textContent = `${all} ${all === 1 ? "sensor" : "sensors"}: ${states.join(", ")}`;
+    byId("sensors-rows").replaceChildren(...nodes.map((one) => element(
+      "tr", "",
+      element("td", "", ...visible(one.node)),
+      element("td", one.state, one.state),
+      element("td", "", ...visible(one.version)),
+      element("td", "", ago(one.seen_seconds_ago)),
+      element("td", "", String(one.waiting_findings)),
+      element("td", "", ...visible(one.impairments.join(" "))),
+    )));
+  } catch (problem) {
+    say(problem);
+  }
+}
+
 // The spans as [start, end) in bytes, and as lines for scripts whose bytes are not what is shown.
 function spans(properties) {
   const found = [];
@@ -255,3 +282,5 @@ const news = new EventSource("/api/news");
 news.addEventListener("open", () => { byId("live").textContent = "live"; });
 news.addEventListener("error", () => { byId("live").textContent = "the collector does not answer; trying again"; });
 news.addEventListener("change", list);
+sensors();
+setInterval(sensors, 10_000);

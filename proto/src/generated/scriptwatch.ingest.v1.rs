@@ -11,6 +11,26 @@ pub struct Batch {
     /// The findings. A finding of a name that is already stored replaces it, unless its revision is lower.
     #[prost(message, repeated, tag = "3")]
     pub findings: ::prost::alloc::vec::Vec<Envelope>,
+    /// How the sensor is: in the first batch of a stream, then once a minute, and in the last one of a sensor that stops. A batch that
+    /// only says this has no findings.
+    #[prost(message, optional, tag = "4")]
+    pub health: ::core::option::Option<Health>,
+}
+/// How a sensor is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Health {
+    /// Findings that wait to be stored by a collector.
+    #[prost(uint64, tag = "1")]
+    pub waiting_findings: u64,
+    /// Age of the oldest of them.
+    #[prost(uint64, tag = "2")]
+    pub oldest_waiting_seconds: u64,
+    /// What it could not see or judge in the last ten minutes: reasons of its Sensor Impaired findings.
+    #[prost(string, repeated, tag = "3")]
+    pub impairments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// It stops, as it was asked to.
+    #[prost(bool, tag = "4")]
+    pub stopping: bool,
 }
 /// A finding as its sensor wrote it down, so that it can be checked and passed on without being encoded again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -127,6 +127,9 @@ impl serde::Serialize for Batch {
         if !self.findings.is_empty() {
             len += 1;
         }
+        if self.health.is_some() {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("scriptwatch.ingest.v1.Batch", len)?;
         if self.sequence != 0 {
             #[allow(clippy::needless_borrow)]
@@ -138,6 +141,9 @@ impl serde::Serialize for Batch {
         }
         if !self.findings.is_empty() {
             struct_ser.serialize_field("findings", &self.findings)?;
+        }
+        if let Some(v) = self.health.as_ref() {
+            struct_ser.serialize_field("health", v)?;
         }
         struct_ser.end()
     }
@@ -152,6 +158,7 @@ impl<'de> serde::Deserialize<'de> for Batch {
             "sequence",
             "sensor",
             "findings",
+            "health",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -159,6 +166,7 @@ impl<'de> serde::Deserialize<'de> for Batch {
             Sequence,
             Sensor,
             Findings,
+            Health,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -183,6 +191,7 @@ impl<'de> serde::Deserialize<'de> for Batch {
                             "sequence" => Ok(GeneratedField::Sequence),
                             "sensor" => Ok(GeneratedField::Sensor),
                             "findings" => Ok(GeneratedField::Findings),
+                            "health" => Ok(GeneratedField::Health),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -205,6 +214,7 @@ impl<'de> serde::Deserialize<'de> for Batch {
                 let mut sequence__ = None;
                 let mut sensor__ = None;
                 let mut findings__ = None;
+                let mut health__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Sequence => {
@@ -227,12 +237,19 @@ impl<'de> serde::Deserialize<'de> for Batch {
                             }
                             findings__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Health => {
+                            if health__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("health"));
+                            }
+                            health__ = map_.next_value()?;
+                        }
                     }
                 }
                 Ok(Batch {
                     sequence: sequence__.unwrap_or_default(),
                     sensor: sensor__,
                     findings: findings__.unwrap_or_default(),
+                    health: health__,
                 })
             }
         }
@@ -372,6 +389,158 @@ impl<'de> serde::Deserialize<'de> for Envelope {
             }
         }
         deserializer.deserialize_struct("scriptwatch.ingest.v1.Envelope", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for Health {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let mut len = 0;
+        if self.waiting_findings != 0 {
+            len += 1;
+        }
+        if self.oldest_waiting_seconds != 0 {
+            len += 1;
+        }
+        if !self.impairments.is_empty() {
+            len += 1;
+        }
+        if self.stopping {
+            len += 1;
+        }
+        let mut struct_ser = serializer.serialize_struct("scriptwatch.ingest.v1.Health", len)?;
+        if self.waiting_findings != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("waitingFindings", ToString::to_string(&self.waiting_findings).as_str())?;
+        }
+        if self.oldest_waiting_seconds != 0 {
+            #[allow(clippy::needless_borrow)]
+            #[allow(clippy::needless_borrows_for_generic_args)]
+            struct_ser.serialize_field("oldestWaitingSeconds", ToString::to_string(&self.oldest_waiting_seconds).as_str())?;
+        }
+        if !self.impairments.is_empty() {
+            struct_ser.serialize_field("impairments", &self.impairments)?;
+        }
+        if self.stopping {
+            struct_ser.serialize_field("stopping", &self.stopping)?;
+        }
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for Health {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+            "waiting_findings",
+            "waitingFindings",
+            "oldest_waiting_seconds",
+            "oldestWaitingSeconds",
+            "impairments",
+            "stopping",
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+            WaitingFindings,
+            OldestWaitingSeconds,
+            Impairments,
+            Stopping,
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                        match value {
+                            "waitingFindings" | "waiting_findings" => Ok(GeneratedField::WaitingFindings),
+                            "oldestWaitingSeconds" | "oldest_waiting_seconds" => Ok(GeneratedField::OldestWaitingSeconds),
+                            "impairments" => Ok(GeneratedField::Impairments),
+                            "stopping" => Ok(GeneratedField::Stopping),
+                            _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
+                        }
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = Health;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct scriptwatch.ingest.v1.Health")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<Health, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                let mut waiting_findings__ = None;
+                let mut oldest_waiting_seconds__ = None;
+                let mut impairments__ = None;
+                let mut stopping__ = None;
+                while let Some(k) = map_.next_key()? {
+                    match k {
+                        GeneratedField::WaitingFindings => {
+                            if waiting_findings__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("waitingFindings"));
+                            }
+                            waiting_findings__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::OldestWaitingSeconds => {
+                            if oldest_waiting_seconds__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("oldestWaitingSeconds"));
+                            }
+                            oldest_waiting_seconds__ = 
+                                Some(map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0)
+                            ;
+                        }
+                        GeneratedField::Impairments => {
+                            if impairments__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("impairments"));
+                            }
+                            impairments__ = Some(map_.next_value()?);
+                        }
+                        GeneratedField::Stopping => {
+                            if stopping__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("stopping"));
+                            }
+                            stopping__ = Some(map_.next_value()?);
+                        }
+                    }
+                }
+                Ok(Health {
+                    waiting_findings: waiting_findings__.unwrap_or_default(),
+                    oldest_waiting_seconds: oldest_waiting_seconds__.unwrap_or_default(),
+                    impairments: impairments__.unwrap_or_default(),
+                    stopping: stopping__.unwrap_or_default(),
+                })
+            }
+        }
+        deserializer.deserialize_struct("scriptwatch.ingest.v1.Health", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for Rejection {

@@ -203,6 +203,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         supervisor.thread("spool", move || spooler.run(&heartbeat, &time))?
     };
     let redaction = config.redaction;
+    let to_tell = impairments.clone();
     let reporter = Reporter {
         directory: directory.clone(),
         node: follow_node,
@@ -267,6 +268,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             services::Plan {
                 collectors: config.collectors,
                 ack_timeout: config.ack_timeout,
+                impairments: to_tell,
                 container_runtime: config.container_runtime,
                 admin_listen: config.admin_listen,
                 probe_listen: config.probe_listen,

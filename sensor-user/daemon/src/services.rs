@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aya_log::EbpfLogger;
 use delivery::{Endpoints, Queue, Sender, deliver};
+use detection::Impairments;
 use identity::{ContainerId, Directory, Node};
 use proto::ingest::Sensor;
 use stage::Supervisor;
@@ -18,6 +19,8 @@ use crate::memory;
 
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
+/// For so long the collector hears of what went wrong.
+const LATELY: Duration = Duration::from_mins(10);
 /// How often freed memory is given back.
 const TRIM: Duration = Duration::from_secs(30);
 /// How often the runtime shows that it is alive, and how late it may be.
@@ -28,6 +31,8 @@ const HUNG: Duration = Duration::from_secs(10);
 pub(crate) struct Plan {
     pub(crate) collectors: Option<Endpoints>,
     pub(crate) ack_timeout: Duration,
+    /// The collector is told of them.
+    pub(crate) impairments: Impairments,
     pub(crate) container_runtime: Option<PathBuf>,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) probe_listen: Option<SocketAddr>,
@@ -58,7 +63,8 @@ impl Services<'_> {
         let mut tasks = Vec::new();
         if let Some(endpoints) = plan.collectors {
             let sensor = Sensor { node: state.node.clone(), version: state.version.to_owned() };
-            let sender = Sender { sensor, ack_timeout: plan.ack_timeout };
+            let impairments = move || plan.impairments.lately(LATELY);
+            let sender = Sender { sensor, ack_timeout: plan.ack_timeout, impairments: Arc::new(impairments) };
             tasks.push(supervisor.task("delivery", deliver(endpoints, sender, queue, stop.clone())));
         }
         if let Some(logger) = logger {

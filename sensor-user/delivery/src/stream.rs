@@ -2,11 +2,12 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use proto::ingest::{Ack, Batch, Sensor, ingest_service_client::IngestServiceClient};
+use proto::ingest::{Ack, Batch, Health, Sensor, ingest_service_client::IngestServiceClient};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 use crate::{
     endpoint::{Endpoints, remedied},
     queue::Queue,
+    spool::{Entry, Spool},
 };
 use cause::chain;
 
@@ -31,14 +33,20 @@ const DRAIN: Duration = Duration::from_secs(5);
 const CHECK: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How often the collector is told how the sensor is.
+const HEALTH: Duration = Duration::from_mins(1);
+/// And at most.
+const HEALTH_MIN: Duration = Duration::from_secs(5);
 
 /// Who delivers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sender {
     /// The sensor that the collector is told of.
     pub sensor: Sensor,
     /// A connection over which a batch is not acknowledged for this long is given up.
     pub ack_timeout: Duration,
+    /// What the sensor could not see or judge lately.
+    pub impairments: Arc<dyn Fn() -> Vec<&'static str> + Send + Sync>,
 }
 
 /// Why a stream ended.
@@ -74,6 +82,8 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
                     in_flight: VecDeque::new(),
                     sent: 0,
                     sequence: 0,
+                    told: None,
+                    is_farewell_sent: false,
                 };
                 match session.run(client, &stop).await {
                     End::Stopped => return,
@@ -127,6 +137,9 @@ struct Session<'a> {
     sent: u64,
     /// Sequence number of the last batch sent.
     sequence: u64,
+    /// When the collector was told how the sensor is, and of which impairments.
+    told: Option<(Instant, Vec<&'static str>)>,
+    is_farewell_sent: bool,
 }
 
 impl Session<'_> {
@@ -156,7 +169,14 @@ impl Session<'_> {
             }
             if stopping && self.in_flight.is_empty() && self.queue.with_spool(|spool| spool.len()).await == 0
             {
-                return End::Stopped;
+                if self.is_farewell_sent {
+                    return End::Stopped;
+                }
+                self.is_farewell_sent = true;
+                let farewell = self.batch(Vec::new(), Some(Health { stopping: true, ..Health::default() }));
+                if up.send(farewell).await.is_err() {
+                    return End::Broken("the stream was closed".to_owned());
+                }
             }
             tokio::select! {
                 () = news, if self.in_flight.len() < WINDOW => {}
@@ -187,19 +207,42 @@ impl Session<'_> {
         }
     }
 
-    /// The next batch, of what is there already: nothing waits for more.
+    /// The next batch, of what is there already: nothing waits for more. Without findings when it is time to say how the sensor is.
     async fn next(&mut self) -> Option<Batch> {
         let sent = self.sent;
         let entries = self.queue.with_spool(move |spool| spool.after(sent, BATCH_MAX, BATCH_BYTES)).await;
-        let up_to = entries.last()?.sequence;
+        let health = self.health().await;
+        (!entries.is_empty() || health.is_some()).then(|| self.batch(entries, health))
+    }
+
+    fn batch(&mut self, entries: Vec<Entry>, health: Option<Health>) -> Batch {
         self.sequence += 1;
-        self.sent = up_to;
-        self.in_flight.push_back(InFlight { up_to, findings: entries.len() as u64, sent: Instant::now() });
-        Some(Batch {
+        self.sent = entries.last().map_or(self.sent, |last| last.sequence);
+        let (up_to, findings) = (self.sent, entries.len() as u64);
+        self.in_flight.push_back(InFlight { up_to, findings, sent: Instant::now() });
+        Batch {
             sequence: self.sequence,
             sensor: Some(self.sender.sensor.clone()),
             findings: entries.into_iter().map(|entry| entry.envelope).collect(),
-        })
+            health,
+        }
+    }
+
+    /// How the sensor is, when it is time to say so: soon when it got worse or better.
+    async fn health(&mut self) -> Option<Health> {
+        let since = self.told.as_ref().map_or(HEALTH, |(told, _)| told.elapsed());
+        if since < HEALTH_MIN || self.is_farewell_sent {
+            return None;
+        }
+        let lately = (self.sender.impairments)();
+        if since < HEALTH && self.told.as_ref().is_some_and(|(_, told)| *told == lately) {
+            return None;
+        }
+        let (waiting_findings, oldest) = self.queue.with_spool(Spool::waiting).await;
+        let oldest_waiting_seconds = oldest.unwrap_or_default().as_secs();
+        let impairments = lately.iter().map(|reason| (*reason).to_owned()).collect();
+        self.told = Some((Instant::now(), lately));
+        Some(Health { waiting_findings, oldest_waiting_seconds, impairments, stopping: false })
     }
 
     async fn acknowledge(&mut self, ack: Ack) -> Result<(), String> {

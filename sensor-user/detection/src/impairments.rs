@@ -93,6 +93,17 @@ impl Impairments {
         episode.due = Some(episode.due.map_or(due, |earlier| earlier.min(due)));
     }
 
+    /// What went wrong within that time, by name, each once.
+    pub fn lately(&self, within: Duration) -> Vec<&'static str> {
+        let now = Instant::now();
+        let episodes = self.episodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = episodes.iter().filter(|(_, episode)| now.duration_since(episode.last) < within);
+        let mut names: Vec<&'static str> = lately.map(|((reason, _), _)| reason.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// What is to be sent now.
     pub(crate) fn take_due(&self, now: Instant) -> Vec<Impairment> {
         self.take(|due| due <= now)

@@ -1,5 +1,5 @@
-//! `cost memory SCRIPT` prints how much memory it takes to look through one of the scripts of [`e2e::cost`]; `cost work SCRIPT` looks
-//! through it, `cost nothing SCRIPT` only makes it: what is between the two, counted from outside, is the work.
+//! `cost-of memory BYTES SCRIPT` prints how much memory it takes to look through one of the scripts of [`e2e::cost`] of that length;
+//! `cost-of work BYTES SCRIPT` looks through it, so that the work can be counted from outside.
 
 use anyhow::{Context, bail};
 use e2e::cost::{self, Counting};
@@ -8,20 +8,19 @@ use e2e::cost::{self, Counting};
 static ALLOCATOR: Counting = Counting;
 
 fn main() -> anyhow::Result<()> {
-    let (Some(what), Some(name)) = (std::env::args().nth(1), std::env::args().nth(2)) else {
-        bail!("cost memory|work|nothing SCRIPT");
-    };
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [what, bytes, name] = &args[..] else { bail!("cost-of memory|work BYTES SCRIPT") };
+    let bytes = bytes.parse()?;
     let script = if name == "usual" {
-        cost::usual(cost::MAX)
+        cost::usual(bytes)
     } else {
-        let known = cost::unusual().into_iter().find(|(known, _)| **known == name);
+        let known = cost::unusual(bytes).into_iter().find(|(known, _)| *known == name);
         known.with_context(|| format!("no script {name:?}"))?.1
     };
     match what.as_str() {
         "memory" => println!("{}", cost::memory(&script)),
         "work" => cost::look_through(&script),
-        "nothing" => {}
-        other => bail!("{other:?} is neither memory, work nor nothing"),
+        other => bail!("{other:?} is neither memory nor work"),
     }
     Ok(())
 }

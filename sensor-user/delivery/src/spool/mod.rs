@@ -240,6 +240,17 @@ impl Spool {
         self.tell_levels();
     }
 
+    /// How many findings wait, and for how long the oldest has.
+    pub(crate) fn waiting(&mut self) -> (u64, Option<Duration>) {
+        let oldest = self.after(0, 1, 0);
+        let now = clock::now_boot_ns();
+        let age = |entry: &Entry| {
+            // One of before this boot is older than that.
+            Duration::from_nanos(now.checked_sub(entry.envelope.revision).unwrap_or(now))
+        };
+        (self.len(), oldest.first().map(age))
+    }
+
     /// Findings that wait.
     pub(crate) fn len(&self) -> u64 {
         self.disk.as_ref().map_or(0, Disk::len) + self.memory.len() as u64

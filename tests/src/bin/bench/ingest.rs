@@ -132,6 +132,7 @@ fn batch(sequence: u64, numbers: std::ops::Range<u64>, node: &str) -> Batch {
         sequence,
         sensor: Some(Sensor { node: node.to_owned(), version: "0".to_owned() }),
         findings: numbers.map(|number| Envelope::of(&made::finding(number), 1)).collect(),
+        health: None,
     }
 }
 
