@@ -132,6 +132,9 @@ pub fn unusual(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("words of one letter", filled("a ", bytes)),
         ("lines of one letter", filled("a\n", bytes)),
         ("commands of one letter", filled("a;", bytes)),
+        ("commands of one letter, and twice by ROT13", {
+            [b"n-za-m ".to_vec(), filled("a;", bytes - 8)].concat()
+        }),
         ("words of one letter, and twice by ROT13", [b"n-za-m ".to_vec(), filled("a ", bytes - 8)].concat()),
         ("words of one letter, and twice by reversal", {
             let quoted = format!("'{}' ", "a ".repeat(16_000));
@@ -146,7 +149,35 @@ pub fn unusual(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("base64", layers(1)),
         ("base64 in base64 in base64", layers(3)),
         ("bombs", bomb.iter().copied().cycle().take(bytes).collect()),
+        // Nothing comes out of empty blocks.
+        ("empty blocks", {
+            let blocks = [0x02, 0x08, 0x20, 0x80, 0x00].repeat(bytes * 3 / 20);
+            let stream = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &blocks].concat();
+            [b"echo ", BASE64_STANDARD.encode(stream).as_bytes()].concat()[..bytes].to_vec()
+        }),
+        ("streams begun", filled("H4sIAAAAAAAAAAAAAAAA ", bytes)),
         ("codes", codes.into_bytes()),
+        ("code of many digits", filled(&format!("{}{} ", "12,".repeat(11), "1".repeat(60_000)), bytes)),
+        ("words about many things", {
+            let word = "7z/dd/kill/auth/trap/sshd/runc/hping ";
+            filled(&format!("{}\n", word.repeat(25)), bytes)
+        }),
+        ("values by ROT13", {
+            let head = format!("n-za-m\nu={}\n{}", ".,".repeat(128), "$u ".repeat(bytes / 240));
+            [head.as_bytes(), &filled(".|", bytes - head.len())].concat()
+        }),
+        ("pieces of an array", {
+            let head = format!("{}x=({}b)\n", "a;".repeat(19_900), "b''".repeat(29_000));
+            let head = head.into_bytes().into_iter().take(bytes).collect::<Vec<u8>>();
+            let tail = filled("\\\0a\0", bytes - head.len());
+            [head, tail].concat()
+        }),
+        ("open braces", filled("${", bytes)),
+        ("a table that is full", {
+            let tainted: Vec<String> = (0..1990).map(|n| format!("read a{n}\n")).collect();
+            let names: Vec<String> = (0..9_000).map(|n| format!("b{n}=1\n")).collect();
+            filled(&(tainted.concat() + &names.concat()), bytes)
+        }),
         ("paths", filled("/a/b/.c/d.mips ", bytes)),
         ("links", filled("curl http://a.b.c:80/d.e ", bytes)),
         ("effects here and there", filled(&format!("{}curl x\n", "echo a\n".repeat(130)), bytes)),

@@ -253,7 +253,8 @@ impl Run {
         if self.variables.len() >= NAMES_MAX && !self.variables.contains_key(name) {
             self.fact(Fact::Cut, b"");
             self.variables.retain(|_, value| value.taint != Taint::default());
-            if self.variables.len() >= NAMES_MAX {
+            // A sweep must free much, or there is one for each new name.
+            if self.variables.len() > NAMES_MAX / 2 {
                 self.variables.clear();
             }
         }

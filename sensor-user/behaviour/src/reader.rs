@@ -64,6 +64,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// How many units may still be read, at least one.
+    pub(crate) fn units_left(&self) -> usize {
+        self.units_max.saturating_sub(self.units).max(1)
+    }
+
     pub(crate) fn byte(&self, ahead: usize) -> Option<u8> {
         self.text.get(self.i + ahead).copied()
     }

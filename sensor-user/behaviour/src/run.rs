@@ -491,7 +491,7 @@ impl Run {
             // Who fills the table does so to hide what comes behind.
             self.fact(Fact::Cut, b"");
             self.files.retain(|_, file| file.fetched || file.executable || file.fifo);
-            if self.files.len() >= NAMES_MAX {
+            if self.files.len() > NAMES_MAX / 2 {
                 self.files.clear();
             }
         }

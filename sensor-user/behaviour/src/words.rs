@@ -12,7 +12,9 @@ impl Reader<'_> {
     pub(crate) fn pieces(&mut self) -> (Word, bool) {
         let mut word = Word::new();
         let mut any_quoted = false;
-        while let Some(byte) = self.byte(0) {
+        // What is beyond ends the reading, and must not be read before that.
+        let left = self.units_left();
+        while let Some(byte) = self.byte(0).filter(|_| word.len() < left) {
             match byte {
                 b'<' | b'>' if self.byte(1) == Some(b'(') => {
                     self.i += 2;
@@ -28,7 +30,7 @@ impl Reader<'_> {
                         self.i += 1;
                         self.array = true;
                         text(&mut word, b" ", true);
-                        while !matches!(self.byte(0), None | Some(b')')) {
+                        while !matches!(self.byte(0), None | Some(b')')) && word.len() < left {
                             let before = self.i;
                             let (part, _) = self.array_value();
                             word.extend(part);

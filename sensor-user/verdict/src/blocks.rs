@@ -1,7 +1,7 @@
 //! The features of a text's words, a block of words at a time: those of a long text would take more room than the text many times.
 
 use super::{
-    context::Context,
+    context::{Context, FEATURES_PER_WORD},
     effects::Effects,
     feature::Feature,
     growth::make_room,
@@ -12,9 +12,7 @@ use super::{
 /// Words of a block.
 pub(super) const BLOCK_WORDS: usize = 256;
 /// Blocks whose features are kept, the last ones: windows and passages overlap.
-const KEPT_BLOCKS: usize = 32;
-/// A word has fewer features than this.
-const FEATURES_PER_WORD: usize = 64;
+const KEPT_BLOCKS: usize = 16;
 
 /// A text's blocks.
 #[derive(Default)]

@@ -2,6 +2,8 @@
 
 /// Shorter lists are numbers.
 const CODES_MIN: usize = 12;
+/// Digits of the longest code.
+const CODE_MAX: usize = 3;
 /// What may stand between two codes, such as `)+chr(`.
 const SEPARATOR_MAX: usize = 8;
 
@@ -44,7 +46,7 @@ impl Radix {
 
     /// The code that `text` begins with, and its length.
     fn code(self, text: &[u8]) -> Option<(u8, usize)> {
-        let length = text.iter().take_while(|b| self.is_digit(**b)).count();
+        let length = text.iter().take(CODE_MAX + 1).take_while(|b| self.is_digit(**b)).count();
         let (lengths, radix) = match self {
             Self::Decimal => (2..=3, 10),
             Self::Hex => (2..=2, 16),

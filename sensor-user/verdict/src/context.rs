@@ -66,6 +66,10 @@ pub(super) enum Kind {
     ConceptArgument,
 }
 
+/// Features of one word: words that are about many things would fill a set that goes through the model alone, and those behind them
+/// would be left out.
+pub(super) const FEATURES_PER_WORD: usize = 85;
+
 /// Stands for the name of a variable in pairs of words.
 const ASSIGNED: u64 = 0x6173_7369_676e_6564;
 
@@ -82,7 +86,12 @@ impl Context {
     ) {
         let bytes = word.of(&normal.text);
         let at = normal.origin(word.start);
-        let mut emit = |kind: Kind, a: u64, b: u64| out.push(Feature { id: bucket(kind, a, b), at });
+        let most = out.len() + FEATURES_PER_WORD;
+        let mut emit = |kind: Kind, a: u64, b: u64| {
+            if out.len() < most {
+                out.push(Feature { id: bucket(kind, a, b), at });
+            }
+        };
         match word.joint {
             Joint::Space => {}
             Joint::Pipe => {

@@ -8,6 +8,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use data_encoding::BASE32_NOPAD;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use super::magic::Magic;
 
@@ -22,6 +23,10 @@ const INFLATED_MAX: usize = 256 * 1024;
 /// What all layers of a script may grow to: this, and so many times its length.
 const INFLATED_ALL: usize = 1024 * 1024;
 const INFLATED_RATIO: usize = 2;
+/// Compressed bytes that are read of all layers of a script: what comes out of them says nothing of how much work they are.
+const COMPRESSED_ALL: usize = 512 * 1024;
+/// To begin one counts for so many: a decoder is made for it.
+const COMPRESSED_BEGUN: usize = 2 * 1024;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -40,12 +45,15 @@ pub(super) struct Decoder {
     inflated: Vec<u8>,
     /// How much may still be inflated.
     inflate_left: usize,
+    /// How many compressed bytes may still be read.
+    compressed_left: usize,
 }
 
 impl Decoder {
     /// Begins a script of so many bytes: what may be inflated of it in all is bounded.
     pub(super) fn begin(&mut self, script_bytes: usize) {
         self.inflate_left = INFLATED_ALL + INFLATED_RATIO * script_bytes;
+        self.compressed_left = COMPRESSED_ALL;
     }
 
     /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable, and with a program's or an
@@ -128,21 +136,33 @@ impl Decoder {
         hex::decode_to_slice(run, &mut self.decoded).is_ok()
     }
 
-    /// What was decoded, if it is text, or the compressed form of text, or something with a known beginning.
-    fn layer(&mut self) -> Option<&[u8]> {
-        let limit = INFLATED_MAX.min(self.inflate_left) as u64;
+    /// Inflates what was decoded, if it is compressed.
+    fn inflate(&mut self) {
         self.inflated.clear();
+        let limit = INFLATED_MAX.min(self.inflate_left) as u64;
+        let compressed = &self.decoded[..self.decoded.len().min(self.compressed_left)];
         // A torn stream still gives its beginning.
-        let _ = match self.decoded[..] {
+        let left = match compressed {
             [0x1f, 0x8b, ..] => {
-                flate2::read::GzDecoder::new(&self.decoded[..]).take(limit).read_to_end(&mut self.inflated)
+                let mut decoder = GzDecoder::new(compressed).take(limit);
+                let _ = decoder.read_to_end(&mut self.inflated);
+                decoder.get_ref().get_ref().len()
             }
             [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-                flate2::read::ZlibDecoder::new(&self.decoded[..]).take(limit).read_to_end(&mut self.inflated)
+                let mut decoder = ZlibDecoder::new(compressed).take(limit);
+                let _ = decoder.read_to_end(&mut self.inflated);
+                decoder.get_ref().get_ref().len()
             }
-            _ => Ok(0),
+            _ => return,
         };
+        let read = COMPRESSED_BEGUN + compressed.len() - left;
+        self.compressed_left = self.compressed_left.saturating_sub(read);
         self.inflate_left -= self.inflated.len();
+    }
+
+    /// What was decoded, if it is text, or the compressed form of text, or something with a known beginning.
+    fn layer(&mut self) -> Option<&[u8]> {
+        self.inflate();
         let inner = if self.inflated.is_empty() { &self.decoded } else { &self.inflated };
         if is_text(inner) {
             return Some(inner);

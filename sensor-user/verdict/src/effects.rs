@@ -36,20 +36,23 @@ impl Effects {
         self.print_only.clear();
         self.starts.clear();
         let mut words = Words::of(&normal.text);
+        let mut next = words.next();
         let mut closed = true;
         let mut end = 0;
-        while let Some(statement) = Statement::next(normal, words) {
+        while let Some(first) = next {
+            let statement = Statement::of(normal, first, words);
             let print_only = statement.only_prints();
             end = self.learn(end, statement.length, print_only);
-            words = statement.rest.clone();
+            (next, words) = (statement.next, statement.behind_next.clone());
             if print_only
                 && closed
                 && let Some(closing) = statement.closes_with()
             {
                 // The search goes over all that is left but once.
                 match statement.end_of_here_document(closing) {
-                    Some((length, rest)) => {
+                    Some((length, mut rest)) => {
                         end = self.learn(end, length, true);
+                        next = rest.next();
                         words = rest;
                     }
                     None => closed = false,
@@ -106,33 +109,34 @@ struct Statement<'a> {
     /// Its last word, and does `<<` stand before it? To look costs what the gap is long, and not once for each word.
     last: Word,
     here: bool,
-    /// Its words.
+    /// Its words but the first.
     words: Words<'a>,
+    /// How many words it has.
     length: usize,
     /// The word behind it.
     next: Option<Word>,
-    /// The words behind it.
-    rest: Words<'a>,
+    /// The words behind that one.
+    behind_next: Words<'a>,
 }
 
 impl<'a> Statement<'a> {
-    /// The one that those words begin with.
-    fn next(normal: &'a Normal, words: Words<'a>) -> Option<Self> {
-        let mut rest = words.clone();
-        let first = rest.next()?;
-        let mut found = Self { normal, first, last: first, here: false, words, length: 1, next: None, rest };
-        let mut behind = found.rest.clone();
-        while let Some(word) = behind.next() {
-            if found.joint(word) != Joint::Space {
-                found.next = Some(word);
-                break;
-            }
+    /// The one that begins with a word, behind which these are.
+    fn of(normal: &'a Normal, first: Word, words: Words<'a>) -> Self {
+        let mut behind_next = words.clone();
+        let next = behind_next.next();
+        let mut found = Self { normal, first, last: first, here: false, words, length: 1, next, behind_next };
+        while let Some(word) = found.next.filter(|word| found.joint(*word) == Joint::Space) {
             found.last = word;
             found.length += 1;
-            found.rest = behind.clone();
+            found.next = found.behind_next.next();
         }
         found.here = found.operators(found.last).eq(*b"<<");
-        Some(found)
+        found
+    }
+
+    /// Its words.
+    fn words(&self) -> impl Iterator<Item = Word> {
+        std::iter::once(self.first).chain(self.words.clone().take(self.length - 1))
     }
 
     fn text(&self, word: Word) -> &'a [u8] {
@@ -165,7 +169,7 @@ impl<'a> Statement<'a> {
         if piped || used || self.joint(self.first) == Joint::Pipe {
             return false;
         }
-        let mut words = self.words.clone().take(self.length).peekable();
+        let mut words = self.words().peekable();
         while words.next_if(|word| words::is_wrapper(self.text(*word))).is_some() {}
         let command = loop {
             let Some(word) = words.next() else { return true };
@@ -193,7 +197,7 @@ impl<'a> Statement<'a> {
 
     /// The closing word of the here-document that this statement prints.
     fn closes_with(&self) -> Option<Word> {
-        self.words.clone().take(self.length).find_map(|word| self.here_document(word))
+        self.words().find_map(|word| self.here_document(word))
     }
 
     /// How many words behind this statement there are up to where that word closes, and the words behind it.
@@ -201,10 +205,13 @@ impl<'a> Statement<'a> {
         let closing = self.text(closing);
         // Of `<<-`, the dash is part of the word.
         let closing = closing.strip_prefix(b"-").unwrap_or(closing);
-        let mut rest = self.rest.clone();
         let closes = |word: Word| self.text(word) == closing && word.is_first_of_line(&self.normal.text);
+        let mut rest = self.behind_next.clone();
+        if self.next.is_some_and(closes) {
+            return Some((1, rest));
+        }
         let before = rest.by_ref().position(closes)?;
-        Some((before + 1, rest))
+        Some((before + 2, rest))
     }
 }
 

@@ -22,8 +22,12 @@ pub(super) fn spans(
     script: &[u8],
 ) -> Result<Vec<Span>, ModelError> {
     let mut lines: Vec<(u32, u32)> = Vec::new();
+    let mut last = None;
     for feature in features {
         let at = feature.at.min(script.len().saturating_sub(1) as u32);
+        if last.replace(at) == Some(at) {
+            continue;
+        }
         if lines.iter().any(|(start, end)| (*start..*end).contains(&at)) {
             continue;
         }
@@ -77,14 +81,27 @@ pub(super) fn logit(p: f32) -> f32 {
     (p / (1.0 - p)).ln()
 }
 
-/// The line that holds a byte, without its break.
+/// The line that holds a byte, without its break unless that is the byte.
 fn line_around(script: &[u8], at: u32) -> (u32, u32) {
     let at = at as usize;
     let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |i| i + 1);
     let end = memchr::memchr(b'\n', &script[at..]).map_or(script.len(), |i| at + i);
-    (start as u32, end.max(start + 1).min(script.len().max(start + 1)) as u32)
+    (start as u32, end.max(at + 1) as u32)
 }
 
 pub(super) fn line_number(script: &[u8], at: u32) -> u32 {
     1 + memchr::memchr_iter(b'\n', &script[..(at as usize).min(script.len())]).count() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_in_its_line() {
+        let script = b"ab\n\ncd";
+        let lines: Vec<(u32, u32)> = (0..script.len() as u32).map(|at| line_around(script, at)).collect();
+        assert_eq!(lines, [(0, 2), (0, 2), (0, 3), (3, 4), (4, 6), (4, 6)]);
+        assert_eq!(line_around(b"", 0), (0, 1));
+    }
 }

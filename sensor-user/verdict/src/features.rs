@@ -27,7 +27,7 @@ const PIECE_WORDS: usize = 48;
 /// Pieces in the longest passages; each piece is a passage, too.
 pub(crate) const PASSAGE_PIECES: usize = 2;
 
-/// A script up to so many bytes is short: what a longer one took is given back when one comes.
+/// A script up to so many bytes is short: what a longer one took is given back when the next comes.
 const SHORT_BYTES: usize = 64 * 1024;
 
 /// A passage: words, by number.
@@ -63,13 +63,12 @@ impl Extractor {
         self.cut();
     }
 
-    /// Lets go of what a long script took, once shorter ones come.
+    /// Lets go of what a long script took: several would take what each of them needs most of.
     fn give_back(&mut self, bytes: usize) {
-        let is_long = bytes > SHORT_BYTES;
-        if self.was_long && !is_long {
+        if self.was_long {
             *self = Self::default();
         }
-        self.was_long = is_long;
+        self.was_long = bytes > SHORT_BYTES;
     }
 
     /// Cuts the text into blocks and pieces.

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lru::LruCache;
+
 use behaviour::{Behaviour, Evidence, Leaning};
 
 use crate::{
@@ -24,6 +26,9 @@ use crate::{
 const WORST_WINDOWS: usize = 2;
 /// Verdicts remembered.
 const CACHED_VERDICTS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// Scripts remembered whose second opinion had no time.
+const LATE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
 /// A fact that adds less to the second opinion's logit is no reason.
 const REASON_MIN: f32 = 0.05;
@@ -64,8 +69,8 @@ pub struct Judge {
     patience: u32,
     /// The second opinion had no time the last time.
     was_late: bool,
-    /// The script that was late last.
-    last_late: Option<ScriptHash>,
+    /// The scripts that were late last.
+    late: LruCache<ScriptHash, ()>,
 }
 
 impl Judge {
@@ -94,7 +99,7 @@ impl Judge {
             passages: Vec::with_capacity(WORST_WINDOWS * PASSAGE_PIECES * (WINDOW_WORDS + PASSAGE_PIECES)),
             patience: 1,
             was_late: false,
-            last_late: None,
+            late: LruCache::new(LATE),
         }
     }
 
@@ -132,10 +137,10 @@ impl Judge {
         let threshold = if evaluates_unseen { self.policy.unseen_threshold } else { self.policy.threshold };
         let verdict = self.judge_at(hash, content, threshold)?;
         // What was said in haste is said anew when there is time, once: a script that is always late must not cost it each time.
-        if !self.was_late || self.last_late == Some(hash) {
+        if !self.was_late || self.late.pop(&hash).is_some() {
             self.cache.put(hash, evaluates_unseen, verdict.clone());
         } else {
-            self.last_late = Some(hash);
+            self.late.put(hash, ());
         }
         Ok(verdict)
     }

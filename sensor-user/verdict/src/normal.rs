@@ -20,10 +20,12 @@ use super::{
 const DEPTH_MAX: usize = 3;
 /// A variable's value longer than this is not put in place of its name.
 const VALUE_MAX: usize = 256;
-/// Nor is one when more than this, plus the length of the script, has been put in already.
+/// Nor is one when more than this, plus an eighth of the length of the script, has been put in already.
 const VALUES_BYTES: usize = 64 * 1024;
-/// Decoded text is bounded by this, plus the length of the script.
+/// Decoded text is bounded by this, plus half the length of the script: what a whole script in base64 hides fits.
 const LAYERS_BYTES: usize = 256 * 1024;
+/// Text that is turned around, or of which letters are exchanged, is bounded by this: it takes no bytes to ask for that.
+const TURNED_BYTES: usize = 256 * 1024;
 
 /// Layers that were decoded and are yet to be brought into normal form.
 #[derive(Default)]
@@ -74,6 +76,8 @@ pub(super) struct Normal {
     values_left: usize,
     /// How much may still be decoded.
     layers_left: usize,
+    /// How much may still be turned around, or have its letters exchanged.
+    turned_left: usize,
     /// A script without its NULs, and where each of its bytes was.
     compact: Vec<u8>,
     places: Option<Places>,
@@ -121,8 +125,9 @@ impl Normal {
         self.quoted.clear();
         self.variables.clear();
         self.found.clear();
-        self.values_left = VALUES_BYTES + script.len();
-        self.layers_left = LAYERS_BYTES + script.len();
+        self.values_left = VALUES_BYTES + script.len() / 8;
+        self.layers_left = LAYERS_BYTES + script.len() / 2;
+        self.turned_left = TURNED_BYTES;
         self.decoder.begin(script.len());
         self.find_layers(script, None);
         self.flatten(script, None);
@@ -149,13 +154,17 @@ impl Normal {
         codes::lists(text, &mut self.codes, |start, list| {
             found.add(at(start), left, list.len(), list.iter().copied());
         });
+        let left = &mut self.turned_left;
         if has_word(text, b"rev") || memchr::memmem::find(text, b"[::-1]").is_some() {
             decode::quoted_strings(text, |start, string| {
                 found.add(at(start), left, string.len(), string.iter().rev().copied());
             });
         }
-        if memchr::memmem::find(text, b"n-za-m").is_some() {
-            found.add(at(0), left, text.len(), decode::rot13(text));
+        if let Some(place) = memchr::memmem::find(text, b"n-za-m") {
+            // Of a long text what is around that.
+            let start = place.saturating_sub(*left / 2);
+            let near = &text[start..text.len().min(start + *left)];
+            found.add(at(start), left, near.len(), decode::rot13(near));
         }
     }
 
@@ -265,7 +274,7 @@ impl Normal {
             // $'…' and $"…": the quotes go, escapes inside are decoded as they come.
             Some(b'\'' | b'"') => 1,
             Some(b'{') => {
-                let Some(close) = source.iter().take(80).position(|b| *b == b'}') else {
+                let Some(close) = memchr::memchr(b'}', &source[..source.len().min(80)]) else {
                     self.push(b'$', at);
                     return 1;
                 };

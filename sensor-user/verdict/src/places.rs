@@ -1,5 +1,7 @@
 //! Where the bytes of a text came from, in few bytes: neighbours mostly came from neighbours.
 
+use std::cell::Cell;
+
 use super::growth::make_room;
 
 /// For each byte of a text, a position in another one.
@@ -7,6 +9,8 @@ use super::growth::make_room;
 pub(super) struct Places {
     runs: Vec<Run>,
     len: u32,
+    /// The run that was asked for last: the next is mostly near.
+    last: Cell<usize>,
 }
 
 /// Bytes in a row that came from bytes in a row, or from one place.
@@ -19,6 +23,8 @@ struct Run {
 }
 
 const ONE_PLACE: u32 = 1 << 31;
+/// Runs that are gone through one by one.
+const NEAR: usize = 8;
 
 impl Run {
     fn start(self) -> u32 {
@@ -34,6 +40,7 @@ impl Places {
     pub(super) fn clear(&mut self) {
         self.runs.clear();
         self.len = 0;
+        self.last.set(0);
     }
 
     /// How many bytes the text has.
@@ -72,8 +79,19 @@ impl Places {
 
     /// Where the byte at a position came from; 0 behind the end.
     pub(super) fn of(&self, at: u32) -> u32 {
-        let behind = self.runs.partition_point(|run| run.start() <= at);
-        if at >= self.len { 0 } else { behind.checked_sub(1).map_or(0, |run| self.runs[run].place(at)) }
+        if at >= self.len {
+            return 0;
+        }
+        // The first run begins at 0.
+        let mut run = self.last.get();
+        if self.runs[run].start() > at || self.runs.get(run + NEAR).is_some_and(|far| far.start() <= at) {
+            run = self.runs.partition_point(|run| run.start() <= at) - 1;
+        }
+        while self.runs.get(run + 1).is_some_and(|next| next.start() <= at) {
+            run += 1;
+        }
+        self.last.set(run);
+        self.runs[run].place(at)
     }
 }
 
@@ -100,6 +118,9 @@ mod tests {
         assert_eq!(places.len(), expected.len());
         let found: Vec<u32> = (0..places.len() as u32).map(|at| places.of(at)).collect();
         assert_eq!(found, expected);
+        for at in (0..expected.len()).rev().chain((0..expected.len()).step_by(11)) {
+            assert_eq!(places.of(at as u32), expected[at]);
+        }
         assert_eq!(places.of(expected.len() as u32), 0);
         let mut rising = Places::default();
         (3..100_000).for_each(|place| rising.push(place));
