@@ -54,6 +54,12 @@ pub struct OutletArgs {
     /// Maximum number of API calls per minute. It should be below the quota of the project.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_PER_MINUTE", default_value = "300")]
     scc_per_minute: NonZeroU32,
+    /// Maximum size in KiB of a script's contents in Security Command Center. The rest is in the collector's database only.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_CONTENTS_KIB", default_value_t = 100, value_name = "KIB")]
+    scc_contents_kib: u32,
+    /// Maximum amount of data per day in MiB. Findings beyond it wait [default: no limit].
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_MIB_PER_DAY", value_name = "MIB")]
+    scc_mib_per_day: Option<NonZeroU32>,
     /// Post each finding as JSON to this URL, signed as in the Standard Webhooks specification.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
     webhook: Option<String>,
@@ -92,8 +98,12 @@ impl OutletArgs {
             age: self.retention_days.map(|days| Duration::from_secs(days * 86_400)),
             bytes: self.retention_mib.map(|mib| mib * 1024 * 1024),
         };
-        let scc =
-            self.scc.then_some(SccOptions { endpoint: self.scc_endpoint, per_minute: self.scc_per_minute });
+        let scc = self.scc.then_some(SccOptions {
+            endpoint: self.scc_endpoint,
+            per_minute: self.scc_per_minute,
+            contents_bytes: self.scc_contents_kib as usize * 1024,
+            mib_per_day: self.scc_mib_per_day,
+        });
         let authorities = self.webhook_ca;
         let webhook = self.webhook.zip(self.webhook_secret).map(|(url, secret_file)| WebhookOptions {
             url,
@@ -290,7 +300,7 @@ pub enum Command {
         /// Its id, or its full name.
         finding: String,
     },
-    /// List the sensors heard of in the last week, the worst first. A sensor is silent after five minutes without word, impaired when
+    /// List the sensors heard of in the last three days, the worst first. A sensor is silent after five minutes without word, impaired when
     /// it could not see or judge something in the last ten minutes, and behind when findings wait for more than a minute.
     Nodes {
         /// The store.

@@ -15,7 +15,7 @@ use collector::{
     server::{index, serve},
 };
 use stage::EXIT_STAGE_FAILED;
-use store::{Search, Store};
+use store::{Search, Store, View};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -97,8 +97,8 @@ fn start(command: Command) -> anyhow::Result<()> {
             show::run(&store, &finding, node.as_deref(), format, &mut out)?;
         }
         Command::Nodes { store, state, format } => {
-            let now_ns = i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX);
-            nodes::run(&Store::open_for_reading(&store.store)?, &state, now_ns, format, &mut out)?;
+            let view = View::now(env!("CARGO_PKG_VERSION"));
+            nodes::run(&Store::open_for_reading(&store.store)?, &state, view, format, &mut out)?;
         }
         Command::Tail { store, format } => tail::run(&store.store, format, &mut out)?,
     }

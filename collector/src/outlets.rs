@@ -88,7 +88,7 @@ pub(crate) async fn start(
 ) -> Result<Running, ServerError> {
     let Outlets { retention, json_lines, scc, webhook, web, admin } = outlets;
     let store = Store::open(&path)?;
-    checkpoint::start(&path, process.stop.clone(), &process.supervisor)?;
+    checkpoint::start(&path, process.metrics.clone(), process.stop.clone(), &process.supervisor)?;
     let webhook = webhook.map(|options| Webhook::new(&options)).transpose().map_err(ServerError::Sink)?;
     let json_lines = json_lines.map(|file| JsonLines::new(&file));
     let scc = scc.map(SecurityCommandCenter::new);

@@ -48,7 +48,7 @@ async fn how_sensors_are_is_listed_and_counted() {
     assert_eq!(nodes[0]["waiting_findings"], 7);
     let metrics = request::get(&admin, "/metrics");
     for (state, count) in
-        [("impaired", 1), ("behind", 1), ("outdated", 1), ("stopped", 1), ("ok", 1), ("silent", 0)]
+        [("impaired", 1), ("behind", 2), ("outdated", 1), ("stopped", 1), ("ok", 1), ("silent", 0)]
     {
         let line = format!("scriptwatch_collector_sensors{{state=\"{state}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line} is missing in\n{metrics}");

@@ -113,7 +113,7 @@ async fn the_page_shows_hostile_findings_as_text_and_new_ones_by_itself() {
         }
         browser.wait_until("!document.getElementById('sensors').hidden").await.expect("sensors");
         let summary = browser.value("document.getElementById('sensors-summary').textContent").await;
-        assert_eq!(summary.expect("a text"), "2 sensors: 1 impaired, 1 outdated");
+        assert_eq!(summary.expect("a text"), "2 sensors: 1 impaired, 2 outdated");
         let worst = "[...document.querySelectorAll('#sensors-rows tr:first-child td')].map(c => c.textContent).join('|')";
         let worst = browser.value(worst).await.expect("a text");
         let worst = worst.as_str().unwrap_or_default();

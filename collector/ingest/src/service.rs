@@ -183,7 +183,7 @@ impl Delivery {
                 ));
             }
             self.hearing.hear(&node, &version, batch.health, now_ns());
-            let waited = self.client.keep_pace(batch.findings.len()).await;
+            let waited = self.client.keep_pace(batch.findings.len().max(1)).await;
             self.metrics.throttled.inc_by(waited.as_secs_f64());
             let bytes: usize = batch.findings.iter().map(|envelope| envelope.finding.len()).sum();
             let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(ROOM_KIB);

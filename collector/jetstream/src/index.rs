@@ -93,7 +93,7 @@ async fn read(
                     Err(e) => return Err(e.to_string()),
                 }
             }
-            store(messages, handle, metrics).await
+            store(&of.address.stream, messages, handle, metrics).await
         };
         let failed = tokio::select! {
             done = round => done.err(),
@@ -108,11 +108,21 @@ async fn read(
     }
 }
 
-async fn store(messages: Vec<Message>, handle: &StoreHandle, metrics: &Arc<Metrics>) -> Result<(), String> {
+async fn store(
+    stream: &str,
+    messages: Vec<Message>,
+    handle: &StoreHandle,
+    metrics: &Arc<Metrics>,
+) -> Result<(), String> {
     // The writer takes one node's findings at a time.
     let mut of_nodes: Vec<(String, Vec<Incoming>)> = Vec::new();
     let mut taken = Vec::with_capacity(messages.len());
     for message in messages {
+        if message.subject.as_str() == sensors::subject(stream) {
+            // Of a stream that its operator gave more subjects. It was heard beside the stream.
+            taken.push(message);
+            continue;
+        }
         match message::decode(message.headers.as_ref(), &message.payload) {
             Ok((node, incoming)) => {
                 match of_nodes.last_mut() {

@@ -54,7 +54,7 @@ async fn publish(
         let batch = match write {
             Write::Batch(batch) => batch,
             Write::Sensors(words) => {
-                sensors::publish(&connection.client, &stream, words).await;
+                sensors::publish(&connection, &stream, words).await;
                 continue;
             }
             // Sinks follow a database, and there is none.

@@ -58,6 +58,10 @@ pub struct Metrics {
     pub damaged: Counter,
     /// Time that clients waited because they sent too fast, seconds.
     pub throttled: Counter<f64, AtomicU64>,
+    /// Size of the database's file, bytes.
+    pub store_size: Gauge,
+    /// Size of its write-ahead log's, bytes.
+    pub store_log_size: Gauge,
     stored: Counter,
     store_failures: Counter,
     store_seconds: Histogram,
@@ -104,7 +108,7 @@ impl Metrics {
             streams: one!("streams", "Streams of sensors that are open"),
             sensors: one!(
                 "sensors",
-                "Sensors heard of in the last week, by state: silent for five minutes, impaired, behind, outdated, stopped or ok"
+                "Sensors heard of in the last three days, by state: silent for five minutes, impaired, behind, outdated, stopped, or ok; one may be in several"
             ),
             streams_refused: one!("streams_refused", "Streams refused because their client had too many"),
             batches: one!("batches_received", "Batches received"),
@@ -119,6 +123,12 @@ impl Metrics {
                 "client_throttled",
                 "Time that clients waited because they sent too fast",
                 Seconds
+            ),
+            store_size: one!("store_size", "Size of the database's file", Bytes),
+            store_log_size: one!(
+                "store_log_size",
+                "Size of the database's write-ahead log, which readers may hold back",
+                Bytes
             ),
             stored: one!("findings_stored", "Findings stored, updates and repeats included"),
             store_failures: one!(

@@ -42,6 +42,12 @@ fn pauses() -> ExponentialBackoff {
 pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken) {
     let name = sink.name();
     let of = OfSink::named(&name);
+    // A counter that is not there before it counts has no rise that could be seen.
+    for counter in
+        [&source.metrics.sink_written, &source.metrics.sink_rejected, &source.metrics.sink_failures]
+    {
+        drop(counter.get_or_create(&of));
+    }
     let mut pause = pauses();
     while !stop.is_cancelled() {
         let wait = match pass(&mut sink, &source, &stop).await {

@@ -8,7 +8,13 @@ use std::{
 
 use gce_metadata::MetadataServer;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use proto::scc::{CreateFindingRequest, UpdateFindingRequest, security_center_client::SecurityCenterClient};
+use prost::Message;
+use proto::{
+    scc::{
+        CreateFindingRequest, Finding, UpdateFindingRequest, security_center_client::SecurityCenterClient,
+    },
+    well_known::{Value, value::Kind},
+};
 use store::Stored;
 use tonic::{
     Code, Request, Status,
@@ -32,6 +38,10 @@ pub struct Options {
     pub endpoint: String,
     /// Calls a minute: less than the project's quota, which others need too.
     pub per_minute: NonZeroU32,
+    /// Bytes of a script's contents that are sent; what is beyond stays in the collector's database.
+    pub contents_bytes: usize,
+    /// MiB a day; `None` is no limit.
+    pub mib_per_day: Option<NonZeroU32>,
 }
 
 /// Parents that are remembered.
@@ -46,6 +56,8 @@ pub struct SecurityCommandCenter {
     token: Option<(MetadataValue<Ascii>, Instant)>,
     /// Spreads calls over the minute.
     pace: DefaultDirectRateLimiter,
+    /// Spreads KiB over the day, where those are limited.
+    volume: Option<DefaultDirectRateLimiter>,
     parents: Parents,
 }
 
@@ -86,12 +98,24 @@ impl SecurityCommandCenter {
     pub fn new(options: Options) -> Self {
         // One at a time: a burst would use up what others need.
         let quota = Quota::per_minute(options.per_minute).allow_burst(NonZeroU32::MIN);
+        let volume = options.mib_per_day.and_then(|mib| volume(mib, BURST_KIB)).map(RateLimiter::direct);
         Self {
             options,
+            volume,
             client: None,
             token: None,
             pace: RateLimiter::direct(quota),
             parents: Parents::default(),
+        }
+    }
+
+    /// Waits until there may be another call with this finding.
+    async fn keep_pace(&self, finding: &Finding) {
+        self.pace.until_ready().await;
+        if let Some(volume) = &self.volume {
+            let kib = u32::try_from(finding.encoded_len() / 1024 + 1).unwrap_or(u32::MAX).min(BURST_KIB);
+            // It is never more than a burst.
+            let _ = volume.until_n_ready(NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN)).await;
         }
     }
 
@@ -158,7 +182,7 @@ impl Sink for SecurityCommandCenter {
     }
 
     async fn write(&mut self, stored: &Stored) -> Result<(), SinkError> {
-        let finding = stored.finding.clone();
+        let finding = cut(stored.finding.clone(), self.options.contents_bytes);
         let Some((parent, id)) = finding.name.split_once("/findings/") else {
             return Err(SinkError::Never("its name has no /findings/".to_owned()));
         };
@@ -168,7 +192,7 @@ impl Sink for SecurityCommandCenter {
         let (parent, finding_id) = (parent.to_owned(), id.to_owned());
         let place = parent.clone();
         let mut client = self.client().await?;
-        self.pace.until_ready().await;
+        self.keep_pace(&finding).await;
         let create = CreateFindingRequest { parent, finding_id, finding: Some(finding.clone()) };
         let created = client.create_finding(self.request(create).await?).await;
         let status = match created {
@@ -177,7 +201,7 @@ impl Sink for SecurityCommandCenter {
                 return Ok(());
             }
             Err(status) if status.code() == Code::AlreadyExists => {
-                self.pace.until_ready().await;
+                self.keep_pace(&finding).await;
                 let update = UpdateFindingRequest { finding: Some(finding), update_mask: None };
                 match client.update_finding(self.request(update).await?).await {
                     Ok(_) => {
@@ -199,6 +223,35 @@ impl Sink for SecurityCommandCenter {
     }
 }
 
+/// KiB that may be sent at once when nothing was sent for long: the largest finding.
+const BURST_KIB: u32 = 16 * 1024;
+
+/// So many MiB a day, in KiB.
+fn volume(mib_per_day: NonZeroU32, burst_kib: u32) -> Option<Quota> {
+    let of_one = Duration::from_hours(24) / mib_per_day.get().saturating_mul(1024);
+    Some(Quota::with_period(of_one)?.allow_burst(NonZeroU32::new(burst_kib)?))
+}
+
+/// The finding with at most so many bytes of each script's contents. Hash and sizes stay those of the script; what was cut is said.
+fn cut(mut finding: Finding, contents_bytes: usize) -> Finding {
+    let mut cut = None;
+    for script in finding.processes.iter_mut().filter_map(|process| process.script.as_mut()) {
+        let kept = script.contents.floor_char_boundary(contents_bytes);
+        if kept < script.contents.len() {
+            cut = Some(format!("{kept} of {} bytes", script.contents.len()));
+            script.contents.truncate(kept);
+        }
+    }
+    if let Some(cut) = cut {
+        let value = Value { kind: Some(Kind::StringValue(cut)) };
+        finding.source_properties.insert(CONTENTS_KEPT.to_owned(), value);
+    }
+    finding
+}
+
+/// Source property of a finding whose script's contents were cut for Security Command Center.
+const CONTENTS_KEPT: &str = "Script_Contents_Kept";
+
 /// A token of the machine's service account, as a header, and how long it is good.
 fn token() -> Result<(MetadataValue<Ascii>, Duration), String> {
     let token = MetadataServer::from_env().token().map_err(|e| format!("no token: {e}"))?;
@@ -210,7 +263,38 @@ fn token() -> Result<(MetadataValue<Ascii>, Duration), String> {
 
 #[cfg(test)]
 mod tests {
+    use proto::scc::{File, Process};
+
     use super::*;
+
+    #[test]
+    fn contents_are_cut_between_characters_and_it_is_said() {
+        let script = |contents: &str| {
+            let script = File {
+                contents: contents.to_owned(),
+                sha256: "0".repeat(64),
+                hashed_size: 7,
+                size: 7,
+                ..File::default()
+            };
+            let process = Process { script: Some(script), ..Process::default() };
+            Finding { processes: vec![Process::default(), process], ..Finding::default() }
+        };
+        let whole = script("abcdé");
+        assert_eq!(cut(whole.clone(), 6), whole);
+        let short = cut(whole.clone(), 5);
+        let told = &short.source_properties["Script_Contents_Kept"];
+        assert_eq!(told.kind, Some(Kind::StringValue("4 of 6 bytes".to_owned())));
+        let file = short.processes[1].script.clone().expect("a script");
+        assert_eq!((file.contents.as_str(), file.hashed_size, file.size), ("abcd", 7, 7));
+    }
+
+    #[test]
+    fn a_day_has_so_many_bytes() {
+        let one_mib = volume(NonZeroU32::MIN, 4).expect("a quota");
+        assert_eq!(one_mib.replenish_interval().as_millis(), 84_375);
+        assert!(volume(NonZeroU32::MAX, 4).is_some());
+    }
 
     #[test]
     fn one_wrong_place_does_not_hold_up_the_others() {

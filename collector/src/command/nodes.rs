@@ -5,7 +5,7 @@ use std::io::Write;
 use comfy_table::{Table, presets};
 use jiff::SignedDuration;
 use serde::Serialize;
-use store::{Sensor, State, Store};
+use store::{State, Store, View};
 use terminal::field;
 
 use super::Format;
@@ -23,18 +23,17 @@ struct Row<'a> {
     stored_findings: u64,
 }
 
-/// Prints the sensors that were heard of in the last week and are in one of these states (none given: in any), the worst first.
+/// Prints the sensors that were heard of lately and are in one of these states (none given: in any), the worst first.
 pub fn run(
     store: &Store,
     states: &[State],
-    now_ns: i64,
+    view: View<'_>,
     format: Format,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let state_of = |sensor: &Sensor| sensor.state(now_ns, env!("CARGO_PKG_VERSION"));
     let mut sensors = store.sensors()?;
-    sensors.retain(|sensor| states.is_empty() || states.contains(&state_of(sensor)));
-    sensors.sort_by_key(state_of);
+    sensors.retain(|sensor| states.is_empty() || states.iter().any(|state| sensor.is(*state, view)));
+    sensors.sort_by_cached_key(|sensor| sensor.state(view));
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header([
         "NODE",
@@ -47,8 +46,9 @@ pub fn run(
         "IMPAIRMENTS",
     ]);
     for sensor in &sensors {
-        let (word, health, state) = (&sensor.word, sensor.health(), state_of(sensor));
-        let seen = now_ns.saturating_sub(word.seen_ns).max(0).unsigned_abs() / 1_000_000_000;
+        let (word, state) = (&sensor.word, sensor.state(view));
+        let health = word.health.clone().unwrap_or_default();
+        let seen = view.now_ns.saturating_sub(word.seen_ns).max(0).unsigned_abs() / 1_000_000_000;
         match format {
             Format::Json => {
                 let row = Row {

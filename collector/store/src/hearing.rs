@@ -11,16 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     handle::StoreHandle,
-    sensors::{Health, Word},
+    sensors::{Health, SENSORS_MAX, Word},
 };
 
 /// How often what was heard is handed over.
 const PERIOD: Duration = Duration::from_secs(5);
-/// Sensors of which something is kept until then. Clients without a certificate may claim any number of names.
-const SENSORS_MAX: usize = 65_536;
 /// Reasons that a sensor may give, and bytes of each, and of its version.
-const IMPAIRMENTS_MAX: usize = 32;
-const WORD_BYTES_MAX: usize = 64;
+const IMPAIRMENTS_MAX: usize = 16;
+const WORD_BYTES_MAX: usize = 32;
 
 /// What streams heard of sensors. Shared by them.
 #[derive(Default)]
@@ -29,8 +27,9 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// A batch of a sensor came.
-    pub fn hear(&self, node: &str, version: &str, health: Option<ingest::Health>, now_ns: i64) {
+    /// A batch of a sensor came, at that Unix time in ns. What came later counts, in whatever order it is told.
+    pub fn hear(&self, node: &str, version: &str, health: Option<ingest::Health>, seen_ns: i64) {
+        let health = health.map(checked);
         let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() >= SENSORS_MAX && !words.contains_key(node) {
             return;
@@ -38,15 +37,18 @@ impl Hearing {
         let word = words.entry(node.to_owned()).or_insert_with(|| Word {
             node: node.to_owned(),
             version: String::new(),
-            seen_ns: now_ns,
+            seen_ns,
             health: None,
         });
-        word.seen_ns = now_ns;
+        if seen_ns < word.seen_ns {
+            return;
+        }
+        word.seen_ns = seen_ns;
         if is_word(version) {
             version.clone_into(&mut word.version);
         }
-        if let Some(health) = health {
-            word.health = Some(checked(health));
+        if health.is_some() {
+            word.health = health;
         }
     }
 
@@ -92,14 +94,16 @@ mod tests {
         hearing.hear(
             "n",
             "1.0.0",
-            Some(health(&["events_lost", "a b", "\u{1b}[31m", "", &"x".repeat(65)])),
-            1,
+            Some(health(&["events_lost", "a b", "\u{1b}[31m", "", &"x".repeat(33)])),
+            2,
         );
         // A batch that says nothing of it changes nothing but the time.
-        hearing.hear("n", "a\nb", None, 2);
+        hearing.hear("n", "a\nb", None, 3);
+        // What was said before that comes late.
+        hearing.hear("n", "0.9.0", Some(health(&[])), 1);
         let words = hearing.words.lock().expect("no panic");
         let word = &words["n"];
-        assert_eq!((word.version.as_str(), word.seen_ns), ("1.0.0", 2));
+        assert_eq!((word.version.as_str(), word.seen_ns), ("1.0.0", 3));
         let told = word.health.clone().expect("health");
         assert_eq!((told.waiting, told.impairments), (3, vec!["events_lost".to_owned()]));
     }

@@ -27,7 +27,7 @@ pub use hearing::Hearing;
 pub use incoming::Incoming;
 pub use retention::{Limits, Retention};
 pub use search::{Cursor, Search, moment};
-pub use sensors::{Health, Sensor, State, Word};
+pub use sensors::{Health, Sensor, State, View, Word};
 pub use store::Store;
 pub use stored::Stored;
 pub use summary::Summary;

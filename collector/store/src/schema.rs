@@ -162,6 +162,7 @@ CREATE TABLE sensor (
     node TEXT PRIMARY KEY,
     version TEXT NOT NULL,
     seen_ns INTEGER NOT NULL,
+    speaks INTEGER NOT NULL,
     waiting INTEGER NOT NULL,
     oldest_s INTEGER NOT NULL,
     impairments TEXT NOT NULL,

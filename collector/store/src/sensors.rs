@@ -11,10 +11,10 @@ use crate::{error::StoreError, store::Store};
 const SILENT: Duration = Duration::from_mins(5);
 /// A sensor whose oldest finding waits for longer than this is behind.
 const BEHIND: Duration = Duration::from_mins(1);
-/// A sensor that nothing was heard of for so long is forgotten.
-const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
+/// A sensor that nothing was heard of for so long is forgotten: its node is gone.
+const FORGOTTEN: Duration = Duration::from_hours(3 * 24);
 /// Sensors remembered: clients without a certificate may claim any number of names.
-const SENSORS_MAX: i64 = 65_536;
+pub(crate) const SENSORS_MAX: usize = 32_768;
 
 /// What a sensor said of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Word {
     pub version: String,
     /// When it was heard of, Unix time in ns.
     pub seen_ns: i64,
-    /// How it is; `None` when it did not say: then it is as it was.
+    /// How it is; `None` when it did not say: then it is as it was. One that never said is of a version that does not.
     pub health: Option<Health>,
 }
 
@@ -81,35 +81,52 @@ impl State {
 /// A sensor, and what is stored of its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensor {
-    /// The last word of it. Always with its health.
+    /// The last word of it.
     pub word: Word,
     /// Findings stored of its node.
     pub findings: u64,
 }
 
+/// Who looks at sensors, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Unix time in ns.
+    pub now_ns: i64,
+    /// Since when sensors could be heard, Unix time in ns: nothing is silent for what came before.
+    pub since_ns: i64,
+    /// The collector's version.
+    pub version: &'a str,
+}
+
+impl View<'static> {
+    /// Now, by a program of this version that does not know since when sensors could be heard.
+    pub fn now(version: &'static str) -> Self {
+        let now_ns = i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX);
+        Self { now_ns, since_ns: 0, version }
+    }
+}
+
 impl Sensor {
-    /// What it said last of itself.
-    pub fn health(&self) -> Health {
-        self.word.health.clone().unwrap_or_default()
+    /// Is it in this state? It can be impaired, behind and outdated at once; of one that is silent or stopped no more is known.
+    pub fn is(&self, state: State, view: View<'_>) -> bool {
+        let Some(health) = &self.word.health else { return state == State::Outdated };
+        let silent_for = view.now_ns.saturating_sub(self.word.seen_ns.max(view.since_ns)).unsigned_abs();
+        // A time that is far ahead was noted before the clock was set back.
+        let is_silent = !health.stopping && u128::from(silent_for) > SILENT.as_nanos();
+        let is_there = !health.stopping && !is_silent;
+        match state {
+            State::Silent => is_silent,
+            State::Stopped => health.stopping,
+            State::Impaired => is_there && !health.impairments.is_empty(),
+            State::Behind => is_there && health.oldest_seconds > BEHIND.as_secs(),
+            State::Outdated => is_there && is_older(&self.word.version, view.version),
+            State::Ok => State::ALL.iter().all(|other| *other == State::Ok || !self.is(*other, view)),
+        }
     }
 
-    /// How it is at a time, Unix time in ns, as a collector of this version sees it.
-    pub fn state(&self, now_ns: i64, version: &str) -> State {
-        let health = self.health();
-        let silent_for = now_ns.saturating_sub(self.word.seen_ns).max(0).unsigned_abs();
-        if health.stopping {
-            State::Stopped
-        } else if u128::from(silent_for) > SILENT.as_nanos() {
-            State::Silent
-        } else if !health.impairments.is_empty() {
-            State::Impaired
-        } else if health.oldest_seconds > BEHIND.as_secs() {
-            State::Behind
-        } else if is_older(&self.word.version, version) {
-            State::Outdated
-        } else {
-            State::Ok
-        }
+    /// The worst of its states.
+    pub fn state(&self, view: View<'_>) -> State {
+        State::ALL.into_iter().find(|state| self.is(*state, view)).unwrap_or(State::Ok)
     }
 }
 
@@ -119,14 +136,14 @@ fn is_older(one: &str, than: &str) -> bool {
 }
 
 impl Store {
-    /// Notes what was heard of sensors, and forgets those of which nothing was for a week.
+    /// Notes what was heard of sensors, and forgets those of which nothing was for days.
     pub fn note_sensors(&mut self, words: &[Word], now_ns: i64) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO sensor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                "INSERT INTO sensor VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT (node) DO UPDATE SET version = excluded.version, seen_ns = excluded.seen_ns,
-                     waiting = excluded.waiting, oldest_s = excluded.oldest_s,
+                     speaks = excluded.speaks, waiting = excluded.waiting, oldest_s = excluded.oldest_s,
                      impairments = excluded.impairments, is_stopping = excluded.is_stopping",
             )?;
             let mut update = transaction.prepare_cached(
@@ -141,6 +158,7 @@ impl Store {
                         word.node,
                         word.version,
                         word.seen_ns,
+                        word.health.is_some(),
                         signed(health.waiting),
                         signed(health.oldest_seconds),
                         health.impairments.join(" "),
@@ -153,7 +171,7 @@ impl Store {
         transaction.execute("DELETE FROM sensor WHERE seen_ns < ?1", [forgotten])?;
         transaction.execute(
             "DELETE FROM sensor WHERE node IN (SELECT node FROM sensor ORDER BY seen_ns DESC LIMIT -1 OFFSET ?1)",
-            [SENSORS_MAX],
+            [SENSORS_MAX as i64],
         )?;
         transaction.commit()?;
         Ok(())
@@ -162,19 +180,19 @@ impl Store {
     /// All sensors that are remembered, by node.
     pub fn sensors(&self) -> Result<Vec<Sensor>, StoreError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT node, version, seen_ns, waiting, oldest_s, impairments, is_stopping, COALESCE(findings, 0)
+            "SELECT node, version, seen_ns, speaks, waiting, oldest_s, impairments, is_stopping, COALESCE(findings, 0)
              FROM sensor LEFT JOIN held USING (node) ORDER BY node",
         )?;
         let rows = select.query_map([], |row| {
             let health = Health {
-                waiting: row.get::<_, i64>(3)?.unsigned_abs(),
-                oldest_seconds: row.get::<_, i64>(4)?.unsigned_abs(),
-                impairments: row.get::<_, String>(5)?.split_whitespace().map(str::to_owned).collect(),
-                stopping: row.get(6)?,
+                waiting: row.get::<_, i64>(4)?.unsigned_abs(),
+                oldest_seconds: row.get::<_, i64>(5)?.unsigned_abs(),
+                impairments: row.get::<_, String>(6)?.split_whitespace().map(str::to_owned).collect(),
+                stopping: row.get(7)?,
             };
-            let word =
-                Word { node: row.get(0)?, version: row.get(1)?, seen_ns: row.get(2)?, health: Some(health) };
-            Ok(Sensor { word, findings: row.get::<_, i64>(7)?.unsigned_abs() })
+            let health = row.get::<_, bool>(3)?.then_some(health);
+            let word = Word { node: row.get(0)?, version: row.get(1)?, seen_ns: row.get(2)?, health };
+            Ok(Sensor { word, findings: row.get::<_, i64>(8)?.unsigned_abs() })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -194,9 +212,13 @@ mod tests {
         Word { node: node.to_owned(), version: "1.2.0".to_owned(), seen_ns: seen_s * SECOND, health }
     }
 
+    fn at(now_s: i64) -> View<'static> {
+        View { now_ns: now_s * SECOND, since_ns: 0, version: "1.2.0" }
+    }
+
     fn states(store: &Store, now_s: i64) -> Vec<(String, State)> {
         let sensors = store.sensors().unwrap();
-        sensors.iter().map(|s| (s.word.node.clone(), s.state(now_s * SECOND, "1.2.0"))).collect()
+        sensors.iter().map(|s| (s.word.node.clone(), s.state(at(now_s)))).collect()
     }
 
     #[test]
@@ -211,40 +233,45 @@ mod tests {
         let words = [
             word("a", 1000, health(|_| {})),
             word("b", 1000, health(|h| h.oldest_seconds = 61)),
-            word("c", 1000, health(|h| h.impairments = vec!["events_lost".to_owned(), "x".to_owned()])),
+            word("c", 1000, health(|h| (h.oldest_seconds, h.impairments) = (61, vec!["x".to_owned()]))),
             word("d", 1000, health(|h| h.stopping = true)),
             word("e", 1000, None),
-            Word { version: "1.1.9".to_owned(), ..word("f", 1000, None) },
+            Word { version: "1.1.9".to_owned(), ..word("f", 1000, health(|_| {})) },
         ];
         store.note_sensors(&words, 1000 * SECOND).unwrap();
         let named = |states: [State; 6]| -> Vec<(String, State)> {
             ["a", "b", "c", "d", "e", "f"].map(str::to_owned).into_iter().zip(states).collect()
         };
         let [silent, impaired, behind, outdated, stopped, ok] = State::ALL;
-        assert_eq!(states(&store, 1300), named([ok, behind, impaired, stopped, ok, outdated]));
-        assert_eq!(states(&store, 1301), named([silent, silent, silent, stopped, silent, silent]));
+        assert_eq!(states(&store, 1300), named([ok, behind, impaired, stopped, outdated, outdated]));
+        assert_eq!(states(&store, 1301), named([silent, silent, silent, stopped, outdated, silent]));
+        // The clock was set back.
+        assert_eq!(states(&store, 699), named([silent, silent, silent, stopped, outdated, silent]));
+        let both = &store.sensors().unwrap()[2];
+        assert!(both.is(impaired, at(1000)) && both.is(behind, at(1000)) && !both.is(ok, at(1000)));
+        assert!(both.is(silent, at(2000)) && !both.is(impaired, at(2000)));
+        // Before it could be heard nobody is silent.
+        assert!(!both.is(silent, View { since_ns: 1900 * SECOND, ..at(2000) }));
         // Word without more leaves how they are, but that one runs again.
-        let again = ["a", "c", "d"].map(|node| word(node, 1400, None));
+        let again = ["a", "c", "d", "e"].map(|node| word(node, 1400, None));
         store.note_sensors(&again, 1400 * SECOND).unwrap();
-        assert_eq!(states(&store, 1400), named([ok, silent, impaired, ok, silent, silent]));
-        store.note_sensors(&[], (1300 + 7 * 86_400) * SECOND).unwrap();
-        assert_eq!(store.sensors().unwrap().len(), 3);
+        assert_eq!(states(&store, 1400), named([ok, silent, impaired, ok, outdated, silent]));
+        store.note_sensors(&[], (1300 + 3 * 86_400) * SECOND).unwrap();
+        assert_eq!(store.sensors().unwrap().len(), 4);
     }
 
     #[test]
     fn names_without_end_fill_no_disk() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("f.db")).unwrap();
-        for thousand in 0..70 {
-            let words: Vec<Word> = (0..1000)
-                .map(|n| word(&format!("n{n}"), thousand, None))
-                .map(|w| Word { node: format!("{}-{thousand}", w.node), ..w })
-                .collect();
+        for thousand in 0..35 {
+            let words: Vec<Word> =
+                (0..1000).map(|n| word(&format!("n{n}-{thousand}"), thousand, None)).collect();
             store.note_sensors(&words, thousand * SECOND).unwrap();
         }
         let sensors = store.sensors().unwrap();
-        assert_eq!(sensors.len() as i64, SENSORS_MAX);
-        assert!(sensors.iter().all(|s| s.word.seen_ns >= 4 * SECOND));
+        assert_eq!(sensors.len(), SENSORS_MAX);
+        assert!(sensors.iter().all(|s| s.word.seen_ns >= 2 * SECOND));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     error::StoreError,
     handle::{Batch, Progress, StoreHandle, Write, Writing},
     retention::Retention,
-    sensors::{State, Word},
+    sensors::{State, View, Word},
     store::Store,
 };
 
@@ -33,7 +33,7 @@ pub fn start(
     let (handle, waiting) = StoreHandle::new();
     // Its own, for the waiting: the server's may end first.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let writer = Writer { store, version, retention, metrics };
+    let writer = Writer { store, version, begun_ns: now_ns(), retention, metrics };
     let heartbeat = supervisor.heartbeat("writer", HUNG);
     let thread = supervisor.thread("writer", move || writer.run(&runtime, waiting, &heartbeat))?;
     let ended = tokio::task::spawn_blocking(move || {
@@ -47,6 +47,8 @@ struct Writer {
     store: Store,
     /// The collector's.
     version: &'static str,
+    /// Since when it runs, Unix time in ns.
+    begun_ns: i64,
     retention: Retention,
     metrics: Arc<Metrics>,
 }
@@ -75,6 +77,7 @@ impl Writer {
                 next = if group.len() < GROUP { writes.try_recv().ok() } else { None };
             }
             if group.is_empty() {
+                self.look_after();
                 continue;
             }
             let begun = Instant::now();
@@ -92,9 +95,9 @@ impl Writer {
         let noted = self.store.note_sensors(words, now).and_then(|()| self.store.sensors());
         match noted {
             Ok(sensors) => {
+                let view = View { now_ns: now, since_ns: self.begun_ns, version: self.version };
                 for state in State::ALL {
-                    let count =
-                        sensors.iter().filter(|sensor| sensor.state(now, self.version) == state).count();
+                    let count = sensors.iter().filter(|sensor| sensor.is(state, view)).count();
                     self.metrics.sensors.get_or_create_owned(&OfState::named(state.name())).set(count as i64);
                 }
             }
@@ -121,9 +124,14 @@ impl Writer {
     fn finish(&mut self, group: Vec<Batch>, stored: Result<(), StoreError>, begun: Instant) {
         match stored {
             Ok(()) => {
-                self.metrics.set_ready(true);
+                // A batch that only says how its sensor is needs no disk.
+                if group.iter().any(|batch| !batch.findings.is_empty()) {
+                    self.metrics.set_ready(true);
+                }
                 for batch in group {
-                    self.metrics.commit(begun.elapsed(), Some(batch.findings.len()));
+                    if !batch.findings.is_empty() {
+                        self.metrics.commit(begun.elapsed(), Some(batch.findings.len()));
+                    }
                     // A stream that is gone will send again; storing by name makes that harmless.
                     let _ = batch.done.send(Ok(()));
                 }

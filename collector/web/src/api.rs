@@ -15,7 +15,7 @@ use futures_util::stream;
 use proto::scc::Finding;
 use serde::{Deserialize, Serialize};
 
-use store::{Columns, Search, Sensor, State, Store, StoreError, Stored, Summary, Word, moment};
+use store::{Columns, Search, Sensor, State, Store, StoreError, Stored, Summary, View, Word, moment};
 
 use crate::shared::Shared;
 
@@ -166,12 +166,24 @@ struct SensorRow {
     impairments: Vec<String>,
 }
 
+impl SensorRow {
+    fn of(sensor: Sensor, view: View<'_>) -> Self {
+        let state = sensor.state(view);
+        let Word { node, version, seen_ns, health } = sensor.word;
+        let health = health.unwrap_or_default();
+        let seen_seconds_ago = view.now_ns.saturating_sub(seen_ns).max(0).unsigned_abs() / 1_000_000_000;
+        let (waiting_findings, impairments) = (health.waiting, health.impairments);
+        Self { node, state, version, seen_seconds_ago, waiting_findings, impairments }
+    }
+}
+
 /// Sensors that are listed; there may be more.
-const NODES: usize = 1000;
+const NODES: usize = 200;
 
 #[derive(Serialize)]
-struct Nodes {
-    /// How many there are in each state, the worst first.
+struct Sensors {
+    all: usize,
+    /// How many are in each state, the worst first; one may be in several.
     counts: Vec<(State, usize)>,
     /// The worst of them.
     nodes: Vec<SensorRow>,
@@ -179,24 +191,21 @@ struct Nodes {
 
 /// The sensors that were heard of, the worst first.
 pub(super) async fn nodes(AxumState(shared): AxumState<Arc<Shared>>) -> Result<impl IntoResponse, Refusal> {
-    let now_ns = i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX);
-    let state_of = |sensor: &Sensor| sensor.state(now_ns, env!("CARGO_PKG_VERSION"));
-    let mut sensors = read(&shared, Store::sensors).await?;
-    sensors.sort_by_key(state_of);
-    let count = |state: State| sensors.iter().filter(|sensor| state_of(sensor) == state).count();
-    let counts = State::ALL.map(|state| (state, count(state))).to_vec();
-    let nodes = sensors
-        .into_iter()
-        .take(NODES)
-        .map(|sensor| {
-            let (state, health) = (state_of(&sensor), sensor.health());
-            let Word { node, version, seen_ns, .. } = sensor.word;
-            let seen_seconds_ago = now_ns.saturating_sub(seen_ns).max(0).unsigned_abs() / 1_000_000_000;
-            let (waiting_findings, impairments) = (health.waiting, health.impairments);
-            SensorRow { node, state, version, seen_seconds_ago, waiting_findings, impairments }
+    // Thousands of them are sorted, beside the runtime's threads.
+    let nodes = read(&shared, |store| {
+        let view = View::now(env!("CARGO_PKG_VERSION"));
+        let mut sensors = store.sensors()?;
+        sensors.sort_by_cached_key(|sensor| sensor.state(view));
+        let count = |state: State| sensors.iter().filter(|sensor| sensor.is(state, view)).count();
+        let (all, counts) = (sensors.len(), State::ALL.map(|state| (state, count(state))).to_vec());
+        sensors.truncate(NODES);
+        Ok(Sensors {
+            all,
+            counts,
+            nodes: sensors.into_iter().map(|sensor| SensorRow::of(sensor, view)).collect(),
         })
-        .collect();
-    Ok(Json(Nodes { counts, nodes }))
+    });
+    Ok(Json(nodes.await?))
 }
 
 /// Says when something was stored, and when this begins.

@@ -112,9 +112,9 @@ function ago(seconds) {
 
 // Sensors that were heard of, the worst first.
 async function sensors() {
+  if (document.hidden) return;
   try {
-    const { counts, nodes } = await ask("/api/nodes");
-    const all = counts.reduce((sum, [, count]) => sum + count, 0);
+    const { all, counts, nodes } = await ask("/api/nodes");
     const states = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`);
     byId("sensors").hidden = all === 0;
     byId("sensors-summary").textContent = `${all} ${all === 1 ? "sensor" : "sensors"}: ${states.join(", ")}`;
@@ -128,7 +128,7 @@ async function sensors() {
       element("td", "", ...visible(one.impairments.join(" "))),
     )));
   } catch (problem) {
-    say(problem);
+    byId("sensors-summary").textContent = `How sensors are is not known: ${problem.message}`;
   }
 }
 

@@ -122,6 +122,11 @@ impl Supervisor {
         heartbeat
     }
 
+    /// A counter that is not there before it counts has no rise that could be seen.
+    fn expect_stage(&self, stage: &'static str) {
+        drop(self.0.failures.get_or_create(&OfStage { stage }));
+    }
+
     fn monitors(&self) -> MutexGuard<'_, Vec<(&'static str, Monitor)>> {
         self.0.monitors.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,6 +137,7 @@ impl Supervisor {
         stage: &'static str,
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<thread::JoinHandle<()>> {
+        self.expect_stage(stage);
         let supervisor = self.clone();
         thread::Builder::new().name(stage.to_owned()).spawn(move || {
             match catch_unwind(AssertUnwindSafe(work)) {
@@ -147,6 +153,7 @@ impl Supervisor {
         stage: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> JoinHandle<()> {
+        self.expect_stage(stage);
         let supervisor = self.clone();
         let inner = tokio::spawn(work);
         tokio::spawn(async move {
@@ -165,6 +172,7 @@ impl Supervisor {
         stage: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> JoinHandle<()> {
+        self.expect_stage(stage);
         let supervisor = self.clone();
         let inner = tokio::spawn(work);
         tokio::spawn(async move {

@@ -261,6 +261,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             }
         });
         let stop = CancellationToken::new();
+        let is_asked_to_stop = Arc::new(AtomicBool::new(false));
         let reporting = supervisor.task("reporter", reporter.run(to_report));
         let services =
             Services { supervisor: &supervisor, stop: &stop, directory: &directory, state: &state, logger };
@@ -269,6 +270,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 collectors: config.collectors,
                 ack_timeout: config.ack_timeout,
                 impairments: to_tell,
+                is_asked_to_stop: is_asked_to_stop.clone(),
                 container_runtime: config.container_runtime,
                 admin_listen: config.admin_listen,
                 probe_listen: config.probe_listen,
@@ -291,6 +293,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             failure = supervisor.failed() => Some(failure),
         };
         info!("stopping");
+        is_asked_to_stop.store(failure.is_none(), Ordering::Relaxed);
         supervisor.expect_ends();
         running.store(false, Ordering::Relaxed);
         waker.wake();

@@ -1,7 +1,12 @@
 //! The tasks beside the way of the data: delivery, the container runtime, the metadata server, the admin server, the
 //! programs' own log.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use aya_log::EbpfLogger;
 use delivery::{Endpoints, Queue, Sender, deliver};
@@ -33,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) ack_timeout: Duration,
     /// The collector is told of them.
     pub(crate) impairments: Impairments,
+    /// And whether a stop was asked for.
+    pub(crate) is_asked_to_stop: Arc<AtomicBool>,
     pub(crate) container_runtime: Option<PathBuf>,
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) probe_listen: Option<SocketAddr>,
@@ -64,7 +71,12 @@ impl Services<'_> {
         if let Some(endpoints) = plan.collectors {
             let sensor = Sensor { node: state.node.clone(), version: state.version.to_owned() };
             let impairments = move || plan.impairments.lately(LATELY);
-            let sender = Sender { sensor, ack_timeout: plan.ack_timeout, impairments: Arc::new(impairments) };
+            let sender = Sender {
+                sensor,
+                ack_timeout: plan.ack_timeout,
+                impairments: Arc::new(impairments),
+                is_asked_to_stop: plan.is_asked_to_stop,
+            };
             tasks.push(supervisor.task("delivery", deliver(endpoints, sender, queue, stop.clone())));
         }
         if let Some(logger) = logger {

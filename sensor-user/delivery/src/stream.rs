@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const HEALTH: Duration = Duration::from_mins(1);
 /// And at most.
 const HEALTH_MIN: Duration = Duration::from_secs(5);
+/// A sensor whose oldest finding waits for longer is behind, and says so at once.
+const BEHIND: Duration = Duration::from_mins(1);
+/// How long a stop waits for the acknowledgement of the last word.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Who delivers.
 #[derive(Clone)]
@@ -47,6 +54,8 @@ pub struct Sender {
     pub ack_timeout: Duration,
     /// What the sensor could not see or judge lately.
     pub impairments: Arc<dyn Fn() -> Vec<&'static str> + Send + Sync>,
+    /// When `stop` is cancelled: the sensor stops because it was asked to, and not because something failed.
+    pub is_asked_to_stop: Arc<AtomicBool>,
 }
 
 /// Why a stream ended.
@@ -137,8 +146,8 @@ struct Session<'a> {
     sent: u64,
     /// Sequence number of the last batch sent.
     sequence: u64,
-    /// When the collector was told how the sensor is, and of which impairments.
-    told: Option<(Instant, Vec<&'static str>)>,
+    /// When the collector was told how the sensor is: whether it is behind, and of which impairments.
+    told: Option<(Instant, (bool, Vec<&'static str>))>,
     is_farewell_sent: bool,
 }
 
@@ -169,10 +178,11 @@ impl Session<'_> {
             }
             if stopping && self.in_flight.is_empty() && self.queue.with_spool(|spool| spool.len()).await == 0
             {
-                if self.is_farewell_sent {
+                if self.is_farewell_sent || !self.sender.is_asked_to_stop.load(Ordering::Relaxed) {
                     return End::Stopped;
                 }
                 self.is_farewell_sent = true;
+                deadline = deadline.min(tokio::time::Instant::now() + FAREWELL);
                 let farewell = self.batch(Vec::new(), Some(Health { stopping: true, ..Health::default() }));
                 if up.send(farewell).await.is_err() {
                     return End::Broken("the stream was closed".to_owned());
@@ -235,13 +245,15 @@ impl Session<'_> {
             return None;
         }
         let lately = (self.sender.impairments)();
-        if since < HEALTH && self.told.as_ref().is_some_and(|(_, told)| *told == lately) {
+        let (waiting_findings, oldest) = self.queue.with_spool(Spool::waiting).await;
+        let oldest = oldest.unwrap_or_default();
+        let impairments = lately.iter().map(|reason| (*reason).to_owned()).collect();
+        let news = (oldest > BEHIND, lately);
+        if since < HEALTH && self.told.as_ref().is_some_and(|(_, told)| *told == news) {
             return None;
         }
-        let (waiting_findings, oldest) = self.queue.with_spool(Spool::waiting).await;
-        let oldest_waiting_seconds = oldest.unwrap_or_default().as_secs();
-        let impairments = lately.iter().map(|reason| (*reason).to_owned()).collect();
-        self.told = Some((Instant::now(), lately));
+        self.told = Some((Instant::now(), news));
+        let oldest_waiting_seconds = oldest.as_secs();
         Some(Health { waiting_findings, oldest_waiting_seconds, impairments, stopping: false })
     }
 
@@ -255,7 +267,9 @@ impl Session<'_> {
             let Some(batch) = self.in_flight.pop_front() else { break };
             done += batch.findings;
             up_to = batch.up_to;
-            self.queue.metrics.seconds.observe(batch.sent.elapsed().as_secs_f64());
+            if batch.findings > 0 {
+                self.queue.metrics.seconds.observe(batch.sent.elapsed().as_secs_f64());
+            }
         }
         if done > 0 {
             self.queue.with_spool(move |spool| spool.remove_up_to(up_to)).await;

@@ -51,7 +51,11 @@ pub struct Impairments {
 impl Impairments {
     /// Nothing went wrong yet; what does is counted in this registry.
     pub fn register(registry: &mut Registry) -> Self {
-        let counted = Family::default();
+        let counted: Family<Because, Counter> = Family::default();
+        // A counter that is not there before it counts has no rise that could be seen.
+        for reason in Reason::ALL {
+            drop(counted.get_or_create(&Because { reason: reason.name() }));
+        }
         registry.register("impairments", "What the sensor could not see or judge", counted.clone());
         Self { episodes: Arc::default(), counted }
     }

@@ -44,6 +44,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Each of them.
+    pub const ALL: [Self; 9] = [
+        Self::EventsLost,
+        Self::CapturesDropped,
+        Self::FindingsDropped,
+        Self::FindingsGivenUp,
+        Self::ScriptsCut,
+        Self::ShellsNotFollowed,
+        Self::ExecutableUnreadable,
+        Self::ProgramsSilent,
+        Self::UncleanEnd,
+    ];
+
     /// The name in findings and metrics.
     pub fn name(self) -> &'static str {
         match self {

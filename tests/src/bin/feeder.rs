@@ -46,7 +46,12 @@ fn main() -> anyhow::Result<()> {
     let endpoints = Endpoints::new(collectors.split(',').map(str::to_owned).collect(), Tls::default())
         .context("no collector")?;
     let sensor = Sensor { node: "feeder".to_owned(), version: "0".to_owned() };
-    let sender = Sender { sensor, ack_timeout: Duration::from_secs(2), impairments: Arc::new(Vec::new) };
+    let sender = Sender {
+        sensor,
+        ack_timeout: Duration::from_secs(2),
+        impairments: Arc::new(Vec::new),
+        is_asked_to_stop: Arc::default(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop = CancellationToken::new();
     let delivery = runtime.spawn(deliver(endpoints, sender, queue, stop.clone()));
