@@ -35,6 +35,8 @@ def library():
 
 
 def plural(kind):
+    if kind.endswith("s"):
+        return kind.lower()
     return kind.lower().removesuffix("y") + "ies" if kind.endswith("y") else kind.lower() + "s"
 
 
@@ -54,8 +56,8 @@ GROUPS = dict([
     group("apps", "v1", "DaemonSet", "Deployment"),
     group("networking.k8s.io", "v1", "NetworkPolicy"),
     group("policy", "v1", "PodDisruptionBudget"),
-    group("monitoring.coreos.com", "v1", "PodMonitor"),
-    group("monitoring.googleapis.com", "v1", "PodMonitoring"),
+    group("monitoring.coreos.com", "v1", "PodMonitor", "PrometheusRule"),
+    group("monitoring.googleapis.com", "v1", "PodMonitoring", "Rules"),
 ])
 
 

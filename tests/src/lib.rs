@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod nats;
 pub mod node;
 pub mod outcome;
+pub mod prometheus;
 pub mod proxy;
 pub mod request;
 pub mod scc;

@@ -12,7 +12,7 @@ use e2e::{
     scc::SecurityCommandCenter,
     webhook::Receiver,
 };
-use proto::scc::Finding;
+use proto::scc::{File, Finding, Process};
 use serde_json::Value;
 use tonic::Code;
 
@@ -101,6 +101,24 @@ fn what_may_pass_is_tried_again_and_what_cannot_is_left_behind() {
     wait_until("the one behind it", || descriptions(&scc).contains_key("b"));
     assert_eq!(descriptions(&scc).len(), 1);
     assert_eq!(scc.state().calls, ["create a", "create a", "create a", "create a", "create a", "create b"]);
+}
+
+#[test]
+fn long_contents_are_cut_for_it_and_not_in_the_store() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (_collector, port, scc) = scc(dir.path(), 60_000);
+    let text = ": é\n".repeat(40_000);
+    let script = File { contents: text.clone(), size: text.len() as i64, ..File::default() };
+    let process = Process { script: Some(script), ..Process::default() };
+    store(port, 1, &[Finding { processes: vec![process], ..finding("long", "x") }]);
+    wait_until("it", || scc.state().findings.len() == 1);
+    let filed = scc.state().findings.values().next().cloned().expect("a finding");
+    let contents = filed.processes[0].script.clone().expect("a script").contents;
+    assert!(contents.len() <= 100 * 1024 && contents.len() > 102_397, "{}", contents.len());
+    assert!(text.starts_with(&contents));
+    assert!(filed.source_properties.contains_key("Script_Contents_Kept"));
+    let stored = &collectors::findings(dir.path()).expect("findings")[0];
+    assert_eq!(stored["processes"][0]["script"]["contents"].as_str(), Some(text.as_str()));
 }
 
 #[test]

@@ -177,6 +177,10 @@ impl Tools {
             "helm.sh/resource-policy: keep",
             "topologyKey: topology.kubernetes.io/zone",
             "release: prometheus",
+            "kind: PrometheusRule",
+            "summary: \"{{ $value }} sensors say nothing: nobody watches the scripts of their nodes\"",
+            "grafana_dashboard: \"1\"",
+            "\"uid\": \"scriptwatch\"",
         ] {
             ensure!(all.contains(text), "{text:?} is not rendered");
         }
@@ -196,7 +200,10 @@ impl Tools {
                 "collector": { "tls": { "secretName": "c", "clientCertificates": true } },
                 "sensor": { "tls": { "secretName": "s", "identity": true } },
             }),
-            json!({ "podMonitor": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" } }),
+            json!({
+                "podMonitor": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" },
+                "prometheusRule": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" },
+            }),
             json!({ "collector": { "enabled": false, "url": "https://collector.example:7600" } }),
             json!({
                 "collector": {
@@ -304,6 +311,8 @@ fn every_option() -> Value {
             }],
         })),
         "podMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
+        "prometheusRule": { "enabled": true },
+        "grafanaDashboard": { "enabled": true },
     })
 }
 
