@@ -91,7 +91,7 @@ pub(crate) async fn start(
     checkpoint::start(&path, process.metrics.clone(), process.stop.clone(), &process.supervisor)?;
     let webhook = webhook.map(|options| Webhook::new(&options)).transpose().map_err(ServerError::Sink)?;
     let json_lines = json_lines.map(|file| JsonLines::new(&file));
-    let scc = scc.map(SecurityCommandCenter::new);
+    let scc = scc.map(|options| SecurityCommandCenter::new(options, process.stop.clone()));
     let names =
         [json_lines.as_ref().map(Sink::name), scc.as_ref().map(Sink::name), webhook.as_ref().map(Sink::name)];
     let retention = Retention::new(retention, names.into_iter().flatten().collect());

@@ -204,7 +204,11 @@ async fn what_happened_is_counted_and_says_nothing_of_scripts() {
     let get = |path: &str| request::get(&status, path);
     assert!(get("/healthz").starts_with("HTTP/1.1 200"));
     assert!(get("/readyz").starts_with("HTTP/1.1 200"));
-    daemon::wait_until("the sink's count", || get("/metrics").contains("sink_findings_written_total{sink="));
+    daemon::wait_until("the sink's count", || {
+        let metrics = get("/metrics");
+        let mut lines = metrics.lines().filter(|line| line.contains("sink_findings_written_total{sink="));
+        lines.any(|line| line.ends_with(" 2"))
+    });
     let metrics = get("/metrics");
     for line in [
         "scriptwatch_collector_findings_received_total 3",

@@ -80,6 +80,7 @@ pub struct Metrics {
     /// Changes in the store that a sink has not seen, at most.
     pub sink_waiting: Family<OfSink, Gauge>,
     ready: watch::Sender<bool>,
+    is_ready: Gauge,
 }
 
 impl Metrics {
@@ -104,6 +105,8 @@ impl Metrics {
                 metric
             }};
         }
+        let is_ready: Gauge = one!("ready", "1 if findings can be stored, 0 if not");
+        is_ready.set(1);
         Self {
             streams: one!("streams", "Streams of sensors that are open"),
             sensors: one!(
@@ -152,6 +155,7 @@ impl Metrics {
                 "Changes in the store that a sink has not seen, at most"
             ),
             ready: watch::Sender::new(true),
+            is_ready,
         }
     }
 
@@ -170,6 +174,7 @@ impl Metrics {
 
     /// Can findings be stored?
     pub fn set_ready(&self, is_ready: bool) {
+        self.is_ready.set(i64::from(is_ready));
         self.ready.send_if_modified(|before| std::mem::replace(before, is_ready) != is_ready);
     }
 

@@ -16,6 +16,7 @@ use proto::{
     well_known::{Value, value::Kind},
 };
 use store::Stored;
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Code, Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -56,8 +57,9 @@ pub struct SecurityCommandCenter {
     token: Option<(MetadataValue<Ascii>, Instant)>,
     /// Spreads calls over the minute.
     pace: DefaultDirectRateLimiter,
-    /// Spreads KiB over the day, where those are limited.
-    volume: Option<DefaultDirectRateLimiter>,
+    /// Spreads KiB over the day, where those are limited, and how many there may be at once.
+    volume: Option<(DefaultDirectRateLimiter, u32)>,
+    stop: CancellationToken,
     parents: Parents,
 }
 
@@ -94,14 +96,18 @@ impl Parents {
 }
 
 impl SecurityCommandCenter {
-    /// A sink that has not connected yet.
-    pub fn new(options: Options) -> Self {
+    /// A sink that has not connected yet, and waits for nothing any more when `stop` is cancelled.
+    pub fn new(options: Options, stop: CancellationToken) -> Self {
         // One at a time: a burst would use up what others need.
         let quota = Quota::per_minute(options.per_minute).allow_burst(NonZeroU32::MIN);
-        let volume = options.mib_per_day.and_then(|mib| volume(mib, BURST_KIB)).map(RateLimiter::direct);
+        let volume = options.mib_per_day.and_then(|mib| {
+            let burst_kib = mib.get().saturating_mul(1024).min(BURST_KIB);
+            Some((RateLimiter::direct(volume(mib, burst_kib)?), burst_kib))
+        });
         Self {
             options,
             volume,
+            stop,
             client: None,
             token: None,
             pace: RateLimiter::direct(quota),
@@ -110,12 +116,19 @@ impl SecurityCommandCenter {
     }
 
     /// Waits until there may be another call with this finding.
-    async fn keep_pace(&self, finding: &Finding) {
-        self.pace.until_ready().await;
-        if let Some(volume) = &self.volume {
-            let kib = u32::try_from(finding.encoded_len() / 1024 + 1).unwrap_or(u32::MAX).min(BURST_KIB);
-            // It is never more than a burst.
-            let _ = volume.until_n_ready(NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN)).await;
+    async fn keep_pace(&self, finding: &Finding) -> Result<(), SinkError> {
+        let ready = async {
+            self.pace.until_ready().await;
+            if let Some((volume, burst_kib)) = &self.volume {
+                let kib = u32::try_from(finding.encoded_len() / 1024 + 1).unwrap_or(u32::MAX).min(*burst_kib);
+                // It is never more than a burst.
+                let _ = volume.until_n_ready(NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN)).await;
+            }
+        };
+        // That may take hours.
+        tokio::select! {
+            () = ready => Ok(()),
+            () = self.stop.cancelled() => Err(SinkError::Later("the collector stops".to_owned())),
         }
     }
 
@@ -192,7 +205,7 @@ impl Sink for SecurityCommandCenter {
         let (parent, finding_id) = (parent.to_owned(), id.to_owned());
         let place = parent.clone();
         let mut client = self.client().await?;
-        self.keep_pace(&finding).await;
+        self.keep_pace(&finding).await?;
         let create = CreateFindingRequest { parent, finding_id, finding: Some(finding.clone()) };
         let created = client.create_finding(self.request(create).await?).await;
         let status = match created {
@@ -201,7 +214,7 @@ impl Sink for SecurityCommandCenter {
                 return Ok(());
             }
             Err(status) if status.code() == Code::AlreadyExists => {
-                self.keep_pace(&finding).await;
+                self.keep_pace(&finding).await?;
                 let update = UpdateFindingRequest { finding: Some(finding), update_mask: None };
                 match client.update_finding(self.request(update).await?).await {
                     Ok(_) => {

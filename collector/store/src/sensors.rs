@@ -110,7 +110,8 @@ impl Sensor {
     /// Is it in this state? It can be impaired, behind and outdated at once; of one that is silent or stopped no more is known.
     pub fn is(&self, state: State, view: View<'_>) -> bool {
         let Some(health) = &self.word.health else { return state == State::Outdated };
-        let silent_for = view.now_ns.saturating_sub(self.word.seen_ns.max(view.since_ns)).unsigned_abs();
+        let silent_for =
+            view.now_ns.saturating_sub(self.word.seen_ns.max(view.since_ns.min(view.now_ns))).unsigned_abs();
         // A time that is far ahead was noted before the clock was set back.
         let is_silent = !health.stopping && u128::from(silent_for) > SILENT.as_nanos();
         let is_there = !health.stopping && !is_silent;
@@ -250,6 +251,8 @@ mod tests {
         let both = &store.sensors().unwrap()[2];
         assert!(both.is(impaired, at(1000)) && both.is(behind, at(1000)) && !both.is(ok, at(1000)));
         assert!(both.is(silent, at(2000)) && !both.is(impaired, at(2000)));
+        // A beginning that is ahead was before the clock was set back.
+        assert!(!store.sensors().unwrap()[0].is(silent, View { since_ns: 9000 * SECOND, ..at(1000) }));
         // Before it could be heard nobody is silent.
         assert!(!both.is(silent, View { since_ns: 1900 * SECOND, ..at(2000) }));
         // Word without more leaves how they are, but that one runs again.

@@ -92,8 +92,11 @@ impl Writer {
     /// What was heard of sensors is heard again a minute later: a failure is told, and no more.
     fn note_sensors(&mut self, words: &[Word]) {
         let now = now_ns();
-        let noted = self.store.note_sensors(words, now).and_then(|()| self.store.sensors());
-        match noted {
+        if let Err(e) = self.store.note_sensors(words, now) {
+            tracing::warn!("what was heard of sensors could not be stored: {e}");
+        }
+        // What was stored is true of time as it goes by, also where nothing can be stored.
+        match self.store.sensors() {
             Ok(sensors) => {
                 let view = View { now_ns: now, since_ns: self.begun_ns, version: self.version };
                 for state in State::ALL {
@@ -101,7 +104,7 @@ impl Writer {
                     self.metrics.sensors.get_or_create_owned(&OfState::named(state.name())).set(count as i64);
                 }
             }
-            Err(e) => tracing::warn!("what was heard of sensors could not be stored: {e}"),
+            Err(e) => tracing::warn!("what was heard of sensors cannot be read: {e}"),
         }
     }
 
