@@ -1,5 +1,7 @@
 //! The features of a text's words, a block of words at a time: those of a long text would take more room than the text many times.
 
+use std::ops::Range;
+
 use super::{
     context::{Context, FEATURES_PER_WORD},
     effects::Effects,
@@ -51,20 +53,22 @@ impl Blocks {
         self.places.push(place);
     }
 
-    /// Puts the features of these words, by number, of the text whose blocks were begun, into `features`.
-    pub(super) fn gather(
+    /// Appends the features of words in a row, by number, of the text whose blocks were begun.
+    pub(super) fn append(
         &mut self,
         normal: &Normal,
         effects: &Effects,
-        words: impl Iterator<Item = usize>,
+        words: Range<usize>,
         features: &mut Vec<Feature>,
     ) {
-        features.clear();
-        for word in words {
-            let (number, within) = (word / BLOCK_WORDS, word % BLOCK_WORDS);
+        let mut start = words.start;
+        while start < words.end {
+            let (number, within) = (start / BLOCK_WORDS, start % BLOCK_WORDS);
+            let end = words.end.min((number + 1) * BLOCK_WORDS);
             let block = self.block(normal, effects, number);
-            let of_word = block.of_word[within] as usize..block.of_word[within + 1] as usize;
-            features.extend_from_slice(&block.features[of_word]);
+            let of_words = block.of_word[within] as usize..block.of_word[within + end - start] as usize;
+            features.extend_from_slice(&block.features[of_words]);
+            start = end;
         }
     }
 

@@ -21,7 +21,7 @@ const WRAPPED_MIN: usize = 60;
 /// What a compressed layer may grow to.
 const INFLATED_MAX: usize = 256 * 1024;
 /// What all compressed layers of a script may grow to.
-const INFLATED_ALL: usize = 512 * 1024;
+const INFLATED_ALL: usize = INFLATED_MAX;
 /// Compressed bytes that are read of all layers of a script: what comes out of them says nothing of how much work they are.
 const COMPRESSED_ALL: usize = 512 * 1024;
 /// To begin one counts for so many: a decoder is made for it.

@@ -109,8 +109,10 @@ impl Extractor {
             None => self.of_words(window_of(self.words, index)),
             Some(index) => {
                 let window = window_of(self.effects.count(), index);
-                let words = self.effects.words_from(window.start).take(window.len());
-                self.blocks.gather(&self.normal, &self.effects, words, &mut self.features);
+                self.features.clear();
+                for word in self.effects.words_from(window.start).take(window.len()) {
+                    self.blocks.append(&self.normal, &self.effects, word..word + 1, &mut self.features);
+                }
                 &self.features
             }
         }
@@ -162,7 +164,8 @@ impl Extractor {
     }
 
     fn of_words(&mut self, words: Range<usize>) -> &[Feature] {
-        self.blocks.gather(&self.normal, &self.effects, words, &mut self.features);
+        self.features.clear();
+        self.blocks.append(&self.normal, &self.effects, words, &mut self.features);
         &self.features
     }
 

@@ -25,7 +25,7 @@ const VALUES_BYTES: usize = 64 * 1024;
 /// Decoded text is bounded by this, plus the length of the script: what its bytes hide fits. What was compressed has a bound of its own.
 const LAYERS_BYTES: usize = 256 * 1024;
 /// Text that is turned around is bounded by this, and so is that of which letters are exchanged: it takes no bytes to ask for it.
-const TURNED_BYTES: usize = 256 * 1024;
+const TURNED_BYTES: usize = 128 * 1024;
 
 /// Layers that were decoded and are yet to be brought into normal form.
 #[derive(Default)]
