@@ -142,10 +142,10 @@ impl Decoder {
         self.inflated.clear();
         let limit = INFLATED_MAX.min(self.inflate_left) as u64;
         let compressed = &self.decoded[..self.decoded.len().min(self.compressed_left)];
-        // A torn stream still gives its beginning.
         if compressed.len() < COMPRESSED_MIN {
             return;
         }
+        // A torn stream still gives its beginning.
         let left = match compressed {
             [0x1f, 0x8b, ..] => {
                 let mut decoder = GzDecoder::new(compressed).take(limit);
