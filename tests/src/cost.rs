@@ -156,7 +156,7 @@ pub fn unusual(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
             let stream = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &blocks].concat();
             [b"echo ", BASE64_STANDARD.encode(stream).as_bytes()].concat()[..bytes].to_vec()
         }),
-        ("streams begun", filled("H4sIAAAAAAAAAAAAAAAA ", bytes)),
+        ("streams begun", filled("H4sIAAAAAAAAAAAAAAAAAAAAAAAA ", bytes)),
         ("codes", codes.into_bytes()),
         ("code of many digits", filled(&format!("{}{} ", "12,".repeat(11), "1".repeat(60_000)), bytes)),
         ("words about many things", {

@@ -520,7 +520,7 @@ mod tests {
             format!(": {bomb}\necho {} | base64 -d | sh", BASE64_STANDARD.encode(&command)),
             format!(
                 "{}\necho {} | base64 -d | gunzip",
-                "H4sIAAAAAAAAAAAAAAAA ".repeat(900),
+                "H4sIAAAAAAAAAAAAAAAAAAAAAAAA ".repeat(900),
                 packed(command.as_bytes())
             ),
             format!("# n-za-m\n{padding}echo {rotated} | tr a-zA-Z n-za-mN-ZA-M"),
