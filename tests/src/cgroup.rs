@@ -8,9 +8,14 @@ use std::{
     process::Command,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use crate::shell::quiet;
 
-/// A cgroup that is removed when dropped, with the directories above it that this test made.
+/// A cgroup that is removed when dropped, with what still runs in it and the directories above it that this test made.
 pub struct Cgroup {
     path: PathBuf,
     made: Vec<PathBuf>,
@@ -44,6 +49,12 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        // What a test that failed left behind would be in the way of the next.
+        let left = fs::read_to_string(self.procs()).unwrap_or_default();
+        // "0" is one that this PID namespace does not know, and to kill(2) the own process group.
+        for pid in left.lines().flat_map(str::parse).filter(|pid| *pid > 0) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
         for path in self.made.iter().rev() {
             // A process that is still ending keeps it for a moment; nothing is lost if it stays.
             let _ = fs::remove_dir(path);

@@ -5,6 +5,10 @@ use std::{
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
     process::{Child, ExitStatus},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use e2e::{
@@ -115,6 +119,30 @@ fn audit_says_what_would_be_done_and_a_reload_switches_it_off() {
     node.finish().expect("an outcome");
 }
 
+/// More work than the machine has processors for, until dropped.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start() -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 * std::thread::available_parallelism().map_or(2, usize::from) {
+            let done = done.clone();
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(done)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn more_than_are_ended_at_once_are_all_ended() {
     // More than are ended at once, and all of the shell's own children.
@@ -135,8 +163,9 @@ fn more_than_are_ended_at_once_are_all_ended() {
     command.args(["-c", &text]);
     enter(&mut command, &cgroup.procs());
     let mut shell = command.spawn().expect("a shell");
+    node.wait_until(|| all.exists()).expect("all are there");
+    let _busy = Busy::start();
     assert!(is_killed(shell.wait().expect("its end")), "{}", node.log());
-    assert!(all.exists());
     let is_empty = || fs::read_to_string(cgroup.procs()).is_ok_and(|left| left.is_empty());
     node.wait_until(is_empty).expect("nobody is left");
     let findings = node.wait_for(|all| !all.is_empty()).expect("a finding");

@@ -21,7 +21,7 @@ use rustix::{
 };
 use tracing::debug;
 
-/// How long is looked for descendants. What is held by then is killed, and the rest is told to be left.
+/// How long a verdict waits while descendants are looked for. What is held by then is killed, and the rest is told to be left.
 const TIME: Duration = Duration::from_millis(100);
 /// Processes ended at once at most.
 const PROCESSES: usize = 4096;
@@ -79,8 +79,12 @@ pub(crate) enum Ended {
 /// Kills the process and its descendants that are in the same container. Those that `descendants` knows are found also where the
 /// process has ended, or a parent in between.
 pub(crate) fn end(target: &Target, descendants: &Descendants) -> Ended {
+    end_within(TIME, target, descendants)
+}
+
+fn end_within(time: Duration, target: &Target, descendants: &Descendants) -> Ended {
     let ancestor = Process { pid: target.pid, start_ns: target.start_ns };
-    let mut family = Family::new(target);
+    let mut family = Family::new(target, Instant::now() + time);
     match find_shell(target) {
         Ok(_) if target.only_look => return Ended::WouldEnd,
         Ok(shell) => match pidfd_send_signal(&shell, Signal::STOP) {
@@ -107,7 +111,8 @@ pub(crate) fn end(target: &Target, descendants: &Descendants) -> Ended {
             break;
         }
     }
-    if family.held.is_empty() {
+    // Where time was short, those who are left were not looked at.
+    if family.held.is_empty() && family.all {
         return Ended::Gone;
     }
     family.kill();
@@ -119,9 +124,13 @@ pub(crate) fn end(target: &Target, descendants: &Descendants) -> Ended {
     Ended::Processes { count: family.killed, all: family.all }
 }
 
-/// Those who end what was left, at once, and for how long each goes on.
+/// Those who end what was left, at once.
 const FOLLOWERS: usize = 8;
+/// How long each goes on after the last that it ended, and altogether.
 const FOLLOW: Duration = Duration::from_secs(5);
+const FOLLOW_ALL: Duration = Duration::from_secs(60);
+/// How long one look takes at most: enough for a full table of descendants on a busy machine.
+const FOLLOW_TIME: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
 static FOLLOWING: AtomicUsize = AtomicUsize::new(0);
 
@@ -132,10 +141,16 @@ pub(crate) fn go_on(target: Target, descendants: Descendants) {
         return;
     }
     let follow = move || {
-        let until = Instant::now() + FOLLOW;
-        while Instant::now() < until {
-            match end(&target, &descendants) {
-                Ended::Processes { all: false, .. } => std::thread::sleep(BREATH),
+        let latest = Instant::now() + FOLLOW_ALL;
+        let mut until = Instant::now() + FOLLOW;
+        while Instant::now() < until.min(latest) {
+            match end_within(FOLLOW_TIME, &target, &descendants) {
+                Ended::Processes { count, all: false } => {
+                    if count > 0 {
+                        until = Instant::now() + FOLLOW;
+                    }
+                    std::thread::sleep(BREATH);
+                }
                 Ended::Processes { .. } | Ended::WouldEnd | Ended::IsInit | Ended::Gone | Ended::Denied => {
                     break;
                 }
@@ -183,10 +198,10 @@ struct Family<'a> {
 }
 
 impl<'a> Family<'a> {
-    fn new(target: &'a Target) -> Self {
+    fn new(target: &'a Target, deadline: Instant) -> Self {
         Self {
             target,
-            deadline: Instant::now() + TIME,
+            deadline,
             held: HashMap::new(),
             spared: HashSet::from([std::process::id()]),
             all: true,
