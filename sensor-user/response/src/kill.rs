@@ -128,7 +128,7 @@ fn end_within(time: Duration, target: &Target, descendants: &Descendants) -> End
 const FOLLOWERS: usize = 8;
 /// How long each goes on after the last that it ended, and altogether.
 const FOLLOW: Duration = Duration::from_secs(5);
-const FOLLOW_ALL: Duration = Duration::from_secs(60);
+const FOLLOW_ALL: Duration = Duration::from_mins(1);
 /// How long one look takes at most: enough for a full table of descendants on a busy machine.
 const FOLLOW_TIME: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
