@@ -11,6 +11,7 @@ pub mod cost;
 pub mod daemon;
 pub mod drill;
 pub mod holding;
+pub mod https;
 pub mod image;
 pub mod made;
 pub mod metadata;
