@@ -4,7 +4,12 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
-use ingest::{ClientLimits, tls::Files};
+use ingest::{
+    ClientLimits,
+    keys::{self, Source},
+    tls::Files,
+    token,
+};
 use jetstream::Address;
 use sink::{SCC_ENDPOINT, SccOptions, WebhookOptions};
 use store::{Cursor, Limits, State, moment};
@@ -157,11 +162,49 @@ pub struct ServeArgs {
     /// findings only of the node that its certificate names.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
+    /// Where the public keys of the cluster's service account tokens are (RFC 7517): an https: address such as
+    /// <https://kubernetes.default.svc/openid/v1/jwks>, or a file. If given, every sensor must have a token (`sensor run
+    /// --token-file`), and may send findings only of the node that its token names (Kubernetes 1.30 or newer).
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_TOKEN_KEYS",
+        value_name = "URL|FILE",
+        requires = "tls_cert",
+        requires = "token_subject"
+    )]
+    token_keys: Option<Source>,
+    /// PEM file with the certificate authorities to trust for --token-keys [default: those of the system].
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TOKEN_KEYS_CA", value_name = "FILE", requires = "token_keys")]
+    token_keys_ca: Option<PathBuf>,
+    /// File with the token to show where --token-keys points.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_TOKEN_KEYS_BEARER",
+        value_name = "FILE",
+        requires = "token_keys"
+    )]
+    token_keys_bearer: Option<PathBuf>,
+    /// Audience that sensors' tokens must be made for.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TOKEN_AUDIENCE", default_value = "scriptwatch-collector")]
+    token_audience: String,
+    /// Issuer that must have made sensors' tokens. Needed only where another cluster has the same keys.
+    #[arg(long, env = "SCRIPTWATCH_COLLECTOR_TOKEN_ISSUER", value_name = "URL", requires = "token_keys")]
+    token_issuer: Option<String>,
+    /// Service account of sensors, such as system:serviceaccount:scriptwatch:scriptwatch-sensor. Several are separated by
+    /// commas.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_TOKEN_SUBJECT",
+        value_name = "SUBJECT",
+        value_delimiter = ',',
+        requires = "token_keys"
+    )]
+    token_subject: Vec<String>,
     /// Disable TLS. Connections are then neither encrypted nor authenticated.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_PLAINTEXT")]
     plaintext: bool,
-    /// Maximum number of streams per client. A client is a certificate; without certificates it is an IP address, so all
-    /// sensors behind one address count as one.
+    /// Maximum number of streams per client. A client is a certificate or a node's token; without them it is an IP address, so
+    /// all sensors behind one address count as one.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_CLIENT_STREAMS", default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     client_streams: u32,
     /// Maximum sustained number of findings per second and client. Faster clients are read more slowly. 0 is no limit.
@@ -190,6 +233,13 @@ impl ServeArgs {
             }
             _ => {}
         }
+        let (authorities, bearer) = (self.token_keys_ca, self.token_keys_bearer);
+        let tokens = self.token_keys.map(|source| token::Options {
+            keys: keys::Options { source, authorities, bearer },
+            audience: self.token_audience,
+            issuer: self.token_issuer,
+            subjects: self.token_subject,
+        });
         Ok(ServeOptions {
             listen: self.listen,
             store: self.store,
@@ -199,6 +249,7 @@ impl ServeArgs {
                 findings_per_second: NonZeroU32::new(self.client_findings_per_second),
             },
             tls,
+            tokens,
             port_file: self.port_file,
         })
     }

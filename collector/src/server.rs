@@ -5,6 +5,7 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 use ingest::{
     ClientLimits, Clients, Ingest, accept,
     tls::{Current, Files},
+    token::{self, Tokens},
 };
 use jetstream::{Address, Index};
 use metrics::Metrics;
@@ -45,6 +46,8 @@ pub struct Options {
     pub clients: ClientLimits,
     /// Certificates; without them connections are not encrypted.
     pub tls: Option<Files>,
+    /// Whose tokens are believed; without it clients need none.
+    pub tokens: Option<token::Options>,
     /// The port is written there once it is open.
     pub port_file: Option<PathBuf>,
 }
@@ -52,9 +55,13 @@ pub struct Options {
 /// Serves until `stop` resolves; what was taken in by then is stored before this returns. Ends with an error when a stage
 /// fails.
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
-    let Options { listen, store, outlets, clients, tls, port_file } = options;
+    let Options { listen, store, outlets, clients, tls, tokens, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
     let process = Process::start()?;
+    let tokens = tokens
+        .map(|tokens| Tokens::start(tokens, &process.supervisor, process.stop.clone()))
+        .transpose()
+        .map_err(ServerError::Tokens)?;
     let running = match store {
         StoreAddress::File(path) => outlets::start(outlets, path, &process).await?,
         StoreAddress::JetStream(address) => {
@@ -90,6 +97,7 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         running.writing.handle.clone(),
         Clients::new(clients),
         hearing,
+        tokens,
         process.metrics.clone(),
         process.stop.clone(),
     ))

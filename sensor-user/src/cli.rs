@@ -129,6 +129,10 @@ pub(crate) struct Run {
     /// PEM file with the private key of that certificate.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// File with a token of the sensors' service account, as the kubelet projects it into pods: the collector tells by it
+    /// which node this is (`collector serve --token-keys`). It is sent only over https.
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Name that must be in the collector's certificate [default: the host of its address].
     #[arg(long, env = "SCRIPTWATCH_SENSOR_TLS_SERVER_NAME", value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,

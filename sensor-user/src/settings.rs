@@ -144,8 +144,15 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         (None, Some(_)) => bail!("tls_key is given and tls_cert is not: give the key's certificate, too"),
     };
     let named = identity.iter().flat_map(|(certificate, key)| [("tls_cert", certificate), ("tls_key", key)]);
-    for (option, path) in named.chain(run.tls_ca.iter().map(|path| ("tls_ca", path))) {
+    let authority = run.tls_ca.iter().map(|path| ("tls_ca", path));
+    let token = run.token_file.iter().map(|path| ("token_file", path));
+    for (option, path) in named.chain(authority).chain(token) {
         ensure!(path.is_file(), "{option}: there is no file {}", path.display());
+    }
+    if run.token_file.is_some()
+        && let Some(open) = run.collector.iter().find(|uri| !uri.starts_with("https:"))
+    {
+        bail!("token_file: a token is not sent unencrypted, and the collector is {open}: use https:");
     }
     let cloud = Cloud {
         project_id: run.project,
@@ -167,7 +174,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         assets: assets::find(run.bpf_object, run.scoring.model, run.scoring.onnxruntime),
         collectors: Endpoints::new(
             run.collector,
-            Tls { authority: run.tls_ca, identity, server_name: run.tls_server_name },
+            Tls { authority: run.tls_ca, identity, server_name: run.tls_server_name, token: run.token_file },
         ),
         ack_timeout: run.ack_timeout,
         hold_deadline: run.hold_deadline,

@@ -13,6 +13,7 @@ pub mod drill;
 pub mod holding;
 pub mod https;
 pub mod image;
+pub mod issuer;
 pub mod made;
 pub mod metadata;
 pub mod nats;

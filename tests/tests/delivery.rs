@@ -144,7 +144,7 @@ fn renewed_certificates_are_used_without_a_restart() {
     new.issue(dir.path(), "server", "localhost", 24).expect("a certificate");
     new.issue(dir.path(), "node", "node-1", 24).expect("a certificate");
     fs::copy(&new_only, &ca).expect("a copy");
-    node.wait_for_log("certificates were renewed: connecting anew").expect("a new connection");
+    node.wait_for_log("the certificate or token was renewed: connecting anew").expect("a new connection");
     attack(6);
     node.wait_until(|| findings(dir.path()).len() == 2).expect("another finding");
 }

@@ -1,39 +1,38 @@
-//! What a client may say: findings of its own node, by the certificate it came with.
+//! What a client may say: findings of its own node, by the certificate or token it came with.
 
 use proto::scc::Finding;
 use proto::well_known::value::Kind;
 use tonic::Status;
 
-use crate::tls::Peer;
+use crate::peer::Peer;
 
 /// Who a client is.
 pub(crate) struct Claim {
-    /// Names in the client's certificate; `None` when it has none.
-    pub(crate) certified: Option<Peer>,
+    /// What its credentials vouch for; empty when it has none.
+    pub(crate) vouched: Vec<Peer>,
 }
 
 impl Claim {
-    /// A certificate is for one node, and nobody else's findings.
+    /// A credential is for one node, and nobody else's findings.
     pub(crate) fn check(&self, node: &str) -> Result<(), Status> {
-        match &self.certified {
-            Some(peer) if !peer.is_for(node) => Err(Status::permission_denied(format!(
-                "the client's certificate is for {peer}, not for node {node:?}"
+        match self.vouched.iter().find(|peer| !peer.is_for(node)) {
+            Some(peer) => Err(Status::permission_denied(format!(
+                "the client's {} is for {peer}, not for node {node:?}",
+                peer.by
             ))),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
-    /// Whether a finding may come from this node; an error says what speaks against it. Who has no certificate is taken at its
+    /// Whether a finding may come from this node; an error says what speaks against it. Who has no credential is taken at its
     /// word, but must not contradict itself.
     pub(crate) fn admits(&self, finding: &Finding, node: &str) -> Result<(), String> {
         let project = consistent_project(finding)?;
-        if self.certified.is_none() {
-            return Ok(());
-        }
+        let Some(peer) = self.vouched.first() else { return Ok(()) };
         match property(finding, "Node_Name") {
             Some(named) if named == node => {}
             Some(named) => {
-                return Err(format!("Node_Name is {named:?}, and the client's certificate is for {node:?}"));
+                return Err(format!("Node_Name is {named:?}, and the client's {} is for {node:?}", peer.by));
             }
             None => return Err("it has no property Node_Name".to_owned()),
         }
@@ -100,6 +99,7 @@ mod tests {
     use proto::well_known::Value;
 
     use super::*;
+    use crate::peer::Credential;
 
     /// What the refusal says, and how a finding is forged.
     type Forged = (&'static str, fn(&mut Finding));
@@ -128,8 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_for_the_findings_of_one_node() {
-        let claim = Claim { certified: Some(Peer::named(&["n"])) };
+    fn a_credential_is_for_the_findings_of_one_node() {
+        let claim =
+            Claim { vouched: vec![Peer { by: Credential::Certificate, names: vec!["n".to_owned()] }] };
         assert_eq!(claim.admits(&of_node(), "n"), Ok(()));
         let outside = Finding {
             name: "projects/-/sources/-/locations/global/findings/a1".to_owned(),
@@ -172,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_certificate_only_contradictions_are_refused() {
-        let claim = Claim { certified: None };
+    fn without_a_credential_only_contradictions_are_refused() {
+        let claim = Claim { vouched: vec![] };
         let mut finding = of_node();
         finding.source_properties.clear();
         assert_eq!(claim.admits(&finding, "m"), Ok(()));

@@ -19,7 +19,9 @@ use store::{Hearing, Incoming, StoreHandle};
 use crate::{
     claim::Claim,
     clients::{Client, Clients},
-    tls::Peer,
+    peer::Peer,
+    tls,
+    token::Tokens,
 };
 
 /// Acknowledgements on their way to one sensor; a sensor that does not read them is not read from either.
@@ -36,20 +38,24 @@ pub struct Ingest {
     clients: Arc<Clients>,
     room: Arc<Semaphore>,
     hearing: Arc<Hearing>,
+    tokens: Option<Arc<Tokens>>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
 
 impl Ingest {
-    /// Streams end, with everything they took in acknowledged, when `stop` is cancelled.
+    /// With `tokens`, each client must have one. Streams end, with everything they took in acknowledged, when `stop` is
+    /// cancelled.
     pub fn new(
         store: StoreHandle,
         clients: Arc<Clients>,
         hearing: Arc<Hearing>,
+        tokens: Option<Arc<Tokens>>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, clients, room: Arc::new(Semaphore::new(ROOM_KIB as usize)), hearing, metrics, stop }
+        let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
+        Self { store, clients, room, hearing, tokens, metrics, stop }
     }
 }
 
@@ -62,9 +68,19 @@ impl IngestService for Ingest {
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |a| a.to_string());
-        let claim = Claim { certified: Peer::of(&request) };
-        // A certificate says who it is; without one all clients behind an address are one.
-        let client = claim.certified.as_ref().map_or_else(
+        let mut vouched: Vec<Peer> = tls::peer(&request).into_iter().collect();
+        let mut left = None;
+        if let Some(tokens) = &self.tokens {
+            let token = tokens.identify(request.metadata()).await.inspect_err(|status| {
+                self.metrics.streams_refused.inc();
+                warn!(peer, "stream refused: {}", status.message());
+            })?;
+            vouched.push(token.peer);
+            left = Some(token.left);
+        }
+        let claim = Claim { vouched };
+        // A credential says who it is; without one all clients behind an address are one.
+        let client = claim.vouched.first().map_or_else(
             || request.remote_addr().map_or_else(String::new, |address| address.ip().to_string()),
             ToString::to_string,
         );
@@ -79,6 +95,7 @@ impl IngestService for Ingest {
         let stream = Delivery {
             batches: request.into_inner(),
             claim,
+            left,
             client,
             store: self.store.clone(),
             room: self.room.clone(),
@@ -130,6 +147,8 @@ struct Pending {
 struct Delivery {
     batches: Streaming<Batch>,
     claim: Claim,
+    /// How long the client's token is good.
+    left: Option<Duration>,
     client: Client,
     store: StoreHandle,
     room: Arc<Semaphore>,
@@ -145,6 +164,9 @@ impl Delivery {
         let answer = tokio::spawn(acknowledge(stored, self.acks.clone()));
         let (mut node, mut version) = (String::new(), String::new());
         let mut expected = 1;
+        let mut ended = Ok(());
+        let expired = tokio::time::sleep(self.left.unwrap_or(Duration::MAX));
+        tokio::pin!(expired);
         loop {
             let batch = tokio::select! {
                 batch = self.batches.next() => match batch {
@@ -152,6 +174,10 @@ impl Delivery {
                     None => break,
                 },
                 () = stop.cancelled() => break,
+                () = &mut expired => {
+                    ended = Err(Status::unauthenticated("the client's token has expired, and it did not come with a new one"));
+                    break;
+                }
                 // Nothing more will be acknowledged.
                 () = pending.closed() => break,
             };
@@ -211,7 +237,7 @@ impl Delivery {
             }
         }
         drop(pending);
-        answer.await.unwrap_or(Ok(()))
+        answer.await.unwrap_or(Ok(())).and(ended)
     }
 }
 
@@ -338,7 +364,7 @@ mod tests {
 
     #[test]
     fn what_would_lock_or_block_others_is_rejected_alone() {
-        let claim = Claim { certified: None };
+        let claim = Claim { vouched: vec![] };
         let finding = Finding { name: "projects/p/findings/a".to_owned(), ..Finding::default() };
         let large = Finding { description: "x".repeat(FINDING_BYTES_MAX), ..finding.clone() };
         let opened = |finding: &Finding, revision| {

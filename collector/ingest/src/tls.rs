@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use crate::peer::{Credential, Peer};
 use tokio_rustls::rustls::{
     RootCertStore, ServerConfig,
     pki_types::{
@@ -148,32 +149,13 @@ impl Current {
     }
 }
 
-/// Names in a client's certificate that the authority has vouched for.
-pub(crate) struct Peer(Vec<String>);
-
-impl Peer {
-    /// Of a request over TLS with a client certificate.
-    pub(crate) fn of<T>(request: &Request<T>) -> Option<Self> {
-        let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>()?;
-        let certificates = info.peer_certs()?;
-        // A certificate whose names cannot be read is for nobody.
-        Some(Self(certificates.first().and_then(|der| names(der)).unwrap_or_default()))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn named(names: &[&str]) -> Self {
-        Self(names.iter().map(|name| (*name).to_owned()).collect())
-    }
-
-    pub(crate) fn is_for(&self, node: &str) -> bool {
-        self.0.iter().any(|name| name == node)
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { f.write_str("nobody") } else { write!(f, "{:?}", self.0) }
-    }
+/// Who sent a request over TLS with a client certificate.
+pub(crate) fn peer<T>(request: &Request<T>) -> Option<Peer> {
+    let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>()?;
+    let certificates = info.peer_certs()?;
+    // A certificate whose names cannot be read is for nobody.
+    let names = certificates.first().and_then(|der| names(der)).unwrap_or_default();
+    Some(Peer { by: Credential::Certificate, names })
 }
 
 /// DNS names, and the last segment of URIs (`spiffe://cluster/node/NAME`); the common name where there are none.

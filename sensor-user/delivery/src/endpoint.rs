@@ -9,6 +9,7 @@ use proto::ingest::ingest_service_client::IngestServiceClient;
 use tokio::fs;
 use tonic::{
     codec::CompressionEncoding,
+    metadata::{MetadataMap, MetadataValue},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
@@ -18,7 +19,7 @@ use cause::chain;
 const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How collectors prove who they are, and how this sensor does. Files are read anew for every connection, so that a
-/// certificate that was renewed is used without a restart.
+/// certificate or token that was renewed is used without a restart.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     /// Certificates of authorities to trust, instead of the system's.
@@ -27,6 +28,8 @@ pub struct Tls {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Name that the collector's certificate must bear, instead of the address's.
     pub server_name: Option<String>,
+    /// A token that says on which node this is. It is sent only over TLS.
+    pub token: Option<PathBuf>,
 }
 
 /// One or more collectors; the next is tried when one fails.
@@ -92,11 +95,25 @@ impl Endpoints {
         said
     }
 
+    /// What goes with the request for a stream: the token, if there is one.
+    pub(super) async fn headers(&self) -> Result<MetadataMap, String> {
+        let mut headers = MetadataMap::new();
+        if let Some(path) = self.tls.token.as_ref().filter(|_| self.uri().starts_with("https:")) {
+            let bytes = read(path).await?;
+            let token = String::from_utf8_lossy(&bytes);
+            let mut value = MetadataValue::try_from(format!("Bearer {}", token.trim()))
+                .map_err(|_| format!("{} holds no token", path.display()))?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
+        }
+        Ok(headers)
+    }
+
     /// When the files of the sensor's identity and of the authorities were last written.
     pub(super) async fn renewed(&self) -> Vec<Option<SystemTime>> {
         let identity = self.tls.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
         let mut times = Vec::new();
-        for path in self.tls.authority.iter().chain(identity) {
+        for path in self.tls.authority.iter().chain(identity).chain(&self.tls.token) {
             times.push(fs::metadata(path).await.and_then(|m| m.modified()).ok());
         }
         times

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -14,7 +14,7 @@ use proto::ingest::{Ack, Batch, Health, Sensor, ingest_service_client::IngestSer
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use tonic::{Extensions, Request, transport::Channel};
 use tracing::{info, warn};
 
 use crate::{
@@ -62,7 +62,7 @@ pub struct Sender {
 enum End {
     /// The connection is of no use any more.
     Broken(String),
-    /// It is to be made anew, for the certificates were renewed.
+    /// It is to be made anew, for the certificate or token was renewed.
     Renewed,
     /// Everything is delivered, or the time to do so is over.
     Stopped,
@@ -82,10 +82,13 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
     let mut backoff = delays();
     loop {
         let before = queue.metrics.delivered.get();
+        // Before the files are read: what is written meanwhile is noticed.
+        let credentials = endpoints.renewed().await;
         let why = match endpoints.connect().await {
             Ok(client) => {
                 let session = Session {
                     endpoints: &endpoints,
+                    credentials,
                     sender: &sender,
                     queue: &queue,
                     in_flight: VecDeque::new(),
@@ -97,7 +100,7 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
                 match session.run(client, &stop).await {
                     End::Stopped => return,
                     End::Renewed => {
-                        info!("certificates were renewed: connecting anew");
+                        info!("the certificate or token was renewed: connecting anew");
                         continue;
                     }
                     End::Broken(why) => why,
@@ -139,6 +142,8 @@ struct InFlight {
 /// One connection's life.
 struct Session<'a> {
     endpoints: &'a Endpoints,
+    /// When the files that it was made with were written.
+    credentials: Vec<Option<SystemTime>>,
     sender: &'a Sender,
     queue: &'a Queue,
     in_flight: VecDeque<InFlight>,
@@ -154,7 +159,12 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(mut self, mut client: IngestServiceClient<Channel>, stop: &CancellationToken) -> End {
         let (up, outgoing) = mpsc::channel::<Batch>(WINDOW + 1);
-        let opening = client.deliver(ReceiverStream::new(outgoing));
+        let headers = match self.endpoints.headers().await {
+            Ok(headers) => headers,
+            Err(why) => return End::Broken(why),
+        };
+        let request = Request::from_parts(headers, Extensions::new(), ReceiverStream::new(outgoing));
+        let opening = client.deliver(request);
         let mut down = match tokio::time::timeout(self.sender.ack_timeout, opening).await {
             Ok(Ok(response)) => response.into_inner(),
             Ok(Err(status)) => {
@@ -163,7 +173,6 @@ impl Session<'_> {
             Err(_) => return End::Broken("the stream is not opened in time".to_owned()),
         };
         info!("delivering to {}", self.endpoints.uri());
-        let certificates = self.endpoints.renewed().await;
         let mut check = tokio::time::interval(CHECK);
         let mut stopping = stop.is_cancelled();
         let mut deadline = tokio::time::Instant::now() + DRAIN;
@@ -201,7 +210,7 @@ impl Session<'_> {
                     if self.in_flight.front().is_some_and(|batch| batch.sent.elapsed() > self.sender.ack_timeout) {
                         return End::Broken(format!("nothing was acknowledged for {:?}", self.sender.ack_timeout));
                     }
-                    if self.in_flight.is_empty() && self.endpoints.renewed().await != certificates {
+                    if self.in_flight.is_empty() && self.endpoints.renewed().await != self.credentials {
                         return End::Renewed;
                     }
                 }

@@ -44,12 +44,13 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
 
 /// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
 /// server, a browser.
-const TESTED: [(&str, &str); 8] = [
+const TESTED: [(&str, &str); 9] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/bin/faketime", "faketime"),
     ("/usr/sbin/nats-server", "nats-server"),
     ("/usr/bin/valgrind", "valgrind"),
+    ("/usr/bin/openssl", "openssl"),
     ("/usr/bin/prometheus", "prometheus"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
