@@ -1,8 +1,8 @@
 """Renders a chart with Helm's own code and checks the result against the schemas of the Kubernetes API.
 
-    python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output
+    python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output, NOTES=1: what Helm says
     python render.py --lint CHART
-    python render.py --check VERSION < YAML
+    python render.py --check VERSION… < YAML
     python render.py --allows COMPONENT PROTOCOL TO PORT < YAML   TO is an address, or NAMESPACE/ for a pod there
 
 Used where no `helm` is installed. Helm's library can only install, so it installs into a cluster that is not there: a server
@@ -54,6 +54,7 @@ def group(name, version, *kinds):
 GROUPS = dict([
     group("", "v1", "ConfigMap", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service", "ServiceAccount", "Namespace"),
     group("apps", "v1", "DaemonSet", "Deployment"),
+    group("cert-manager.io", "v1", "Certificate"),
     group("networking.k8s.io", "v1", "NetworkPolicy"),
     group("policy", "v1", "PodDisruptionBudget"),
     group("monitoring.coreos.com", "v1", "PodMonitor", "PrometheusRule"),
@@ -61,10 +62,13 @@ GROUPS = dict([
 ])
 
 
-class ApiServer(http.server.BaseHTTPRequestHandler):
-    """Answers discovery, knows of no object, and keeps the first release that it is given."""
+VERSION = os.environ.get("KUBERNETES", "1.33.0")
 
-    manifest = None
+
+class ApiServer(http.server.BaseHTTPRequestHandler):
+    """Answers discovery, knows of no object but those in the environment, and keeps the first release that it is given."""
+
+    release = None
 
     def log_message(self, *_):
         pass
@@ -80,7 +84,7 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0].rstrip("/")
         if path == "/version":
-            self.reply(200, {"major": "1", "minor": "33", "gitVersion": "v1.33.0"})
+            self.reply(200, {"major": "1", "minor": VERSION.split(".")[1], "gitVersion": f"v{VERSION}"})
         elif path == "/api":
             self.reply(200, {"kind": "APIVersions", "versions": ["v1"]})
         elif path == "/apis":
@@ -93,6 +97,8 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
         elif path == "/api/v1/namespaces/kube-system/services/kube-dns" and "KUBE_DNS" in os.environ:
             self.reply(200, {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "kube-dns"},
                              "spec": {"clusterIP": os.environ["KUBE_DNS"]}})
+        elif path.endswith("-collector-tls") and "SECRET" in os.environ:
+            self.reply(200, json.loads(os.environ["SECRET"]))
         elif path.endswith("/secrets"):
             self.reply(200, {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []})
         else:
@@ -103,12 +109,17 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         # A release is a Secret in Protobuf's encoding; in it is gzip in base64, which begins like this.
         release = re.search(rb"H4sI[A-Za-z0-9+/]+=*", body)
-        if release and ApiServer.manifest is None:
-            ApiServer.manifest = json.loads(gzip.decompress(base64.b64decode(release[0])))["manifest"]
+        if release and ApiServer.release is None:
+            ApiServer.release = json.loads(gzip.decompress(base64.b64decode(release[0])))
         self.reply(403, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden",
                          "code": 403, "message": "nothing is created here"})
 
     do_PUT = do_PATCH = do_DELETE = do_POST
+
+
+class Server(http.server.ThreadingHTTPServer):
+    # Helm asks for all groups at once, and would wait a second for each connection that finds no room.
+    request_queue_size = 64
 
 
 def call(lib, function, *arguments):
@@ -133,7 +144,7 @@ def connect(lib, directory, server, namespace):
 
 
 def render(chart, release, namespace, values):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ApiServer)
+    server = Server(("127.0.0.1", 0), ApiServer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     lib = library()
     with tempfile.TemporaryDirectory() as directory:
@@ -141,10 +152,13 @@ def render(chart, release, namespace, values):
         handle = connect(lib, directory, f"http://127.0.0.1:{server.server_address[1]}", namespace)
         _, _, error = call(lib, lib.helm_sdkpy_install, handle, release.encode(), os.path.abspath(chart).encode(),
                            json.dumps(values).encode(), b"", b"{}")
-    if ApiServer.manifest is None:
+    if ApiServer.release is None:
         sys.exit(f"helm: {error}")
+    if "NOTES" in os.environ:
+        sys.stdout.write(ApiServer.release["info"]["notes"])
+        return
     # Helm puts documents in the order in which it would create them.
-    sys.stdout.write(ApiServer.manifest.strip() + "\n")
+    sys.stdout.write(ApiServer.release["manifest"].strip() + "\n")
 
 
 def lint(chart):
@@ -158,24 +172,25 @@ def lint(chart):
     print(result.decode())
 
 
-def check(version):
+def check(versions):
     import kubernetes_validate
     import yaml
 
-    objects = [o for o in yaml.safe_load_all(sys.stdin) if o]
-    known = 0
-    for o in objects:
-        where = f"{o.get('kind')} {o.get('metadata', {}).get('name')}"
-        if o["apiVersion"].startswith("monitoring."):
-            continue
-        try:
-            kubernetes_validate.validate(o, version, strict=True)
-            known += 1
-        except kubernetes_validate.ValidationError as e:
-            sys.exit(f"{where}: {'.'.join(map(str, e.path))}: {e.message}")
-        except kubernetes_validate.SchemaNotFoundError as e:
-            sys.exit(f"{where}: {e.message}")
-    print(f"{known} objects fit the schemas of Kubernetes {version}")
+    objects = [o for o in yaml.load_all(sys.stdin, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if o]
+    for version in versions:
+        known = 0
+        for o in objects:
+            where = f"Kubernetes {version}: {o.get('kind')} {o.get('metadata', {}).get('name')}"
+            if o["apiVersion"].startswith(("cert-manager.io/", "monitoring.")):
+                continue
+            try:
+                kubernetes_validate.validate(o, version, strict=True)
+                known += 1
+            except kubernetes_validate.ValidationError as e:
+                sys.exit(f"{where}: {'.'.join(map(str, e.path))}: {e.message}")
+            except kubernetes_validate.SchemaNotFoundError as e:
+                sys.exit(f"{where}: {e.message}")
+        print(f"{known} objects fit the schemas of Kubernetes {version}")
 
 
 def admits(peer, to):
@@ -212,7 +227,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "--allows":
         allows(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
     elif sys.argv[1] == "--check":
-        check(sys.argv[2])
+        check(sys.argv[2:])
     elif sys.argv[1] == "--lint":
         lint(sys.argv[2])
     else:

@@ -22,6 +22,14 @@ const RESOLVERS: [&str; 3] = ["kube-system/", "169.254.169.254", "169.254.20.10"
 
 /// What stands before the rendered objects: they need a namespace, and the chart does not make one.
 const HEAD: &str = "# Made from deploy/chart by `cargo xtask manifests`; change that.
+#
+# It needs Kubernetes 1.30, which writes into tokens of pods on which node they are; for older ones use the chart.
+# The collector needs a certificate, and sensors its authority. After the namespace is made:
+#
+#     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout tls.key -out tls.crt -subj '/CN=scriptwatch collector' \\
+#         -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:scriptwatch-collector.scriptwatch.svc
+#     kubectl -n scriptwatch create secret tls scriptwatch-collector-tls --cert=tls.crt --key=tls.key
+#     kubectl -n scriptwatch create secret generic scriptwatch-collector-ca --from-file=ca.crt=tls.crt
 apiVersion: v1
 kind: Namespace
 metadata:
@@ -51,17 +59,17 @@ pub(crate) fn tools() -> anyhow::Result<Tools> {
 
 impl Tools {
     fn script(&self, args: &[&str], input: &str) -> anyhow::Result<Output> {
-        self.script_with(args, input, None)
+        self.script_with(args, input, &[])
     }
 
     fn script_with(
         &self,
         args: &[&str],
         input: &str,
-        environment: Option<(&str, &str)>,
+        environment: &[(&str, &str)],
     ) -> anyhow::Result<Output> {
         let mut child = Command::new(&self.python)
-            .envs(environment)
+            .envs(environment.iter().copied())
             .current_dir(root().join("deploy"))
             .arg("render.py")
             .args(args)
@@ -79,16 +87,16 @@ impl Tools {
 
     /// The manifest, or what Helm says against these values.
     fn render(&self, values: &Value) -> anyhow::Result<Result<String, String>> {
-        self.render_in(values, None)
+        self.render_in(values, &[])
     }
 
-    /// As above, in a cluster whose service kube-dns has this address.
-    fn render_in(&self, values: &Value, kube_dns: Option<&str>) -> anyhow::Result<Result<String, String>> {
+    /// As above, in a cluster that is as `render.py` is told: `KUBE_DNS` is that service's address, `KUBERNETES` the version,
+    /// `SECRET` the collector's certificate. With `NOTES`, what Helm says instead of the manifest.
+    fn render_in(&self, values: &Value, cluster: &[(&str, &str)]) -> anyhow::Result<Result<String, String>> {
         let file = tempfile::NamedTempFile::new()?;
         fs::write(file.path(), serde_json::to_vec(values)?)?;
         let path = file.path().to_str().context("a path that is not UTF-8")?;
-        let environment = kube_dns.map(|address| ("KUBE_DNS", address));
-        let output = self.script_with(&["chart", NAME, NAME, path], "", environment)?;
+        let output = self.script_with(&["chart", NAME, NAME, path], "", cluster)?;
         if output.status.success() {
             return Ok(Ok(String::from_utf8(output.stdout)?));
         }
@@ -97,15 +105,18 @@ impl Tools {
 
     /// Fails when an object does not fit a schema.
     fn check(&self, manifest: &str) -> anyhow::Result<()> {
-        for version in KUBERNETES {
-            let output = self.script(&["--check", version], manifest)?;
-            ensure!(output.status.success(), "Kubernetes {version}: {}", text(&output.stderr));
-        }
+        let output = self.script(&[&["--check"], &KUBERNETES[..]].concat(), manifest)?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
         Ok(())
     }
 
     fn rendered(&self) -> anyhow::Result<String> {
-        let objects = self.render(&json!({}))?.map_err(anyhow::Error::msg)?;
+        // A key that the chart makes belongs into no file.
+        let values = json!({
+            "collector": { "tls": { "secretName": "scriptwatch-collector-tls" } },
+            "sensor": { "tls": { "secretName": "scriptwatch-collector-ca" } },
+        });
+        let objects = self.render(&values)?.map_err(anyhow::Error::msg)?;
         Ok(format!("{HEAD}{objects}"))
     }
 
@@ -113,7 +124,7 @@ impl Tools {
     fn policy(&self) -> anyhow::Result<()> {
         let sinks = json!({ "networkPolicy": { "collectorEgress": [{ "ports": [{ "port": 443 }] }] } });
         let usual = self.rendered()?;
-        let in_gke = self.render_in(&sinks, Some("10.8.0.10"))?.map_err(anyhow::Error::msg)?;
+        let in_gke = self.render_in(&sinks, &[("KUBE_DNS", "10.8.0.10")])?.map_err(anyhow::Error::msg)?;
         let allows = |manifest: &str, component: &str, protocol: &str, to: &str, port: u16| {
             self.script(&["--allows", component, protocol, to, &port.to_string()], manifest)
         };
@@ -131,12 +142,130 @@ impl Tools {
             let output = allows(&usual, "sensor", "TCP", to, port)?;
             ensure!(output.status.success(), "{}", text(&output.stderr));
         }
-        for (component, to, port) in
-            [("sensor", "10.8.0.10", 53), ("sensor", "10.128.0.7", 443), ("collector", "kube-system/", 53)]
-        {
-            let output = allows(&usual, component, "TCP", to, port)?;
+        // The Kubernetes API, for the keys of tokens.
+        for (to, port) in [("10.0.0.1", 443), ("172.16.0.2", 6443)] {
+            let output = allows(&usual, "collector", "TCP", to, port)?;
+            ensure!(output.status.success(), "{}", text(&output.stderr));
+        }
+        let without = json!({ "collector": { "nodeTokens": false } });
+        let without = self.render(&without)?.map_err(anyhow::Error::msg)?;
+        for (manifest, component, to, port) in [
+            (&usual, "sensor", "10.8.0.10", 53),
+            (&usual, "sensor", "10.128.0.7", 443),
+            (&usual, "collector", "10.128.0.7", 80),
+            (&without, "collector", "10.0.0.1", 443),
+            (&without, "collector", "kube-system/", 53),
+        ] {
+            let output = allows(manifest, component, "TCP", to, port)?;
             ensure!(!output.status.success(), "{component} may connect to {to}:{port}");
         }
+        Ok(())
+    }
+
+    /// Without a word connections are encrypted, and each sensor speaks for its node; where it is not so, the notes warn.
+    fn identities(&self) -> anyhow::Result<()> {
+        let none = json!({});
+        let render = |cluster: &[(&str, &str)]| self.render_in(&none, cluster)?.map_err(anyhow::Error::msg);
+        let made = render(&[])?;
+        for text in [
+            "collector = \"https://scriptwatch-collector.scriptwatch.svc:7600\"\n",
+            "tls_ca = \"/etc/scriptwatch-tls/ca.crt\"\n",
+            "token_file = \"/var/run/secrets/scriptwatch/token\"\n",
+            "audience: \"scriptwatch-collector\"\n",
+            "value: system:serviceaccount:scriptwatch:scriptwatch-sensor\n",
+            "appProtocol: https\n",
+        ] {
+            ensure!(made.contains(text), "{text:?} is not rendered");
+        }
+        ensure!(!made.contains("SCRIPTWATCH_COLLECTOR_PLAINTEXT"), "connections are not encrypted");
+        let entry = |manifest: &str, name: &str| -> anyhow::Result<String> {
+            let line = manifest.lines().find_map(|line| line.trim().strip_prefix(name));
+            Ok(line.with_context(|| format!("no {name}"))?.trim().to_owned())
+        };
+        let (ca, crt) = (entry(&made, "ca.crt: LS")?, entry(&made, "tls.crt:")?);
+        ensure!(made.matches("tls.key:").count() == 1, "the key is in more than one object");
+        ensure!(entry(&render(&[])?, "tls.crt:")? != crt, "the certificate is always the same");
+        // What is there stays, until it is old.
+        let secret = |age_days: u64| {
+            let made = clock_unix().saturating_sub(age_days * 24 * 3600).to_string();
+            json!({
+                "kind": "Secret", "apiVersion": "v1",
+                "metadata": {
+                    "name": "scriptwatch-collector-tls", "namespace": NAME,
+                    "labels": { "app.kubernetes.io/managed-by": "Helm" },
+                    "annotations": {
+                        "scriptwatch.dev/made": made,
+                        "meta.helm.sh/release-name": NAME, "meta.helm.sh/release-namespace": NAME,
+                    },
+                },
+                "data": { "ca.crt": format!("LS{ca}"), "tls.crt": crt, "tls.key": "eA==" },
+            })
+            .to_string()
+        };
+        let kept = render(&[("SECRET", &secret(5 * 365 - 1))])?;
+        ensure!(
+            entry(&kept, "tls.crt:")? == crt
+                && entry(&kept, "ca.crt: LS")? == ca
+                && entry(&kept, "tls.key:")? == "eA==",
+            "an upgrade makes another certificate"
+        );
+        let renewed = render(&[("SECRET", &secret(5 * 365 + 1))])?;
+        ensure!(entry(&renewed, "tls.crt:")? != crt, "an old certificate stays");
+        let notes = |values: Value, version: &str| {
+            self.render_in(&values, &[("NOTES", "1"), ("KUBERNETES", version)])?.map_err(anyhow::Error::msg)
+        };
+        let plaintext = json!({ "collector": { "plaintext": true } });
+        for (values, version, warns) in [
+            (none.clone(), "1.30.0", false),
+            (none.clone(), "1.33.5-gke.1080000", false),
+            (none.clone(), "1.29.9", true),
+            (json!({ "collector": { "nodeTokens": false } }), "1.33.0", true),
+            (
+                json!({ "collector": { "tls": { "secretName": "c", "clientCertificates": true } } }),
+                "1.29.0",
+                false,
+            ),
+            (json!({ "collector": { "enabled": false, "url": "http://c.example:7600" } }), "1.33.0", true),
+            (json!({ "sensor": { "config": { "collector": "http://c.example:7600" } } }), "1.33.0", true),
+            (json!({ "collector": { "enabled": false, "url": "https://c.example:7600" } }), "1.29.0", false),
+            (json!({ "collector": { "enabled": false } }), "1.29.0", false),
+            (plaintext.clone(), "1.33.0", true),
+        ] {
+            let said = notes(values.clone(), version)?;
+            ensure!(said.contains("WARNING") == warns, "{values}, Kubernetes {version}: {said}");
+        }
+        // An upgrade with --reuse-values has nothing where the chart has new values.
+        let reused = json!({
+            "collector": { "plaintext": null, "nodeTokens": null, "tokenAudience": null, "tls": { "issuerRef": null } },
+            "networkPolicy": { "apiServer": null, "collectorEgress": null },
+        });
+        let reused = self.render(&reused)?.map_err(anyhow::Error::msg)?;
+        // Certificates are long lines of random letters.
+        let tokens = |manifest: &str| -> Vec<String> {
+            let lines = manifest.lines().filter(|line| line.contains("oken") && line.len() < 200);
+            lines.map(str::to_owned).collect()
+        };
+        ensure!(reused.contains("port: 16443"), "the Kubernetes API cannot be reached");
+        ensure!(tokens(&reused) == tokens(&made), "an upgrade that reuses values changes who is believed");
+        // What is given in the sensors' own configuration stands, and once.
+        let given = json!({ "sensor": { "config": {
+            "collector": "https://c.example:7600", "tls_ca": "/ca.pem", "token_file": "/token",
+        } } });
+        let given = self.render(&given)?.map_err(anyhow::Error::msg)?;
+        for line in [
+            "tls_ca = \"/ca.pem\"\n",
+            "token_file = \"/token\"\n",
+            "collector = \"https://c.example:7600\"\n",
+        ] {
+            let key = line.split('=').next().unwrap_or_default();
+            ensure!(
+                given.contains(line) && given.matches(&format!("    {key}=")).count() == 1,
+                "{line:?} does not stand"
+            );
+        }
+        let open = self.render(&plaintext)?.map_err(anyhow::Error::msg)?;
+        ensure!(open.contains("collector = \"http://"), "plaintext is not plain");
+        ensure!(!open.contains("serviceAccountToken"), "a token would be sent unencrypted");
         Ok(())
     }
 
@@ -151,9 +280,9 @@ impl Tools {
         for values in [
             json!({ "sensor": { "port": 7611 } }),
             json!({ "sensor": { "probePort": 7613 } }),
-            json!({ "sensor": { "tls": { "secretName": "s" } } }),
-            json!({ "sensor": { "tls": { "secretName": "s", "identity": true } } }),
+            json!({ "collector": { "nodeTokens": false } }),
             json!({ "sensor": { "shellProbes": false } }),
+            json!({ "collector": { "plaintext": true } }),
             json!({ "collector": { "tls": { "secretName": "c" } } }),
             json!({ "collector": { "port": 7610 } }),
             json!({ "podMonitor": { "enabled": true } }),
@@ -164,7 +293,8 @@ impl Tools {
         let all = self.render(&every_option())?.map_err(anyhow::Error::msg)?;
         for text in [
             "name: watch-sensor\n",
-            "http://watch-collector.",
+            "https://watch-collector.",
+            "value: system:serviceaccount:scriptwatch:watch-sensor\n",
             "/run/crio/crio.sock",
             "type: spc_t",
             "team: security",
@@ -205,6 +335,8 @@ impl Tools {
                 "prometheusRule": { "enabled": true, "apiVersion": "monitoring.googleapis.com/v1" },
             }),
             json!({ "collector": { "enabled": false, "url": "https://collector.example:7600" } }),
+            json!({ "collector": { "plaintext": true } }),
+            json!({ "collector": { "tls": { "issuerRef": { "name": "i", "kind": "ClusterIssuer" }, "clientCertificates": true } } }),
             json!({
                 "collector": {
                     "jetstream": { "url": "jetstream://nats:4222/findings?replicas=3", "replicas": 3 },
@@ -235,6 +367,7 @@ impl Tools {
         ensure!(holding.contains("mountPath: /sys/fs/bpf\n"), "respond = hold needs the BPF file system");
         self.check(&holding).context("respond = hold")?;
         self.pods_are_replaced()?;
+        self.identities()?;
         let usual = self.rendered()?;
         ensure!(!usual.contains("- KILL\n"), "CAP_KILL is granted without need");
         ensure!(!usual.contains("- SYS_ADMIN\n"), "CAP_SYS_ADMIN is granted without need");
@@ -249,6 +382,13 @@ impl Tools {
             (json!({ "sensor": { "capabilities": ["CAP_BPF"] } }), "/sensor/capabilities"),
             (json!({ "collector": { "url": "collector:7600" } }), "/collector/url"),
             (json!({ "collector": { "jetstream": { "url": "nats://n:4222" } } }), "/collector/jetstream/url"),
+            (
+                json!({ "collector": { "plaintext": true, "tls": { "secretName": "c" } } }),
+                "contradict each other",
+            ),
+            (json!({ "collector": { "plaintext": true, "nodeTokens": true } }), "not sent unencrypted"),
+            (json!({ "collector": { "tls": { "clientCertificates": true } } }), "collector.tls.secretName"),
+            (json!({ "sensor": { "tls": { "secretName": "s" } } }), "by another"),
             (json!({ "image": { "digest": "sha256:0" } }), "/image/digest"),
             (json!({ "nameOverride": "-a" }), "/nameOverride"),
             (json!({ "sensor": { "runtimeSocket": "/run/crio/crio.sock" } }), "/sensor/runtimeSocket"),
@@ -314,6 +454,10 @@ fn every_option() -> Value {
         "prometheusRule": { "enabled": true },
         "grafanaDashboard": { "enabled": true },
     })
+}
+
+fn clock_unix() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -32,12 +32,77 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $all | toYaml -}}
 {{- end }}
 
+{{/* Values that an earlier version of the chart did not have are absent after an upgrade with --reuse-values. */}}
+
+{{/* Not empty if connections to the chart's collector are not encrypted. */}}
+{{- define "scriptwatch.plaintext" -}}
+{{- if .Values.collector.plaintext }}yes{{ end -}}
+{{- end }}
+
+{{/* Where sensors deliver when it is not the chart's collector. */}}
+{{- define "scriptwatch.elsewhere" -}}
+{{ default .Values.collector.url .Values.sensor.config.collector }}
+{{- end }}
+
 {{- define "scriptwatch.collectorUrl" -}}
-{{- if .Values.collector.url -}}
-{{ .Values.collector.url }}
+{{- if include "scriptwatch.elsewhere" . -}}
+{{ include "scriptwatch.elsewhere" . }}
 {{- else if .Values.collector.enabled -}}
-{{ ternary "https" "http" (not (empty .Values.collector.tls.secretName)) }}://{{ include "scriptwatch.name" . }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
+{{ ternary "http" "https" (eq (include "scriptwatch.plaintext" .) "yes") }}://{{ include "scriptwatch.name" . }}-collector.{{ .Release.Namespace }}.svc:{{ .Values.collector.port }}
 {{- end -}}
+{{- end }}
+
+{{/* Where the collector's certificate comes from: made, issued, given; empty without one. */}}
+{{- define "scriptwatch.certificate" -}}
+{{- with .Values.collector -}}
+{{- $ways := list (ternary "plaintext" "" (eq (include "scriptwatch.plaintext" $) "yes")) (ternary "tls.secretName" "" (ne .tls.secretName "")) (ternary "tls.issuerRef" "" (not (empty .tls.issuerRef))) | compact -}}
+{{- if gt (len $ways) 1 }}{{ fail (printf "collector.%s contradict each other: give one of them" (join " and collector." $ways)) }}{{ end -}}
+{{- if and .plaintext .tls.clientCertificates }}{{ fail "collector.plaintext and collector.tls.clientCertificates contradict each other" }}{{ end -}}
+{{- if or (not .enabled) .plaintext -}}
+{{- else if .tls.secretName -}}
+given
+{{- else if .tls.issuerRef -}}
+issued
+{{- else -}}
+{{- if .tls.clientCertificates }}{{ fail "collector.tls.clientCertificates needs the sensors' authority: give collector.tls.secretName, or collector.tls.issuerRef" }}{{ end -}}
+{{- if and $.Values.sensor.tls.secretName (not (include "scriptwatch.elsewhere" $)) }}{{ fail "sensor.tls.secretName names an authority, and the chart would make the collector's certificate by another: give collector.tls.secretName, too, or neither" }}{{ end -}}
+made
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Likewise, if sensors trust it because the chart says so. */}}
+{{- define "scriptwatch.authority" -}}
+{{- $certificate := include "scriptwatch.certificate" . -}}
+{{- if not (or .Values.sensor.tls.secretName .Values.sensor.config.tls_ca (include "scriptwatch.elsewhere" .) (eq $certificate "given")) }}{{ $certificate }}{{ end -}}
+{{- end }}
+
+{{- define "scriptwatch.certificateSecret" -}}
+{{ default (printf "%s-collector-tls" (include "scriptwatch.name" .)) .Values.collector.tls.secretName }}
+{{- end }}
+
+{{/* Not empty if sensors show a token of their node. */}}
+{{- define "scriptwatch.nodeTokens" -}}
+{{- $url := include "scriptwatch.collectorUrl" . -}}
+{{- $encrypted := and (ne $url "") (not (contains "http:" $url)) -}}
+{{- $asked := .Values.collector.nodeTokens -}}
+{{- if or (kindIs "invalid" $asked) (eq (toString $asked) "auto") -}}
+{{- /* Who has certificates of nodes keeps them. */}}
+{{- $certified := or .Values.collector.tls.clientCertificates .Values.sensor.config.tls_cert .Values.sensor.tls.identity -}}
+{{- if and $encrypted (not $certified) (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) }}yes{{ end -}}
+{{- else if $asked -}}
+{{- if not $encrypted }}{{ fail "collector.nodeTokens: tokens are not sent unencrypted" }}{{ end -}}
+yes
+{{- end -}}
+{{- end }}
+
+{{- define "scriptwatch.tokenAudience" -}}
+{{ default "scriptwatch-collector" .Values.collector.tokenAudience }}
+{{- end }}
+
+{{/* Not empty if the chart's collector checks tokens. */}}
+{{- define "scriptwatch.checksTokens" -}}
+{{- if not (include "scriptwatch.plaintext" .) }}{{ include "scriptwatch.nodeTokens" . }}{{ end -}}
 {{- end }}
 
 {{/* A rule that lets names be resolved. */}}
