@@ -17,9 +17,8 @@ use verdict::features::{Extractor, Passage};
 pub const MAX: usize = 1 << 20;
 /// Memory that an unusual script of that length may take on top of what a usual one does, bytes.
 pub const MORE_BYTES: i64 = 16 << 20;
-/// Work that it may take on top, as a share of a usual one's, for which a core takes 80 to 90 ms. Each way alone takes less than 100 ms
-/// more; the worst that is known is several at once, 1.29.
-pub const MORE_WORK: f64 = 1.35;
+/// Work that it may take on top, as a share of a usual one's, for which a core takes 80 to 90 ms: 100 ms.
+pub const MORE_WORK: f64 = 1.18;
 
 /// The system's allocator; what this thread holds now, and held at most since it was asked.
 pub struct Counting;

@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::{url::Url, words};
+use super::{separator, url::Url, words};
 
 /// Concepts and their words, a line each.
 const LIST: &str = include_str!("concepts.txt");
@@ -103,7 +103,7 @@ impl Concepts {
 
     /// What a word is about: it, and what it is made of.
     pub(super) fn of(&self, word: &[u8], url: Option<&Url>) -> About {
-        if memchr::memchr(b'/', word).is_some() {
+        if separator::holds(word, b'/') {
             return self.of_path(word, url);
         }
         let name = trimmed(word);

@@ -271,14 +271,12 @@ impl Normal {
     /// Remembers `name=value` when the value is literal.
     fn learn(&mut self, word: usize) {
         let text = &self.text[word..];
-        let Some(equals) = memchr::memchr(b'=', &text[..text.len().min(40)]) else { return };
-        let (name, value) = (&text[..equals], &text[equals + 1..]);
-        let is_name = !name.is_empty() && !name[0].is_ascii_digit() && name.iter().all(|b| is_name_byte(*b));
-        if !is_name
-            || value.is_empty()
-            || value.len() > 4096
-            || value.iter().any(|b| matches!(b, b'$' | b'`'))
-        {
+        let Some(end) = text.iter().take(40).position(|b| !is_name_byte(*b)) else { return };
+        if text[end] != b'=' || end == 0 || text[0].is_ascii_digit() {
+            return;
+        }
+        let (name, value) = (&text[..end], &text[end + 1..]);
+        if value.is_empty() || value.len() > 4096 || value.iter().any(|b| matches!(b, b'$' | b'`')) {
             return;
         }
         self.variables.set(name, value);

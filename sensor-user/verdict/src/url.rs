@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::separator;
+
 /// A URL, cut where it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url<'a> {
@@ -17,6 +19,9 @@ pub struct Url<'a> {
 impl<'a> Url<'a> {
     /// That of a word which says its scheme.
     pub fn of(word: &'a [u8]) -> Option<Self> {
+        if !separator::holds(word, b':') {
+            return None;
+        }
         memchr::memchr_iter(b':', word)
             .find(|i| word[i + 1..].starts_with(b"//"))
             .map(|i| Self::new(&word[..i], &word[i + 3..]))

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{
     magic::Magic,
-    separator::{LAYER, is_operator},
+    separator::{Kind, LAYER, holds, kind},
     url::{self, Url},
 };
 
@@ -52,7 +52,7 @@ impl Word {
 
     /// Does it begin a line?
     pub(super) fn is_first_of_line(self, text: &[u8]) -> bool {
-        memchr::memchr(b'\n', &text[self.gap()]).is_some()
+        holds(&text[self.gap()], b'\n')
     }
 }
 
@@ -86,6 +86,11 @@ impl<'a> Words<'a> {
     }
 }
 
+/// How many bytes a text begins with that are of this kind.
+fn run_of(text: &[u8], of: Kind) -> usize {
+    text.iter().position(|b| kind(*b) != of).unwrap_or(text.len())
+}
+
 impl Iterator for Words<'_> {
     type Item = Word;
 
@@ -96,48 +101,40 @@ impl Iterator for Words<'_> {
         let mut operator = 0u64;
         let mut after_equals = false;
         let mut i = behind;
-        while i < text.len() {
-            let b = text[i];
-            if b.is_ascii_whitespace() {
-                if b == b'\n' && joint == Joint::Space {
-                    joint = Joint::Statement;
-                }
-                i += 1;
-            } else if is_operator(b) || b == LAYER {
-                let start = i;
-                while i < text.len() && is_operator(text[i]) {
+        while let Some(&b) = text.get(i) {
+            match kind(b) {
+                Kind::Space => {
+                    if b == b'\n' && joint == Joint::Space {
+                        joint = Joint::Statement;
+                    }
                     i += 1;
                 }
-                i = i.max(start + 1);
-                let run = &text[start..i];
-                after_equals = run == b"=";
-                joint = match run {
-                    _ if b == LAYER => Joint::Layer,
-                    [b'|'] | [b'|', b'&'] => Joint::Pipe,
-                    // Redirections and assignments stay within the statement.
-                    [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
-                    _ if joint == Joint::Layer => Joint::Layer,
-                    _ => Joint::Statement,
-                };
-                operator = hash(run, operator);
-            } else {
-                let start = i;
-                while i < text.len()
-                    && !text[i].is_ascii_whitespace()
-                    && !is_operator(text[i])
-                    && text[i] != LAYER
-                {
-                    i += 1;
+                Kind::Operator | Kind::Layer => {
+                    let start = i;
+                    i = start + run_of(&text[start..], Kind::Operator).max(1);
+                    let run = &text[start..i];
+                    after_equals = run == b"=";
+                    joint = match run {
+                        _ if b == LAYER => Joint::Layer,
+                        [b'|'] | [b'|', b'&'] => Joint::Pipe,
+                        // Redirections and assignments stay within the statement.
+                        [b'<' | b'>', ..] | [b'&', b'>', ..] | [b'='] => joint,
+                        _ if joint == Joint::Layer => Joint::Layer,
+                        _ => Joint::Statement,
+                    };
+                    operator = hash(run, operator);
                 }
-                self.at = i;
-                return Some(Word {
-                    behind: behind as u32,
-                    start: start as u32,
-                    end: i as u32,
-                    joint,
-                    operator,
-                    after_equals,
-                });
+                Kind::Word => {
+                    self.at = i + run_of(&text[i..], Kind::Word);
+                    return Some(Word {
+                        behind: behind as u32,
+                        start: i as u32,
+                        end: self.at as u32,
+                        joint,
+                        operator,
+                        after_equals,
+                    });
+                }
             }
         }
         self.at = i;
