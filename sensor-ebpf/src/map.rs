@@ -82,8 +82,8 @@ pub struct Entries {
 pub struct Share {
     /// Bytes.
     pub left: u64,
-    /// When `left` was reckoned (boot time, ns).
-    pub time_ns: u64,
+    /// How far the reader was when `left` was reckoned: bytes since the beginning.
+    pub read: u64,
 }
 
 /// A stop of a process. Each has an entry of its own, so that what is decided of one is never taken for the next.

@@ -18,6 +18,8 @@ use crate::shell::quiet;
 /// A cgroup that is removed when dropped, with what still runs in it and the directories above it that this test made.
 pub struct Cgroup {
     path: PathBuf,
+    /// Where its share of the processors is, if not there.
+    cpu: Option<PathBuf>,
     made: Vec<PathBuf>,
 }
 
@@ -30,15 +32,59 @@ impl Cgroup {
         let v1 = Path::new("/sys/fs/cgroup/pids");
         let root = if v1.exists() { v1 } else { Path::new("/sys/fs/cgroup") };
         let mut made = Vec::new();
-        let mut at = root.to_owned();
-        for name in path.split('/') {
-            at.push(name);
-            if !at.exists() {
-                fs::create_dir(&at).expect("a cgroup");
-                made.push(at.clone());
+        let at = directories(root, path, &mut made).pop().expect("a path");
+        Self { path: at, cpu: None, made }
+    }
+
+    /// Likewise, with the share of the processors that the kubelet gives for a request of so many thousandths of one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn with_request(path: &str, millis: u64) -> Self {
+        let mut cgroup = Self::make(path);
+        let all = std::thread::available_parallelism().map_or(1, usize::from) as u64 * 1024;
+        let own = (millis * 1024 / 1000).max(2);
+        let v1 = Path::new("/sys/fs/cgroup/cpu");
+        let (root, file) =
+            if v1.exists() { (v1, "cpu.shares") } else { (Path::new("/sys/fs/cgroup"), "cpu.weight") };
+        let directories = directories(root, path, &mut cgroup.made);
+        for (n, directory) in directories.iter().enumerate() {
+            if !v1.exists() {
+                let above = directory.parent().unwrap_or(root);
+                fs::write(above.join("cgroup.subtree_control"), "+cpu").expect("the controller");
             }
+            // That of all pods, that of a class of pods, the pod, the container.
+            let shares = if n < 2 { all } else { own };
+            // As the kubelet and the runtime convert it.
+            let value = if v1.exists() { shares } else { 1 + (shares - 2) * 9999 / 262_142 };
+            fs::write(directory.join(file), value.to_string()).expect("a share");
         }
-        Self { path: at, made }
+        cgroup.cpu = directories.last().filter(|_| v1.exists()).cloned();
+        cgroup
+    }
+
+    /// Puts a running process in.
+    ///
+    /// # Panics
+    /// When that is not possible.
+    pub fn take(&self, pid: u32) {
+        for directory in self.directories() {
+            fs::write(directory.join("cgroup.procs"), pid.to_string()).expect("a cgroup");
+        }
+    }
+
+    /// A command that runs in it.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn enter(&self, command: &mut Command) {
+        for directory in self.directories() {
+            enter(command, &directory.join("cgroup.procs"));
+        }
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.path).chain(&self.cpu)
     }
 
     /// The file that processes are put in by.
@@ -60,6 +106,21 @@ impl Drop for Cgroup {
             let _ = fs::remove_dir(path);
         }
     }
+}
+
+/// Makes the directories of a path that are not there; returns all of them, the first one first.
+fn directories(root: &Path, path: &str, made: &mut Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let mut at = root.to_owned();
+    for name in path.split('/') {
+        at.push(name);
+        if !at.exists() {
+            fs::create_dir(&at).expect("a cgroup");
+            made.push(at.clone());
+        }
+        all.push(at.clone());
+    }
+    all
 }
 
 /// A command that runs in the cgroup.

@@ -24,6 +24,9 @@ use serde_json::Value;
 const ATTACKER: &str = "00000000000000000000000000000000000000000000000000000000000000a1";
 const QUIET: &str = "00000000000000000000000000000000000000000000000000000000000000b2";
 const UID: &str = "6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+const QUIET_UID: &str = "7c2e4b6f-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+const SENSOR_UID: &str = "8d3f5c70-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+const SENSOR: &str = "00000000000000000000000000000000000000000000000000000000000000c3";
 /// Scripts of the quiet container.
 const SCRIPTS: usize = 100;
 /// What the sensor may take while everything is done at once, bytes.
@@ -90,10 +93,10 @@ fn prepare(dir: &Path) {
     fs::write(dir.join("bomb"), bomb).expect("a file");
 }
 
-fn start(attack: &str, dir: &Path, procs: &Path) -> Child {
+fn start(attack: &str, dir: &Path, cgroup: &Cgroup) -> Child {
     let mut command = quiet("/bin/bash");
     command.args(["-c", attack]).env("D", dir).env("END", SECONDS.to_string());
-    enter(&mut command, procs);
+    cgroup.enter(&mut command);
     command.spawn().expect("an attack")
 }
 
@@ -107,19 +110,34 @@ struct Effect {
     impaired: Vec<Value>,
 }
 
-fn besiege(attacks: &[(&str, &str)], scripts: usize) -> Effect {
+/// Of the processors, in thousandths of one, as pods ask for them in a cluster: when all are busy, each gets its share.
+struct Requests {
+    sensor: u64,
+    attacker: u64,
+}
+
+/// The chart's.
+const REQUEST: u64 = 100;
+const USUAL: Requests = Requests { sensor: REQUEST, attacker: REQUEST };
+
+fn besiege(attacks: &[(&str, &str)], scripts: usize, requests: &Requests) -> Effect {
     let node = Node::start(&[]).expect("a node");
     prepare(node.dir.path());
-    let of = |id: &str| Cgroup::make(&format!("kubepods/burstable/pod{UID}/{id}"));
-    let (attacker, quiet_one) = (of(ATTACKER), of(QUIET));
+    let of = |uid: &str, id: &str, millis| {
+        Cgroup::with_request(&format!("kubepods/burstable/pod{uid}/{id}"), millis)
+    };
+    let attacker = of(UID, ATTACKER, requests.attacker);
+    let quiet_one = of(QUIET_UID, QUIET, REQUEST);
+    let own = of(SENSOR_UID, SENSOR, requests.sensor);
+    own.take(node.sensor.pid());
     let mut children: Vec<Child> =
-        attacks.iter().map(|(_, attack)| start(attack, node.dir.path(), &attacker.procs())).collect();
+        attacks.iter().map(|(_, attack)| start(attack, node.dir.path(), &attacker)).collect();
     let begun = Instant::now();
     let pause = Duration::from_millis(1000 * SECONDS / scripts as u64);
     for number in 0..scripts {
         let mut command = quiet("/bin/dash");
         command.args(["-c", &malicious(number)]);
-        enter(&mut command, &quiet_one.procs());
+        quiet_one.enter(&mut command);
         command.status().expect("a shell");
         std::thread::sleep((pause * (number as u32 + 1)).saturating_sub(begun.elapsed()));
     }
@@ -203,13 +221,22 @@ fn show(name: &str, effect: &Effect, scripts: usize) {
 #[test]
 fn a_quiet_container_is_seen_while_another_attacks() {
     if std::env::var("SCRIPTWATCH_TEST_CHAOS").is_ok_and(|form| form == "long") {
-        show("nothing", &besiege(&[], SCRIPTS), SCRIPTS);
+        show("nothing", &besiege(&[], SCRIPTS, &USUAL), SCRIPTS);
         for attack in ATTACKS {
-            show(attack.0, &besiege(&[attack], SCRIPTS), SCRIPTS);
+            show(attack.0, &besiege(&[attack], SCRIPTS, &USUAL), SCRIPTS);
         }
     }
-    let effect = besiege(&ATTACKS, SCRIPTS);
-    show("all at once", &effect, SCRIPTS);
+    all_are_found("all at once", &USUAL);
+}
+
+#[test]
+fn a_sensor_that_gets_little_of_the_processors_is_late_and_misses_nothing() {
+    all_are_found("all at once, of a container with much", &Requests { sensor: 20, attacker: 1000 });
+}
+
+fn all_are_found(name: &str, requests: &Requests) {
+    let effect = besiege(&ATTACKS, SCRIPTS, requests);
+    show(name, &effect, SCRIPTS);
     assert_eq!(effect.found, SCRIPTS, "of the quiet container's scripts");
     assert!(effect.peak_bytes < MEMORY, "{} MiB", effect.peak_bytes >> 20);
     // Whoever is named did it.

@@ -14,9 +14,9 @@ use ebpf::{
     counter,
     event::{
         Chunk, EXIT_REPLACED, Exec, Exit, FLAG_UNFOLLOWED, Header, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT,
-        KIND_EXEC, KIND_EXIT, KIND_PATH, PATH_EXE, Record,
+        KIND_EXEC, KIND_EXIT, KIND_PATH, PATH_EXE, PathRecord, Record,
     },
-    limit::{CHUNKS_PER_ARGV, CHUNKS_PER_ENVIRONMENT, EXEC_NAME_BYTES},
+    limit::{CHUNK_BYTES, CHUNKS_PER_ARGV, CHUNKS_PER_ENVIRONMENT, EXEC_NAME_BYTES},
     map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL, EXE_UNKNOWN, Shell},
 };
 
@@ -28,6 +28,7 @@ use crate::{
     maps::{EVENTS, EXES, SHELLS, count, counted, follow, header, is_followed, unfollow},
     multicall, path,
     reads::flush,
+    share,
     verifier::any,
 };
 
@@ -81,6 +82,11 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
             (&mut fresh, false)
         }
     };
+    let bytes = (size_of::<Record<Exec, 0>>() + size_of::<PathRecord>()) as u64;
+    if !share::admits(shell, bytes, share::EXECUTION) {
+        count(counter::LOST_EXECS, 1);
+        return 0;
+    }
     announce(shell, task, bprm, tgid, followed, cgroup.id());
     if !cgroup.is_announced() {
         let cgroup_header = header(KIND_CGROUP, tgid, shell);
@@ -174,6 +180,10 @@ fn vector<const CHUNKS: usize>(shell: &mut Shell, kind: u16, tgid: u32, start: u
         return;
     }
     let total = (end - start) as usize;
+    let most = CHUNKS * CHUNK_BYTES;
+    if !share::admits(shell, if total < most { total } else { most } as u64, share::SCRIPT) {
+        return;
+    }
     emit::train::<_, CHUNKS>(shell, kind, tgid, start, total, |at| Chunk {
         offset: at as u32,
         total: total as u32,

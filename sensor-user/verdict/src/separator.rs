@@ -44,7 +44,7 @@ pub(super) fn kind(b: u8) -> Kind {
 /// Does this text hold this byte? Most words and gaps are shorter than what a search with vectors pays for.
 pub(super) fn holds(text: &[u8], byte: u8) -> bool {
     const SHORT: usize = 16;
-    if text.len() < SHORT { text.iter().any(|b| *b == byte) } else { memchr::memchr(byte, text).is_some() }
+    if text.len() < SHORT { text.contains(&byte) } else { memchr::memchr(byte, text).is_some() }
 }
 
 /// Is it an operator of the shell?
