@@ -80,8 +80,8 @@ pub struct Entries {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 pub struct Share {
-    /// Bytes.
-    pub left: u64,
+    /// Bytes; below zero what was taken in advance.
+    pub left: i64,
     /// How far the reader was when `left` was reckoned: bytes since the beginning.
     pub read: u64,
 }

@@ -40,7 +40,10 @@ fn malicious(number: usize) -> String {
 }
 
 /// The attacks: a name, and a script for bash whose `$D` is a directory with the attacker's files. Each goes on until `$END`.
-const ATTACKS: [(&str, &str); 9] = [
+const ATTACKS: [(&str, &str); 11] = [
+    // Each takes hundreds of bytes of the ring buffer, and is one long.
+    ("strings of one byte", "while [ $SECONDS -lt $END ]; do eval :; eval :; eval :; eval :; eval :; done"),
+    ("forks", "while [ $SECONDS -lt $END ]; do (:) & (:) & (:) & (:) & wait; done"),
     ("storm of shells", "while [ $SECONDS -lt $END ]; do /bin/dash -c \": $((N+=1))\"; done"),
     (
         "flood of data",
@@ -136,7 +139,12 @@ fn besiege(attacks: &[(&str, &str)], scripts: usize, requests: &Requests) -> Eff
     let pause = Duration::from_millis(1000 * SECONDS / scripts as u64);
     for number in 0..scripts {
         let mut command = quiet("/bin/dash");
-        command.args(["-c", &malicious(number)]);
+        if number % 10 == 9 {
+            let text = format!("{}\n{}", malicious(number), "# padding\n".repeat(10_000));
+            command.arg(node.file("long", text.as_bytes()).expect("a file"));
+        } else {
+            command.args(["-c", &malicious(number)]);
+        }
         quiet_one.enter(&mut command);
         command.status().expect("a shell");
         std::thread::sleep((pause * (number as u32 + 1)).saturating_sub(begun.elapsed()));
@@ -169,6 +177,8 @@ fn besiege(attacks: &[(&str, &str)], scripts: usize, requests: &Requests) -> Eff
     let texts: BTreeSet<&str> =
         found.iter().filter_map(|f| f["processes"][0]["script"]["contents"].as_str()).collect();
     assert_eq!(texts.len(), found.len(), "each is of another script");
+    let whole = texts.iter().filter(|text| text.len() > 100_000).count();
+    assert_eq!(whole, scripts / 10, "long scripts are whole");
     let mut times: Vec<f64> = found.iter().map(|finding| seconds_to_finding(finding) * 1000.0).collect();
     times.sort_by(f64::total_cmp);
     let at = |share: f64| {

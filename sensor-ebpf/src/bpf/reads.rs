@@ -28,8 +28,6 @@ const SCRIPT_FD_MIN: i32 = 10;
 const SNIFF_BYTES: u64 = 80;
 /// What the dynamic loaders of glibc and musl read of every library before a program begins.
 const LOADER_BYTES: [u64; 2] = [832, 960];
-/// What a record takes besides its payload.
-const RECORD_BYTES: u64 = (size_of::<Header>() + size_of::<Read>()) as u64;
 /// Where the position is unknown.
 const NO_POSITION: i64 = -1;
 
@@ -105,7 +103,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     let rest = flush(tgid, shell);
     let rest = forget(rest);
     let path_bytes = if regular && pos == 0 { size_of::<PathRecord>() as u64 } else { 0 };
-    let bytes = RECORD_BYTES + path_bytes + ret as u64;
+    let bytes = path_bytes + share::cost(ret as u64);
     if !share::admits(shell, bytes, if regular { share::SCRIPT } else { share::DATA }) {
         return;
     }
@@ -179,7 +177,7 @@ fn gather(tgid: u32, shell: &mut Shell, body: Read, buffer: u64) -> bool {
     let Some(line) = line else {
         count(counter::LINES_FULL, 1);
         // A record for each byte: only while there is room for everybody.
-        if share::admits(shell, size_of::<Record<Read, CHUNK_SMALL_BYTES>>() as u64, share::DATA) {
+        if share::admits(shell, share::cost(1), share::DATA) {
             let header = header(KIND_READ, tgid, shell);
             emit::user_bytes(shell, header, body, buffer, 1);
         }
@@ -226,7 +224,7 @@ pub(crate) fn flush(tgid: u32, shell: &mut Shell) -> bool {
 #[inline(always)]
 fn emit_line(tgid: u32, shell: &mut Shell, line: &mut Record<Read, LINE_BYTES>) {
     let len = line.header.len;
-    if !share::admits(shell, RECORD_BYTES + u64::from(len), share::DATA) {
+    if !share::admits(shell, share::RECORD + u64::from(len), share::DATA) {
         line.header.len = 0;
         return;
     }

@@ -83,8 +83,12 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         }
     };
     let bytes = (size_of::<Record<Exec, 0>>() + size_of::<PathRecord>()) as u64;
-    if !share::admits(shell, bytes, share::EXECUTION) {
+    if !share::admits(shell, bytes + share::RECORD, share::EXECUTION) {
         count(counter::LOST_EXECS, 1);
+        // What it reads would be nobody's.
+        if followed {
+            unfollow(tgid);
+        }
         return 0;
     }
     announce(shell, task, bprm, tgid, followed, cgroup.id());
@@ -107,8 +111,10 @@ fn leave(tgid: u32, replaced_by_other: bool) {
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
         let shell = unsafe { &mut *shell };
         let _ = flush(tgid, shell);
-        let header = header(KIND_EXIT, tgid, shell);
-        emit::bare(shell, header, Exit { how: EXIT_REPLACED, status: 0 });
+        if share::admits(shell, share::RECORD, share::LIFE) {
+            let header = header(KIND_EXIT, tgid, shell);
+            emit::bare(shell, header, Exit { how: EXIT_REPLACED, status: 0 });
+        }
     }
     if replaced_by_other {
         unfollow(tgid);
@@ -181,7 +187,8 @@ fn vector<const CHUNKS: usize>(shell: &mut Shell, kind: u16, tgid: u32, start: u
     }
     let total = (end - start) as usize;
     let most = CHUNKS * CHUNK_BYTES;
-    if !share::admits(shell, if total < most { total } else { most } as u64, share::SCRIPT) {
+    let sent = if total < most { total } else { most };
+    if !share::admits(shell, share::cost(sent as u64), share::SCRIPT) {
         return;
     }
     emit::train::<_, CHUNKS>(shell, kind, tgid, start, total, |at| Chunk {

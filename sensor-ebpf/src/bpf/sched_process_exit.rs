@@ -10,6 +10,7 @@ use crate::{
     kernel::{field, offset},
     maps::{SHELLS, descends, forget, header, is_followed, unfollow},
     reads::flush,
+    share,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
@@ -38,9 +39,11 @@ fn end(task: u64, tgid: u32) {
     if let Some(shell) = SHELLS.get_ptr_mut(tgid) {
         let shell = unsafe { &mut *shell };
         let _ = flush(tgid, shell);
-        let status: u32 = field(task, offset!(task_exit_code));
-        let head = header(KIND_EXIT, tgid, shell);
-        emit::bare(shell, head, Exit { how: EXIT_ENDED, status });
+        if share::admits(shell, share::RECORD, share::LIFE) {
+            let status: u32 = field(task, offset!(task_exit_code));
+            let head = header(KIND_EXIT, tgid, shell);
+            emit::bare(shell, head, Exit { how: EXIT_ENDED, status });
+        }
     }
     unfollow(tgid);
 }

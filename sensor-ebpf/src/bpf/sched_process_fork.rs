@@ -12,6 +12,7 @@ use crate::{
     kernel::{field, offset, pid_in_namespace},
     maps::{SHELLS, descend, descends, follow, header, is_followed, note_lost},
     reads::flush,
+    share,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
@@ -42,12 +43,14 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
     let _ = flush(tgid, shell);
-    let head = header(KIND_FORK, tgid, shell);
-    emit::bare(
-        shell,
-        head,
-        Fork { child: child_tgid, ns_pid: pid_in_namespace(child), start_ns: descendant.start_ns },
-    );
+    if share::admits(shell, share::RECORD, share::LIFE) {
+        let head = header(KIND_FORK, tgid, shell);
+        emit::bare(
+            shell,
+            head,
+            Fork { child: child_tgid, ns_pid: pid_in_namespace(child), start_ns: descendant.start_ns },
+        );
+    }
     let copy = Shell { lost: 0, held_ns: 0, ..*shell };
     if !follow(child_tgid, &copy) {
         note_lost(shell, 1);

@@ -40,7 +40,7 @@ pub(crate) fn send(shell: &mut Shell, tgid: u32, from: u64, text: Text) {
         return;
     }
     let total = unsafe { (&raw const shell.measured).read_volatile() } as usize;
-    if total == 0 || !share::admits(shell, total as u64, share::SCRIPT) {
+    if total == 0 || !share::admits(shell, share::cost(total as u64), share::SCRIPT) {
         return;
     }
     emit::train::<_, CHUNKS_PER_READ>(shell, KIND_TEXT, tgid, from, total, |at| Text {

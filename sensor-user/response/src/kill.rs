@@ -6,10 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     os::fd::OwnedFd,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,7 +16,7 @@ use rustix::{
     io::Errno,
     process::{Signal, pidfd_send_signal},
 };
-use tracing::debug;
+use tracing::warn;
 
 /// How long a verdict waits while descendants are looked for. What is held by then is killed, and the rest is told to be left.
 const TIME: Duration = Duration::from_millis(100);
@@ -84,6 +81,8 @@ pub(crate) fn end(target: &Target, descendants: &Descendants) -> Ended {
 
 fn end_within(time: Duration, target: &Target, descendants: &Descendants) -> Ended {
     let ancestor = Process { pid: target.pid, start_ns: target.start_ns };
+    // The table is read before the time begins: on a busy node that alone may take long.
+    let mut strays = descendants(ancestor);
     let mut family = Family::new(target, Instant::now() + time);
     match find_shell(target) {
         Ok(_) if target.only_look => return Ended::WouldEnd,
@@ -99,17 +98,17 @@ fn end_within(time: Duration, target: &Target, descendants: &Descendants) -> End
         Err(other) => return other,
     }
     if target.only_look {
-        let is_any_left = descendants(ancestor)
+        let is_any_left = strays
             .iter()
             .any(|process| process.start_ns >= target.strays_since_ns && family.open(*process).is_some());
         return if is_any_left { Ended::WouldEnd } else { Ended::Gone };
     }
     loop {
         family.stop_children();
-        let strays = family.stop_strays(descendants(ancestor));
-        if strays == 0 || !family.all {
+        if family.stop_strays(strays) == 0 || !family.all {
             break;
         }
+        strays = descendants(ancestor);
     }
     // Where time was short, those who are left were not looked at.
     if family.held.is_empty() && family.all {
@@ -132,14 +131,28 @@ const FOLLOW_ALL: Duration = Duration::from_mins(1);
 /// How long one look takes at most: enough for a full table of descendants on a busy machine.
 const FOLLOW_TIME: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
-static FOLLOWING: AtomicUsize = AtomicUsize::new(0);
+/// Those that are followed: one script may be judged several times.
+static FOLLOWED: Mutex<Vec<Process>> = Mutex::new(Vec::new());
 
 /// Ends what was left of a target, on a thread of its own: a verdict must not wait for it.
 pub(crate) fn go_on(target: Target, descendants: Descendants) {
-    if FOLLOWING.fetch_add(1, Ordering::Relaxed) >= FOLLOWERS {
-        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
-        return;
+    let whose = Process { pid: target.pid, start_ns: target.start_ns };
+    {
+        let mut followed = FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner);
+        if followed.contains(&whose) {
+            return;
+        }
+        if followed.len() >= FOLLOWERS {
+            warn!(
+                "what is left of the script of process {} is not ended: {FOLLOWERS} others are being ended",
+                whose.pid
+            );
+            return;
+        }
+        followed.push(whose);
     }
+    let done =
+        move || FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != whose);
     let follow = move || {
         let latest = Instant::now() + FOLLOW_ALL;
         let mut until = Instant::now() + FOLLOW;
@@ -156,11 +169,11 @@ pub(crate) fn go_on(target: Target, descendants: Descendants) {
                 }
             }
         }
-        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
+        done();
     };
     if let Err(e) = std::thread::Builder::new().name("kill".to_owned()).spawn(follow) {
-        FOLLOWING.fetch_sub(1, Ordering::Relaxed);
-        debug!("what is left of a script is not ended: {e}");
+        FOLLOWED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != whose);
+        warn!("what is left of the script of process {} is not ended: {e}", whose.pid);
     }
 }
 
