@@ -9,10 +9,12 @@ use std::{
 };
 
 use e2e::{
+    certificate::Authority,
     collectors,
     containerd::{Containerd, Plan, Pod},
     daemon::Daemon,
     image::Image,
+    issuer::{self, Issuer},
     outcome,
 };
 use serde_json::Value;
@@ -60,6 +62,34 @@ struct Cluster {
     config: String,
 }
 
+/// A collector with a certificate, which believes the tokens of whom its pod's environment names; and who signs them.
+fn believing(dir: &Path, container: &Value) -> (Issuer, Daemon, u16) {
+    let authority = Authority::new("ours").expect("an authority");
+    let ca = authority.write(dir, "ca.pem").expect("a file");
+    let own = authority.issue(dir, "server", "127.0.0.1", 24).expect("a certificate");
+    let issuer = Issuer::start(&own, "the-collectors-own").expect("a cluster");
+    fs::write(dir.join("bearer"), "the-collectors-own").expect("a file");
+    let keys = format!("https://{}{}", issuer.address, issuer::PATH);
+    let env = container["env"].as_array().expect("an environment");
+    let told = |name: &str| {
+        let entry = env.iter().find(|entry| entry["name"] == name);
+        entry.and_then(|entry| entry["value"].as_str()).expect(name).to_owned()
+    };
+    let path = |path: &Path| path.to_str().expect("a path").to_owned();
+    let args = [
+        ["--tls-cert".to_owned(), path(&own.certificate)],
+        ["--tls-key".to_owned(), path(&own.key)],
+        ["--token-keys".to_owned(), keys],
+        ["--token-keys-ca".to_owned(), path(&ca)],
+        ["--token-keys-bearer".to_owned(), path(&dir.join("bearer"))],
+        ["--token-audience".to_owned(), told("SCRIPTWATCH_COLLECTOR_TOKEN_AUDIENCE")],
+        ["--token-subject".to_owned(), told("SCRIPTWATCH_COLLECTOR_TOKEN_SUBJECT")],
+    ];
+    let args: Vec<&str> = args.as_flattened().iter().map(String::as_str).collect();
+    let (collector, port) = collectors::start_with(dir, "port", 0, &args).expect("a collector");
+    (issuer, collector, port)
+}
+
 impl Cluster {
     fn start() -> Self {
         let shell = Image::new(SHELL)
@@ -73,14 +103,32 @@ impl Cluster {
             .expect("SCRIPTWATCH_TEST_IMAGE: run this with `cargo xtask test`");
         containerd.import_tar(&PathBuf::from(image)).expect("the image");
         let dir = tempfile::tempdir().expect("a directory");
-        let (collector, port) = collectors::start(dir.path(), 0).expect("a collector");
         let manifests = manifests();
+        let daemon_set = manifests["DaemonSet scriptwatch-sensor"].clone();
+        let collector_set = &manifests["Deployment scriptwatch-collector"]["spec"]["template"]["spec"];
+        let (issuer, collector, port) = believing(dir.path(), &collector_set["containers"][0]);
+        // What the kubelet puts into the volumes: the collector's authority, and a token of the pod's node.
+        let pod = &daemon_set["spec"]["template"]["spec"];
+        for volume in pod["volumes"].as_array().expect("volumes") {
+            let at = dir.path().join(volume["name"].as_str().expect("a name"));
+            if volume["secret"].is_object() {
+                fs::create_dir(&at).expect("a directory");
+                fs::copy(dir.path().join("ca.pem"), at.join("ca.crt")).expect("a file");
+            }
+            let token = &volume["projected"]["sources"][0]["serviceAccountToken"];
+            if let Some(audience) = token["audience"].as_str() {
+                fs::create_dir(&at).expect("a directory");
+                let account = pod["serviceAccountName"].as_str().expect("an account");
+                let text = issuer.token(audience, ("scriptwatch", account), "node-1", 3600);
+                fs::write(at.join(token["path"].as_str().expect("a path")), text).expect("a file");
+            }
+        }
         Self {
             dir,
             containerd,
             collector,
-            collector_url: format!("http://127.0.0.1:{port}"),
-            daemon_set: manifests["DaemonSet scriptwatch-sensor"].clone(),
+            collector_url: format!("https://127.0.0.1:{port}"),
+            daemon_set,
             config: manifests["ConfigMap scriptwatch-sensor"]["data"].to_string(),
         }
     }
@@ -97,7 +145,7 @@ impl Cluster {
         let data: BTreeMap<String, String> = serde_json::from_str(&self.config).expect("config");
         for (file, content) in data {
             let here = content
-                .replace("http://scriptwatch-collector.scriptwatch.svc:7600", &self.collector_url)
+                .replace("https://scriptwatch-collector.scriptwatch.svc:7600", &self.collector_url)
                 .replace("127.0.0.1:7601", "127.0.0.1:0")
                 .replace("0.0.0.0:7603", "127.0.0.1:0");
             fs::write(config.join(file), here).expect("config");
@@ -109,7 +157,8 @@ impl Cluster {
                 // This containerd's state is elsewhere.
                 Some("/run/containerd") => self.containerd.state().display().to_string(),
                 Some(path) => path.to_owned(),
-                None => config.display().to_string(),
+                None if found["configMap"].is_object() => config.display().to_string(),
+                None => self.dir.path().join(volume).display().to_string(),
             }
         };
         let mounts: Vec<(String, String)> = list(&container["volumeMounts"])
