@@ -2,26 +2,21 @@
 //! time, and when a token names one that is not known: clusters change them.
 
 use std::{
-    fmt, fs, io,
-    net::IpAddr,
+    fmt, fs,
     path::PathBuf,
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use jsonwebtoken::jwk::JwkSet;
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use ureq::{
-    Agent,
-    tls::{Certificate, RootCerts, TlsConfig},
-};
+use ureq::Agent;
 
 /// How often they are looked for.
 const AGAIN: Duration = Duration::from_mins(5);
@@ -48,16 +43,10 @@ impl FromStr for Source {
         if !text.contains("://") {
             return Ok(Self::File(text.into()));
         }
-        let uri: tonic::transport::Uri = text.parse().map_err(|e| format!("not an address: {e}"))?;
-        let host = uri.host().unwrap_or_default();
-        let is_local = host == "localhost"
-            || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        match uri.scheme_str() {
-            Some("https") => Ok(Self::Url(text.to_owned())),
-            Some("http") if is_local => Ok(Self::Url(text.to_owned())),
-            _ => Err("these keys decide who is believed, so only https: is taken, or http: to this machine"
-                .to_owned()),
+        if https::is_private(text).map_err(|e| format!("not an address: {e}"))? {
+            return Ok(Self::Url(text.to_owned()));
         }
+        Err("these keys decide who is believed, so only https: is taken, or http: to this machine".to_owned())
     }
 }
 
@@ -145,14 +134,14 @@ pub(crate) struct Fetcher {
     authorities: Option<PathBuf>,
     bearer: Option<PathBuf>,
     /// Made of the authorities as the file was then.
-    agent: std::sync::Mutex<Option<(Option<SystemTime>, Agent)>>,
+    agent: Mutex<Option<(Option<SystemTime>, Agent)>>,
 }
 
 impl Fetcher {
     /// Errors name the option that is wrong.
     pub(crate) fn new(options: &Options) -> Result<Self, String> {
         let Options { source, authorities, bearer } = options.clone();
-        let fetcher = Self { source, authorities, bearer, agent: std::sync::Mutex::default() };
+        let fetcher = Self { source, authorities, bearer, agent: Mutex::default() };
         if matches!(fetcher.source, Source::Url(_)) {
             fetcher.agent()?;
         }
@@ -186,34 +175,16 @@ impl Fetcher {
     fn agent(&self) -> Result<Agent, String> {
         let modified =
             self.authorities.as_ref().and_then(|path| fs::metadata(path).and_then(|m| m.modified()).ok());
-        let mut made = self.agent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut made = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, agent)) = made.as_ref()
             && *of == modified
         {
             return Ok(agent.clone());
         }
-        let roots = match &self.authorities {
-            None => RootCerts::PlatformVerifier,
-            Some(path) => {
-                let failed = |e: &dyn fmt::Display| format!("--token-keys-ca {}: {e}", path.display());
-                let found = CertificateDer::pem_file_iter(path)
-                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(|e| failed(&e))?;
-                if found.is_empty() {
-                    return Err(failed(&io::Error::from(io::ErrorKind::InvalidData)));
-                }
-                let owned = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-                RootCerts::Specific(Arc::new(owned))
-            }
-        };
-        let agent: Agent = Agent::config_builder()
-            .timeout_global(Some(CALL))
-            .max_redirects(0)
-            .proxy(None)
-            .http_status_as_error(false)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .into();
+        let client = https::client(self.authorities.as_deref(), CALL)
+            .map_err(|why| format!("--token-keys-ca {why}"))?;
+        // Of a cluster, whose address means nothing to a proxy outside.
+        let agent: Agent = client.proxy(None).build().into();
         *made = Some((modified, agent.clone()));
         Ok(agent)
     }
@@ -224,25 +195,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_over_https_or_from_this_machine() {
+    fn keys_come_from_a_file_or_safely() {
         let source = |text: &str| text.parse::<Source>();
         assert_eq!(source("/etc/keys.json"), Ok(Source::File("/etc/keys.json".into())));
-        for url in [
-            "https://kubernetes.default.svc/openid/v1/jwks",
-            "http://127.0.0.1:8001/x",
-            "http://[::1]/x",
-            "http://localhost/x",
-        ] {
-            assert_eq!(source(url), Ok(Source::Url(url.to_owned())));
-        }
-        for url in [
-            "http://kubernetes.default.svc/x",
-            "http://127.0.0.1.example/x",
-            "http://localhost.example/x",
-            "ftp://x/y",
-            "://",
-        ] {
-            assert!(source(url).is_err(), "{url}");
-        }
+        let url = "https://kubernetes.default.svc/openid/v1/jwks";
+        assert_eq!(source(url), Ok(Source::Url(url.to_owned())));
+        assert!(source("http://kubernetes.default.svc/x").is_err() && source("://").is_err());
     }
 }

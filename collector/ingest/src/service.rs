@@ -72,7 +72,7 @@ impl IngestService for Ingest {
         let mut left = None;
         if let Some(tokens) = &self.tokens {
             let token = tokens.identify(request.metadata()).await.inspect_err(|status| {
-                self.metrics.streams_refused.inc();
+                self.metrics.tokens_refused.inc();
                 warn!(peer, "stream refused: {}", status.message());
             })?;
             vouched.push(token.peer);

@@ -284,8 +284,11 @@ mod tests {
         for value in [json!(null), json!({ "pod": { "name": "p" } }), json!({ "node": null })] {
             assert_eq!(with("kubernetes.io", value), Err(Refusal::NoNode));
         }
-        let strict = Tokens { issuer: Some("https://ours".to_owned()), ..self::tokens(&[]) };
-        let strict = Tokens { keys: tokens.keys.clone(), ..strict };
+        let strict = Tokens {
+            keys: tokens.keys.clone(),
+            issuer: Some("https://ours".to_owned()),
+            ..self::tokens(&[])
+        };
         let issued = |issuer: Value| {
             let mut claims = claims();
             claims["iss"] = issuer;

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub sensors: Family<OfState, Gauge>,
     /// Streams refused because their client had too many.
     pub streams_refused: Counter,
+    /// Streams refused because no token came that is believed.
+    pub tokens_refused: Counter,
     /// Batches received.
     pub batches: Counter,
     /// Findings received, repeats included.
@@ -114,6 +116,7 @@ impl Metrics {
                 "Sensors heard of in the last three days, by state: silent for five minutes, impaired, behind, outdated, stopped, or ok; one may be in several"
             ),
             streams_refused: one!("streams_refused", "Streams refused because their client had too many"),
+            tokens_refused: one!("tokens_refused", "Streams refused because no token came that is believed"),
             batches: one!("batches_received", "Batches received"),
             received: one!("findings_received", "Findings received, repeats included"),
             received_bytes: one!("findings_received", "Size of the findings received", Bytes),

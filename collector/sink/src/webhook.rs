@@ -8,12 +8,8 @@ use std::{
 };
 
 use standardwebhooks::Webhook as Signer;
-use ureq::{
-    Agent,
-    tls::{Certificate, RootCerts, TlsConfig},
-};
+use ureq::Agent;
 
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use store::Stored;
 
 use crate::sink::{Sink, SinkError};
@@ -46,14 +42,7 @@ pub struct Webhook {
 impl Webhook {
     /// Reads the files. Errors name the option that is wrong.
     pub fn new(options: &Options) -> Result<Self, String> {
-        let url = url::Url::parse(&options.url).map_err(|e| format!("--webhook {}: {e}", options.url))?;
-        let is_local = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if !(url.scheme() == "https" || url.scheme() == "http" && is_local) {
+        if !https::is_private(&options.url).map_err(|e| format!("--webhook {}: {e}", options.url))? {
             return Err(format!(
                 "--webhook {}: findings hold scripts, so only https: is taken, or http: to this machine",
                 options.url
@@ -64,27 +53,9 @@ impl Webhook {
             std::fs::read_to_string(file).map_err(|e| format!("--webhook-secret {}: {e}", file.display()))?;
         let signer =
             secret(text.trim()).map_err(|why| format!("--webhook-secret {}: {why}", file.display()))?;
-        let roots = match &options.authorities {
-            None => RootCerts::PlatformVerifier,
-            Some(path) => {
-                let failed = |e: &dyn std::fmt::Display| format!("--webhook-ca {}: {e}", path.display());
-                let found = CertificateDer::pem_file_iter(path)
-                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(|e| failed(&e))?;
-                if found.is_empty() {
-                    return Err(failed(&"it holds no certificate in PEM"));
-                }
-                let owned = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-                RootCerts::Specific(Arc::new(owned))
-            }
-        };
-        let agent = Agent::config_builder()
-            .timeout_global(Some(CALL))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build()
-            .into();
+        let client = https::client(options.authorities.as_deref(), CALL)
+            .map_err(|why| format!("--webhook-ca {why}"))?;
+        let agent = client.build().into();
         Ok(Self { url: options.url.clone(), signer: Arc::new(signer), agent })
     }
 }
