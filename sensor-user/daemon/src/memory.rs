@@ -6,10 +6,17 @@ use tracing::debug;
 /// What one thread allocates another frees; an arena for each would keep megabytes that nobody uses.
 const ARENAS: i32 = 2;
 
+/// What is larger has pages of its own, which go back when it is freed, bytes. By itself the allocator would after the first such
+/// block (the model's file) put the next ones into the heap, where what comes behind them keeps their room.
+const OWN_PAGES: i32 = 4 * 1024 * 1024;
+
 /// To be called before any thread is started.
 pub(crate) fn set_up() {
-    // SAFETY: mallopt only sets a parameter of the allocator.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+    // SAFETY: mallopt only sets parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_PAGES);
+    }
 }
 
 /// Gives freed heap back. The start leaves room in the middle of it, and executables that are inspected later, of tens of megabytes

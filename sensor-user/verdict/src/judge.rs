@@ -81,10 +81,24 @@ impl Judge {
         point: OperatingPoint,
         threshold: Option<f32>,
     ) -> Result<Self, ModelError> {
-        let model = Model::load(onnxruntime, model)?;
+        Ok(Self::by(Model::load(onnxruntime, model)?, point, threshold))
+    }
+
+    /// Two of them, for two threads, which have the model in memory once.
+    pub fn load_two(
+        onnxruntime: &Path,
+        model: &Path,
+        point: OperatingPoint,
+        threshold: Option<f32>,
+    ) -> Result<(Self, Self), ModelError> {
+        let (one, other) = Model::load_two(onnxruntime, model)?;
+        Ok((Self::by(one, point, threshold), Self::by(other, point, threshold)))
+    }
+
+    fn by(model: Model, point: OperatingPoint, threshold: Option<f32>) -> Self {
         let (threshold, unseen_threshold) = thresholds(&model, point, threshold);
         let policy = Policy { threshold, unseen_threshold, technique_threshold: TECHNIQUE_THRESHOLD };
-        Ok(Self::new(model, policy))
+        Self::new(model, policy)
     }
 
     /// A judge with a model of its own.

@@ -31,6 +31,7 @@ pub mod technique;
 pub mod url;
 mod variables;
 mod verdict;
+mod weights;
 mod words;
 
 pub use self::verdict::{Reason, Verdict};

@@ -10,6 +10,8 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
 };
 
+use prost::bytes::Bytes;
+
 use crate::{
     batch::Batch,
     fingerprint::{METADATA_KEY, fingerprint},
@@ -17,6 +19,7 @@ use crate::{
     opinion::Opinion,
     signature,
     technique::MODEL_TECHNIQUES,
+    weights::Weights,
 };
 
 /// Where a model's metadata says by how much (in logits) a passage counts less than a window. A model without it is not
@@ -69,6 +72,26 @@ fn environment(library: &Path) -> Result<Environment, ModelError> {
     Ok(loaded.insert(environment).clone())
 }
 
+/// What a model is made of.
+struct ModelFile<'a> {
+    path: &'a Path,
+    environment: Environment,
+    bytes: Bytes,
+    weights: Weights,
+}
+
+impl<'a> ModelFile<'a> {
+    fn read(library: &Path, path: &'a Path) -> Result<Self, ModelError> {
+        if !library.exists() {
+            return Err(ModelError::Runtime(library.to_owned(), "no such file".to_owned()));
+        }
+        let environment = environment(library)?;
+        let bytes = std::fs::read(path).map_err(|e| ModelError::Load(path.to_owned(), e.to_string()))?;
+        let bytes = Bytes::from(bytes);
+        Ok(Self { path, environment, weights: Weights::of(&bytes), bytes })
+    }
+}
+
 /// A loaded model. Not shared between threads: each scoring thread has its own session.
 pub struct Model {
     session: Session,
@@ -85,17 +108,26 @@ pub struct Model {
 impl Model {
     /// Loads ONNX Runtime from `library` (the first time in a process) and the model from `path`, and checks its signature.
     pub fn load(library: &Path, path: &Path) -> Result<Self, ModelError> {
-        if !library.exists() {
-            return Err(ModelError::Runtime(library.to_owned(), "no such file".to_owned()));
-        }
-        let environment = environment(library)?;
+        let file = ModelFile::read(library, path)?;
+        Self::of(&file)
+    }
+
+    /// Two of one file, which share its large tensors.
+    pub(crate) fn load_two(library: &Path, path: &Path) -> Result<(Self, Self), ModelError> {
+        let file = ModelFile::read(library, path)?;
+        Ok((Self::of(&file)?, Self::of(&file)?))
+    }
+
+    fn of(file: &ModelFile<'_>) -> Result<Self, ModelError> {
+        let ModelFile { path, environment, bytes, weights } = file;
+        let path = *path;
         let failed = |e: &dyn std::fmt::Display| ModelError::Load(path.to_owned(), e.to_string());
-        let bytes = std::fs::read(path).map_err(|e| failed(&e))?;
-        let session = Session::builder(&environment)
+        let session = Session::builder(environment)
             .and_then(|b| Ok(b.with_intra_threads(1)?))
             .and_then(|b| Ok(b.with_inter_threads(1)?))
             .and_then(|b| Ok(b.with_optimization_level(GraphOptimizationLevel::Level3)?))
-            .and_then(|mut b| b.commit_from_memory(&bytes))
+            .and_then(|b| weights.give(b))
+            .and_then(|mut b| b.commit_from_memory(bytes))
             .map_err(|e| failed(&e))?;
         signature::check(&session).map_err(|what| ModelError::Signature { path: path.to_owned(), what })?;
         check_features(&session).map_err(|what| ModelError::Signature { path: path.to_owned(), what })?;
