@@ -25,5 +25,6 @@ pub mod request;
 pub mod scc;
 pub mod shell;
 pub mod shells;
+pub mod stopped_thread;
 pub mod terminal;
 pub mod webhook;

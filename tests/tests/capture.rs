@@ -169,6 +169,7 @@ fn a_thousand_scripts_one_by_one_and_two_hundred_at_once() {
         "kernel_shells_full_total",
         "kernel_short_read_total",
         "queue_items_dropped_total{queue=\"captures\"}",
+        "queue_items_dropped_total{queue=\"long_captures\"}",
         "events_undecodable_total",
         "events_orphaned_total",
     ] {

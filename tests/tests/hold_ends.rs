@@ -11,10 +11,7 @@ use std::{
 };
 
 use nix::{
-    sys::{
-        ptrace,
-        wait::{Id, WaitPidFlag, waitid, waitpid},
-    },
+    sys::wait::{Id, WaitPidFlag, waitid},
     unistd::Pid,
 };
 
@@ -24,6 +21,7 @@ use e2e::{
     drill::property,
     holding::{attack, container, inside, state, wait_for_holds},
     node::Node,
+    stopped_thread::StoppedThread,
 };
 
 /// How long a shell may take whose sensor hangs: the deadline (50 ms), what the second process waits on top, and what a test's
@@ -141,31 +139,6 @@ fn who_is_held_stays_so_whoever_continues_it() {
     );
     assert!(outcome.total("kernel_holds_kept_total") > 0);
     assert_eq!(outcome.total("kernel_holds_failed_total"), 0);
-}
-
-/// One thread of a process, stopped as by a debugger; the others go on.
-struct StoppedThread(Pid);
-
-impl StoppedThread {
-    fn of(process: u32, name: &str) -> Self {
-        let mut tasks = fs::read_dir(format!("/proc/{process}/task")).expect("threads").flatten();
-        let is_it = |task: &fs::DirEntry| {
-            fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
-        };
-        let task = tasks.find(is_it).expect("the thread");
-        let tid = task.file_name().to_string_lossy().parse().expect("a thread id");
-        let tid = Pid::from_raw(tid);
-        ptrace::seize(tid, ptrace::Options::empty()).expect("a trace");
-        ptrace::interrupt(tid).expect("a stop");
-        waitpid(tid, Some(WaitPidFlag::__WALL)).expect("its stop");
-        Self(tid)
-    }
-}
-
-impl Drop for StoppedThread {
-    fn drop(&mut self) {
-        let _ = ptrace::detach(self.0, None);
-    }
 }
 
 #[test]

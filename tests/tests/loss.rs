@@ -132,6 +132,7 @@ fn a_storm_that_is_read_loses_nothing() {
         "kernel_lost_execs_total",
         "shells_without_script_total{reason=\"events_lost\"}",
         "queue_items_dropped_total{queue=\"captures\"}",
+        "queue_items_dropped_total{queue=\"long_captures\"}",
         "events_lost_total",
         "events_orphaned_total",
     ] {

@@ -18,6 +18,7 @@ use e2e::{
     node::Node,
     outcome::bytes,
     shell::quiet,
+    stopped_thread::StoppedThread,
 };
 use serde_json::Value;
 
@@ -167,6 +168,7 @@ fn besiege(attacks: &[(&str, &str)], scripts: usize, requests: &Requests) -> Eff
         "kernel_ring_full_total",
         "kernel_over_share_total",
         "queue_items_dropped_total{queue=\"captures\"}",
+        "queue_items_dropped_total{queue=\"long_captures\"}",
     ];
     if lost.iter().any(|counter| node.reading(counter).expect("a counter") > 0) {
         node.wait_for(|all| all.iter().any(|finding| finding["category"] == "Sensor Impaired"))
@@ -303,4 +305,34 @@ fn tables_that_one_container_fills_have_room_for_another() {
         "{}",
         outcome.log
     );
+}
+
+#[test]
+fn a_long_text_is_waited_for_by_its_own_shell_only() {
+    let node = Node::start(&[]).expect("a node");
+    let padding = "# padding\n".repeat(20_000);
+    let long = format!("{padding}{}\neval '{}'\nread -r _\n", malicious(1), malicious(2));
+    let script = node.file("long", long.as_bytes()).expect("a file");
+    let judging = StoppedThread::of(node.sensor.pid(), "scoring-long");
+    let mut shell = quiet("/bin/bash").arg(&script).stdin(Stdio::piped()).spawn().expect("a shell");
+    let waiting = || node.reading("queue_items{queue=\"long_captures\"}").expect("a gauge");
+    // The script, and what it evaluates.
+    node.wait_until(|| waiting() >= 2).expect("they wait");
+    let of_another = malicious(3);
+    quiet("/bin/bash").args(["-c", &of_another]).status().expect("a shell");
+    let found = node.wait_for(|all| !all.is_empty()).expect("a finding");
+    let texts = |found: &[Value]| -> BTreeSet<String> {
+        let text =
+            |finding: &Value| finding["processes"][0]["script"]["contents"].as_str().map(str::to_owned);
+        found.iter().filter_map(text).collect()
+    };
+    assert_eq!(texts(&found), BTreeSet::from([of_another.clone()]));
+    drop(judging);
+    let found = node.wait_for(|all| all.len() == 3).expect("the others");
+    assert_eq!(texts(&found), BTreeSet::from([of_another, malicious(2), long]));
+    // Nothing of it waits any more: what it does next is judged at once, and its end is told.
+    drop(shell.stdin.take());
+    shell.wait().expect("its end");
+    node.wait_until(|| waiting() == 0).expect("all is judged");
+    node.finish().expect("an outcome");
 }

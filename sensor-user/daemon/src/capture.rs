@@ -74,11 +74,7 @@ impl Capturer {
         let mut assembler = Assembler::new(limits, clock::boot_unix_ns());
         let mut emit = |output: script::Output| {
             metrics.emitted(&output);
-            // A note that a script is finished is never dropped: what waits for it would wait for ever. A shell that is held waits, too.
-            let _ = match &output {
-                script::Output::Capture(_) => outputs.try_send(Output(output)).map(|_| ()),
-                script::Output::Finished(..) | script::Output::Held(_) => outputs.send_note(Output(output)),
-            };
+            let _ = Output::from(output).put(&outputs);
         };
         let (mut last_tick, mut last_sweep, mut last_losses) =
             (Instant::now(), Instant::now(), Instant::now());

@@ -4,6 +4,7 @@ mod capture;
 mod capture_metrics;
 mod config;
 mod holding;
+mod lanes;
 mod memory;
 mod output;
 mod scoring;
@@ -45,13 +46,15 @@ pub use config::{Assets, Config, Reload, Reloadable, Reloaded};
 use capture::Capturer;
 use capture_metrics::CaptureMetrics;
 use holding::Holding;
+use lanes::Lanes;
 use scoring::Scorer;
 use services::Services;
 
-/// The queue to the scoring thread.
+/// The queues to the scoring threads: for all captures, and from there for long texts.
 const CAPTURES: &str = "captures";
-/// Bytes of captures that wait for scoring. Text that is still growing is shared with the assembler.
-const CAPTURES_BYTES: usize = 32 * 1024 * 1024;
+const LONG_CAPTURES: &str = "long_captures";
+/// Bytes of captures that wait in each. Text that is still growing is shared with the assembler.
+const CAPTURES_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of detections that wait for the reporter, which is quick.
 const DETECTIONS_BYTES: usize = 32 * 1024 * 1024;
 /// Containers that ended and were not yet looked after; what does not fit stays probed until others need the room.
@@ -82,7 +85,10 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     queues.on_drop({
         let impairments = impairments.clone();
         Arc::new(move |queue, cgroup| {
-            let reason = if queue == CAPTURES { Reason::CapturesDropped } else { Reason::FindingsDropped };
+            let reason = match queue {
+                CAPTURES | LONG_CAPTURES => Reason::CapturesDropped,
+                _ => Reason::FindingsDropped,
+            };
             impairments.report(reason, cgroup, 1);
         })
     });
@@ -100,13 +106,13 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         shell_probes: config.shell_probes,
     };
     // Both at once: until they are there nothing is seen. Of two that fail the model is told, the likelier one to be missing.
-    let (judge, probe) = std::thread::scope(|threads| {
-        let assets = &config.assets;
-        let judge = threads.spawn(move || Judge::load(&assets.onnxruntime, &assets.model, point, threshold));
+    let (judges, probe) = std::thread::scope(|threads| {
+        let Assets { onnxruntime, model, .. } = &config.assets;
+        let judges = threads.spawn(move || Judge::load_two(onnxruntime, model, point, threshold));
         let probe = Probe::start(&settings);
-        (judge.join(), probe)
+        (judges.join(), probe)
     });
-    let mut judge = judge.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let (mut judge, mut judge_of_long) = judges.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let mut probe = probe?;
     let logger = probe.logger();
     let tier = probe.tier();
@@ -121,11 +127,14 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     memory::give_back();
     // What judging needs comes back before anybody waits for it.
     let first = b"echo ready";
-    judge.judge_anew(ScriptHash::of(first), first)?;
+    for judge in [&mut judge, &mut judge_of_long] {
+        judge.judge_anew(ScriptHash::of(first), first)?;
+    }
 
     let holder = Holder::new(holds, hold_control, HoldMetrics::register(&mut registry));
     let running = Arc::new(AtomicBool::new(true));
     let (outputs, to_score) = queue(CAPTURES, CAPTURES_BYTES, &queues);
+    let (long, long_to_score) = queue(LONG_CAPTURES, CAPTURES_BYTES, &queues);
     let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
@@ -180,19 +189,36 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         let heartbeat = supervisor.heartbeat("capture", HUNG);
         supervisor.thread("capture", move || capturer.run(&heartbeat))?
     };
+    let detector = Detector::new(
+        judge,
+        directory.clone(),
+        follow_responder,
+        follow_suppressions.clone(),
+        Arc::new(move |ancestor| descendants(&lineage, ancestor)),
+        detection_metrics.clone(),
+    );
+    let long_scoring = {
+        let scorer = Scorer {
+            detector: detector.beside(judge_of_long),
+            sensitivity: follow_sensitivity.clone(),
+            detections: detections.clone(),
+            recording: None,
+            lanes: None,
+            holding: holding.clone(),
+        };
+        let (heartbeat, time) = (supervisor.heartbeat("scoring-long", HUNG), timer()?);
+        supervisor.thread("scoring-long", move || {
+            lanes::yield_to_others();
+            scorer.run(long_to_score, &heartbeat, &time);
+        })?
+    };
     let scoring = {
         let scorer = Scorer {
-            detector: Detector::new(
-                judge,
-                directory.clone(),
-                follow_responder,
-                follow_suppressions.clone(),
-                Arc::new(move |ancestor| descendants(&lineage, ancestor)),
-                detection_metrics.clone(),
-            ),
+            detector,
             sensitivity: follow_sensitivity,
             detections,
             recording: recorder.map(|recorder| Recording::new(recorder, directory.clone())),
+            lanes: Some(Lanes::new(long)),
             holding,
         };
         let (heartbeat, time) = (supervisor.heartbeat("scoring", HUNG), timer()?);
@@ -298,14 +324,16 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         running.store(false, Ordering::Relaxed);
         waker.wake();
         keeping.thread().unpark();
-        // The capture thread ends, its queue closes, the scoring thread ends, and with it the reporter, and the spooler
+        // The capture thread ends, its queue closes, the scoring threads end, and with them the reporter, and the spooler
         // with the reporter's outbox; what was in it is written by then.
         let ends = async {
             // The inspector ends with the capture thread, and takes the probes out meanwhile.
-            tokio::task::spawn_blocking(move || (keeping.join(), capture.join(), scoring.join()))
-                .await?
-                .0
-                .ok();
+            tokio::task::spawn_blocking(move || {
+                (keeping.join(), capture.join(), scoring.join(), long_scoring.join())
+            })
+            .await?
+            .0
+            .ok();
             reporting.await?;
             tokio::task::spawn_blocking(move || (spooling.join(), inspecting.join())).await?.0.ok();
             stop.cancel();

@@ -1,23 +1,46 @@
-//! What the capture thread hands to the scoring thread, with its weight.
+//! What the capture thread hands to the scoring threads, with its weight.
 
-use stage::Weigh;
+use script::Output as Said;
+use stage::{Closed, Sender, Weigh};
+
+use crate::lanes::Ticket;
 
 /// An output of the assembler in a queue.
-pub(crate) struct Output(pub(crate) script::Output);
+pub(crate) struct Output {
+    pub(crate) said: Said,
+    /// In the lane for long texts; to be kept until it is judged.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl From<Said> for Output {
+    fn from(said: Said) -> Self {
+        Self { said, ticket: None }
+    }
+}
+
+impl Output {
+    /// A note that a script is finished is never dropped: what waits for it would wait for ever. A shell that is held waits, too.
+    pub(crate) fn put(self, queue: &Sender<Self>) -> Result<(), Closed> {
+        match &self.said {
+            Said::Capture(_) => queue.try_send(self).map(|_| ()),
+            Said::Finished(..) | Said::Held(_) => queue.send_note(self),
+        }
+    }
+}
 
 impl Weigh for Output {
     fn weight_bytes(&self) -> usize {
-        match &self.0 {
-            script::Output::Capture(capture) => capture.weight_bytes(),
-            script::Output::Finished(..) | script::Output::Held(_) => size_of::<Self>(),
+        match &self.said {
+            Said::Capture(capture) => capture.weight_bytes(),
+            Said::Finished(..) | Said::Held(_) => size_of::<Self>(),
         }
     }
 
     fn owner(&self) -> u64 {
-        match &self.0 {
-            script::Output::Capture(capture) => capture.cgroup,
-            script::Output::Finished(_, cgroup) => *cgroup,
-            script::Output::Held(shell) => shell.cgroup,
+        match &self.said {
+            Said::Capture(capture) => capture.cgroup,
+            Said::Finished(_, cgroup) => *cgroup,
+            Said::Held(shell) => shell.cgroup,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Judges captures, and decides which of them are detections.
 
-use std::{num::NonZeroUsize, ops::Range, sync::Arc, time::Instant};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
-use lru::LruCache;
 use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
 use suppression::Suppressions;
@@ -12,10 +15,12 @@ use tokio::sync::watch;
 use tracing::error;
 use verdict::{Judge, OperatingPoint, Verdict};
 
-use crate::{detection::Detection, merger::Merger, metrics::DetectionMetrics};
-
-/// Scripts remembered that a suppression matches.
-const LEFT_ALONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+use crate::{
+    detection::Detection,
+    judged::{Judged, Scripts},
+    merger::Merger,
+    metrics::DetectionMetrics,
+};
 
 /// Bytes beside what is new that it is judged with: what attacks in a few lines fits. If that is suspicious, so many before it.
 const BESIDE: usize = 4096;
@@ -24,23 +29,9 @@ const FAR: usize = 64 * 1024;
 const AGAIN: u32 = 8;
 /// Scripts from this length on are remembered how far they were judged.
 const LONG: usize = 8 * 1024;
-const LONG_SCRIPTS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
-
-/// How far a long script was judged.
-#[derive(Clone, Copy, Default)]
-struct Judged {
-    /// Up to here, bytes.
-    to: usize,
-    /// How long it was when all of it was judged.
-    whole: usize,
-    /// How often all of it was judged besides, though it had hardly grown.
-    again: u32,
-}
 
 /// What a shell left behind is a malicious script's own if it was forked since the script began, or within this time.
 const RECENT_NS: u64 = 60_000_000_000;
-/// Scripts remembered of which something was judged.
-const BEGUN: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// From which score a script is malicious, as the operator says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,26 +42,41 @@ pub struct Sensitivity {
     pub threshold: Option<f32>,
 }
 
-/// Judges captures. It belongs to one thread.
+/// Judges captures. It belongs to one thread; others beside it share all but the judge.
 pub struct Detector {
     judge: Judge,
+    common: Arc<Common>,
+    /// Lookups of the judge's cache that are counted already.
+    counted: (u64, u64),
+}
+
+/// What several detectors share.
+struct Common {
     directory: Arc<Directory>,
-    ancestry: Ancestry,
-    merger: Merger,
+    ancestry: Mutex<Ancestry>,
+    merger: Mutex<Merger>,
+    scripts: Mutex<Scripts>,
     /// What is done about malicious scripts, and the operator's rules for what is left alone.
     responder: watch::Receiver<Arc<Responder>>,
     suppressions: watch::Receiver<Arc<Suppressions>>,
     /// What descends from a process, for the responder.
     descendants: Descendants,
-    /// Scripts that a suppression matches, and what they evaluate.
-    left_alone: LruCache<ScriptId, ()>,
-    /// Scripts of which something was judged, and ran perhaps.
-    begun: LruCache<ScriptId, ()>,
-    /// How far long scripts were judged.
-    judged: LruCache<ScriptId, Judged>,
     metrics: DetectionMetrics,
-    /// Lookups of the judge's cache that are counted already.
-    counted: (u64, u64),
+}
+
+impl Common {
+    fn ancestry(&self) -> MutexGuard<'_, Ancestry> {
+        // A panic ends the process; until then what is there is good enough.
+        self.ancestry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn merger(&self) -> MutexGuard<'_, Merger> {
+        self.merger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scripts(&self) -> MutexGuard<'_, Scripts> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Detector {
@@ -83,20 +89,23 @@ impl Detector {
         descendants: Descendants,
         metrics: DetectionMetrics,
     ) -> Self {
-        Self {
-            judge,
+        let common = Common {
             directory,
-            ancestry: Ancestry::default(),
-            merger: Merger::new(),
+            ancestry: Mutex::new(Ancestry::default()),
+            merger: Mutex::new(Merger::new()),
+            scripts: Mutex::new(Scripts::default()),
             responder,
             suppressions,
             descendants,
-            left_alone: LruCache::new(LEFT_ALONE),
-            begun: LruCache::new(BEGUN),
-            judged: LruCache::new(LONG_SCRIPTS),
             metrics,
-            counted: (0, 0),
-        }
+        };
+        Self { judge, common: Arc::new(common), counted: (0, 0) }
+    }
+
+    /// Another one, which judges with this judge at the same time and knows what this one knows. Captures of one shell must
+    /// still be judged in their order.
+    pub fn beside(&self, judge: Judge) -> Self {
+        Self { judge, common: self.common.clone(), counted: (0, 0) }
     }
 
     /// Judges from now on by another threshold; returns its value.
@@ -120,31 +129,31 @@ impl Detector {
         };
         let Some(verdict) = verdict else {
             // It is still running.
-            let _ = (self.begun.get(&capture.id), self.left_alone.get(&capture.id));
+            self.common.scripts().is_running(&capture.id);
             return;
         };
         let is_left_alone = self.is_left_alone(capture, &verdict);
-        let is_first = self.begun.put(capture.id, ()).is_none() && capture.news.is_none();
+        let is_first = self.common.scripts().begin(capture.id) && capture.news.is_none();
         if !verdict.malicious {
             return;
         }
-        let placement = self.directory.placement(capture.cgroup);
+        let placement = self.common.directory.placement(capture.cgroup);
         // First what is urgent.
         let response = if is_left_alone {
             None
         } else {
             self.respond(capture, &verdict, placement.as_deref(), held, is_first)
         };
-        let ancestors = self.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
+        let ancestors = self.common.ancestry().of(capture.ppid, capture.start_ns, placement.as_deref());
         let mut detection = Detection::new(capture.clone(), verdict, ancestors);
         detection.responded(response);
-        let detections = self.metrics.detections.clone();
+        let detections = self.common.metrics.detections.clone();
         let mut counted = |detection| {
             detections.inc();
             emit(detection);
         };
-        if self.merger.take(detection, Instant::now(), &mut counted) {
-            self.metrics.repeated.inc();
+        if self.common.merger().take(detection, Instant::now(), &mut counted) {
+            self.common.metrics.repeated.inc();
         }
     }
 
@@ -154,11 +163,11 @@ impl Detector {
         self.count(begun);
         match judged {
             Ok(verdict) => {
-                self.metrics.scored.inc();
+                self.common.metrics.scored.inc();
                 Some(verdict)
             }
             Err(e) => {
-                self.metrics.failed.inc();
+                self.common.metrics.failed.inc();
                 error!("a script could not be scored: {e}");
                 None
             }
@@ -169,7 +178,7 @@ impl Detector {
         let verdict = self.score(capture, &capture.content)?;
         let length = capture.content.len();
         if length >= LONG {
-            self.judged.put(capture.id, Judged { to: length, whole: length, again: 0 });
+            self.common.scripts().judged(capture.id, Judged { to: length, whole: length, again: 0 });
         }
         Some(verdict)
     }
@@ -179,14 +188,15 @@ impl Detector {
     fn judge_news(&mut self, capture: &Capture, news: &Range<usize>) -> Option<Verdict> {
         let content = &capture.content;
         // A capture may have been lost, or the script is not remembered.
-        let Some(before) = self.judged.get(&capture.id).copied() else { return self.judge_whole(capture) };
+        let known = self.common.scripts().judged_so_far(&capture.id);
+        let Some(before) = known else { return self.judge_whole(capture) };
         let end = news.end.min(content.len());
         let start = news.start.min(before.to).min(end);
         let near = start.saturating_sub(BESIDE)..end.saturating_add(BESIDE).min(content.len());
         let far = start.saturating_sub(FAR)..near.end;
         let verdict = self.score(capture, &content[near])?;
         let mut judged = Judged { to: before.to.max(end), ..before };
-        self.judged.put(capture.id, judged);
+        self.common.scripts().judged(capture.id, judged);
         if !self.may_be_malicious(&verdict) {
             return None;
         }
@@ -200,7 +210,7 @@ impl Detector {
         }
         if judged.again < AGAIN {
             judged.again += 1;
-            self.judged.put(capture.id, judged);
+            self.common.scripts().judged(capture.id, judged);
             return self.score(capture, content);
         }
         Some(verdict.within(content, far.start))
@@ -212,18 +222,19 @@ impl Detector {
 
     /// Does a suppression match the script, or the one that sourced or evaluated it? Also harmless scripts are looked at: what
     /// they evaluate is theirs.
-    fn is_left_alone(&mut self, capture: &Capture, verdict: &Verdict) -> bool {
-        let suppressions = self.suppressions.borrow().clone();
-        if self.responder.borrow().mode() == Mode::Off || suppressions.is_empty() {
+    fn is_left_alone(&self, capture: &Capture, verdict: &Verdict) -> bool {
+        let suppressions = self.common.suppressions.borrow().clone();
+        if self.common.responder.borrow().mode() == Mode::Off || suppressions.is_empty() {
             return false;
         }
-        let identity = self.directory.identify(capture.cgroup);
+        let identity = self.common.directory.identify(capture.cgroup);
         let container = identity.container.as_deref();
         let is_suppressed =
             suppressions.matching(capture, &verdict.hash, container, Timestamp::now()).is_some();
-        let is_of_one = capture.parent.is_some_and(|parent| self.left_alone.contains(&parent));
+        let mut scripts = self.common.scripts();
+        let is_of_one = capture.parent.is_some_and(|parent| scripts.is_left_alone(&parent));
         if is_suppressed || is_of_one {
-            self.left_alone.put(capture.id, ());
+            scripts.leave_alone(capture.id);
         }
         is_suppressed || is_of_one
     }
@@ -236,18 +247,18 @@ impl Detector {
         held: impl FnOnce() -> Held,
         is_first: bool,
     ) -> Option<Response> {
-        let responder = self.responder.borrow().clone();
+        let responder = self.common.responder.borrow().clone();
         if responder.mode() == Mode::Off {
             return None;
         }
-        let identity = self.directory.identify(capture.cgroup);
+        let identity = self.common.directory.identify(capture.cgroup);
         let known = Known {
             placement,
             identity: &identity,
-            need_identity: self.suppressions.borrow().need_identity(),
+            need_identity: self.common.suppressions.borrow().need_identity(),
             // A shell that lives long has started others since.
             strays_since_ns: capture.begun_ns.min(clock::now_boot_ns().saturating_sub(RECENT_NS)),
-            descendants: &self.descendants,
+            descendants: &self.common.descendants,
         };
         let progress = Progress {
             held: held(),
@@ -255,39 +266,39 @@ impl Detector {
             forks: capture.forks.so_far(),
         };
         let response = responder.respond(capture, verdict, &known, progress)?;
-        self.metrics.responded(response.action);
+        self.common.metrics.responded(response.action);
         Some(response)
     }
 
     /// Nothing more comes of a script.
     pub fn finished(&mut self, id: &ScriptId, emit: &mut impl FnMut(Detection)) {
-        self.judged.pop(id);
-        self.merger.finished(id, Instant::now(), emit);
+        self.common.scripts().finished(id);
+        self.common.merger().finished(id, Instant::now(), emit);
     }
 
     /// Emits what was put off and is due.
     pub fn send_due(&mut self, emit: &mut impl FnMut(Detection)) {
-        self.merger.send_due(Instant::now(), emit);
+        self.common.merger().send_due(Instant::now(), emit);
     }
 
     /// Emits all that was put off.
     pub fn end(&mut self, emit: &mut impl FnMut(Detection)) {
-        self.merger.end(Instant::now(), emit);
+        self.common.merger().end(Instant::now(), emit);
     }
 
     fn count(&mut self, begun: Instant) {
         let (hits, misses) = self.judge.hits_and_misses();
-        self.metrics.hits.inc_by(hits - self.counted.0);
+        self.common.metrics.hits.inc_by(hits - self.counted.0);
         if misses > self.counted.1 {
-            self.metrics.misses.inc_by(misses - self.counted.1);
-            self.metrics.seconds.observe(begun.elapsed().as_secs_f64());
+            self.common.metrics.misses.inc_by(misses - self.counted.1);
+            self.common.metrics.seconds.observe(begun.elapsed().as_secs_f64());
         }
         self.counted = (hits, misses);
     }
 
     /// Keeps a shell in mind: it may be a parent of another whose script is reported.
-    fn remember(&mut self, capture: &Capture) {
-        if self.ancestry.remembers(capture.id.pid, capture.id.exec_ns) {
+    pub fn remember(&self, capture: &Capture) {
+        if self.common.ancestry().remembers(capture.id.pid, capture.id.exec_ns) {
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -304,6 +315,6 @@ impl Detector {
             start_ns: capture.start_ns,
             exec_ns: Some(capture.id.exec_ns),
         };
-        self.ancestry.remember(facts, self.directory.placement(capture.cgroup).as_deref());
+        self.common.ancestry().remember(facts, self.common.directory.placement(capture.cgroup).as_deref());
     }
 }

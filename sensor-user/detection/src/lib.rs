@@ -6,6 +6,7 @@
 mod detection;
 mod detector;
 mod impairments;
+mod judged;
 mod merger;
 mod metrics;
 mod reporter;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use identity::Directory;
-use script::{Capture, ScriptId};
+use script::{Capture, Output, ScriptId};
 use tracing::warn;
 
 use crate::{recorded::Recorded, recorder::Recorder};
@@ -22,15 +22,18 @@ impl Recording {
         Self { recorder, directory, latest: HashMap::new(), failed: false }
     }
 
-    /// Takes the state of a script in.
-    pub fn take(&mut self, capture: Arc<Capture>) {
-        self.latest.insert(capture.id, capture);
-    }
-
-    /// Nothing more will come of a script.
-    pub fn finish(&mut self, id: &ScriptId) {
-        if let Some(capture) = self.latest.remove(id) {
-            self.write(&capture);
+    /// Takes the state of a script in, and writes it when nothing more will come of it.
+    pub fn hear(&mut self, output: &Output) {
+        match output {
+            Output::Capture(capture) => {
+                self.latest.insert(capture.id, capture.clone());
+            }
+            Output::Finished(id, _) => {
+                if let Some(capture) = self.latest.remove(id) {
+                    self.write(&capture);
+                }
+            }
+            Output::Held(_) => {}
         }
     }
 
