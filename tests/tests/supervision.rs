@@ -35,12 +35,7 @@ fn hang(thread: Pid) -> thread::JoinHandle<()> {
 #[test]
 fn a_stage_that_hangs_ends_the_sensor_and_is_named() {
     // A worker of the async runtime is named by tokio.
-    let stages = [
-        ("capture", "capture"),
-        ("scoring", "scoring"),
-        ("scoring-long", "scoring-long"),
-        ("runtime", "tokio-rt-worker"),
-    ];
+    let stages = [("capture", "capture"), ("scoring", "scoring"), ("runtime", "tokio-rt-worker")];
     let mut nodes = stages.map(|(stage, thread)| {
         let node = Node::start(&["--probe-listen", "127.0.0.1:0"]).expect("a node");
         let address = node.admin_address().expect("a status");

@@ -1,5 +1,5 @@
-//! The two clocks of the product, in nanoseconds: boot time, which the kernel half stamps its records with, and Unix
-//! time.
+//! The clocks of the product, in nanoseconds: boot time, which the kernel half stamps its records with, Unix time, and the
+//! processor time of a thread.
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -15,6 +15,11 @@ pub fn now_boot_ns() -> u64 {
 /// Unix time, ns.
 pub fn now_unix_ns() -> u64 {
     now_ns(ClockId::CLOCK_REALTIME)
+}
+
+/// Processor time that the calling thread has used, ns.
+pub fn used_by_thread_ns() -> u64 {
+    now_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// Unix time of the boot, ns, by the clock as it is set now.

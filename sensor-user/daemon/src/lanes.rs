@@ -7,63 +7,58 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use script::Output as Said;
+use script::{Output as Said, ScriptId};
 use stage::Sender;
-use tracing::debug;
 
 use crate::output::Output;
 
 /// A text that is longer takes more than about 15 ms to judge.
 const LONG: usize = 128 * 1024;
 
-/// Among the sensor's threads the one for long texts is to get a processor last: short ones are captured and judged first.
-const NICE: i32 = 10;
-
-/// Makes the calling thread the one for long texts.
-pub(crate) fn yield_to_others() {
-    // Linux has a niceness for each thread.
-    if let Err(e) = rustix::process::setpriority_process(None, NICE) {
-        debug!("long texts are judged with the usual priority: {e}");
-    }
+/// Of what something waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum About {
+    Process(u32),
+    Script(ScriptId),
 }
 
-/// How much of each process waits in the lane for long texts or is judged there.
+/// How much of each waits in the lane for long texts or is judged there.
 #[derive(Clone, Default)]
-struct Pending(Arc<Mutex<HashMap<u32, u32>>>);
+struct Pending(Arc<Mutex<HashMap<About, u32>>>);
 
 impl Pending {
-    fn counts(&self) -> MutexGuard<'_, HashMap<u32, u32>> {
+    fn counts(&self) -> MutexGuard<'_, HashMap<About, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has(&self, processes: &[u32]) -> bool {
+    fn has(&self, abouts: &[About]) -> bool {
         let counts = self.counts();
-        processes.iter().any(|process| counts.contains_key(process))
+        abouts.iter().any(|about| counts.contains_key(about))
     }
 
-    fn add(&self, processes: Vec<u32>) -> Ticket {
+    fn add(&self, abouts: Vec<About>) -> Ticket {
         let mut counts = self.counts();
-        for process in &processes {
-            *counts.entry(*process).or_default() += 1;
+        for about in &abouts {
+            *counts.entry(*about).or_default() += 1;
         }
-        Ticket { pending: self.clone(), processes }
+        Ticket { pending: self.clone(), abouts }
     }
 }
 
 /// Goes with what is in the lane for long texts; dropped when that is done, or was dropped.
 pub(crate) struct Ticket {
     pending: Pending,
-    processes: Vec<u32>,
+    abouts: Vec<About>,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut counts = self.pending.counts();
-        for process in &self.processes {
-            if let Some(count) = counts.get_mut(process) {
+        for about in &self.abouts {
+            if let Some(count) = counts.get_mut(about) {
                 *count -= 1;
                 if *count == 0 {
-                    counts.remove(process);
+                    counts.remove(about);
                 }
             }
         }
@@ -83,16 +78,20 @@ impl Lanes {
 
     /// Sends on what belongs into the lane for long texts, and gives back what does not.
     pub(crate) fn sort(&self, said: Said) -> Option<Said> {
-        let (about, is_long) = match &said {
-            Said::Capture(capture) => (vec![capture.id.pid, capture.reader], capture.content.len() > LONG),
-            Said::Finished(id, _) => (vec![id.pid], false),
-            Said::Held(shell) => (vec![shell.pid], false),
+        use About::{Process, Script};
+        // What it is about, and what it must not overtake.
+        let (about, behind, is_long) = match &said {
+            Said::Capture(capture) => {
+                let id = capture.id;
+                let of_parent = capture.parent.map(|parent| Process(parent.pid));
+                let is_long = capture.content.len() > LONG;
+                (vec![Process(id.pid), Process(capture.reader), Script(id)], of_parent, is_long)
+            }
+            // Only what is judged of it must be done before. So there are not more of these notes than captures.
+            Said::Finished(id, _) => (vec![Script(*id)], None, false),
+            Said::Held(shell) => (vec![Process(shell.pid)], Some(Process(shell.shell)), false),
         };
-        let evaluates = match &said {
-            Said::Capture(capture) => capture.parent.map(|parent| parent.pid),
-            _ => None,
-        };
-        if !is_long && !self.pending.has(&about) && !evaluates.is_some_and(|pid| self.pending.has(&[pid])) {
+        if !is_long && !self.pending.has(&about) && !behind.is_some_and(|about| self.pending.has(&[about])) {
             return Some(said);
         }
         let output = Output { said, ticket: Some(self.pending.add(about)) };
@@ -115,17 +114,21 @@ mod tests {
             (capture.id, capture.reader, capture.parent) = (id(pid), reader, parent.map(id));
             Said::Capture(Arc::new(capture))
         };
-        let held = |pid| Said::Held(script::HeldShell { pid, since_ns: 1, cgroup: 5, data: None });
+        let held_below =
+            |pid, shell| Said::Held(script::HeldShell { pid, shell, since_ns: 1, cgroup: 5, data: None });
+        let held = |pid| held_below(pid, pid);
+        let finished = |pid| Said::Finished(ScriptId { pid, exec_ns: 1, ordinal: 0 }, 5);
         let stays = |said| lanes.sort(said).is_some();
         assert!(stays(capture(1, 1, None, LONG)) && stays(held(1)), "short");
         assert!(!stays(capture(1, 2, None, LONG + 1)), "long");
-        assert!(!stays(held(2)), "a subshell that read it");
+        assert!(!stays(held(2)) && !stays(held_below(6, 1)), "subshells, one of which read it");
+        assert!(!stays(finished(1)) && stays(finished(3)), "the end of what is judged there");
         assert!(
             !stays(capture(1, 1, None, 1)) && !stays(capture(3, 3, Some(1), 1)),
             "its shell, and what it evaluates"
         );
         assert!(stays(capture(4, 4, None, 1)) && stays(held(4)), "another shell");
-        for _ in 0..4 {
+        for _ in 0..7 {
             assert!(!stays(held(1)), "something of it is left");
             judged.try_recv().expect("it was sent on");
         }

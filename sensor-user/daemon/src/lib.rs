@@ -55,12 +55,15 @@ const CAPTURES: &str = "captures";
 const LONG_CAPTURES: &str = "long_captures";
 /// Bytes of captures that wait in each. Text that is still growing is shared with the assembler.
 const CAPTURES_BYTES: usize = 16 * 1024 * 1024;
+const LONG_CAPTURES_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of detections that wait for the reporter, which is quick.
 const DETECTIONS_BYTES: usize = 32 * 1024 * 1024;
 /// Containers that ended and were not yet looked after; what does not fit stays probed until others need the room.
 const ENDED_CONTAINERS: usize = 8192;
 /// A thread that does not come by for this long hangs.
 const HUNG: Duration = Duration::from_secs(10);
+/// Likewise for the one that judges long texts: where all processors are busy a second of work may take long.
+const HUNG_ON_LONG: Duration = Duration::from_mins(1);
 /// Likewise for one that waits for the disk: a sync may take long.
 const HUNG_ON_DISK: Duration = Duration::from_mins(2);
 /// How long the stages may take to end.
@@ -134,7 +137,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let holder = Holder::new(holds, hold_control, HoldMetrics::register(&mut registry));
     let running = Arc::new(AtomicBool::new(true));
     let (outputs, to_score) = queue(CAPTURES, CAPTURES_BYTES, &queues);
-    let (long, long_to_score) = queue(LONG_CAPTURES, CAPTURES_BYTES, &queues);
+    let (long, long_to_score) = queue(LONG_CAPTURES, LONG_CAPTURES_BYTES, &queues);
     let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
@@ -206,11 +209,8 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
             lanes: None,
             holding: holding.clone(),
         };
-        let (heartbeat, time) = (supervisor.heartbeat("scoring-long", HUNG), timer()?);
-        supervisor.thread("scoring-long", move || {
-            lanes::yield_to_others();
-            scorer.run(long_to_score, &heartbeat, &time);
-        })?
+        let (heartbeat, time) = (supervisor.heartbeat("scoring-long", HUNG_ON_LONG), timer()?);
+        supervisor.thread("scoring-long", move || scorer.run(long_to_score, &heartbeat, &time))?
     };
     let scoring = {
         let scorer = Scorer {

@@ -43,7 +43,7 @@ impl Scorer {
                 None => said,
                 Some(lanes) => {
                     if let script::Output::Capture(capture) = &said {
-                        // Its children may be judged before it is.
+                        // Here, where they come in their order; its children may be judged before it is.
                         self.detector.remember(capture);
                     }
                     let Some(said) = lanes.sort(said) else { continue };

@@ -53,7 +53,7 @@ pub struct Detector {
 /// What several detectors share.
 struct Common {
     directory: Arc<Directory>,
-    ancestry: Mutex<Ancestry>,
+    ancestry: Ancestry,
     merger: Mutex<Merger>,
     scripts: Mutex<Scripts>,
     /// What is done about malicious scripts, and the operator's rules for what is left alone.
@@ -65,12 +65,8 @@ struct Common {
 }
 
 impl Common {
-    fn ancestry(&self) -> MutexGuard<'_, Ancestry> {
-        // A panic ends the process; until then what is there is good enough.
-        self.ancestry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn merger(&self) -> MutexGuard<'_, Merger> {
+        // A panic ends the process; until then what is there is good enough.
         self.merger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,7 +87,7 @@ impl Detector {
     ) -> Self {
         let common = Common {
             directory,
-            ancestry: Mutex::new(Ancestry::default()),
+            ancestry: Ancestry::default(),
             merger: Mutex::new(Merger::new()),
             scripts: Mutex::new(Scripts::default()),
             responder,
@@ -104,6 +100,7 @@ impl Detector {
 
     /// Another one, which judges with this judge at the same time and knows what this one knows. Captures of one shell must
     /// still be judged in their order.
+    #[must_use]
     pub fn beside(&self, judge: Judge) -> Self {
         Self { judge, common: self.common.clone(), counted: (0, 0) }
     }
@@ -114,7 +111,7 @@ impl Detector {
         self.judge.threshold()
     }
 
-    /// Judges a capture, and emits the detections that are to be reported now: this one if it is malicious and news, and
+    /// Judges a capture that is remembered, and emits the detections that are to be reported now: this one if it is malicious and news, and
     /// others that were put off. `held`: how its shell stands.
     pub fn judge(
         &mut self,
@@ -122,7 +119,6 @@ impl Detector {
         held: impl FnOnce() -> Held,
         emit: &mut impl FnMut(Detection),
     ) {
-        self.remember(capture);
         let verdict = match &capture.news {
             None => self.judge_whole(capture),
             Some(news) => self.judge_news(capture, news),
@@ -144,7 +140,7 @@ impl Detector {
         } else {
             self.respond(capture, &verdict, placement.as_deref(), held, is_first)
         };
-        let ancestors = self.common.ancestry().of(capture.ppid, capture.start_ns, placement.as_deref());
+        let ancestors = self.common.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
         let mut detection = Detection::new(capture.clone(), verdict, ancestors);
         detection.responded(response);
         let detections = self.common.metrics.detections.clone();
@@ -281,9 +277,11 @@ impl Detector {
         self.common.merger().send_due(Instant::now(), emit);
     }
 
-    /// Emits all that was put off.
-    pub fn end(&mut self, emit: &mut impl FnMut(Detection)) {
-        self.common.merger().end(Instant::now(), emit);
+    /// The last of those that share emits all that was put off.
+    pub fn end(self, emit: &mut impl FnMut(Detection)) {
+        if let Some(common) = Arc::into_inner(self.common) {
+            common.merger().end(Instant::now(), emit);
+        }
     }
 
     fn count(&mut self, begun: Instant) {
@@ -296,9 +294,10 @@ impl Detector {
         self.counted = (hits, misses);
     }
 
-    /// Keeps a shell in mind: it may be a parent of another whose script is reported.
+    /// Keeps the shell of a capture in mind: it may be a parent of another whose script is reported. To be called in the order of
+    /// the captures: what a process executed last counts.
     pub fn remember(&self, capture: &Capture) {
-        if self.common.ancestry().remembers(capture.id.pid, capture.id.exec_ns) {
+        if self.common.ancestry.remembers(capture.id.pid, capture.id.exec_ns) {
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -315,6 +314,6 @@ impl Detector {
             start_ns: capture.start_ns,
             exec_ns: Some(capture.id.exec_ns),
         };
-        self.common.ancestry().remember(facts, self.common.directory.placement(capture.cgroup).as_deref());
+        self.common.ancestry.remember(facts, self.common.directory.placement(capture.cgroup).as_deref());
     }
 }

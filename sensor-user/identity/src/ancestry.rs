@@ -1,6 +1,9 @@
 //! Who started a process: its parents, up to the first process of its container.
 
-use std::num::NonZeroUsize;
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use lru::LruCache;
 
@@ -20,27 +23,31 @@ struct Seen {
     container: Option<ContainerId>,
 }
 
-/// Shells seen lately, and /proc for all others.
+/// Shells seen lately, and /proc for all others. Several threads may ask; none waits for what another asks /proc.
 pub struct Ancestry {
-    seen: LruCache<u32, Seen>,
+    seen: Mutex<LruCache<u32, Seen>>,
 }
 
 impl Default for Ancestry {
     fn default() -> Self {
-        Self { seen: LruCache::new(REMEMBERED) }
+        Self { seen: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 }
 
 impl Ancestry {
+    fn seen(&self) -> MutexGuard<'_, LruCache<u32, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Remembers a shell.
-    pub fn remember(&mut self, facts: ProcessFacts, placement: Option<&Placement>) {
+    pub fn remember(&self, facts: ProcessFacts, placement: Option<&Placement>) {
         let container = placement.and_then(|p| p.container.clone());
-        self.seen.put(facts.pid, Seen { facts, container });
+        self.seen().put(facts.pid, Seen { facts, container });
     }
 
     /// Is a shell remembered as it is now?
     pub fn remembers(&self, pid: u32, exec_ns: u64) -> bool {
-        self.seen.peek(&pid).is_some_and(|seen| seen.facts.exec_ns == Some(exec_ns))
+        self.seen().peek(&pid).is_some_and(|seen| seen.facts.exec_ns == Some(exec_ns))
     }
 
     /// The parents of a process in the container that `placement` names, its parent first; outside of containers, up
@@ -48,7 +55,7 @@ impl Ancestry {
     ///
     /// `start_ns` is when the process was forked, boot time: who started later is not its parent, but has the number
     /// of one that ended.
-    pub fn of(&mut self, parent: u32, start_ns: u64, placement: Option<&Placement>) -> Vec<ProcessFacts> {
+    pub fn of(&self, parent: u32, start_ns: u64, placement: Option<&Placement>) -> Vec<ProcessFacts> {
         let container = placement.and_then(|p| p.container.as_ref());
         let mut found: Vec<ProcessFacts> = Vec::new();
         let (mut pid, mut born) = (parent, start_ns);
@@ -60,11 +67,14 @@ impl Ancestry {
         found
     }
 
-    fn look_up(&mut self, pid: u32, before_ns: u64, container: Option<&ContainerId>) -> Option<ProcessFacts> {
-        let seen = self.seen.get(&pid).filter(|seen| seen.facts.start_ns <= before_ns);
+    fn look_up(&self, pid: u32, before_ns: u64, container: Option<&ContainerId>) -> Option<ProcessFacts> {
         // What it ran when it was seen says more than what it became since.
-        if let Some(seen) = seen.filter(|seen| container.is_none() || seen.container.as_ref() == container) {
-            return Some(seen.facts.clone());
+        let is_it = |seen: &&Seen| {
+            seen.facts.start_ns <= before_ns && (container.is_none() || seen.container.as_ref() == container)
+        };
+        let seen = self.seen().get(&pid).filter(is_it).map(|seen| seen.facts.clone());
+        if seen.is_some() {
+            return seen;
         }
         if container.is_some() {
             let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;

@@ -1,6 +1,6 @@
 //! A live process, from /proc.
 
-use std::os::unix::ffi::OsStringExt;
+use std::{io::Read, os::unix::ffi::OsStringExt};
 
 use procfs::process::Process;
 
@@ -43,7 +43,7 @@ impl ProcessFacts {
     pub fn of(pid: u32) -> Option<Self> {
         let process = Process::new(i32::try_from(pid).ok()?).ok()?;
         let stat = process.stat().ok()?;
-        let (args, args_truncated) = cut(process.cmdline().unwrap_or_default());
+        let (args, args_truncated) = args_of(&process);
         Some(Self {
             pid,
             ppid: u32::try_from(stat.ppid).unwrap_or(0),
@@ -56,6 +56,23 @@ impl ProcessFacts {
             exec_ns: None,
         })
     }
+}
+
+/// The arguments, of which no more is read than is kept: they may be megabytes, for each of many parents.
+fn args_of(process: &Process) -> (Vec<String>, bool) {
+    let mut text = Vec::new();
+    let most = ARGS_BYTES as u64 + 1;
+    if let Ok(file) = process.open_relative("cmdline") {
+        let _ = file.take(most).read_to_end(&mut text);
+    }
+    let is_all = (text.len() as u64) < most;
+    let text = text.strip_suffix(b"\0").unwrap_or(&text);
+    if text.is_empty() {
+        return (Vec::new(), false);
+    }
+    let args = text.split(|byte| *byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned());
+    let (args, is_cut) = cut(args);
+    (args, is_cut || !is_all)
 }
 
 /// As many of the arguments as may be kept, and whether that is not all.
@@ -75,4 +92,37 @@ pub fn cut(args: impl IntoIterator<Item = String>) -> (Vec<String>, bool) {
         kept.push(arg);
     }
     (kept, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn of_long_arguments_the_beginning_is_read() {
+        let args_of = |args: &[&str]| {
+            let mut command = Command::new("cat");
+            let mut child = command.args(args).stdin(Stdio::piped()).spawn().expect("a process");
+            // The kernel sets where they are a moment after whoever spawned goes on.
+            let facts = loop {
+                let facts = ProcessFacts::of(child.id()).expect("facts");
+                if !facts.args.is_empty() {
+                    break facts;
+                }
+                std::thread::yield_now();
+            };
+            drop(child.stdin.take());
+            child.wait().expect("its end");
+            (facts.args, facts.args_truncated)
+        };
+        assert_eq!(args_of(&["-", ""]), (vec!["cat".to_owned(), "-".to_owned(), String::new()], false));
+        let long = "x".repeat(100_000);
+        let (args, is_truncated) = args_of(&["-", &long]);
+        assert!(is_truncated && long.starts_with(&args[2]) && args[2].len() > 900, "{args:?}");
+        let many = ["-"; 500];
+        let (args, is_truncated) = args_of(&many);
+        assert!(is_truncated && args.len() > 100 && args[1..args.len() - 1].iter().all(|arg| arg == "-"));
+    }
 }

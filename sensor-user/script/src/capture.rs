@@ -218,6 +218,8 @@ impl Eq for Forks {}
 pub struct HeldShell {
     /// Its process.
     pub pid: u32,
+    /// Process of the shell that it is, or is a subshell of.
+    pub shell: u32,
     /// When it was stopped, boot time in ns.
     pub since_ns: u64,
     /// Id of its cgroup.

@@ -1,10 +1,6 @@
 //! The judge: one model, one policy, a cache, and the buffers that scoring needs.
 
-use std::{
-    num::NonZeroUsize,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use lru::LruCache;
 
@@ -33,7 +29,7 @@ const LATE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// A fact that adds less to the second opinion's logit is no reason.
 const REASON_MIN: f32 = 0.05;
 
-/// How long the second opinion may take about a short script, and how much longer about one of 64 KiB or more.
+/// How much processor time the second opinion may take about a short script, and how much longer about one of 64 KiB or more.
 const OPINION_TIME: Duration = Duration::from_millis(10);
 const OPINION_TIME_LONG: Duration = Duration::from_millis(40);
 
@@ -204,7 +200,7 @@ impl Judge {
         let share = (content.len() as f32 / 65_536.0).min(1.0);
         let time = (OPINION_TIME + OPINION_TIME_LONG.mul_f32(share)) * self.patience;
         let (start, near) = around(content, worst_at);
-        let does = Behaviour::within(near, Instant::now() + time);
+        let does = Behaviour::within(near, time);
         let (second, weights) = match &does {
             Some(does) => {
                 let (logit, weights) = opinion.weigh(does);

@@ -74,8 +74,11 @@ impl Weights {
     /// Those of a model's file. Of what is no model there are none: who loads it says so.
     pub(crate) fn of(file: &Bytes) -> Self {
         let graph = ModelProto::decode(file.clone()).ok().and_then(|model| model.graph);
-        let tensors = graph.into_iter().flat_map(|graph| graph.initializer);
-        Self(tensors.filter_map(|tensor| Some((tensor.name.clone(), tensor.tensor()?))).collect())
+        let tensors = graph.map(|graph| graph.initializer).unwrap_or_default();
+        // A name must say which.
+        let is_unique = |name: &str| tensors.iter().filter(|tensor| tensor.name == name).count() == 1;
+        let named = tensors.iter().filter(|tensor| !tensor.name.contains('\0') && is_unique(&tensor.name));
+        Self(named.filter_map(|tensor| Some((tensor.name.clone(), tensor.tensor()?))).collect())
     }
 
     /// Gives them to a session that is to be built.

@@ -280,7 +280,8 @@ impl Merger {
     fn run_again(&mut self, first: ScriptId, run: &Detection, now: Instant) {
         if let Some(sent) = self.findings.get_mut(&first) {
             sent.detection.runs += 1;
-            sent.detection.last_run_unix_ns = run.last_run_unix_ns;
+            // Another thread may have judged a later run before.
+            sent.detection.last_run_unix_ns = sent.detection.last_run_unix_ns.max(run.last_run_unix_ns);
             sent.detection.run_responded(run.response.clone());
             sent.last_run = now;
         }

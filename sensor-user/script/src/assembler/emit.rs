@@ -47,6 +47,7 @@ impl Assembler {
             hold.ino != 0 && self.shells.get(&id).is_none_or(|shell| !shell.reads_script_from(hold.ino));
         emit(Output::Held(HeldShell {
             pid,
+            shell: id.0,
             since_ns: hold.since_ns,
             cgroup: hold.cgroup,
             data: is_data.then_some(DataSource { exec_ns: id.1, ino: hold.ino, dev: hold.dev, fd: hold.fd }),

@@ -478,7 +478,7 @@ fn what_a_held_shell_has_read_is_emitted_before_it_is_told_that_it_waits() {
     run.exec(BASH, family("bash"), "bash");
     run.hold(BASH, 0);
     assert!(run.captures.is_empty(), "it has read nothing");
-    let told = HeldShell { pid: BASH, since_ns: run.now, cgroup: 5, data: None };
+    let told = HeldShell { pid: BASH, shell: BASH, since_ns: run.now, cgroup: 5, data: None };
     assert_eq!(run.held, [told]);
     run.line(BASH, b"one\n", 0);
     run.hold(BASH, 9);
