@@ -11,7 +11,7 @@ use ingest::{
     token,
 };
 use jetstream::Address;
-use sink::{SCC_ENDPOINT, SccOptions, WebhookOptions};
+use sink::{Filter, Format as SinkFormat, MinSeverity, SCC_ENDPOINT, SccOptions, WebhookOptions};
 use store::{Cursor, Limits, State, moment};
 
 use crate::{
@@ -50,9 +50,23 @@ pub struct OutletArgs {
     /// Append findings to this file as JSON Lines, for log agents. `-` is standard output.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_JSON_LINES", value_name = "FILE")]
     json_lines: Option<PathBuf>,
+    /// Format of the JSON Lines: `scc` (Security Command Center's JSON), `ocsf` (Detection Finding) or
+    /// `ocsf-script-activity`.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_JSON_LINES_FORMAT",
+        default_value = "scc",
+        value_name = "FORMAT",
+        value_parser = sink_format
+    )]
+    json_lines_format: SinkFormat,
+    #[command(flatten)]
+    json_lines_filter: JsonLinesFilter,
     /// Write findings to Security Command Center, with the service account of this machine.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC")]
     scc: bool,
+    #[command(flatten)]
+    scc_filter: SccFilter,
     /// Endpoint of the Security Command Center API.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_SCC_ENDPOINT", default_value = SCC_ENDPOINT, value_name = "URL")]
     scc_endpoint: String,
@@ -74,6 +88,17 @@ pub struct OutletArgs {
     /// PEM file with the certificate authorities to trust for the receiver [default: those of the system].
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEBHOOK_CA", value_name = "FILE", requires = "webhook")]
     webhook_ca: Option<PathBuf>,
+    /// Format of what is posted: `scc`, `ocsf` or `ocsf-script-activity`.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_WEBHOOK_FORMAT",
+        default_value = "scc",
+        value_name = "FORMAT",
+        value_parser = sink_format
+    )]
+    webhook_format: SinkFormat,
+    #[command(flatten)]
+    webhook_filter: WebhookFilter,
     /// Serve a read-only web page of the findings at this address. The page has no authentication.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_WEB_LISTEN", value_name = "ADDRESS")]
     web_listen: Option<SocketAddr>,
@@ -97,6 +122,67 @@ pub struct OutletArgs {
     admin_listen: Listen,
 }
 
+/// The filter of one sink: three options that begin with its name.
+macro_rules! filter {
+    ($name:ident, $sink:literal, $env:literal, $what:literal, $severity:ident, $namespace:ident, $urgent:ident) => {
+        #[derive(Args)]
+        #[allow(clippy::struct_field_names, reason = "the names are the options'")]
+        struct $name {
+            #[arg(
+                long,
+                env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_MIN_SEVERITY"),
+                value_name = "SEVERITY",
+                value_parser = min_severity,
+                requires = $sink,
+                help = concat!("Only findings of this severity or higher go to ", $what, ": low, medium, high or critical [default: all]")
+            )]
+            $severity: Option<MinSeverity>,
+            #[arg(
+                long,
+                env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_NAMESPACE"),
+                value_name = "NAMESPACE",
+                value_delimiter = ',',
+                requires = $sink,
+                help = concat!("Only findings of these Kubernetes namespaces go to ", $what, ". Several are separated by commas; `-` is what ran in no pod [default: all]")
+            )]
+            $namespace: Vec<String>,
+            #[arg(
+                long,
+                env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_URGENT_ONLY"),
+                requires = $sink,
+                help = concat!("Only findings of triage level `urgent` go to ", $what, ", and those that say what a sensor could not see")
+            )]
+            $urgent: bool,
+        }
+
+        impl From<$name> for Filter {
+            fn from(args: $name) -> Self {
+                Self { min_severity: args.$severity, namespaces: args.$namespace, urgent_only: args.$urgent }
+            }
+        }
+    };
+}
+
+filter!(
+    JsonLinesFilter,
+    "json_lines",
+    "JSON_LINES",
+    "--json-lines",
+    json_lines_min_severity,
+    json_lines_namespace,
+    json_lines_urgent_only
+);
+filter!(SccFilter, "scc", "SCC", "Security Command Center", scc_min_severity, scc_namespace, scc_urgent_only);
+filter!(
+    WebhookFilter,
+    "webhook",
+    "WEBHOOK",
+    "--webhook",
+    webhook_min_severity,
+    webhook_namespace,
+    webhook_urgent_only
+);
+
 impl OutletArgs {
     fn options(self) -> Outlets {
         let retention = Limits {
@@ -109,15 +195,18 @@ impl OutletArgs {
             contents_bytes: self.scc_contents_kib as usize * 1024,
             mib_per_day: self.scc_mib_per_day,
         });
-        let authorities = self.webhook_ca;
-        let webhook = self.webhook.zip(self.webhook_secret).map(|(url, secret_file)| WebhookOptions {
-            url,
-            secret_file,
-            authorities,
-        });
+        let scc = scc.map(|options| (options, self.scc_filter.into()));
+        let (format, filter) = (self.json_lines_format, self.json_lines_filter.into());
+        let json_lines = self.json_lines.map(|file| (file, format, filter));
+        let (authorities, format, filter) =
+            (self.webhook_ca, self.webhook_format, self.webhook_filter.into());
+        let webhook = self
+            .webhook
+            .zip(self.webhook_secret)
+            .map(|(url, secret_file)| (WebhookOptions { url, secret_file, authorities, format }, filter));
         let hosts = self.web_host;
         let web = self.web_listen.map(|listen| WebOptions { listen, hosts });
-        Outlets { retention, json_lines: self.json_lines, scc, webhook, web, admin: self.admin_listen.0 }
+        Outlets { retention, json_lines, scc, webhook, web, admin: self.admin_listen.0 }
     }
 }
 
@@ -135,9 +224,25 @@ fn listen(text: &str) -> Result<Listen, String> {
 }
 
 fn state(text: &str) -> Result<State, String> {
-    State::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| {
-        let names = State::ALL.map(State::name);
-        format!("there are {} and {}", names[..names.len() - 1].join(", "), names[names.len() - 1])
+    named(State::ALL, State::name, text)
+}
+
+fn sink_format(text: &str) -> Result<SinkFormat, String> {
+    named(SinkFormat::ALL, SinkFormat::name, text)
+}
+
+fn min_severity(text: &str) -> Result<MinSeverity, String> {
+    named(MinSeverity::ALL, MinSeverity::name, text)
+}
+
+fn named<T: Copy, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    text: &str,
+) -> Result<T, String> {
+    all.into_iter().find(|one| name(*one) == text).ok_or_else(|| {
+        let names = all.map(name);
+        format!("there are {} and {}", names[..N - 1].join(", "), names[N - 1])
     })
 }
 

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use metrics::Metrics;
-use sink::{JsonLines, SccOptions, SecurityCommandCenter, Sink, Source, Webhook, WebhookOptions, follow};
+use sink::{
+    Filter, Format, JsonLines, SccOptions, SecurityCommandCenter, Sink, Source, Webhook, WebhookOptions,
+    follow,
+};
 use store::{Limits, Retention, Store, StoreHandle, Writing, checkpoint, writer};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -27,11 +30,11 @@ pub struct Outlets {
     /// How much the store keeps.
     pub retention: Limits,
     /// Findings are appended to this file as JSON Lines; `-` is standard output.
-    pub json_lines: Option<PathBuf>,
+    pub json_lines: Option<(PathBuf, Format, Filter)>,
     /// Findings are written to Security Command Center.
-    pub scc: Option<SccOptions>,
+    pub scc: Option<(SccOptions, Filter)>,
     /// Findings are posted.
-    pub webhook: Option<WebhookOptions>,
+    pub webhook: Option<(WebhookOptions, Filter)>,
     /// The page for people.
     pub web: Option<WebOptions>,
     /// State and metrics are served there.
@@ -89,11 +92,18 @@ pub(crate) async fn start(
     let Outlets { retention, json_lines, scc, webhook, web, admin } = outlets;
     let store = Store::open(&path)?;
     checkpoint::start(&path, process.metrics.clone(), process.stop.clone(), &process.supervisor)?;
-    let webhook = webhook.map(|options| Webhook::new(&options)).transpose().map_err(ServerError::Sink)?;
-    let json_lines = json_lines.map(|file| JsonLines::new(&file));
-    let scc = scc.map(|options| SecurityCommandCenter::new(options, process.stop.clone()));
-    let names =
-        [json_lines.as_ref().map(Sink::name), scc.as_ref().map(Sink::name), webhook.as_ref().map(Sink::name)];
+    let webhook = webhook
+        .map(|(options, filter)| Ok((Webhook::new(&options)?, filter)))
+        .transpose()
+        .map_err(ServerError::Sink)?;
+    let json_lines = json_lines.map(|(file, format, filter)| (JsonLines::new(&file, format), filter));
+    let scc =
+        scc.map(|(options, filter)| (SecurityCommandCenter::new(options, process.stop.clone()), filter));
+    let names = [
+        json_lines.as_ref().map(|(sink, _)| sink.name()),
+        scc.as_ref().map(|(sink, _)| sink.name()),
+        webhook.as_ref().map(|(sink, _)| sink.name()),
+    ];
     let retention = Retention::new(retention, names.into_iter().flatten().collect());
     let writing = writer::start(
         store,
@@ -104,9 +114,9 @@ pub(crate) async fn start(
     )?;
     let following = Following { path: &path, process, handle: &writing.handle };
     let sinks = [
-        json_lines.map(|sink| following.start("sink-json-lines", sink)),
-        scc.map(|sink| following.start("sink-scc", sink)),
-        webhook.map(|sink| following.start("sink-webhook", sink)),
+        json_lines.map(|(sink, filter)| following.start("sink-json-lines", sink, filter)),
+        scc.map(|(sink, filter)| following.start("sink-scc", sink, filter)),
+        webhook.map(|(sink, filter)| following.start("sink-webhook", sink, filter)),
     ];
     if let Some(WebOptions { listen, hosts }) = web {
         let listener = bind(listen).await?;
@@ -137,9 +147,9 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    fn start(&self, stage: &'static str, sink: impl Sink + 'static) -> JoinHandle<()> {
+    fn start(&self, stage: &'static str, sink: impl Sink + 'static, filter: Filter) -> JoinHandle<()> {
         let metrics: Arc<Metrics> = self.process.metrics.clone();
-        let source = Source { store: self.path.clone(), handle: self.handle.clone(), metrics };
+        let source = Source { store: self.path.clone(), handle: self.handle.clone(), filter, metrics };
         self.process.supervisor.task(stage, follow(sink, source, self.process.stop.clone()))
     }
 }

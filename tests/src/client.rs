@@ -34,8 +34,9 @@ pub async fn deliver(port: u16, batch: Batch) -> Result<Ack, tonic::Status> {
 /// Has findings stored.
 ///
 /// # Panics
-/// When they are not.
+/// When they are not, or one is refused.
 pub fn store(port: u16, revision: u64, findings: &[Finding]) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(deliver(port, batch(1, revision, findings))).expect("an acknowledgement");
+    let ack = runtime.block_on(deliver(port, batch(1, revision, findings))).expect("an acknowledgement");
+    assert!(ack.rejections.is_empty(), "{:#?}", ack.rejections);
 }

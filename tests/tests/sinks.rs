@@ -12,7 +12,10 @@ use e2e::{
     scc::SecurityCommandCenter,
     webhook::Receiver,
 };
-use proto::scc::{File, Finding, Process};
+use proto::{
+    scc::{File, Finding, Process, finding::Severity},
+    well_known::{Value as Property, value::Kind},
+};
 use serde_json::Value;
 use tonic::Code;
 
@@ -49,6 +52,47 @@ fn every_finding_is_a_line_also_after_a_kill_and_a_rotation() {
     store(port, 3, &[finding("d", "z")]);
     wait_until("one more", || said().last().is_some_and(|text| text == "z"));
     assert_eq!(said().len(), before + 1, "{:?}", said());
+}
+
+#[test]
+fn a_sink_is_given_what_its_filter_lets_through() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("findings.jsonl");
+    let args = [
+        "--plaintext",
+        "--json-lines",
+        path.to_str().expect("a path"),
+        "--json-lines-min-severity",
+        "critical",
+        "--json-lines-namespace",
+        "shop,-",
+        "--json-lines-urgent-only",
+    ];
+    let (_collector, port) = collectors::start_with(dir.path(), "port", 0, &args).expect("a collector");
+    let text = |text: &str| Property { kind: Some(Kind::StringValue(text.to_owned())) };
+    let of = |id: &str, severity: Severity, namespace: Option<&str>, level: &str| {
+        let level = Some(("Triage_Level", level));
+        let named = [level, namespace.map(|namespace| ("Pod_Namespace", namespace))].into_iter().flatten();
+        let source_properties = named.map(|(key, value)| (key.to_owned(), text(value))).collect();
+        Finding { severity: severity.into(), source_properties, ..finding(id, id) }
+    };
+    let all = [
+        of("a", Severity::Critical, Some("shop"), "urgent"),
+        of("b", Severity::Critical, Some("shop"), "usual"),
+        of("c", Severity::High, Some("shop"), "urgent"),
+        of("d", Severity::Critical, Some("shops"), "urgent"),
+        of("e", Severity::Critical, None, "urgent"),
+    ];
+    store(port, 1, &all);
+    store(port, 2, &[of("z", Severity::Critical, Some("shop"), "urgent")]);
+    let said = || -> Vec<Value> { lines(&path).iter().map(|f| f["description"].clone()).collect() };
+    wait_until("the last", || said().last().is_some_and(|text| text == "z"));
+    assert_eq!(said(), ["a", "e", "z"]);
+    let refusal = collectors::refusal(&["serve", "--plaintext", "--webhook-urgent-only"]).expect("a refusal");
+    assert!(refusal.contains("--webhook <URL>"), "{refusal}");
+    let args = ["serve", "--plaintext", "--scc", "--scc-min-severity", "urgent"];
+    let refusal = collectors::refusal(&args).expect("a refusal");
+    assert!(refusal.contains("low, medium, high and critical"), "{refusal}");
 }
 
 /// A collector with the sink, a stand-in for the service, and one for where tokens come from.

@@ -9,7 +9,7 @@ use crate::{
     binaries, deny,
     layout::{cargo, root},
     manifests, models, package,
-    setup::{bpf_fs, packages, shells_32},
+    setup::{bpf_fs, packages, python, shells_32},
     step, vm_test,
 };
 
@@ -95,6 +95,13 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) ->
         }
         Err(e) if std::env::var_os("CI").is_some() => return Err(e),
         Err(e) => eprintln!("==> SKIPPED: the tests of 32-bit shells: {e:#}"),
+    }
+    match python::environment("ocsf", &[&root().join("tests/ocsf/requirements.txt")], &[]) {
+        Ok(python) => {
+            tests.env("SCRIPTWATCH_TEST_OCSF", python);
+        }
+        Err(e) if std::env::var_os("CI").is_some() => return Err(e),
+        Err(e) => eprintln!("==> SKIPPED: the check by the published schema of OCSF: {e:#}"),
     }
     step::show("end-to-end tests", &mut tests)?;
     if filter.is_none() {

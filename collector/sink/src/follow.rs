@@ -9,7 +9,10 @@ use store::{Progress, Store, StoreError, StoreHandle, Stored};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::sink::{Sink, SinkError};
+use crate::{
+    filter::Filter,
+    sink::{Sink, SinkError},
+};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -25,6 +28,8 @@ pub struct Source {
     pub store: PathBuf,
     /// The way to who writes it.
     pub handle: StoreHandle,
+    /// What the sink is given.
+    pub filter: Filter,
     /// What happens is counted there.
     pub metrics: Arc<Metrics>,
 }
@@ -113,6 +118,10 @@ async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -
                 if stop.is_cancelled() {
                     ended = Some(Ok(()));
                     break;
+                }
+                if !source.filter.passes(&stored.finding) {
+                    place = stored.seq;
+                    continue;
                 }
                 match sink.write(stored).await {
                     Ok(()) => {

@@ -1,4 +1,4 @@
-//! Findings as JSON Lines, in SCC's JSON: for log agents.
+//! Findings as JSON Lines: for log agents.
 
 use std::{
     fs::File,
@@ -8,17 +8,21 @@ use std::{
 
 use store::Stored;
 
-use crate::sink::{Sink, SinkError};
+use crate::{
+    format::Format,
+    sink::{Sink, SinkError},
+};
 
 /// Appends to a file, or writes to standard output.
 pub struct JsonLines {
     path: Option<PathBuf>,
+    format: Format,
 }
 
 impl JsonLines {
     /// To a file, or to standard output for `-`. The file is opened anew for every finding, so that it may be rotated.
-    pub fn new(path: &Path) -> Self {
-        Self { path: (path != Path::new("-")).then(|| path.to_owned()) }
+    pub fn new(path: &Path, format: Format) -> Self {
+        Self { path: (path != Path::new("-")).then(|| path.to_owned()), format }
     }
 }
 
@@ -43,7 +47,7 @@ impl Sink for JsonLines {
 
     async fn write(&mut self, stored: &Stored) -> Result<(), SinkError> {
         // JSON escapes line breaks and control characters, so one finding is one line whatever its script holds.
-        let mut line = serde_json::to_vec(&stored.finding).map_err(|e| SinkError::Never(e.to_string()))?;
+        let mut line = self.format.json(stored).map_err(|e| SinkError::Never(e.to_string()))?;
         line.push(b'\n');
         let path = self.path.clone();
         // Beside the async runtime: it syncs.

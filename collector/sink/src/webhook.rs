@@ -12,7 +12,10 @@ use ureq::Agent;
 
 use store::Stored;
 
-use crate::sink::{Sink, SinkError};
+use crate::{
+    format::Format,
+    sink::{Sink, SinkError},
+};
 
 /// A call that takes longer is made again.
 const CALL: Duration = Duration::from_secs(15);
@@ -30,6 +33,8 @@ pub struct Options {
     pub secret_file: PathBuf,
     /// PEM file with authorities to trust instead of the system's.
     pub authorities: Option<PathBuf>,
+    /// What is posted.
+    pub format: Format,
 }
 
 /// The sink.
@@ -37,6 +42,7 @@ pub struct Webhook {
     url: String,
     signer: Arc<Signer>,
     agent: Agent,
+    format: Format,
 }
 
 impl Webhook {
@@ -56,7 +62,7 @@ impl Webhook {
         let client = https::client(options.authorities.as_deref(), CALL)
             .map_err(|why| format!("--webhook-ca {why}"))?;
         let agent = client.build().into();
-        Ok(Self { url: options.url.clone(), signer: Arc::new(signer), agent })
+        Ok(Self { url: options.url.clone(), signer: Arc::new(signer), agent, format: options.format })
     }
 }
 
@@ -80,7 +86,7 @@ impl Sink for Webhook {
     }
 
     async fn write(&mut self, stored: &Stored) -> Result<(), SinkError> {
-        let body = serde_json::to_vec(&stored.finding).map_err(|e| SinkError::Never(e.to_string()))?;
+        let body = self.format.json(stored).map_err(|e| SinkError::Never(e.to_string()))?;
         // The same for a finding's version however often it is sent, so that the receiver can tell.
         let finding = stored.finding.name.rsplit('/').next().unwrap_or_default();
         let id = format!("{finding}.{}", stored.seq);
@@ -125,6 +131,7 @@ mod tests {
                 url: url.to_owned(),
                 secret_file: secret_file.clone(),
                 authorities: None,
+                format: Format::default(),
             })
         };
         assert!(with("https://hooks.example/x").is_ok());
