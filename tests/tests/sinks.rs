@@ -144,12 +144,28 @@ fn what_may_pass_is_tried_again_and_what_cannot_is_left_behind() {
         Code::InvalidArgument,
     ]
     .into();
-    let mut nobodys = finding("n", "nobody's");
-    nobodys.name = nobodys.name.replace("projects/p/", "projects/-/");
-    store(port, 1, &[finding("a", "refused for good"), nobodys, finding("b", "after it")]);
+    store(port, 1, &[finding("a", "refused for good"), finding("b", "after it")]);
     wait_until("the one behind it", || descriptions(&scc).contains_key("b"));
     assert_eq!(descriptions(&scc).len(), 1);
     assert_eq!(scc.state().calls, ["create a", "create a", "create a", "create a", "create a", "create b"]);
+}
+
+#[test]
+fn a_finding_made_before_the_project_was_known_is_filed_when_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("findings.jsonl");
+    let more = ["--json-lines", file.to_str().expect("a path")];
+    let (_collector, port, scc) = scc_with(dir.path(), 60_000, &more);
+    let mut early = finding("early", "x");
+    early.name = early.name.replace("projects/p/", "projects/-/");
+    store(port, 1, &[early]);
+    wait_until("a line", || lines(&file).len() == 1);
+    assert!(lines(&file)[0]["name"].as_str().is_some_and(|name| name.starts_with("projects/-/")));
+    store(port, 2, &[finding("later", "y")]);
+    wait_until("both", || descriptions(&scc).len() == 2);
+    assert!(scc.state().findings.keys().all(|name| name.starts_with("projects/p/")));
+    wait_until("two more lines", || lines(&file).len() == 3);
+    assert_eq!(collectors::findings(dir.path()).expect("findings").len(), 2);
 }
 
 #[test]

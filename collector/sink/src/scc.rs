@@ -200,7 +200,10 @@ impl Sink for SecurityCommandCenter {
             return Err(SinkError::Never("its name has no /findings/".to_owned()));
         };
         if parent.starts_with("projects/-/") {
-            return Err(SinkError::Never("its sensor knew no project: give sensors --project".to_owned()));
+            return Err(SinkError::Never(
+                "its sensor knows no project yet: it is filed when it does, or give sensors --project"
+                    .to_owned(),
+            ));
         }
         let (parent, finding_id) = (parent.to_owned(), id.to_owned());
         let place = parent.clone();

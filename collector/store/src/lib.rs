@@ -5,6 +5,7 @@
 pub mod checkpoint;
 mod columns;
 mod error;
+mod filing;
 mod forgetting;
 mod handle;
 mod hearing;

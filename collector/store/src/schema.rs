@@ -8,7 +8,7 @@ use crate::{columns::Columns, error::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 6] = [first, searchable, sinks, of_nodes, held, sensors];
+const STEPS: [Step; 7] = [first, searchable, sinks, of_nodes, held, sensors, projects];
 
 /// The last segment of a finding's name. An index on this expression would cost more than all else of a row.
 const ID: &str = "substr(name, length(rtrim(name, replace(name, '/', ''))) + 1)";
@@ -149,6 +149,23 @@ CREATE TRIGGER held_delete AFTER DELETE ON finding BEGIN
     UPDATE held SET findings = findings - 1, bytes = bytes - LENGTH(OLD.message) WHERE node = OLD.node;
     DELETE FROM held WHERE node = OLD.node AND findings <= 0;
 END;
+",
+    )?;
+    Ok(())
+}
+
+/// In which project each node is, once a finding said so, and what was stored before.
+fn projects(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+ALTER TABLE held ADD COLUMN project TEXT NOT NULL DEFAULT '';
+DROP TRIGGER held_insert;
+CREATE TRIGGER held_insert AFTER INSERT ON finding BEGIN
+    INSERT INTO held (node, findings, bytes, newest_ns) VALUES (NEW.node, 1, LENGTH(NEW.message), NEW.stored_ns)
+        ON CONFLICT (node) DO UPDATE SET findings = findings + 1, bytes = bytes + LENGTH(NEW.message),
+            newest_ns = MAX(newest_ns, NEW.stored_ns);
+END;
+CREATE INDEX finding_unfiled ON finding (node) WHERE substr(name, 1, 11) = 'projects/-/';
 ",
     )?;
     Ok(())

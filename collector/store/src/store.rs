@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::{
     error::StoreError,
+    filing,
     handle::Progress,
     incoming::Incoming,
     schema::{self, VERSION},
@@ -61,7 +62,7 @@ impl Store {
     /// Stores findings in one transaction. A finding of a known name replaces the stored one.
     pub fn put(&mut self, node: &str, stored_ns: i64, findings: &[Incoming]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
-        put_within(&transaction, node, stored_ns, findings)?;
+        filing::put(&transaction, node, stored_ns, findings)?;
         transaction.commit()?;
         Ok(())
     }
@@ -74,7 +75,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
         for (node, findings) in groups {
-            put_within(&transaction, node, stored_ns, findings)?;
+            filing::put(&transaction, node, stored_ns, findings)?;
         }
         transaction.commit()?;
         Ok(())
@@ -193,43 +194,6 @@ impl Store {
         }
         Ok((found, false))
     }
-}
-
-/// The last of the oldest findings that together have so many bytes; `None` when nothing is to go.
-fn put_within(
-    transaction: &rusqlite::Transaction<'_>,
-    node: &str,
-    stored_ns: i64,
-    findings: &[Incoming],
-) -> Result<(), StoreError> {
-    // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
-    // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM (SELECT MAX(seq) AS seq FROM finding UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'finding')), event_ns = excluded.event_ns,
-             stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
-             revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
-             techniques = excluded.techniques
-         WHERE excluded.revision >= finding.revision",
-    )?;
-    for Incoming { name, columns: of, message, revision } in findings {
-        statement.execute(params![
-            name,
-            of.event_ns,
-            stored_ns,
-            node,
-            of.sha256,
-            &message[..],
-            i64::try_from(*revision).unwrap_or(i64::MAX),
-            of.namespace,
-            of.pod,
-            of.image,
-            of.techniques,
-            name.rsplit('/').next().unwrap_or_default()
-        ])?;
-    }
-    Ok(())
 }
 
 type Raw = (i64, i64, String, Vec<u8>);

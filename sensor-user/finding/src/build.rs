@@ -24,12 +24,12 @@ use response::{Action, Held, Response};
 use script::{Capture, Origin};
 use verdict::{Reason, Verdict, technique::TECHNIQUES};
 
-/// Category of the finding, as the public documentation names it.
 /// Facts that are told of a script in its properties, techniques and facts that its description names.
 const REASONS: usize = 24;
 const NAMED: usize = 8;
 const DESCRIBED: usize = 5;
 
+/// Category of the finding, as the public documentation names it.
 const CATEGORY: &str = "Malicious Script Executed";
 
 /// Everything a finding is made of.

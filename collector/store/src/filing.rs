@@ -1,0 +1,183 @@
+//! Under which name a finding is stored. A sensor that does not know its project yet files findings below `projects/-`; when it
+//! is known, they belong below that.
+
+use prost::Message;
+use proto::scc::Finding;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::{error::StoreError, incoming::Incoming};
+
+/// What names of findings begin with whose sensor knew no project.
+const UNKNOWN: &str = "projects/-/";
+/// Findings of a node that are filed anew with one that names its project. The rest follows with the next ones.
+const AT_ONCE: u32 = 100;
+
+/// Stores findings of a node. A finding of a known name replaces the stored one.
+pub(crate) fn put(
+    transaction: &Transaction<'_>,
+    node: &str,
+    stored_ns: i64,
+    findings: &[Incoming],
+) -> Result<(), StoreError> {
+    for finding in findings {
+        match project_of(&finding.name) {
+            None => {
+                let project = known_project(transaction, node)?;
+                let filed = project.map(|project| below(&project, &finding.message, finding.revision));
+                insert(transaction, node, stored_ns, filed.transpose()?.as_ref().unwrap_or(finding))?;
+            }
+            Some(project) => {
+                insert(transaction, node, stored_ns, finding)?;
+                file_anew(transaction, node, project, stored_ns)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The project that a name is below of; `None` when its sensor did not know it.
+fn project_of(name: &str) -> Option<&str> {
+    let project = name.strip_prefix("projects/")?.split('/').next()?;
+    (project != "-").then_some(project)
+}
+
+/// The project that the node's latest finding below one is filed under.
+fn known_project(transaction: &Transaction<'_>, node: &str) -> Result<Option<String>, StoreError> {
+    let mut statement =
+        transaction.prepare_cached("SELECT project FROM held WHERE node = ?1 AND project != ''")?;
+    Ok(statement.query_row([node], |row| row.get(0)).optional()?)
+}
+
+/// Remembers the node's project, and files its findings under it that were stored before it was known.
+fn file_anew(
+    transaction: &Transaction<'_>,
+    node: &str,
+    project: &str,
+    stored_ns: i64,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("UPDATE held SET project = ?2 WHERE node = ?1 AND project != ?2")?
+        .execute([node, project])?;
+    let mut unfiled = transaction.prepare_cached(
+        "SELECT seq, message, revision FROM finding WHERE node = ?1 AND substr(name, 1, 11) = 'projects/-/' LIMIT ?2",
+    )?;
+    let rows =
+        unfiled.query_map(params![node, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let found: Vec<(i64, Vec<u8>, i64)> = rows.collect::<Result<_, _>>()?;
+    for (seq, message, revision) in found {
+        // A later version may be there already: then that one stays. Followers see what is stored here as news.
+        let filed = below(project, &message, revision.unsigned_abs())?;
+        transaction.prepare_cached("DELETE FROM finding WHERE seq = ?1")?.execute([seq])?;
+        insert(transaction, node, stored_ns, &filed)?;
+    }
+    Ok(())
+}
+
+/// A finding of a sensor that knew no project, below this one.
+fn below(project: &str, message: &[u8], revision: u64) -> Result<Incoming, StoreError> {
+    let mut finding = Finding::decode(message)?;
+    for name in [&mut finding.name, &mut finding.parent] {
+        if let Some(rest) = name.strip_prefix(UNKNOWN) {
+            *name = format!("projects/{project}/{rest}");
+        }
+    }
+    let message = finding.encode_to_vec();
+    Ok(Incoming::new(&finding, message.into(), revision))
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    node: &str,
+    stored_ns: i64,
+    finding: &Incoming,
+) -> Result<(), StoreError> {
+    let Incoming { name, columns: of, message, revision } = finding;
+    // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
+    // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM (SELECT MAX(seq) AS seq FROM finding UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'finding')), event_ns = excluded.event_ns,
+             stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
+             revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
+             techniques = excluded.techniques
+         WHERE excluded.revision >= finding.revision",
+    )?;
+    statement.execute(params![
+        name,
+        of.event_ns,
+        stored_ns,
+        node,
+        of.sha256,
+        &message[..],
+        i64::try_from(*revision).unwrap_or(i64::MAX),
+        of.namespace,
+        of.pod,
+        of.image,
+        of.techniques,
+        name.rsplit('/').next().unwrap_or_default()
+    ])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    fn finding(name: &str, revision: u64) -> Incoming {
+        let parent = name.split_once("/findings/").expect("a parent").0.to_owned();
+        let finding = Finding {
+            name: name.to_owned(),
+            parent,
+            description: format!("version {revision}"),
+            ..Finding::default()
+        };
+        let message = finding.encode_to_vec();
+        Incoming::new(&finding, message.into(), revision)
+    }
+
+    #[test]
+    fn findings_made_before_the_project_was_known_are_filed_under_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = Store::open(&dir.path().join("f.db")).expect("a store");
+        let unfiled = |id: &str, revision| finding(&format!("projects/-/sources/1/findings/{id}"), revision);
+        let filed = |id: &str, revision| finding(&format!("projects/p/sources/1/findings/{id}"), revision);
+        let all = |store: &Store| -> Vec<(String, String, String)> {
+            let found = store.after(0).expect("findings");
+            for stored in &found {
+                assert!(stored.finding.name.starts_with(&format!("{}/findings/", stored.finding.parent)));
+            }
+            let told = found.into_iter().map(|it| (it.node, it.finding.name, it.finding.description));
+            let mut all: Vec<_> = told.collect();
+            all.sort();
+            all
+        };
+        let row = |node: &str, project: &str, id: &str, revision: u64| {
+            let name = format!("projects/{project}/sources/1/findings/{id}");
+            (node.to_owned(), name, format!("version {revision}"))
+        };
+        store.put("n", 1, &[unfiled("a", 1), unfiled("b", 5), unfiled("c", 1)]).expect("stored");
+        store.put("m", 1, &[unfiled("x", 1)]).expect("stored");
+        let seen = store.last_seq().expect("a number");
+        // Of `a` a later version names the project; of `b` an earlier one comes late.
+        store.put("n", 2, &[filed("a", 2), filed("b", 4)]).expect("stored");
+        let expected =
+            [row("m", "-", "x", 1), row("n", "p", "a", 2), row("n", "p", "b", 5), row("n", "p", "c", 1)];
+        assert_eq!(all(&store), expected);
+        assert_eq!(store.after(seen).expect("news").len(), 3, "followers see what was filed anew");
+        // What comes late is filed at once, and replaces nothing that is newer.
+        store.put("n", 3, &[unfiled("a", 1), unfiled("d", 1)]).expect("stored");
+        let expected = [&expected[..], &[row("n", "p", "d", 1)]].concat();
+        assert_eq!(all(&store), expected);
+        assert_eq!(store.count().expect("a count"), 5);
+        // More than are filed anew at once.
+        let many: Vec<Incoming> = (0..250).map(|n| unfiled(&format!("m{n}"), 1)).collect();
+        store.put("m", 4, &many).expect("stored");
+        for revision in 1..4 {
+            store.put("m", 5, &[filed("y", revision)]).expect("stored");
+        }
+        assert!(all(&store).iter().all(|(_, name, _)| name.starts_with("projects/p/")));
+        assert_eq!(store.count().expect("a count"), 4 + 1 + 250 + 1);
+    }
+}
