@@ -1,8 +1,9 @@
 //! From a cgroup's place in its hierarchy to the container it was made for.
 //!
 //! The names of cgroups are given by container runtimes and by whoever may make cgroups, so only forms that are known
-//! are believed, and a place with two containers on its way to the root is nobody's: a container may make cgroups
-//! below its own and give them any name.
+//! are believed, and only where nobody but the node's administrator could make them. Of two containers on the way to the root the
+//! outer one counts: a container may make cgroups below its own and give them any name. Nodes that are containers themselves (kind,
+//! k3d) are the exception.
 
 use std::fmt;
 
@@ -35,7 +36,7 @@ impl fmt::Display for ContainerId {
 /// Where a process is, by its cgroup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
-    /// The container, where there is exactly one on the way to the root.
+    /// The container: the first one from the root that is no node.
     pub container: Option<ContainerId>,
     /// Kubernetes' UID of the pod, likewise.
     pub pod_uid: Option<String>,
@@ -54,15 +55,26 @@ impl Placement {
         if !whole {
             return Self { path, ..Self::default() };
         }
-        let mut containers = Vec::new();
+        let mut container = None;
         let mut pods = Vec::new();
         for (i, name) in names.iter().enumerate() {
+            let is_below_pod = !pods.is_empty();
+            if container.is_some() && is_below_pod
+                || container.is_none() && !is_below_pod && may_be_anyones(name)
+            {
+                break;
+            }
             let parent = i.checked_sub(1).map(|p| names[p].as_str());
-            containers.extend(container_of(name, parent));
-            pods.extend(pod_of(name));
+            let pod = pod_of(name);
+            if pod.is_some() {
+                // A container outside of pods that has pods is a node.
+                container = None;
+            }
+            container = container.or_else(|| container_of(name, parent));
+            pods.extend(pod);
         }
-        let is_of_node = containers.is_empty() && pods.is_empty();
-        Self { container: single(containers), pod_uid: single(pods), is_of_node, path }
+        let is_of_node = container.is_none() && pods.is_empty();
+        Self { container, pod_uid: single(pods), is_of_node, path }
     }
 
     /// Reads the components of a record of the kernel half: each ended by NUL.
@@ -93,6 +105,31 @@ fn single<T>(mut all: Vec<T>) -> Option<T> {
     if all.len() == 1 { all.pop() } else { None }
 }
 
+/// Services below which runtimes and kubelets keep containers.
+const SERVICES: [&str; 11] = [
+    "containerd",
+    "crio",
+    "cri-docker",
+    "docker",
+    "kubelet",
+    "k0scontroller",
+    "k0sworker",
+    "k3s",
+    "k3s-agent",
+    "rke2-agent",
+    "rke2-server",
+];
+
+/// Is that a cgroup below which users and services without privileges may make others, of any name?
+fn may_be_anyones(name: &str) -> bool {
+    if name == "user.slice" {
+        return true;
+    }
+    // MicroK8s' services are named snap.microk8s.daemon-…
+    name.strip_suffix(".service")
+        .is_some_and(|unit| !SERVICES.contains(&unit) && !unit.starts_with("snap.microk8s."))
+}
+
 /// What runtimes put before the id in the name of a scope.
 const SCOPES: [&str; 5] = ["cri-containerd-", "crio-", "docker-", "libpod-", "nerdctl-"];
 /// Parents under which the cgroupfs driver makes a directory that is named by the id alone.
@@ -102,7 +139,8 @@ fn container_of(name: &str, parent: Option<&str>) -> Option<ContainerId> {
     // systemd's driver: a scope. CRI-O and Podman keep the prefix with the cgroupfs driver, too.
     let unit = name.strip_suffix(".scope").unwrap_or(name);
     if let Some(id) = SCOPES.iter().find_map(|prefix| ContainerId::new(unit.strip_prefix(prefix)?)) {
-        return Some(id);
+        let is_in_tree = |parent: &str| parent.ends_with(".slice") || pod_of(parent).is_some();
+        return parent.is_none_or(is_in_tree).then_some(id);
     }
     // A path for systemd's driver given to the cgroupfs driver: `slice:prefix:id`.
     if let [slice, _, id] = name.split(':').collect::<Vec<_>>()[..]
@@ -115,11 +153,14 @@ fn container_of(name: &str, parent: Option<&str>) -> Option<ContainerId> {
     if trusted { ContainerId::new(name) } else { None }
 }
 
-/// UID in the name of a pod's cgroup: `pod<uid>`, or `kubepods[-<class>]-pod<uid, dashes as underscores>.slice`.
+/// UID in the name of a pod's cgroup: `pod<uid>`, or `[<root>-]kubepods[-<class>]-pod<uid, dashes as underscores>.slice`, where
+/// `<root>` is what the kubelet was given as the root of its cgroups.
 fn pod_of(name: &str) -> Option<String> {
     let name = name.split(':').next().unwrap_or(name);
     let uid = match name.strip_suffix(".slice") {
-        Some(unit) if unit.starts_with("kubepods") => unit.rsplit_once("-pod")?.1.replace('_', "-"),
+        Some(unit) if unit.split('-').any(|part| part == "kubepods") => {
+            unit.rsplit_once("-pod")?.1.replace('_', "-")
+        }
         Some(_) => return None,
         None => name.strip_prefix("pod")?.to_owned(),
     };
@@ -188,6 +229,50 @@ mod tests {
     }
 
     #[test]
+    fn roots_of_kubelets_and_nodes_that_are_containers() {
+        let under = UID.replace('-', "_");
+        let hash = "0123456789abcdef0123456789abcdef";
+        let kubelet = format!(
+            "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod{under}.slice/cri-containerd-{A}.scope"
+        );
+        is(&kubelet, Some(A), Some(UID));
+        is(&format!("/system.slice/k3s.service/kubepods/burstable/pod{UID}/{A}"), Some(A), Some(UID));
+        is(
+            &format!("/kubepods.slice/kubepods-pod{under}.slice/crio-{A}.scope/container"),
+            Some(A),
+            Some(UID),
+        );
+        // kind and k3d: the node is a container of the machine's Docker or Podman.
+        is(&format!("/system.slice/docker-{B}.scope{kubelet}"), Some(A), Some(UID));
+        is(&format!("/docker/{B}/kubelet/kubepods/pod{UID}/{A}"), Some(A), Some(UID));
+        is(&format!("/machine.slice/libpod-{B}.scope/container{kubelet}"), Some(A), Some(UID));
+        is(&format!("/system.slice/docker-{B}.scope/init.scope"), Some(B), None);
+        // A pod in such a node cannot pass for another.
+        is(&format!("/docker/{B}{kubelet}/kubepods/pod{hash}/{B}"), Some(A), Some(UID));
+    }
+
+    #[test]
+    fn what_anybody_may_name_is_no_container() {
+        let under = UID.replace('-', "_");
+        let user = "/user.slice/user-1000.slice/user@1000.service";
+        for below in [
+            format!("cri-containerd-{A}.scope"),
+            format!("app.slice/docker-{A}.scope"),
+            format!("kubepods/pod{UID}/{A}"),
+            format!("kubepods.slice/kubepods-pod{under}.slice/cri-containerd-{A}.scope"),
+        ] {
+            for above in [user, "/system.slice/some.service", "/user.slice"] {
+                let path = format!("{above}/{below}");
+                is(&path, None, None);
+                assert!(placement(&path).is_of_node, "{path}");
+            }
+        }
+        is(&format!("/some.scope/cri-containerd-{A}.scope"), None, None);
+        // A container's own services are its own.
+        is(&format!("/kubepods/pod{UID}/{A}/user.slice/some.service"), Some(A), Some(UID));
+    }
+
+    #[test]
     fn below_a_container_is_still_the_container() {
         is(&format!("/kubepods/pod{UID}/{A}/init.scope"), Some(A), Some(UID));
         is(&format!("/kubepods/pod{UID}/{A}/system.slice/nginx.service"), Some(A), Some(UID));
@@ -196,9 +281,11 @@ mod tests {
     #[test]
     fn nobody_rather_than_the_wrong_one() {
         // A container that names a cgroup of its own after another.
-        is(&format!("/kubepods/pod{UID}/{A}/cri-containerd-{B}.scope"), None, Some(UID));
-        is(&format!("/kubepods/pod{UID}/{A}/docker/{B}"), None, Some(UID));
-        is(&format!("/kubepods/pod{UID}/{A}/pod{UID}/{A}"), None, None);
+        is(&format!("/kubepods/pod{UID}/{A}/cri-containerd-{B}.scope"), Some(A), Some(UID));
+        is(&format!("/kubepods/pod{UID}/{A}/x.slice/cri-containerd-{B}.scope"), Some(A), Some(UID));
+        is(&format!("/kubepods/pod{UID}/{A}/docker/{B}"), Some(A), Some(UID));
+        is(&format!("/kubepods/pod{UID}/{A}/pod{UID}/{A}"), Some(A), Some(UID));
+        is(&format!("/system.slice/docker-{A}.scope/docker/{B}"), Some(A), None);
         // Digits in a place where no runtime puts them.
         is(&format!("/user.slice/{A}"), None, None);
         is(&format!("/{A}"), None, None);
