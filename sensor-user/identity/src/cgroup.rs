@@ -139,7 +139,7 @@ fn container_of(name: &str, parent: Option<&str>) -> Option<ContainerId> {
     // systemd's driver: a scope. CRI-O and Podman keep the prefix with the cgroupfs driver, too.
     let unit = name.strip_suffix(".scope").unwrap_or(name);
     if let Some(id) = SCOPES.iter().find_map(|prefix| ContainerId::new(unit.strip_prefix(prefix)?)) {
-        let is_in_tree = |parent: &str| parent.ends_with(".slice") || pod_of(parent).is_some();
+        let is_in_tree = |parent: &str| parent.strip_suffix(".slice").is_some() || pod_of(parent).is_some();
         return parent.is_none_or(is_in_tree).then_some(id);
     }
     // A path for systemd's driver given to the cgroupfs driver: `slice:prefix:id`.
