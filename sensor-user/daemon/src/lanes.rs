@@ -9,11 +9,24 @@ use std::{
 
 use script::{Output as Said, ScriptId};
 use stage::Sender;
+use tracing::debug;
 
 use crate::output::Output;
 
 /// A text that is longer takes more than about 15 ms to judge.
 const LONG: usize = 128 * 1024;
+
+/// Among the sensor's threads the one that judges long texts is to get a processor last: short ones are captured and judged
+/// first. It holds nothing that others wait for.
+const NICE: i32 = 10;
+
+/// Makes the calling thread the one that judges long texts.
+pub(crate) fn yield_to_others() {
+    // Linux has a niceness for each thread.
+    if let Err(e) = rustix::process::setpriority_process(None, NICE) {
+        debug!("long texts are judged with the usual priority: {e}");
+    }
+}
 
 /// Of what something waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -21,7 +21,7 @@ use std::{
 
 use anyhow::Context;
 use delivery::{DeliveryMetrics, Queue, Spool, SpoolNotices};
-use detection::{DetectionMetrics, Detector, Impairments, Reason, Reporter, Sensitivity};
+use detection::{DetectionMetrics, Detector, Impairments, JudgeAside, Reason, Reporter, Sensitivity};
 use hold::{HoldMetrics, Holder, Keeper};
 use identity::Directory;
 use probe::{Executables, Lineage, Parts, Probe, Settings};
@@ -200,9 +200,14 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         Arc::new(move |ancestor| descendants(&lineage, ancestor)),
         detection_metrics.clone(),
     );
+    let (judge_of_long, line) = JudgeAside::new(judge_of_long);
+    let judging_long = supervisor.thread("judging-long", move || {
+        lanes::yield_to_others();
+        judge_of_long.run();
+    })?;
     let long_scoring = {
         let scorer = Scorer {
-            detector: detector.beside(judge_of_long),
+            detector: detector.beside(line),
             sensitivity: follow_sensitivity.clone(),
             detections: detections.clone(),
             recording: None,
@@ -329,7 +334,9 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
         let ends = async {
             // The inspector ends with the capture thread, and takes the probes out meanwhile.
             tokio::task::spawn_blocking(move || {
-                (keeping.join(), capture.join(), scoring.join(), long_scoring.join())
+                let ended = (keeping.join(), capture.join(), scoring.join(), long_scoring.join());
+                judging_long.join().ok();
+                ended
             })
             .await?
             .0

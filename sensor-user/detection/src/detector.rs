@@ -18,6 +18,7 @@ use verdict::{Judge, OperatingPoint, Verdict};
 use crate::{
     detection::Detection,
     judged::{Judged, Scripts},
+    judging::{JudgeLine, Judging, Opinion},
     merger::Merger,
     metrics::DetectionMetrics,
 };
@@ -44,7 +45,7 @@ pub struct Sensitivity {
 
 /// Judges captures. It belongs to one thread; others beside it share all but the judge.
 pub struct Detector {
-    judge: Judge,
+    judge: Judging,
     common: Arc<Common>,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
@@ -95,20 +96,19 @@ impl Detector {
             descendants,
             metrics,
         };
-        Self { judge, common: Arc::new(common), counted: (0, 0) }
+        Self { judge: Judging::Here(Box::new(judge)), common: Arc::new(common), counted: (0, 0) }
     }
 
-    /// Another one, which judges with this judge at the same time and knows what this one knows. Captures of one shell must
-    /// still be judged in their order.
+    /// Another one, which asks this judge at the same time and knows what this one knows. Captures of one shell must still be
+    /// judged in their order.
     #[must_use]
-    pub fn beside(&self, judge: Judge) -> Self {
-        Self { judge, common: self.common.clone(), counted: (0, 0) }
+    pub fn beside(&self, judge: JudgeLine) -> Self {
+        Self { judge: Judging::Aside(judge), common: self.common.clone(), counted: (0, 0) }
     }
 
     /// Judges from now on by another threshold; returns its value.
     pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) -> f32 {
-        self.judge.set_threshold(sensitivity.point, sensitivity.threshold);
-        self.judge.threshold()
+        self.judge.set_sensitivity(sensitivity)
     }
 
     /// Judges a capture that is remembered, and emits the detections that are to be reported now: this one if it is malicious and news, and
@@ -153,14 +153,17 @@ impl Detector {
         }
     }
 
-    fn score(&mut self, capture: &Capture, content: &[u8]) -> Option<Verdict> {
+    /// The verdict on a part of a capture, and whether a part of a malicious script may have such a one.
+    fn score(&mut self, capture: &Capture, part: Range<usize>) -> Option<(Verdict, bool)> {
         let begun = Instant::now();
-        let judged = self.judge.judge(content, capture.flags.evaluates_unseen);
-        self.count(begun);
-        match judged {
+        let Opinion { verdict, is_suspicious, lookups } =
+            self.judge.judge(&capture.content, part, capture.flags.evaluates_unseen);
+        self.count(begun, lookups);
+        match verdict {
             Ok(verdict) => {
                 self.common.metrics.scored.inc();
-                Some(verdict)
+                let may_be_malicious = verdict.malicious || is_suspicious;
+                Some((verdict, may_be_malicious))
             }
             Err(e) => {
                 self.common.metrics.failed.inc();
@@ -171,8 +174,8 @@ impl Detector {
     }
 
     fn judge_whole(&mut self, capture: &Capture) -> Option<Verdict> {
-        let verdict = self.score(capture, &capture.content)?;
         let length = capture.content.len();
+        let (verdict, _) = self.score(capture, 0..length)?;
         if length >= LONG {
             self.common.scripts().judged(capture.id, Judged { to: length, whole: length, again: 0 });
         }
@@ -190,15 +193,15 @@ impl Detector {
         let start = news.start.min(before.to).min(end);
         let near = start.saturating_sub(BESIDE)..end.saturating_add(BESIDE).min(content.len());
         let far = start.saturating_sub(FAR)..near.end;
-        let verdict = self.score(capture, &content[near])?;
+        let (_, may_be_malicious) = self.score(capture, near)?;
         let mut judged = Judged { to: before.to.max(end), ..before };
         self.common.scripts().judged(capture.id, judged);
-        if !self.may_be_malicious(&verdict) {
+        if !may_be_malicious {
             return None;
         }
-        let verdict = self.score(capture, &content[far.clone()])?;
+        let (verdict, may_be_malicious) = self.score(capture, far.clone())?;
         let has_grown = content.len() >= judged.whole.saturating_add(judged.whole / 4);
-        if has_grown && self.may_be_malicious(&verdict) {
+        if has_grown && may_be_malicious {
             return self.judge_whole(capture);
         }
         if !verdict.malicious {
@@ -207,13 +210,9 @@ impl Detector {
         if judged.again < AGAIN {
             judged.again += 1;
             self.common.scripts().judged(capture.id, judged);
-            return self.score(capture, content);
+            return self.score(capture, 0..content.len()).map(|(verdict, _)| verdict);
         }
         Some(verdict.within(content, far.start))
-    }
-
-    fn may_be_malicious(&self, verdict: &Verdict) -> bool {
-        verdict.malicious || self.judge.is_suspicious(verdict.score)
     }
 
     /// Does a suppression match the script, or the one that sourced or evaluated it? Also harmless scripts are looked at: what
@@ -284,9 +283,9 @@ impl Detector {
         }
     }
 
-    fn count(&mut self, begun: Instant) {
-        let (hits, misses) = self.judge.hits_and_misses();
-        self.common.metrics.hits.inc_by(hits - self.counted.0);
+    fn count(&mut self, begun: Instant, (hits, misses): (u64, u64)) {
+        // A judge whose thread is gone says nothing.
+        self.common.metrics.hits.inc_by(hits.saturating_sub(self.counted.0));
         if misses > self.counted.1 {
             self.common.metrics.misses.inc_by(misses - self.counted.1);
             self.common.metrics.seconds.observe(begun.elapsed().as_secs_f64());
