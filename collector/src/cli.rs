@@ -124,7 +124,7 @@ pub struct OutletArgs {
 
 /// The filter of one sink: three options that begin with its name.
 macro_rules! filter {
-    ($name:ident, $sink:literal, $env:literal, $what:literal, $severity:ident, $namespace:ident, $urgent:ident) => {
+    ($name:ident, $env:literal, $what:literal, $severity:ident, $namespace:ident, $urgent:ident) => {
         #[derive(Args)]
         #[allow(clippy::struct_field_names, reason = "the names are the options'")]
         struct $name {
@@ -133,7 +133,6 @@ macro_rules! filter {
                 env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_MIN_SEVERITY"),
                 value_name = "SEVERITY",
                 value_parser = min_severity,
-                requires = $sink,
                 help = concat!("Only findings of this severity or higher go to ", $what, ": low, medium, high or critical [default: all]")
             )]
             $severity: Option<MinSeverity>,
@@ -142,14 +141,13 @@ macro_rules! filter {
                 env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_NAMESPACE"),
                 value_name = "NAMESPACE",
                 value_delimiter = ',',
-                requires = $sink,
-                help = concat!("Only findings of these Kubernetes namespaces go to ", $what, ". Several are separated by commas; `-` is what ran in no pod [default: all]")
+                value_parser = namespace,
+                help = concat!("Only findings of these Kubernetes namespaces go to ", $what, ". Several are separated by commas. What names no namespace goes there, too [default: all]")
             )]
             $namespace: Vec<String>,
             #[arg(
                 long,
                 env = concat!("SCRIPTWATCH_COLLECTOR_", $env, "_URGENT_ONLY"),
-                requires = $sink,
                 help = concat!("Only findings of triage level `urgent` go to ", $what, ", and those that say what a sensor could not see")
             )]
             $urgent: bool,
@@ -165,23 +163,14 @@ macro_rules! filter {
 
 filter!(
     JsonLinesFilter,
-    "json_lines",
     "JSON_LINES",
     "--json-lines",
     json_lines_min_severity,
     json_lines_namespace,
     json_lines_urgent_only
 );
-filter!(SccFilter, "scc", "SCC", "Security Command Center", scc_min_severity, scc_namespace, scc_urgent_only);
-filter!(
-    WebhookFilter,
-    "webhook",
-    "WEBHOOK",
-    "--webhook",
-    webhook_min_severity,
-    webhook_namespace,
-    webhook_urgent_only
-);
+filter!(SccFilter, "SCC", "Security Command Center", scc_min_severity, scc_namespace, scc_urgent_only);
+filter!(WebhookFilter, "WEBHOOK", "--webhook", webhook_min_severity, webhook_namespace, webhook_urgent_only);
 
 impl OutletArgs {
     fn options(self) -> Outlets {
@@ -229,6 +218,16 @@ fn state(text: &str) -> Result<State, String> {
 
 fn sink_format(text: &str) -> Result<SinkFormat, String> {
     named(SinkFormat::ALL, SinkFormat::name, text)
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=63).contains(&name.len()) && name.bytes().all(is_name) {
+        Ok(name.to_owned())
+    } else {
+        Err("names of Kubernetes namespaces are expected, separated by commas".to_owned())
+    }
 }
 
 fn min_severity(text: &str) -> Result<MinSeverity, String> {

@@ -164,10 +164,21 @@ fn every_finding_is_an_event_of_the_published_schema() {
         ..saying("impaired", "The sensor was impaired.")
     };
     let uid = "7c2e4b6f-0c1f-4e6a-9f1b-2f3c4d5e6f70";
+    // What no sensor says: parents without end, and what is no hash, technique or name.
+    let mut hostile = Finding { name: saying("hostile", "").name, ..complete(uid) };
+    hostile.processes.extend(vec![Process::default(); 10_000]);
+    hostile.processes[0].binary.as_mut().expect("a binary").sha256 = "no hash".to_owned();
+    let techniques = ["", ".1"].map(|id| Property { kind: Some(Kind::StringValue(id.to_owned())) });
+    let techniques = Property { kind: Some(Kind::ListValue(ListValue { values: techniques.to_vec() })) };
+    hostile.source_properties.insert("Verdict_Techniques".to_owned(), techniques);
+    hostile.source_properties.remove("Container_Id");
+    hostile.source_properties.remove("Pod_Uid");
+    hostile.containers[0].name.clear();
+    hostile.kubernetes.as_mut().expect("objects").pods[0].name.clear();
     // A static pod's uid is no UUID.
     let all = [
         &real[..],
-        &[complete(uid), complete(&"0".repeat(32)), impaired, saying("bare", ""), made::finding(1)],
+        &[complete(uid), complete(&"0".repeat(32)), hostile, impaired, saying("bare", ""), made::finding(1)],
     ]
     .concat();
     store(port, 1, &all);

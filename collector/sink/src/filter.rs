@@ -5,15 +5,13 @@ use proto::{
     well_known::value::Kind,
 };
 
-/// Stands for what ran in no pod.
-const NO_NAMESPACE: &str = "-";
-
 /// What a finding must be. The default lets all through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// At least so severe.
     pub min_severity: Option<MinSeverity>,
-    /// Of one of these Kubernetes namespaces; `-` is none. Empty: of any.
+    /// Of one of these Kubernetes namespaces, or of none: what ran on the node itself, or in a pod that is not known yet. Empty: of
+    /// any.
     pub namespaces: Vec<String>,
     /// Of triage level `urgent`.
     pub urgent_only: bool,
@@ -63,8 +61,8 @@ impl Filter {
     }
 
     fn is_of_namespace(&self, finding: &Finding) -> bool {
-        let namespace = text(finding, "Pod_Namespace").unwrap_or(NO_NAMESPACE);
-        self.namespaces.is_empty() || self.namespaces.iter().any(|wanted| wanted == namespace)
+        let is_wanted = |namespace: &str| self.namespaces.iter().any(|wanted| wanted == namespace);
+        self.namespaces.is_empty() || text(finding, "Pod_Namespace").is_none_or(is_wanted)
     }
 
     /// That the sensor could not see is urgent, too: nobody knows what ran.
@@ -113,12 +111,11 @@ mod tests {
         assert_eq!(passed(min(MinSeverity::Critical)), [true, true, true, false]);
         assert!(min(MinSeverity::Critical).passes(&finding(Severity::Unspecified, &[])));
         let of = |names: &[&str]| Filter { namespaces: namespaces(names), ..Filter::default() };
-        assert_eq!(passed(of(&["shop", "x"])), [true, true, false, true]);
-        assert_eq!(passed(of(&["-"])), [false, false, true, false]);
-        assert_eq!(passed(of(&["sho"])), [false; 4]);
+        assert_eq!(passed(of(&["shop", "x"])), [true; 4], "also what names no namespace");
+        assert_eq!(passed(of(&["sho"])), [false, false, true, false]);
         let urgent_only = Filter { urgent_only: true, ..Filter::default() };
         assert_eq!(passed(urgent_only), [false, true, true, true]);
         let both = Filter { urgent_only: true, namespaces: namespaces(&["shop"]), ..Filter::default() };
-        assert_eq!(passed(both), [false, true, false, true]);
+        assert_eq!(passed(both), [false, true, true, true]);
     }
 }

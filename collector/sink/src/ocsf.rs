@@ -20,6 +20,9 @@ const SERVER: i32 = 1;
 const LEARNING: i32 = 4;
 const GCP_PROJECT: i32 = 11;
 
+/// Parents that are told, each within the one before: whoever reads them goes down as deep.
+const PARENTS: usize = 16;
+
 /// Which class of events a finding becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -119,7 +122,8 @@ fn described(text: &str) -> Option<Value> {
 }
 
 fn sha256(hex: &str) -> Option<Value> {
-    (!hex.is_empty()).then(|| json!([{ "algorithm_id": SHA_256, "algorithm": "SHA-256", "value": hex }]))
+    let is_hash = !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash.then(|| json!([{ "algorithm_id": SHA_256, "algorithm": "SHA-256", "value": hex }]))
 }
 
 /// A file needs a name.
@@ -312,12 +316,13 @@ impl Told<'_> {
         told["namespace_pid"] = json!(self.number("Container_Pid").map(|pid| pid as i64));
         let created = self.text("Process_Creation_Timestamp").and_then(|text| store::moment(text).ok());
         told["created_time"] = json!(created.map(|ns| ns / 1_000_000));
-        let parents = self.finding.processes.iter().skip(1).rev();
-        let parent = parents.fold(None, |above: Option<Value>, parent| {
-            let mut told = process_alone(parent);
-            told["parent_process"] = json!(above);
-            Some(told)
-        });
+        let parents = self.finding.processes.get(1..).unwrap_or_default();
+        let mut parent = None;
+        for process in parents.iter().take(PARENTS).rev() {
+            let mut told = process_alone(process);
+            told["parent_process"] = parent.unwrap_or_default();
+            parent = Some(told);
+        }
         told["parent_process"] = json!(
             parent.or_else(|| { (process.parent_pid > 0).then(|| json!({ "pid": process.parent_pid })) })
         );
@@ -325,7 +330,7 @@ impl Told<'_> {
     }
 
     fn container(&self) -> Option<Value> {
-        let named: Option<&Container> = self.finding.containers.first();
+        let named: Option<&Container> = self.finding.containers.first().filter(|it| !it.name.is_empty());
         let uid = self.text("Container_Id");
         if named.is_none() && uid.is_none() {
             return None;
@@ -344,7 +349,7 @@ impl Told<'_> {
     }
 
     fn pod(&self) -> Option<&Pod> {
-        self.finding.kubernetes.as_ref()?.pods.first()
+        self.finding.kubernetes.as_ref()?.pods.first().filter(|pod| !pod.name.is_empty())
     }
 
     fn resources(&self) -> Vec<Value> {
@@ -388,6 +393,9 @@ impl Told<'_> {
         let version = self.finding.mitre_attack.as_ref().map(|attack| &attack.version);
         let of = |value: &Property| {
             let Some(Kind::StringValue(id)) = value.kind.as_ref() else { return None };
+            if id.is_empty() || id.starts_with('.') {
+                return None;
+            }
             let (technique, below) = id.split_once('.').map_or((id.as_str(), None), |(it, _)| (it, Some(id)));
             Some(json!({
                 "technique": { "uid": technique },

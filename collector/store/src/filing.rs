@@ -9,8 +9,22 @@ use crate::{error::StoreError, incoming::Incoming};
 
 /// What names of findings begin with whose sensor knew no project.
 const UNKNOWN: &str = "projects/-/";
-/// Findings of a node that are filed anew with one that names its project. The rest follows with the next ones.
-const AT_ONCE: u32 = 100;
+/// What is filed anew in one transaction at most: rows and bytes, so that others' findings do not wait for it, and it fits into
+/// memory. The rest follows with the next ones.
+const ROWS: u32 = 100;
+const BYTES: usize = 8 << 20;
+
+/// How much may still be filed anew in a transaction.
+pub(crate) struct Budget {
+    rows: u32,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { rows: ROWS, bytes: BYTES }
+    }
+}
 
 /// Stores findings of a node. A finding of a known name replaces the stored one.
 pub(crate) fn put(
@@ -18,17 +32,18 @@ pub(crate) fn put(
     node: &str,
     stored_ns: i64,
     findings: &[Incoming],
+    budget: &mut Budget,
 ) -> Result<(), StoreError> {
     for finding in findings {
         match project_of(&finding.name) {
             None => {
                 let project = known_project(transaction, node)?;
-                let filed = project.map(|project| below(&project, &finding.message, finding.revision));
-                insert(transaction, node, stored_ns, filed.transpose()?.as_ref().unwrap_or(finding))?;
+                let filed = project.and_then(|project| below(&project, &finding.message, finding.revision));
+                insert(transaction, node, stored_ns, filed.as_ref().unwrap_or(finding))?;
             }
             Some(project) => {
                 insert(transaction, node, stored_ns, finding)?;
-                file_anew(transaction, node, project, stored_ns)?;
+                file_anew(transaction, node, project, stored_ns, budget)?;
             }
         }
     }
@@ -38,7 +53,7 @@ pub(crate) fn put(
 /// The project that a name is below of; `None` when its sensor did not know it.
 fn project_of(name: &str) -> Option<&str> {
     let project = name.strip_prefix("projects/")?.split('/').next()?;
-    (project != "-").then_some(project)
+    (!matches!(project, "-" | "")).then_some(project)
 }
 
 /// The project that the node's latest finding below one is filed under.
@@ -54,35 +69,41 @@ fn file_anew(
     node: &str,
     project: &str,
     stored_ns: i64,
+    budget: &mut Budget,
 ) -> Result<(), StoreError> {
     transaction
         .prepare_cached("UPDATE held SET project = ?2 WHERE node = ?1 AND project != ?2")?
         .execute([node, project])?;
-    let mut unfiled = transaction.prepare_cached(
-        "SELECT seq, message, revision FROM finding WHERE node = ?1 AND substr(name, 1, 11) = 'projects/-/' LIMIT ?2",
+    let mut next = transaction.prepare_cached(
+        "SELECT seq, message, revision FROM finding
+         WHERE node = ?1 AND substr(name, 1, 11) = 'projects/-/' AND seq > ?2 ORDER BY seq LIMIT 1",
     )?;
-    let rows =
-        unfiled.query_map(params![node, AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let found: Vec<(i64, Vec<u8>, i64)> = rows.collect::<Result<_, _>>()?;
-    for (seq, message, revision) in found {
-        // A later version may be there already: then that one stays. Followers see what is stored here as news.
-        let filed = below(project, &message, revision.unsigned_abs())?;
+    let mut last = 0_i64;
+    while budget.rows > 0 && budget.bytes > 0 {
+        let row = next.query_row(params![node, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let Some((seq, message, revision)): Option<(i64, Vec<u8>, i64)> = row.optional()? else { break };
+        last = seq;
+        budget.rows -= 1;
+        budget.bytes = budget.bytes.saturating_sub(message.len());
+        // What cannot be read stays as it is.
+        let Some(filed) = below(project, &message, revision.unsigned_abs()) else { continue };
         transaction.prepare_cached("DELETE FROM finding WHERE seq = ?1")?.execute([seq])?;
+        // A later version may be there already: then that one stays. Followers see what is stored here as news.
         insert(transaction, node, stored_ns, &filed)?;
     }
     Ok(())
 }
 
-/// A finding of a sensor that knew no project, below this one.
-fn below(project: &str, message: &[u8], revision: u64) -> Result<Incoming, StoreError> {
-    let mut finding = Finding::decode(message)?;
+/// A finding of a sensor that knew no project, below this one; `None` if it cannot be read.
+fn below(project: &str, message: &[u8], revision: u64) -> Option<Incoming> {
+    let mut finding = Finding::decode(message).ok()?;
     for name in [&mut finding.name, &mut finding.parent] {
         if let Some(rest) = name.strip_prefix(UNKNOWN) {
             *name = format!("projects/{project}/{rest}");
         }
     }
     let message = finding.encode_to_vec();
-    Ok(Incoming::new(&finding, message.into(), revision))
+    Some(Incoming::new(&finding, message.into(), revision))
 }
 
 fn insert(
@@ -171,13 +192,33 @@ mod tests {
         let expected = [&expected[..], &[row("n", "p", "d", 1)]].concat();
         assert_eq!(all(&store), expected);
         assert_eq!(store.count().expect("a count"), 5);
-        // More than are filed anew at once.
+        // More than are filed anew at once, however many findings name the project, and one that cannot be read.
         let many: Vec<Incoming> = (0..250).map(|n| unfiled(&format!("m{n}"), 1)).collect();
         store.put("m", 4, &many).expect("stored");
-        for revision in 1..4 {
+        let spoilt = "UPDATE finding SET message = x'ff' WHERE id = 'm7'";
+        assert_eq!(store.connection.execute(spoilt, []).expect("an update"), 1);
+        let left = |store: &Store, node: &str| -> i64 {
+            let sql = "SELECT COUNT(*) FROM finding WHERE node = ?1 AND name LIKE 'projects/-/%'";
+            store.connection.query_row(sql, [node], |row| row.get(0)).expect("a count")
+        };
+        store.put("m", 5, &[filed("y", 1), filed("y", 2)]).expect("stored");
+        assert_eq!(left(&store, "m"), 251 - i64::from(ROWS) + 1);
+        for revision in 3..6 {
             store.put("m", 5, &[filed("y", revision)]).expect("stored");
         }
-        assert!(all(&store).iter().all(|(_, name, _)| name.starts_with("projects/p/")));
+        assert_eq!(left(&store, "m"), 1);
         assert_eq!(store.count().expect("a count"), 4 + 1 + 250 + 1);
+        // Large ones go one by one.
+        let large = |id: &str| {
+            let name = format!("projects/-/sources/1/findings/{id}");
+            let finding = Finding { name, description: "x".repeat(BYTES), ..Finding::default() };
+            Incoming::new(&finding, finding.encode_to_vec().into(), 1)
+        };
+        store.put("g", 6, &[large("l1"), large("l2")]).expect("stored");
+        store.put("g", 7, &[filed("z", 1)]).expect("stored");
+        assert_eq!(left(&store, "g"), 1);
+        // A name without a project is none.
+        store.put("k", 8, &[unfiled("q", 1), finding("projects//sources/1/findings/r", 1)]).expect("stored");
+        assert_eq!(store.find("q", Some("k")).ok().flatten().map(|it| it.finding.name.len()), Some(31));
     }
 }

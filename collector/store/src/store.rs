@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::{
     error::StoreError,
-    filing,
+    filing::{self, Budget},
     handle::Progress,
     incoming::Incoming,
     schema::{self, VERSION},
@@ -62,7 +62,7 @@ impl Store {
     /// Stores findings in one transaction. A finding of a known name replaces the stored one.
     pub fn put(&mut self, node: &str, stored_ns: i64, findings: &[Incoming]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
-        filing::put(&transaction, node, stored_ns, findings)?;
+        filing::put(&transaction, node, stored_ns, findings, &mut Budget::default())?;
         transaction.commit()?;
         Ok(())
     }
@@ -74,8 +74,9 @@ impl Store {
         groups: impl Iterator<Item = (&'a str, &'a [Incoming])>,
     ) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
+        let mut budget = Budget::default();
         for (node, findings) in groups {
-            filing::put(&transaction, node, stored_ns, findings)?;
+            filing::put(&transaction, node, stored_ns, findings, &mut budget)?;
         }
         transaction.commit()?;
         Ok(())

@@ -63,7 +63,7 @@ const ENDED_CONTAINERS: usize = 8192;
 /// A thread that does not come by for this long hangs.
 const HUNG: Duration = Duration::from_secs(10);
 /// Likewise for the one that judges long texts: where all processors are busy a second of work may take long.
-const HUNG_ON_LONG: Duration = Duration::from_mins(1);
+const HUNG_ON_LONG: Duration = Duration::from_mins(2);
 /// Likewise for one that waits for the disk: a sync may take long.
 const HUNG_ON_DISK: Duration = Duration::from_mins(2);
 /// How long the stages may take to end.

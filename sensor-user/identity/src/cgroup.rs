@@ -55,23 +55,25 @@ impl Placement {
         if !whole {
             return Self { path, ..Self::default() };
         }
-        let mut container = None;
+        let (mut container, mut outer) = (None, None);
         let mut pods = Vec::new();
         for (i, name) in names.iter().enumerate() {
-            let is_below_pod = !pods.is_empty();
-            if container.is_some() && is_below_pod
-                || container.is_none() && !is_below_pod && may_be_anyones(name)
-            {
+            let parent = i.checked_sub(1).map(|p| names[p].as_str());
+            let (found, pod) = (container_of(name, parent), pod_of(name));
+            if outer.is_none() && pods.is_empty() && found.is_none() && may_be_anyones(name) {
                 break;
             }
-            let parent = i.checked_sub(1).map(|p| names[p].as_str());
-            let pod = pod_of(name);
-            if pod.is_some() {
-                // A container outside of pods that has pods is a node.
-                container = None;
-            }
-            container = container.or_else(|| container_of(name, parent));
             pods.extend(pod);
+            if pods.is_empty() {
+                outer = outer.or(found);
+            } else if found.is_some() {
+                container = found;
+                break;
+            }
+        }
+        if container.is_none() && outer.is_some() {
+            // Only a container outside of pods that has containers in pods is a node. What else it names is its own.
+            (container, pods) = (outer, Vec::new());
         }
         let is_of_node = container.is_none() && pods.is_empty();
         Self { container, pod_uid: single(pods), is_of_node, path }
@@ -122,12 +124,18 @@ const SERVICES: [&str; 11] = [
 
 /// Is that a cgroup below which users and services without privileges may make others, of any name?
 fn may_be_anyones(name: &str) -> bool {
-    if name == "user.slice" {
+    // What runs in a scope that is no container (a login, a machine) has it for itself, and LXC's containers theirs.
+    if name == "user.slice" || name.strip_suffix(".scope").is_some() || name.starts_with("lxc") {
         return true;
     }
-    // MicroK8s' services are named snap.microk8s.daemon-…
-    name.strip_suffix(".service")
-        .is_some_and(|unit| !SERVICES.contains(&unit) && !unit.starts_with("snap.microk8s."))
+    // MicroK8s' services are named snap.microk8s.daemon-…, and k3s' may have a name of their own behind it.
+    let is_runtime = |unit: &str| {
+        let is_of = |service: &&str| {
+            unit.strip_prefix(*service).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        SERVICES.iter().any(is_of) || unit.starts_with("snap.microk8s.")
+    };
+    name.strip_suffix(".service").is_some_and(|unit| !is_runtime(unit))
 }
 
 /// What runtimes put before the id in the name of a scope.
@@ -139,7 +147,13 @@ fn container_of(name: &str, parent: Option<&str>) -> Option<ContainerId> {
     // systemd's driver: a scope. CRI-O and Podman keep the prefix with the cgroupfs driver, too.
     let unit = name.strip_suffix(".scope").unwrap_or(name);
     if let Some(id) = SCOPES.iter().find_map(|prefix| ContainerId::new(unit.strip_prefix(prefix)?)) {
-        let is_in_tree = |parent: &str| parent.strip_suffix(".slice").is_some() || pod_of(parent).is_some();
+        // Podman makes a cgroup for each of its pods, too.
+        let is_in_tree = |parent: &str| {
+            parent.strip_suffix(".slice").is_some()
+                || pod_of(parent).is_some()
+                || parent == "libpod_parent"
+                || ContainerId::new(parent).is_some()
+        };
         return parent.is_none_or(is_in_tree).then_some(id);
     }
     // A path for systemd's driver given to the cgroupfs driver: `slice:prefix:id`.
@@ -219,6 +233,13 @@ mod tests {
         is(&format!("/docker/{A}"), Some(A), None);
         is(&format!("/machine.slice/libpod-{A}.scope"), Some(A), None);
         is(&format!("/k8s.io/{A}"), Some(A), None);
+        is(&format!("/libpod_parent/libpod-{A}/container"), Some(A), None);
+        is(&format!("/libpod_parent/{B}/libpod-{A}"), Some(A), None);
+        is(
+            &format!("/system.slice/k3s-edge.service/kubepods-pod{under}.slice:cri-containerd:{A}"),
+            Some(A),
+            Some(UID),
+        );
         is(
             &format!(
                 "/system.slice/containerd.service/kubepods-burstable-pod{under}.slice:cri-containerd:{A}"
@@ -267,7 +288,15 @@ mod tests {
                 assert!(placement(&path).is_of_node, "{path}");
             }
         }
-        is(&format!("/some.scope/cri-containerd-{A}.scope"), None, None);
+        for above in ["/some.scope", "/some.scope/x.slice", "/lxc.payload.x/system.slice", "/lxc/x/docker"] {
+            is(&format!("{above}/cri-containerd-{A}.scope"), None, None);
+            is(&format!("{above}/{A}"), None, None);
+        }
+        // A container that names a pod below itself is still itself.
+        for name in [format!("pod{UID}"), format!("kubepods.slice/kubepods-pod{under}.slice/x")] {
+            is(&format!("/docker/{A}/{name}"), Some(A), None);
+            is(&format!("/machine.slice/libpod-{A}.scope/container/{name}"), Some(A), None);
+        }
         // A container's own services are its own.
         is(&format!("/kubepods/pod{UID}/{A}/user.slice/some.service"), Some(A), Some(UID));
     }
