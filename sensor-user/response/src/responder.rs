@@ -223,7 +223,7 @@ impl Responder {
     fn act(&self, capture: &Capture, verdict: &Verdict, known: &Known<'_>) -> (Action, &str) {
         let Known { placement, identity, need_identity, descendants, .. } = *known;
         let container = placement.and_then(|placement| placement.container.as_ref());
-        // Where two containers are named, or the place is not known, nobody is blamed and nobody is killed.
+        // Where the place is not known, nobody is blamed and nobody is killed.
         if container.is_none() && !placement.is_some_and(|placement| placement.is_of_node) {
             return (Action::NotIdentified, "");
         }
@@ -346,12 +346,16 @@ pub(crate) mod tests {
             ],
             true,
         );
-        for place in [deep, two] {
+        // In a pod, and in none of its containers.
+        let pod = Placement::of(&[b"pod6b1d3a5e-0c1f-4e6a-9f1b-2f3c4d5e6f70", b"kubepods"], true);
+        for place in [deep, pod] {
             assert!(place.container.is_none());
             assert_eq!(action(&own, Some(&place)), Action::NotIdentified);
         }
         // It is in no such container.
-        assert_eq!(action(&own, Some(&in_container())), Action::Gone);
+        for place in [in_container(), two] {
+            assert_eq!(action(&own, Some(&place)), Action::Gone);
+        }
     }
 
     #[test]
