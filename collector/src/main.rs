@@ -54,7 +54,7 @@ fn start(command: Command) -> anyhow::Result<()> {
             drop(out);
             let options = args.options().map_err(anyhow::Error::msg)?;
             // Each sensor takes one.
-            stage::raise_descriptor_limit();
+            stage::raise_descriptor_limit()?;
             return run(|stop| serve(options, stop));
         }
         Command::Index(args) => {

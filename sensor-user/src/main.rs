@@ -18,7 +18,7 @@ use command::{eval, facts, features, replay, score, status};
 use config_file::ConfigError;
 use daemon::StageFailed;
 use probe::ProbeError;
-use stage::EXIT_STAGE_FAILED;
+use stage::{EXIT_STAGE_FAILED, TooFew};
 use tracing_subscriber::EnvFilter;
 
 /// Some input lines were bad and were skipped.
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn code_of(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ProbeError>() {
+    if error.is::<ProbeError>() || error.is::<TooFew>() {
         ExitCode::from(EXIT_UNFIT)
     } else if error.is::<StageFailed>() {
         ExitCode::from(EXIT_STAGE_FAILED)

@@ -63,3 +63,16 @@ fn a_missing_object_is_named_with_its_remedy() {
         .unwrap();
     refused(&output, &["/nonexistent/sensor-ebpf.o", "cargo xtask build-ebpf"]);
 }
+
+#[test]
+fn too_few_descriptors_are_named_with_their_remedy() {
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new("prlimit");
+        command.arg("--nofile=64:64").arg(bin().join(program)).args(arguments);
+        command.env("SCRIPTWATCH_SENSOR_LOG", "error").output().unwrap()
+    };
+    refused(&run("sensor", &["run"]), &["only 64 files", "ulimit -n"]);
+    let output = run("collector", &["serve", "--plaintext"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && text.contains("only 64 files"), "{text}");
+}

@@ -7,7 +7,7 @@ mod level;
 mod queue;
 mod supervisor;
 
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{TooFew, raise_descriptor_limit};
 pub use heartbeat::Heartbeat;
 pub use level::level;
 pub use queue::{Closed, OnDrop, QueueMetrics, Received, Receiver, Sender, Weigh, queue};

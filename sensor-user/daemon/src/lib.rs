@@ -80,7 +80,7 @@ pub struct StageFailed(#[from] Failure);
 pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Result<()> {
     memory::set_up();
     // Each probed shell takes some.
-    stage::raise_descriptor_limit();
+    stage::raise_descriptor_limit()?;
     let mut registry = Registry::with_prefix(admin::PREFIX);
     let supervisor = Supervisor::register(&mut registry);
     let mut queues = QueueMetrics::register(&mut registry);
