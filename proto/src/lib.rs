@@ -8,6 +8,7 @@ mod codec;
 pub mod elements;
 mod envelope;
 mod json;
+mod property;
 mod timestamp;
 
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]

@@ -1,7 +1,6 @@
 //! What a client may say: findings of its own node, by the certificate or token it came with.
 
 use proto::scc::Finding;
-use proto::well_known::value::Kind;
 use tonic::Status;
 
 use crate::peer::Peer;
@@ -29,7 +28,7 @@ impl Claim {
     pub(crate) fn admits(&self, finding: &Finding, node: &str) -> Result<(), String> {
         let project = consistent_project(finding)?;
         let Some(peer) = self.vouched.first() else { return Ok(()) };
-        match property(finding, "Node_Name") {
+        match finding.text_property("Node_Name") {
             Some(named) if named == node => {}
             Some(named) => {
                 return Err(format!("Node_Name is {named:?}, and the client's {} is for {node:?}", peer.by));
@@ -37,7 +36,7 @@ impl Claim {
             None => return Err("it has no property Node_Name".to_owned()),
         }
         // A virtual machine may be called otherwise than its node.
-        let instance = property(finding, "VM_Instance_Name").unwrap_or(node);
+        let instance = finding.text_property("VM_Instance_Name").unwrap_or(node);
         for named in finding.kubernetes.iter().flat_map(|k| &k.nodes) {
             let of_project =
                 named.name.strip_prefix("//compute.googleapis.com/projects/").is_some_and(|rest| {
@@ -53,7 +52,7 @@ impl Claim {
         let is_own = if let Some(named) = resource.strip_prefix("//scriptwatch/nodes/") {
             named == node
         } else if resource.starts_with("//compute.googleapis.com/") {
-            let id = property(finding, "VM_Instance_Id").unwrap_or(instance);
+            let id = finding.text_property("VM_Instance_Id").unwrap_or(instance);
             resource.rsplit_once("/instances/").is_some_and(|(_, named)| named == instance || named == id)
         } else {
             resource.starts_with("//container.googleapis.com/")
@@ -86,17 +85,10 @@ fn segment<'a>(path: &'a str, prefix: &str) -> &'a str {
     path.strip_prefix(prefix).and_then(|rest| rest.split('/').next()).unwrap_or_default()
 }
 
-fn property<'a>(finding: &'a Finding, name: &str) -> Option<&'a str> {
-    match finding.source_properties.get(name)?.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proto::scc::{Kubernetes, kubernetes};
-    use proto::well_known::Value;
+    use proto::well_known::{Value, value::Kind};
 
     use super::*;
     use crate::peer::Credential;

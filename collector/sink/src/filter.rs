@@ -1,9 +1,6 @@
 //! Which findings a sink is given.
 
-use proto::{
-    scc::{Finding, finding::Severity},
-    well_known::value::Kind,
-};
+use proto::scc::{Finding, finding::Severity};
 
 /// What a finding must be. The default lets all through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,16 +68,13 @@ impl Filter {
     }
 }
 
-fn text<'a>(finding: &'a Finding, key: &str) -> Option<&'a str> {
-    match finding.source_properties.get(key)?.kind.as_ref()? {
-        Kind::StringValue(text) if !text.is_empty() => Some(text),
-        _ => None,
-    }
+fn text<'a>(finding: &'a Finding, name: &str) -> Option<&'a str> {
+    finding.text_property(name).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use proto::well_known::Value;
+    use proto::well_known::{Value, value::Kind};
 
     use super::*;
 

@@ -174,10 +174,7 @@ impl Told<'_> {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        match self.property(key) {
-            Some(Kind::StringValue(text)) if !text.is_empty() => Some(text),
-            _ => None,
-        }
+        self.finding.text_property(key).filter(|text| !text.is_empty())
     }
 
     fn number(&self, key: &str) -> Option<f64> {

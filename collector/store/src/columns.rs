@@ -25,10 +25,7 @@ pub struct Columns {
 impl Columns {
     /// Those of a finding.
     pub fn of(finding: &Finding) -> Self {
-        let property = |key: &str| match finding.source_properties.get(key).and_then(|v| v.kind.as_ref()) {
-            Some(Kind::StringValue(text)) => text.clone(),
-            _ => String::new(),
-        };
+        let property = |name: &str| finding.text_property(name).unwrap_or_default().to_owned();
         let event = finding.event_time.as_ref();
         let script = finding.processes.first().and_then(|process| process.script.as_ref());
         Self {
