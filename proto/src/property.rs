@@ -10,4 +10,10 @@ impl Finding {
             _ => None,
         }
     }
+
+    /// It is to be looked at first: its triage level says so. What says what a sensor could not see has none, and is, too: nobody
+    /// knows what ran.
+    pub fn is_urgent(&self) -> bool {
+        self.text_property("Triage_Level").is_none_or(|level| level == "urgent")
+    }
 }

@@ -103,6 +103,11 @@ fn scc(dir: &Path, per_minute: u32) -> (Daemon, u16, SecurityCommandCenter) {
 
 fn scc_with(dir: &Path, per_minute: u32, more: &[&str]) -> (Daemon, u16, SecurityCommandCenter) {
     let scc = SecurityCommandCenter::start().expect("a service");
+    let (collector, port) = scc_again(dir, &scc, per_minute, more);
+    (collector, port, scc)
+}
+
+fn scc_again(dir: &Path, scc: &SecurityCommandCenter, per_minute: u32, more: &[&str]) -> (Daemon, u16) {
     let token = r#"{"access_token":"t0ken","expires_in":3600,"token_type":"Bearer"}"#;
     let server = metadata::serve("127.0.0.1:0", &[("instance/service-accounts/default/token", token)]);
     let endpoint = format!("http://{}", scc.address);
@@ -110,8 +115,7 @@ fn scc_with(dir: &Path, per_minute: u32, more: &[&str]) -> (Daemon, u16, Securit
     let args = ["--plaintext", "--scc", "--scc-endpoint", &endpoint, "--scc-per-minute", &rate];
     let args = [&args[..], more].concat();
     let env = [("GCE_METADATA_HOST", server.address.to_string())];
-    let (collector, port) = collectors::start_in_env(dir, "port", 0, &args, &env).expect("a collector");
-    (collector, port, scc)
+    collectors::start_in_env(dir, "port", 0, &args, &env).expect("a collector")
 }
 
 fn descriptions(scc: &SecurityCommandCenter) -> BTreeMap<String, String> {
@@ -198,6 +202,39 @@ fn the_quota_is_kept_to() {
     wait_until("all of them", || descriptions(&scc).len() == 8);
     let took = start.elapsed().as_secs_f64();
     assert!(took > 1.0, "eight calls in {took:.2} s at five a second");
+}
+
+#[test]
+fn when_it_is_behind_it_gets_the_urgent_ones_first_and_the_newest_and_all_of_them_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut collector, port) = collectors::start(dir.path(), 0).expect("a collector");
+    let with_level = |number: usize| {
+        let level = if number % 100 == 7 { "urgent" } else { "usual" };
+        let level = Property { kind: Some(Kind::StringValue(level.to_owned())) };
+        let source_properties = [("Triage_Level".to_owned(), level)].into();
+        Finding { source_properties, ..finding(&format!("f{number}"), "x") }
+    };
+    let all: Vec<Finding> = (0..400).map(with_level).collect();
+    for some in all.chunks(200) {
+        store(port, 1, some);
+    }
+    collector.stop().expect("a stop");
+    // Four a second: a minute of them is less than what waits.
+    let (mut collector, _, scc) = scc(dir.path(), 240);
+    wait_until("some", || scc.state().calls.len() >= 25);
+    collector.kill().expect("a kill");
+    let given = scc.state().calls.len();
+    let expected = ["f307", "f207", "f107", "f7", "f399", "f398", "f397"].map(|id| format!("create {id}"));
+    assert_eq!(scc.state().calls[..7], expected);
+    // With a higher rate it is not behind: the rest comes in the order in which it was stored. What it had is not sent again, but for
+    // the last ones, which were not noted before the kill.
+    let (_collector, _) = scc_again(dir.path(), &scc, 60_000, &[]);
+    wait_until("all", || scc.state().findings.len() == 400);
+    let calls = scc.state().calls.clone();
+    let rest = &calls[given..];
+    assert_eq!(rest[..3], ["create f0", "create f1", "create f2"]);
+    let again = rest.iter().filter(|call| calls[..given].contains(call)).count();
+    assert!(again <= 10, "{again} of {given} came again: {rest:?}");
 }
 
 #[test]

@@ -42,7 +42,9 @@ impl MinSeverity {
 impl Filter {
     /// Whether a finding is given to the sink.
     pub fn passes(&self, finding: &Finding) -> bool {
-        self.is_severe_enough(finding) && self.is_of_namespace(finding) && self.is_urgent_enough(finding)
+        self.is_severe_enough(finding)
+            && self.is_of_namespace(finding)
+            && (!self.urgent_only || finding.is_urgent())
     }
 
     fn is_severe_enough(&self, finding: &Finding) -> bool {
@@ -60,11 +62,6 @@ impl Filter {
     fn is_of_namespace(&self, finding: &Finding) -> bool {
         let is_wanted = |namespace: &str| self.namespaces.iter().any(|wanted| wanted == namespace);
         self.namespaces.is_empty() || text(finding, "Pod_Namespace").is_none_or(is_wanted)
-    }
-
-    /// That the sensor could not see is urgent, too: nobody knows what ran.
-    fn is_urgent_enough(&self, finding: &Finding) -> bool {
-        !self.urgent_only || text(finding, "Triage_Level").is_none_or(|level| level == "urgent")
     }
 }
 

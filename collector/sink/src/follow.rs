@@ -18,6 +18,8 @@ use crate::{
 const POLL: Duration = Duration::from_millis(200);
 /// Findings written before the place is noted.
 const NOTE_EVERY: usize = 50;
+/// Findings given to a sink that is behind before it is looked whether more urgent ones came.
+const AHEAD: usize = 10;
 /// Pauses between attempts.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(90);
@@ -72,10 +74,36 @@ pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken
     info!("sink {name} stopped");
 }
 
-/// What the store has behind a place, and its last sequence number.
+/// What the store has for a sink.
 struct News {
     findings: Vec<Stored>,
+    /// How many there are, about: updates leave numbers unused.
+    waiting: i64,
+    /// Where the sink is when it has written all of them.
     last: i64,
+    /// They are not in the order of their numbers.
+    is_newest_first: bool,
+}
+
+/// How far a sink has come: everything up to its place is written, and some beyond.
+struct Written {
+    place: i64,
+    ahead: Vec<i64>,
+}
+
+impl Written {
+    fn add(&mut self, seq: i64, is_newest_first: bool) {
+        if is_newest_first {
+            self.ahead.push(seq);
+        } else {
+            self.place = seq;
+        }
+    }
+
+    /// What is to be noted now.
+    fn progress(&mut self, sink: &str, refused: u64) -> Progress {
+        Progress { sink: sink.to_owned(), seq: self.place, ahead: std::mem::take(&mut self.ahead), refused }
+    }
 }
 
 impl Source {
@@ -94,8 +122,21 @@ impl Source {
         self.read(move |store| store.place_of(&sink)).await
     }
 
-    async fn after(&self, place: i64) -> Result<News, String> {
-        self.read(move |store| Ok(News { findings: store.after(place)?, last: store.last_seq()? })).await
+    async fn news(&self, sink: &str, place: i64, behind_beyond: Option<i64>) -> Result<News, String> {
+        let sink = sink.to_owned();
+        self.read(move |store| {
+            // First: what is stored meanwhile is not among the findings, or is met again.
+            let last = store.last_seq()?.max(place);
+            let waiting = (last - place - store.ahead_of(&sink)?).max(0);
+            let is_newest_first = behind_beyond.is_some_and(|most| waiting > most);
+            let findings = if is_newest_first {
+                store.waiting_newest_first(&sink, place, AHEAD)?
+            } else {
+                store.waiting(&sink, place)?
+            };
+            Ok(News { findings, waiting, last, is_newest_first })
+        })
+        .await
     }
 }
 
@@ -104,11 +145,17 @@ async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -
     let name = sink.name();
     let of = OfSink::named(&name);
     let metrics = &source.metrics;
-    let mut place = source.place(&name).await?;
+    let mut written = Written { place: source.place(&name).await?, ahead: Vec::new() };
     loop {
-        let News { findings, last } = source.after(place).await?;
-        metrics.sink_waiting.get_or_create(&of).set((last - place).max(0));
+        let News { findings, waiting, last, is_newest_first } =
+            source.news(&name, written.place, sink.behind_beyond()).await?;
+        metrics.sink_waiting.get_or_create(&of).set(waiting);
         if findings.is_empty() {
+            if waiting > 0 {
+                // Numbers that are used no more, or what was given before its turn.
+                written.place = last;
+                source.handle.note(written.progress(&name, 0)).await?;
+            }
             return Ok(());
         }
         for group in findings.chunks(NOTE_EVERY) {
@@ -120,7 +167,7 @@ async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -
                     break;
                 }
                 if !source.filter.passes(&stored.finding) {
-                    place = stored.seq;
+                    written.add(stored.seq, is_newest_first);
                     continue;
                 }
                 match sink.write(stored).await {
@@ -137,9 +184,9 @@ async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -
                         break;
                     }
                 }
-                place = stored.seq;
+                written.add(stored.seq, is_newest_first);
             }
-            source.handle.note(Progress { sink: name.clone(), seq: place, refused }).await?;
+            source.handle.note(written.progress(&name, refused)).await?;
             if let Some(ended) = ended {
                 return ended;
             }

@@ -194,6 +194,11 @@ impl Sink for SecurityCommandCenter {
         format!("scc {}", self.options.endpoint)
     }
 
+    /// More than it takes in a minute.
+    fn behind_beyond(&self) -> Option<i64> {
+        Some(self.options.per_minute.get().into())
+    }
+
     async fn write(&mut self, stored: &Stored) -> Result<(), SinkError> {
         let finding = cut(stored.finding.clone(), self.options.contents_bytes);
         let Some((parent, id)) = finding.name.split_once("/findings/") else {

@@ -20,6 +20,8 @@ pub struct Columns {
     pub image: String,
     /// ATT&CK ids, each between blanks.
     pub techniques: String,
+    /// It is to be looked at first.
+    pub is_urgent: bool,
 }
 
 impl Columns {
@@ -36,6 +38,7 @@ impl Columns {
             pod: property("Pod_Name"),
             image: property("Container_Image_Uri"),
             techniques: techniques(finding.source_properties.get("Verdict_Techniques")),
+            is_urgent: finding.is_urgent(),
         }
     }
 }

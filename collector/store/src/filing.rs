@@ -116,12 +116,12 @@ fn insert(
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
     // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id, urgent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM (SELECT MAX(seq) AS seq FROM finding UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'finding')), event_ns = excluded.event_ns,
              stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
-             techniques = excluded.techniques
+             techniques = excluded.techniques, urgent = excluded.urgent
          WHERE excluded.revision >= finding.revision",
     )?;
     statement.execute(params![
@@ -136,7 +136,8 @@ fn insert(
         of.pod,
         of.image,
         of.techniques,
-        name.rsplit('/').next().unwrap_or_default()
+        name.rsplit('/').next().unwrap_or_default(),
+        of.is_urgent
     ])?;
     Ok(())
 }

@@ -30,6 +30,8 @@ pub struct Progress {
     pub sink: String,
     /// Sequence number up to which it has written.
     pub seq: i64,
+    /// And those beyond that it has written since it was noted last.
+    pub ahead: Vec<i64>,
     /// Findings that it refused for good on the way.
     pub refused: u64,
 }

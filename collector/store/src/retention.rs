@@ -122,7 +122,7 @@ mod tests {
         };
         let metrics = Metrics::register(&mut Registry::default(), "0");
         let limits = Limits { age: Some(Duration::from_hours(10)), bytes: None };
-        let progress = Progress { sink: "s".to_owned(), seq: 2, refused: 0 };
+        let progress = Progress { sink: "s".to_owned(), seq: 2, ahead: vec![], refused: 0 };
         store.note_progress(&progress).unwrap();
         let mut retention = Retention::new(limits, vec!["s".to_owned()]);
         retention.apply_now_and_then(&mut store, &metrics);

@@ -8,7 +8,7 @@ use crate::{columns::Columns, error::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 7] = [first, searchable, sinks, of_nodes, held, sensors, projects];
+const STEPS: [Step; 8] = [first, searchable, sinks, of_nodes, held, sensors, projects, ahead];
 
 /// The last segment of a finding's name. An index on this expression would cost more than all else of a row.
 const ID: &str = "substr(name, length(rtrim(name, replace(name, '/', ''))) + 1)";
@@ -166,6 +166,23 @@ CREATE TRIGGER held_insert AFTER INSERT ON finding BEGIN
             newest_ns = MAX(newest_ns, NEW.stored_ns);
 END;
 CREATE INDEX finding_unfiled ON finding (node) WHERE substr(name, 1, 11) = 'projects/-/';
+",
+    )?;
+    Ok(())
+}
+
+/// What sinks that are behind were given before its turn. What was stored before this step counts as not urgent: only the order
+/// depends on it.
+fn ahead(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+ALTER TABLE finding ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX finding_urgent ON finding (seq) WHERE urgent;
+CREATE TABLE sink_ahead (
+    sink TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (sink, seq)
+) STRICT, WITHOUT ROWID;
 ",
     )?;
     Ok(())

@@ -23,6 +23,10 @@ const READ_BYTES: usize = 16 << 20;
 /// Bytes that the write-ahead log keeps on disk when it is empty again.
 const LOG_BYTES: i64 = 16 << 20;
 
+/// What a sink has not written yet: its place, and its name.
+const WAITING: &str = "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1
+    AND seq NOT IN (SELECT seq FROM sink_ahead WHERE sink = ?2)";
+
 /// The database. One writer and any number of readers, each with its own connection.
 pub struct Store {
     pub(crate) connection: Connection,
@@ -134,6 +138,33 @@ impl Store {
         Ok(self.query(sql, [seq], READ_BYTES)?.0)
     }
 
+    /// Findings that a sink has not written yet: those behind its place, oldest first, but for what it was given before.
+    pub fn waiting(&self, sink: &str, place: i64) -> Result<Vec<Stored>, StoreError> {
+        let sql = format!("{WAITING} ORDER BY seq LIMIT 1000");
+        Ok(self.query(&sql, params![place, sink], READ_BYTES)?.0)
+    }
+
+    /// Likewise, the urgent ones first, and the newest of them.
+    pub fn waiting_newest_first(
+        &self,
+        sink: &str,
+        place: i64,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let mut found = Vec::new();
+        for condition in ["urgent", "NOT urgent"] {
+            let sql = format!("{WAITING} AND {condition} ORDER BY seq DESC LIMIT {}", limit - found.len());
+            found.extend(self.query(&sql, params![place, sink], READ_BYTES)?.0);
+        }
+        Ok(found)
+    }
+
+    /// How many findings a sink was given that are beyond its place.
+    pub fn ahead_of(&self, sink: &str) -> Result<i64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM sink_ahead WHERE sink = ?1";
+        Ok(self.connection.query_row(sql, [sink], |row| row.get(0))?)
+    }
+
     /// The sequence number up to which a sink has written.
     pub fn place_of(&self, sink: &str) -> Result<i64, StoreError> {
         let place = self
@@ -145,12 +176,20 @@ impl Store {
 
     /// Notes how far a sink has come.
     pub fn note_progress(&mut self, progress: &Progress) -> Result<(), StoreError> {
-        let Progress { sink, seq, refused } = progress;
-        self.connection.execute(
+        let Progress { sink, seq, ahead, refused } = progress;
+        let transaction = self.connection.transaction()?;
+        for seq in ahead {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO sink_ahead (sink, seq) VALUES (?1, ?2)")?
+                .execute(params![sink, seq])?;
+        }
+        transaction.execute("DELETE FROM sink_ahead WHERE sink = ?1 AND seq <= ?2", params![sink, seq])?;
+        transaction.execute(
             "INSERT INTO sink (name, seq, refused) VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, refused = refused + excluded.refused",
             params![sink, seq, i64::try_from(*refused).unwrap_or(i64::MAX)],
         )?;
+        transaction.commit()?;
         Ok(())
     }
 
