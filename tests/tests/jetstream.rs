@@ -125,6 +125,44 @@ async fn without_its_server_nothing_is_acknowledged_and_the_collector_says_that_
     }
 }
 
+#[tokio::test]
+async fn a_stream_that_has_no_leader_for_a_while_is_nothing_that_a_sensor_notices() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let (_collector, port) =
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a connection"));
+    let mut stream = context.get_stream("findings").await.expect("the stream");
+    let config = stream.info().await.expect("what it is like").config.clone();
+    // To who publishes it looks the same: nobody answers.
+    context.delete_stream("findings").await.expect("no stream");
+    let batch = client::batch(1, 1, &[finding("a", "x")]);
+    let mut delivering = tokio::spawn(client::deliver(port, batch));
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut delivering).await;
+    assert!(early.is_err(), "{early:?}");
+    context.create_stream(config).await.expect("the stream again");
+    let ack = delivering.await.expect("an end").expect("an acknowledgement");
+    assert!(ack.rejections.is_empty());
+    let mut stream = context.get_stream("findings").await.expect("the stream");
+    assert_eq!(stream.info().await.expect("what it is like").state.messages, 1);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_server_that_is_gone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut nats = Nats::start(dir.path()).expect("a server");
+    let (mut collector, port) =
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+    let mut index = collectors::index(&nats.stream(), dir.path()).expect("an index");
+    store(port, 1, &[finding("a", "x")]);
+    wait_until("it", || stored(dir.path()).len() == 1);
+    nats.kill().expect("a kill");
+    for running in [&mut collector, &mut index] {
+        running.signal(libc::SIGTERM);
+        assert!(running.end().expect("an end").success());
+    }
+}
+
 #[test]
 fn what_cannot_work_is_refused_with_the_remedy() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -20,6 +20,8 @@ const MESSAGE_MIN: usize = 8 * 1024 * 1024;
 const DUPLICATES: Duration = Duration::from_mins(10);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long the end waits for what was not sent yet.
+const FLUSH: Duration = Duration::from_secs(2);
 /// Messages that wait for their acknowledgement.
 const IN_FLIGHT: usize = 8192;
 
@@ -55,6 +57,13 @@ pub(crate) struct Connection {
     pub(crate) stream: stream::Stream,
     /// Is the server there?
     pub(crate) is_up: watch::Receiver<bool>,
+}
+
+impl Connection {
+    /// Sends what was not sent yet, if the server is there: it may never come back.
+    pub(crate) async fn flush(&self) {
+        let _ = tokio::time::timeout(FLUSH, self.client.flush()).await;
+    }
 }
 
 /// Connects, and makes the stream where there is none. Of a stream that is there only those limits are changed that were

@@ -63,7 +63,7 @@ pub async fn index(
     let hearing = sensors::follow(&connection.client, &of.address.stream, handle.clone(), stop.clone());
     let reading = read(&of, &consumer, &handle, &metrics, &stop);
     tokio::join!(reading, hearing);
-    let _ = connection.client.flush().await;
+    connection.flush().await;
     Ok(())
 }
 

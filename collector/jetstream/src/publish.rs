@@ -1,14 +1,22 @@
 //! Takes what streams hand in and publishes it; a batch is stored when the server has acknowledged all of it.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use async_nats::jetstream::context::PublishAckFuture;
+use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
 use metrics::Metrics;
 use stage::Supervisor;
 use store::{Batch, Limits, StoreHandle, Write, Writing};
 use tokio::sync::{Semaphore, mpsc};
-use tracing::warn;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 use crate::{
     address::Address,
@@ -18,6 +26,12 @@ use crate::{
 
 /// Batches that wait for the server.
 const IN_FLIGHT: usize = 256;
+/// How long a batch is tried that the servers do not take: when one of a cluster is gone, the others need some seconds to choose who
+/// leads the stream. Less than a sensor waits for its acknowledgement (30 s): it is to hear of it, and may know another collector.
+const TRIED: Duration = Duration::from_secs(20);
+/// Pauses between attempts.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Connects and starts to publish. It ends when every sender is gone, after the last acknowledgement.
 pub async fn start(
@@ -43,6 +57,16 @@ pub async fn start(
     Ok(Writing { handle, ended })
 }
 
+/// The way to the servers.
+struct Publisher {
+    connection: Connection,
+    stream: String,
+    /// The last attempt failed, and that was told.
+    is_failing: AtomicBool,
+    /// Nobody waits any more.
+    ending: CancellationToken,
+}
+
 async fn publish(
     connection: Connection,
     stream: String,
@@ -50,11 +74,13 @@ async fn publish(
     metrics: Arc<Metrics>,
 ) {
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
+    let (is_failing, ending) = (AtomicBool::new(false), CancellationToken::new());
+    let publisher = Arc::new(Publisher { connection, stream, is_failing, ending });
     while let Some(write) = writes.recv().await {
         let batch = match write {
             Write::Batch(batch) => batch,
             Write::Sensors(words) => {
-                sensors::publish(&connection, &stream, words).await;
+                sensors::publish(&publisher.connection, &publisher.stream, words).await;
                 continue;
             }
             // Sinks follow a database, and there is none.
@@ -62,48 +88,108 @@ async fn publish(
         };
         // Nobody closes it.
         let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let begun = std::time::Instant::now();
-        let sent = send(&connection, &stream, &batch).await;
-        let metrics = metrics.clone();
+        let begun = Instant::now();
+        // Here, so that batches are sent in their order.
+        let sent = publisher.send(&batch).await;
+        let (metrics, publisher) = (metrics.clone(), publisher.clone());
         tokio::spawn(async move {
-            let stored = match sent {
-                Ok(acks) => try_join_all(acks.into_iter().map(IntoFuture::into_future))
-                    .await
-                    .map_err(|e| e.to_string()),
-                Err(why) => Err(why),
-            };
+            let stored = publisher.settle(&batch, sent).await;
             metrics.commit(begun.elapsed(), stored.is_ok().then_some(batch.findings.len()));
-            if let Err(why) = &stored {
-                warn!("a batch was not stored by JetStream: {why}");
-            }
             // A stream that is gone will send again; the server knows what it has.
-            let _ = batch.done.send(stored.map(|_| ()));
+            let _ = batch.done.send(stored);
             drop(permit);
         });
     }
+    publisher.ending.cancel();
     let _ = room.acquire_many(IN_FLIGHT as u32).await;
-    let _ = connection.client.flush().await;
+    publisher.connection.flush().await;
 }
 
-async fn send(connection: &Connection, stream: &str, batch: &Batch) -> Result<Vec<PublishAckFuture>, String> {
-    // A sensor that is told at once finds another collector sooner.
-    if !*connection.is_up.borrow() {
-        return Err("there is no connection to NATS".to_owned());
-    }
-    let mut acks = Vec::with_capacity(batch.findings.len());
-    for incoming in &batch.findings {
-        let message = message::encode(stream, &batch.node, incoming);
-        let max = connection.client.server_info().max_payload;
-        if message.payload.len() + 1024 > max {
-            return Err(format!(
-                "a finding of {} bytes, and the server's max_payload is {max}: raise it",
-                message.payload.len()
-            ));
+/// Why a batch is not stored.
+enum Failure {
+    /// It may be in a moment.
+    Now(String),
+    /// It makes no sense to try again here.
+    Final(String),
+}
+
+impl Publisher {
+    /// Waits until a batch that was sent is stored, and sends it again while it is not. What the servers have of it, they know.
+    async fn settle(
+        &self,
+        batch: &Batch,
+        sent: Result<Vec<PublishAckFuture>, Failure>,
+    ) -> Result<(), String> {
+        let first = match sent {
+            Ok(acks) => acknowledged(acks).await,
+            Err(why) => Err(why),
+        };
+        let stored = match first {
+            Err(Failure::Now(why)) => {
+                self.tell(&why);
+                let pauses = ExponentialBuilder::new()
+                    .with_min_delay(PAUSE_MIN)
+                    .with_max_delay(PAUSE_MAX)
+                    .with_jitter()
+                    .without_max_times()
+                    .with_total_delay(Some(TRIED));
+                let again = || async { acknowledged(self.send(batch).await?).await };
+                let again = again.retry(pauses).when(|failure| matches!(failure, Failure::Now(_)));
+                tokio::select! {
+                    stored = again => stored,
+                    () = tokio::time::sleep(TRIED) => Err(Failure::Now(why)),
+                    () = self.ending.cancelled() => Err(Failure::Now(why)),
+                }
+            }
+            other => other,
+        };
+        match stored {
+            Ok(()) => {
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    info!("JetStream takes findings again");
+                }
+                Ok(())
+            }
+            Err(Failure::Now(why) | Failure::Final(why)) => {
+                warn!("a batch was not stored by JetStream: {why}");
+                Err(why)
+            }
         }
-        let (subject, headers, payload) =
-            (message.subject, message.headers.unwrap_or_default(), message.payload);
-        let ack = connection.context.publish_with_headers(subject, headers, payload).await;
-        acks.push(ack.map_err(|e| e.to_string())?);
     }
-    Ok(acks)
+
+    /// Once for all batches that meet it.
+    fn tell(&self, why: &str) {
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            warn!("JetStream does not take findings at this time: {why}; trying again for {TRIED:?}");
+        }
+    }
+
+    async fn send(&self, batch: &Batch) -> Result<Vec<PublishAckFuture>, Failure> {
+        let Connection { client, context, is_up, .. } = &self.connection;
+        // A sensor that is told at once finds another collector sooner.
+        if !*is_up.borrow() {
+            return Err(Failure::Final("there is no connection to NATS".to_owned()));
+        }
+        let mut acks = Vec::with_capacity(batch.findings.len());
+        for incoming in &batch.findings {
+            let message = message::encode(&self.stream, &batch.node, incoming);
+            let max = client.server_info().max_payload;
+            if message.payload.len() + 1024 > max {
+                return Err(Failure::Final(format!(
+                    "a finding of {} bytes, and the server's max_payload is {max}: raise it",
+                    message.payload.len()
+                )));
+            }
+            let (subject, headers, payload) =
+                (message.subject, message.headers.unwrap_or_default(), message.payload);
+            let ack = context.publish_with_headers(subject, headers, payload).await;
+            acks.push(ack.map_err(|e| Failure::Now(e.to_string()))?);
+        }
+        Ok(acks)
+    }
+}
+
+async fn acknowledged(acks: Vec<PublishAckFuture>) -> Result<(), Failure> {
+    let all = try_join_all(acks.into_iter().map(IntoFuture::into_future)).await;
+    all.map(drop).map_err(|e| Failure::Now(e.to_string()))
 }
