@@ -122,6 +122,9 @@ pub struct OutletArgs {
     admin_listen: Listen,
 }
 
+/// Longest age of a stream that can be asked for: a year.
+const STREAM_AGE_MAX: i64 = 366 * 24 * 3600;
+
 /// The filter of one sink: three options that begin with its name.
 macro_rules! filter {
     ($name:ident, $env:literal, $what:literal, $severity:ident, $namespace:ident, $urgent:ident) => {
@@ -314,6 +317,15 @@ pub struct ServeArgs {
     /// Maximum sustained number of findings per second and client. Faster clients are read more slowly. 0 is no limit.
     #[arg(long, env = "SCRIPTWATCH_COLLECTOR_CLIENT_FINDINGS_PER_SECOND", default_value_t = 20_000)]
     client_findings_per_second: u32,
+    /// Seconds after which a stream is ended, give or take a tenth, so that sensors spread over all collectors again. 0 is no limit.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_CLIENT_STREAM_AGE",
+        default_value_t = 1800,
+        value_name = "SECONDS",
+        value_parser = value_parser!(u32).range(..=STREAM_AGE_MAX)
+    )]
+    client_stream_age: u32,
     #[command(flatten)]
     outlets: OutletArgs,
     /// File to create when the port is open. It contains the port number.
@@ -351,6 +363,8 @@ impl ServeArgs {
             clients: ClientLimits {
                 streams: self.client_streams as usize,
                 findings_per_second: NonZeroU32::new(self.client_findings_per_second),
+                stream_age: (self.client_stream_age > 0)
+                    .then(|| Duration::from_secs(self.client_stream_age.into())),
             },
             tls,
             tokens,

@@ -116,8 +116,8 @@ pub(crate) struct Run {
     /// BPF object [default: sensor-ebpf.o beside the binary, then in /usr/lib/scriptwatch].
     #[arg(long, env = "SCRIPTWATCH_SENSOR_BPF_OBJECT")]
     pub(crate) bpf_object: Option<PathBuf>,
-    /// Collectors to deliver to, such as <https://collector.example:7600>, separated by commas. When one fails, the next
-    /// is tried. `http` is not encrypted. Without a collector, findings stay in the spool.
+    /// Collectors to deliver to, such as <https://collector.example:7600>, separated by commas. One is chosen at random.
+    /// When it fails, the next is tried. `http` is not encrypted. Without a collector, findings stay in the spool.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_COLLECTOR", value_delimiter = ',', value_parser = collector)]
     pub(crate) collector: Vec<String>,
     /// PEM file with the certificate authorities to trust for collectors [default: those of the system].

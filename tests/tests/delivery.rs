@@ -198,6 +198,34 @@ fn the_next_collector_is_tried_when_one_is_dead() {
 }
 
 #[test]
+fn a_collector_ends_a_stream_of_age_and_the_sensor_goes_on_with_the_next() {
+    let dirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().expect("a directory")).collect();
+    let collectors: Vec<_> = dirs
+        .iter()
+        .map(|dir| {
+            let args = ["--plaintext", "--client-stream-age", "1"];
+            collectors::start_with(dir.path(), "port", 0, &args).expect("a collector")
+        })
+        .collect();
+    let uris: Vec<String> = collectors.iter().map(|(_, port)| format!("http://127.0.0.1:{port}")).collect();
+    let node = Node::start_to(&[&uris.join(",")], &[]).expect("a node");
+    let made = std::cell::Cell::new(0);
+    let stored = || dirs.iter().map(|dir| findings(dir.path())).collect::<Vec<_>>();
+    node.wait_until(|| {
+        attack(30 + made.get());
+        made.set(made.get() + 1);
+        stored().iter().all(|of_one| !of_one.is_empty())
+    })
+    .expect("findings in both");
+    node.wait_for_reading("spool_findings", 0).expect("an empty spool");
+    // Each in one of them, for streams that end have acknowledged what they took in.
+    let names: std::collections::BTreeSet<String> =
+        stored().concat().iter().map(|finding| finding["name"].to_string()).collect();
+    assert_eq!((names.len(), stored().concat().len()), (made.get(), made.get()), "{}", node.log());
+    assert!(!node.log().contains("trying again"), "{}", node.log());
+}
+
+#[test]
 fn a_collector_without_certificates_wants_to_be_told_that_it_is_meant() {
     let output =
         std::process::Command::new(daemon::bin().join("collector")).arg("serve").output().expect("it runs");

@@ -9,6 +9,9 @@ use std::{
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+/// By which part of it the age of a stream varies, as that of gRPC's `MAX_CONNECTION_AGE`.
+const AGE_SPREAD: f64 = 0.1;
+
 /// Limits for each client.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientLimits {
@@ -16,6 +19,8 @@ pub struct ClientLimits {
     pub streams: usize,
     /// Findings a second; who sends faster is read from more slowly. `None` is as fast as they come.
     pub findings_per_second: Option<NonZeroU32>,
+    /// How long a stream is kept, give or take a tenth. `None` is as long as the client keeps it.
+    pub stream_age: Option<Duration>,
 }
 
 /// Who has streams at this time.
@@ -50,6 +55,11 @@ impl Clients {
         }
         shared.streams += 1;
         Some(Client { name: client.to_owned(), pace: shared.pace.clone(), all: self.clone() })
+    }
+
+    /// How long the next stream is kept: not all as long, so that those that began together do not end together.
+    pub(crate) fn stream_age(&self) -> Option<Duration> {
+        self.limits.stream_age.map(|age| age.mul_f64(1.0 + AGE_SPREAD * (2.0 * fastrand::f64() - 1.0)))
     }
 
     /// Streams a client may have.
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn streams_are_counted_by_client_and_given_back() {
-        let clients = Clients::new(ClientLimits { streams: 2, findings_per_second: None });
+        let clients = Clients::new(ClientLimits { streams: 2, findings_per_second: None, stream_age: None });
         let first = clients.enter("a").expect("a stream");
         let _second = clients.enter("a").expect("a stream");
         assert!(clients.enter("a").is_none());
@@ -111,9 +121,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_pace_holds_for_more_than_a_second_of_findings() {
-        let limits = ClientLimits { streams: 1, findings_per_second: NonZeroU32::new(1000) };
+        let findings_per_second = NonZeroU32::new(1000);
+        let limits = ClientLimits { streams: 1, findings_per_second, stream_age: None };
         let client = Clients::new(limits).enter("a").expect("a stream");
         let waited = client.keep_pace(1500).await;
         assert!(waited.as_millis() >= 400, "{waited:?}");
+    }
+
+    #[test]
+    fn streams_do_not_all_end_together() {
+        let stream_age = Some(Duration::from_secs(1000));
+        let clients = Clients::new(ClientLimits { streams: 1, findings_per_second: None, stream_age });
+        let ages: Vec<u64> =
+            (0..1000).filter_map(|_| clients.stream_age()).map(|age| age.as_secs()).collect();
+        assert!(ages.iter().all(|age| (900..=1100).contains(age)), "{ages:?}");
+        assert!(ages.iter().any(|age| *age < 950) && ages.iter().any(|age| *age > 1050), "{ages:?}");
     }
 }

@@ -96,6 +96,7 @@ impl IngestService for Ingest {
             batches: request.into_inner(),
             claim,
             left,
+            age: self.clients.stream_age(),
             client,
             store: self.store.clone(),
             room: self.room.clone(),
@@ -149,6 +150,8 @@ struct Delivery {
     claim: Claim,
     /// How long the client's token is good.
     left: Option<Duration>,
+    /// How long the stream is kept.
+    age: Option<Duration>,
     client: Client,
     store: StoreHandle,
     room: Arc<Semaphore>,
@@ -166,7 +169,8 @@ impl Delivery {
         let mut expected = 1;
         let mut ended = Ok(());
         let expired = tokio::time::sleep(self.left.unwrap_or(Duration::MAX));
-        tokio::pin!(expired);
+        let aged = tokio::time::sleep(self.age.unwrap_or(Duration::MAX));
+        tokio::pin!(expired, aged);
         loop {
             let batch = tokio::select! {
                 batch = self.batches.next() => match batch {
@@ -174,6 +178,8 @@ impl Delivery {
                     None => break,
                 },
                 () = stop.cancelled() => break,
+                // The client connects anew, to whichever collector is chosen then.
+                () = &mut aged => break,
                 () = &mut expired => {
                     ended = Err(Status::unauthenticated("the client's token has expired, and it did not come with a new one"));
                     break;

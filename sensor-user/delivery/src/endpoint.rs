@@ -41,15 +41,23 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Collectors such as `https://collector.example:7600`, in the order in which they are tried; `http` is without
-    /// encryption. `None` when there are none.
+    /// Collectors such as `https://collector.example:7600`; `http` is without encryption. `None` when there are none.
     pub fn new(uris: Vec<String>, tls: Tls) -> Option<Self> {
-        (!uris.is_empty()).then_some(Self { uris, tls, current: 0 })
+        (!uris.is_empty()).then(|| {
+            let mut endpoints = Self { uris, tls, current: 0 };
+            endpoints.choose();
+            endpoints
+        })
     }
 
     /// The collector in use.
     pub(super) fn uri(&self) -> &str {
         &self.uris[self.current]
+    }
+
+    /// Goes on with any of them, so that all have about as many sensors.
+    pub(super) fn choose(&mut self) {
+        self.current = fastrand::usize(..self.uris.len());
     }
 
     /// Goes on with the next.

@@ -34,8 +34,12 @@ const WINDOW: usize = 64;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How often renewed certificates and late acknowledgements are looked for.
 const CHECK: Duration = Duration::from_secs(1);
+/// Longest first pause between two attempts: the sensors of a collector that is gone are spread over it.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A stream that was open for so long was a good one.
+const GOOD: Duration = Duration::from_secs(10);
 /// How often the collector is told how the sensor is.
 const HEALTH: Duration = Duration::from_mins(1);
 /// And at most.
@@ -64,6 +68,8 @@ enum End {
     Broken(String),
     /// It is to be made anew, for the certificate or token was renewed.
     Renewed,
+    /// The collector ended it: it stops, or spreads its sensors.
+    Ended,
     /// Everything is delivered, or the time to do so is over.
     Stopped,
 }
@@ -72,16 +78,12 @@ enum End {
 /// then stays in the spool.
 pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, stop: CancellationToken) {
     let delays = || {
-        ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(PAUSE_MAX)
-            .with_jitter()
-            .without_max_times()
-            .build()
+        ExponentialBuilder::new().with_min_delay(PAUSE).with_max_delay(PAUSE_MAX).without_max_times().build()
     };
     let mut backoff = delays();
     loop {
-        let before = queue.metrics.delivered.get();
+        let (before, since) = (queue.metrics.delivered.get(), Instant::now());
+        let mut has_failed = true;
         // Before the files are read: what is written meanwhile is noticed.
         let credentials = endpoints.renewed().await;
         let why = match endpoints.connect().await {
@@ -103,17 +105,27 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
                         info!("the certificate or token was renewed: connecting anew");
                         continue;
                     }
+                    End::Ended => {
+                        has_failed = false;
+                        "it ended the stream".to_owned()
+                    }
                     End::Broken(why) => why,
                 }
             }
             Err(e) => e,
         };
-        if queue.metrics.delivered.get() > before {
+        if queue.metrics.delivered.get() > before || since.elapsed() > GOOD {
             backoff = delays();
         }
-        let delay = backoff.next().unwrap_or(PAUSE_MAX);
-        warn!("collector {}: {why}; trying again in {delay:?}", endpoints.uri());
-        endpoints.rotate();
+        // Not all sensors after the same time: they lost their streams together.
+        let delay = backoff.next().unwrap_or(PAUSE_MAX).mul_f64(fastrand::f64());
+        if has_failed {
+            warn!("collector {}: {why}; trying again in {delay:?}", endpoints.uri());
+            endpoints.rotate();
+        } else {
+            info!("collector {}: {why}; connecting anew in {delay:?}", endpoints.uri());
+            endpoints.choose();
+        }
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = stop.cancelled() => {
@@ -204,7 +216,7 @@ impl Session<'_> {
                         return End::Broken(why);
                     },
                     Some(Err(status)) => return End::Broken(said(&status)),
-                    None => return End::Broken("the collector ended the stream".to_owned()),
+                    None => return End::Ended,
                 },
                 _ = check.tick() => {
                     if self.in_flight.front().is_some_and(|batch| batch.sent.elapsed() > self.sender.ack_timeout) {
