@@ -103,8 +103,8 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     ))
     .max_decoding_message_size(MESSAGE_BYTES)
     .max_encoding_message_size(MESSAGE_BYTES)
-    .accept_compressed(CompressionEncoding::Gzip)
-    .send_compressed(CompressionEncoding::Gzip);
+    // What is sent, acknowledgements, is a few bytes: to compress them costs more than it saves.
+    .accept_compressed(CompressionEncoding::Gzip);
     info!(%address, tls = is_encrypted, "collector listening");
     let router = Server::builder()
         .tcp_nodelay(true)

@@ -5,7 +5,7 @@ use std::{any::TypeId, marker::PhantomData};
 use prost::{Message, bytes::Buf};
 use tonic::{
     Status,
-    codec::{Codec, DecodeBuf, Decoder},
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder},
 };
 use tonic_prost::{ProstCodec, ProstEncoder};
 
@@ -13,6 +13,16 @@ use crate::{elements, ingest::Batch};
 
 /// Elements of a batch: 256 envelopes with three fields each, and the sensor's name.
 const BATCH_ELEMENTS: usize = 2048;
+
+/// Bytes of a buffer when its stream begins: a collector has thousands of streams, on which mostly nothing is sent. It grows with
+/// what is.
+const BUFFER_BYTES: usize = 1024;
+/// Bytes that are written at once, as tonic has it.
+const WRITTEN_AT_ONCE: usize = 32 * 1024;
+
+fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, WRITTEN_AT_ONCE)
+}
 
 /// The codec of all services.
 pub struct BoundedCodec<T, U>(PhantomData<(T, U)>);
@@ -34,7 +44,7 @@ where
     type Decoder = BoundedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::default().encoder()
+        ProstCodec::<T, U>::raw_encoder(buffers())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -48,6 +58,10 @@ pub struct BoundedDecoder<U>(PhantomData<U>);
 impl<U: Message + Default + Send + 'static> Decoder for BoundedDecoder<U> {
     type Item = U;
     type Error = Status;
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
+    }
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         // The buffer is one piece, and holds one message.
