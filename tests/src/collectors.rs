@@ -48,7 +48,19 @@ pub fn start_into(
 ) -> anyhow::Result<(Daemon, u16)> {
     let mut all = vec!["--plaintext"];
     all.extend(args);
-    serve(dir, port_file, port, stream.as_ref(), &all, &[])
+    start_encrypted_into(stream, dir, port_file, port, &all, &[])
+}
+
+/// Likewise, where the arguments say how connections are encrypted, and with this environment.
+pub fn start_encrypted_into(
+    stream: &str,
+    dir: &Path,
+    port_file: &str,
+    port: u16,
+    args: &[&str],
+    env: &[(&str, String)],
+) -> anyhow::Result<(Daemon, u16)> {
+    serve(dir, port_file, port, stream.as_ref(), args, env)
 }
 
 fn serve(

@@ -17,6 +17,7 @@ pub mod issuer;
 pub mod made;
 pub mod metadata;
 pub mod nats;
+pub mod nats_cluster;
 pub mod node;
 pub mod outcome;
 pub mod prometheus;

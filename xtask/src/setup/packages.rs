@@ -84,8 +84,12 @@ pub(crate) fn for_vms() -> anyhow::Result<()> {
 }
 
 /// Programs that measurements are compared with, and need.
-const RIVALS: [(&str, &str); 3] =
-    [("/usr/bin/bpftrace", "bpftrace"), ("/usr/bin/strace", "strace"), ("/usr/bin/taskset", "util-linux")];
+const RIVALS: [(&str, &str); 4] = [
+    ("/usr/bin/bpftrace", "bpftrace"),
+    ("/usr/bin/strace", "strace"),
+    ("/usr/bin/taskset", "util-linux"),
+    ("/usr/sbin/ip", "iproute2"),
+];
 
 /// What the measurements need.
 pub(crate) fn for_benches() -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 
 mod capture;
 mod configure;
+mod fleet;
 mod hold;
 mod identity;
 mod ingest;
@@ -16,7 +17,7 @@ mod watcher;
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 9] = [
+const ALL: [(&str, Measure); 10] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
@@ -26,6 +27,7 @@ const ALL: [(&str, Measure); 9] = [
     ("configure", configure::run),
     ("identity", identity::run),
     ("ingest", ingest::run),
+    ("fleet", fleet::run),
 ];
 
 fn main() -> anyhow::Result<()> {
