@@ -11,6 +11,9 @@ pub enum StoreError {
     /// It was written by a newer collector.
     #[error("the store {0} has schema version {1}, newer than this collector's {2}: upgrade the collector")]
     Newer(PathBuf, i64, i64),
+    /// A copy could not be begun.
+    #[error("the store is not copied to {0}: something else locks one of them: end it, and try again")]
+    Backup(PathBuf),
     /// SQLite failed.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -4,9 +4,12 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::{error::StoreError, store::Store};
 
+/// Findings forgotten in one transaction, while which nothing can be stored (0.15 s); more than are stored in one, so that it keeps up.
+pub(crate) const AT_ONCE: usize = 5000;
+
 impl Store {
     /// Forgets what was stored before a Unix time (ns), and of what is more than so many bytes the oldest of the nodes that have the
-    /// most, but nothing behind the place of a sink. Returns how many findings are gone.
+    /// most, but nothing behind the place of a sink. Returns how many findings are gone; [`AT_ONCE`] when there may be more to forget.
     pub fn forget(
         &mut self,
         before_ns: Option<i64>,
@@ -26,8 +29,9 @@ impl Store {
                 )
                 .optional()?;
             gone += transaction.execute(
-                "DELETE FROM finding WHERE seq < ?1 AND seq <= ?2",
-                [first.unwrap_or(i64::MAX), place],
+                "DELETE FROM finding WHERE seq IN
+                    (SELECT seq FROM finding WHERE seq < ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)",
+                params![first.unwrap_or(i64::MAX), place, AT_ONCE],
             )?;
         }
         if let Some(bytes) = bytes {
@@ -36,10 +40,11 @@ impl Store {
             for (whose, own) in held.iter().filter(|(_, own)| *own > level) {
                 if let Some(last) = last_of(&transaction, whose, own - level)? {
                     let sql = format!(
-                        "DELETE FROM finding WHERE {} AND seq <= ?2 AND seq <= ?3",
+                        "DELETE FROM finding WHERE seq IN
+                            (SELECT seq FROM finding WHERE {} AND seq <= ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4)",
                         whose.condition()
                     );
-                    gone += transaction.execute(&sql, params![whose.value(), last, place])?;
+                    gone += transaction.execute(&sql, params![whose.value(), last, place, AT_ONCE - gone])?;
                 }
             }
         }
@@ -131,6 +136,20 @@ mod tests {
         assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
         assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
         assert_eq!(store.forget(None, None, None).unwrap(), 0);
+    }
+
+    #[test]
+    fn much_is_forgotten_in_portions() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let most = u32::try_from(AT_ONCE).unwrap();
+        let all: Vec<_> = (0..2 * most + 3).map(|id| at(id, i64::from(id), |_| {})).collect();
+        store.put("n", 1, &all).unwrap();
+        let mut forget = |before, bytes| store.forget(before, bytes, None).unwrap();
+        assert_eq!(forget(Some(2), Some(0)), AT_ONCE as u64);
+        assert_eq!(forget(None, Some(0)), AT_ONCE as u64);
+        assert_eq!(forget(Some(2), None), 3);
+        assert_eq!(store.count().unwrap(), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use metrics::Metrics;
 
-use crate::{error::StoreError, store::Store, timeline::Timeline};
+use crate::{error::StoreError, forgetting::AT_ONCE, store::Store, timeline::Timeline};
 
 /// How often it is looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -42,24 +42,32 @@ pub struct Retention {
     /// Names of the sinks that are to have findings before they are forgotten.
     sinks: Vec<String>,
     last: Option<Instant>,
+    /// There is more to forget than the last time took.
+    is_behind: bool,
     timeline: Option<Timeline>,
 }
 
 impl Retention {
     /// Limits, and the sinks that are waited for.
     pub fn new(limits: Limits, sinks: Vec<String>) -> Self {
-        Self { limits, sinks, last: None, timeline: None }
+        Self { limits, sinks, last: None, is_behind: false, timeline: None }
     }
 
     /// To be called after every write, and while there are none.
     pub fn apply_now_and_then(&mut self, store: &mut Store, metrics: &Metrics) {
-        if self.last.is_some_and(|last| last.elapsed() < PERIOD) {
+        if !self.is_behind && self.last.is_some_and(|last| last.elapsed() < PERIOD) {
             return;
         }
         self.last = Some(Instant::now());
+        self.is_behind = false;
         if let Err(e) = self.apply(store, metrics) {
             warn!("retention could not be applied: {e}");
         }
+    }
+
+    /// Whether it is to be called again soon.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     fn apply(&mut self, store: &mut Store, metrics: &Metrics) -> Result<(), StoreError> {
@@ -75,6 +83,7 @@ impl Retention {
             place = Some(place.map_or(at, |least: i64| least.min(at)));
         }
         let forgotten = store.forget(self.limits.before(now), self.limits.bytes, place)?;
+        self.is_behind = forgotten >= AT_ONCE as u64;
         if forgotten > 0 {
             info!("{forgotten} findings were past their retention and are gone");
             metrics.deleted.inc_by(forgotten);
@@ -82,6 +91,7 @@ impl Retention {
         if place.is_some() {
             let late = self.limits.times(GRACE_FACTOR);
             let missed = store.forget(late.before(now), late.bytes, None)?;
+            self.is_behind |= missed >= AT_ONCE as u64;
             if missed > 0 {
                 warn!("{missed} findings were forgotten before every sink had them");
                 metrics.deleted.inc_by(missed);

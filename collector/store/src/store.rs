@@ -1,10 +1,17 @@
 //! Findings in an SQLite database, one row each, by name.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use prost::Message;
 use proto::scc::Finding;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension,
+    backup::{Backup, StepResult},
+    params,
+};
 
 use crate::{
     error::StoreError,
@@ -20,6 +27,8 @@ use crate::{
 const ELEMENT_BYTES: usize = 320;
 /// Bytes of findings, in memory, that are read at once.
 const READ_BYTES: usize = 16 << 20;
+/// How long a backup waits for others that lock the database, or its copy.
+const BACKUP: Duration = Duration::from_mins(1);
 /// Bytes that the write-ahead log keeps on disk when it is empty again.
 const LOG_BYTES: i64 = 16 << 20;
 
@@ -126,10 +135,17 @@ impl Store {
     /// Copies the database to a file while others read and write it.
     pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         let mut copy = Connection::open(to).map_err(|e| StoreError::Open(to.to_owned(), e))?;
-        let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)?;
-        // A pause between steps lets writers in.
-        backup.run_to_completion(256, std::time::Duration::from_millis(5), None)?;
-        Ok(())
+        let backup = Backup::new(&self.connection, &mut copy)?;
+        // In one step: between two steps a write would make it begin anew, and there is always one. Writers go on meanwhile; what they
+        // write stays in the log until this is done.
+        let begun = Instant::now();
+        loop {
+            match backup.step(-1)? {
+                StepResult::Done => return Ok(()),
+                _ if begun.elapsed() > BACKUP => return Err(StoreError::Backup(to.to_owned())),
+                _ => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
     }
 
     /// Findings stored or updated after `seq`, oldest first.
@@ -287,6 +303,35 @@ pub(crate) mod tests {
         let told = |at: usize| (news[at].node.as_str(), news[at].finding.description.as_str());
         assert_eq!([told(0), told(1)], [("n", "new"), ("m", "forged")]);
         assert!(reader.find("' OR 1=1 --", None).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_backup_ends_though_findings_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let mut store = Store::open(&path).unwrap();
+        let many: Vec<Incoming> =
+            (0..2000).map(|n| finding(&format!("a/findings/{n}"), &"x".repeat(4000))).collect();
+        store.put("n", 1, &many).unwrap();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let backing_up = scope.spawn(|| {
+                let copied = Store::open_for_reading(&path).unwrap().back_up(&dir.path().join("copy.db"));
+                is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+                copied
+            });
+            let begun = Instant::now();
+            for n in 2000.. {
+                store.put("n", 1, &[finding(&format!("a/findings/{n}"), "y")]).unwrap();
+                if is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(10), "it does not end");
+            }
+            backing_up.join().unwrap().unwrap();
+        });
+        let copy = Store::open_for_reading(&dir.path().join("copy.db")).unwrap();
+        assert!(copy.count().unwrap() >= 2000);
     }
 
     #[test]

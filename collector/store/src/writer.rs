@@ -19,6 +19,8 @@ use crate::{
 const GROUP: usize = 64;
 /// How long the writer waits for a batch before it looks after the store.
 const IDLE: Duration = Duration::from_secs(5);
+/// And while more is to be forgotten than goes at once.
+const BETWEEN: Duration = Duration::from_millis(100);
 /// A disk may take long for a sync; a writer that takes longer than this hangs.
 const HUNG: Duration = Duration::from_mins(2);
 
@@ -57,7 +59,8 @@ impl Writer {
     fn run(mut self, runtime: &Runtime, mut writes: mpsc::Receiver<Write>, heartbeat: &Heartbeat) {
         loop {
             heartbeat.beat();
-            let Ok(write) = runtime.block_on(async { tokio::time::timeout(IDLE, writes.recv()).await })
+            let idle = if self.retention.is_behind() { BETWEEN } else { IDLE };
+            let Ok(write) = runtime.block_on(async { tokio::time::timeout(idle, writes.recv()).await })
             else {
                 self.look_after();
                 continue;
