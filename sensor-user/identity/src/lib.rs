@@ -6,6 +6,7 @@ mod ancestry;
 mod bundle;
 mod cgroup;
 mod container;
+mod cri;
 mod directory;
 mod metadata;
 mod node;

@@ -1,38 +1,28 @@
 //! The node's container runtime: asked about containers over CRI, and listened to where it is containerd.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use backon::{ExponentialBuilder, Retryable};
 use prost::Message;
-use proto::{
-    containerd::{AboutContainer, Envelope, SubscribeRequest, events_client::EventsClient},
-    cri::{
-        self, ContainerFilter, ContainerStatusRequest, ListContainersRequest, ListPodSandboxRequest,
-        PodSandboxStatusRequest, runtime_service_client::RuntimeServiceClient,
-    },
-};
+use proto::containerd::{AboutContainer, Envelope, SubscribeRequest, events_client::EventsClient};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::{JoinError, JoinSet},
 };
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, transport::Channel};
 use tracing::{debug, info, warn};
 
 use super::{
     bundle::Bundles,
     cgroup::ContainerId,
-    container::{Container, Pod, without_kubelets},
-    directory::{Directory, Knowledge},
+    cri::{Client, connect, from_bundle},
+    directory::Directory,
 };
-use cause::chain;
 
 /// Where runtimes listen: GKE and most others, CRI-O, k3s, cri-dockerd.
 const SOCKETS: [&str; 4] = [
@@ -41,16 +31,16 @@ const SOCKETS: [&str; 4] = [
     "/run/k3s/containerd/containerd.sock",
     "/run/cri-dockerd.sock",
 ];
-/// A call that takes longer is given up and made again.
-const CALL: Duration = Duration::from_secs(2);
-/// Calls under way at once.
-const CALLS: usize = 16;
 /// Events that may wait.
 const EVENTS: usize = 1024;
 /// How often an idle connection is tried.
 const CHECK: Duration = Duration::from_secs(5);
-/// Lists of all containers of a node are larger than gRPC's default of 4 MiB.
-const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// How often a question is put again that failed; after that nobody waits for its answer.
+const TRIES: u32 = 5;
+/// How long until then, twice as long each time.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long until the list of all is asked for again.
+const LIST_AGAIN: Duration = Duration::from_secs(10);
 
 /// The runtime's socket, if one of the usual ones is there.
 pub fn usual_socket() -> Option<PathBuf> {
@@ -95,102 +85,150 @@ pub async fn follow(
             }
         };
         info!("container runtime at {}", socket.display());
-        let client =
-            Client { cri: cri_client(&channel), bundles: bundles.clone(), directory: directory.clone() };
-        let why = session(client, channel, &mut questions, std::mem::take(&mut waiting), &on_end).await;
+        let client = Client::new(&channel, bundles.clone(), directory.clone());
+        let mut session = Session::new(client, std::mem::take(&mut waiting));
+        let why = session.run(channel, &mut questions, &on_end).await;
+        waiting.extend(session.under_way);
         warn!("container runtime {}: {why}", socket.display());
     }
 }
 
-fn cri_client(channel: &Channel) -> RuntimeServiceClient<Channel> {
-    RuntimeServiceClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
-}
-
-async fn connect(socket: &Path) -> Result<Channel, String> {
-    let uri = format!("unix:{}", socket.display());
-    let channel = Endpoint::from_shared(uri)
-        .map_err(|e| format!("not a usable socket: {e}"))?
-        .connect_timeout(CALL)
-        .connect()
-        .await
-        .map_err(|e| chain(&e))?;
-    // A socket that accepts may belong to a runtime that is still starting.
-    let mut request = tonic::Request::new(cri::VersionRequest { version: "v1".to_owned() });
-    request.set_timeout(CALL);
-    cri_client(&channel).version(request).await.map_err(|status| status.message().to_owned())?;
-    Ok(channel)
-}
-
-async fn from_bundle(bundles: &Bundles, directory: &Directory, id: &ContainerId) {
-    if let Some(container) = bundles.look_up(id).await {
-        directory.learn(container, Knowledge::Bundle);
-    }
-}
-
-/// One connection's life; returns why it ended.
-async fn session(
+/// One connection's life.
+struct Session {
     client: Client,
-    channel: Channel,
-    questions: &mut mpsc::Receiver<ContainerId>,
-    waiting: Vec<ContainerId>,
-    on_end: &OnEnd,
-) -> String {
-    let (heard, mut events) = mpsc::channel(EVENTS);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(listen(channel, heard));
-    let lister = client.clone();
-    tasks.spawn(async move {
-        lister
-            .learn_all()
-            .await
-            .map_err(|status| format!("its containers cannot be listed: {}", status.message()))
-    });
-    let calls = Arc::new(Semaphore::new(CALLS));
-    let mut asking = JoinSet::new();
-    let ask = |asking: &mut JoinSet<Result<(), Status>>, id: ContainerId| {
-        let (client, calls) = (client.clone(), calls.clone());
-        asking.spawn(async move {
-            let _permit = calls.acquire().await;
-            client.answer(&id).await
-        });
-    };
-    for id in waiting {
-        ask(&mut asking, id);
+    /// Questions that are not answered.
+    under_way: HashSet<ContainerId>,
+    asking: JoinSet<(ContainerId, Result<(), Status>)>,
+    /// How often a question has failed.
+    failures: HashMap<ContainerId, u32>,
+}
+
+impl Session {
+    fn new(client: Client, waiting: Vec<ContainerId>) -> Self {
+        let (asking, failures) = (JoinSet::new(), HashMap::new());
+        let mut session = Self { client, under_way: HashSet::new(), asking, failures };
+        for id in waiting {
+            session.ask(id, Duration::ZERO);
+        }
+        session
     }
+
+    fn ask(&mut self, id: ContainerId, after: Duration) {
+        if !self.under_way.insert(id.clone()) {
+            return;
+        }
+        let client = self.client.clone();
+        self.asking.spawn(async move {
+            tokio::time::sleep(after).await;
+            let answer = client.answer(&id).await;
+            (id, answer)
+        });
+    }
+
+    /// A question about one container that fails is that container's: others' answers do not depend on it.
+    fn answered(&mut self, id: ContainerId, answer: Result<(), Status>) {
+        self.under_way.remove(&id);
+        let Err(status) = answer else {
+            self.failures.remove(&id);
+            return;
+        };
+        let failures = self.failures.entry(id.clone()).or_default();
+        *failures += 1;
+        if *failures >= TRIES {
+            warn!("container {id}: the runtime does not say who it is: {}", status.message());
+            self.failures.remove(&id);
+            self.client.directory.give_up(&id);
+            return;
+        }
+        let after = AGAIN * 2_u32.pow(*failures - 1);
+        debug!("container {id}: {}; again in {after:?}", status.message());
+        self.ask(id, after);
+    }
+
+    /// Returns why it ended.
+    async fn run(
+        &mut self,
+        channel: Channel,
+        questions: &mut mpsc::Receiver<ContainerId>,
+        on_end: &OnEnd,
+    ) -> String {
+        let (heard, mut events) = mpsc::channel(EVENTS);
+        let (listed, mut not_told) = mpsc::channel(1);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listen(channel, heard));
+        tasks.spawn(check(self.client.clone()));
+        tasks.spawn(list(self.client.clone(), listed));
+        loop {
+            tokio::select! {
+                Some(id) = questions.recv() => self.ask(id, Duration::ZERO),
+                Some(ids) = not_told.recv() => {
+                    for id in ids {
+                        self.ask(id, AGAIN);
+                    }
+                }
+                Some(answer) = self.asking.join_next() => {
+                    let (id, answer) = not_panicked(answer);
+                    self.answered(id, answer);
+                }
+                Some(done) = tasks.join_next() => {
+                    if let Err(why) = not_panicked(done) {
+                        return why;
+                    }
+                }
+                Some(envelope) = events.recv() => match about(&envelope) {
+                    Some((id, true)) => {
+                        debug!("container {id} is gone");
+                        on_end(id);
+                    }
+                    Some((id, false)) => self.client.directory.ask(&id),
+                    None => {}
+                },
+            }
+        }
+    }
+}
+
+/// Asks the runtime for nothing, now and then: where there are no events this is how the connection's end is noticed. A runtime that is
+/// only slow keeps its connection.
+async fn check(client: Client) -> Result<(), String> {
     let mut check = tokio::time::interval(CHECK);
+    let mut is_slow = false;
     loop {
-        tokio::select! {
-            Some(id) = questions.recv() => ask(&mut asking, id),
-            Some(answer) = asking.join_next() => {
-                if let Err(status) = not_panicked(answer) {
-                    return status.message().to_owned();
-                }
+        check.tick().await;
+        let is_in_time = client.ping().await.map_err(|status| status.message().to_owned())?;
+        if is_in_time == is_slow {
+            is_slow = !is_in_time;
+            if is_slow {
+                warn!("the container runtime answers slowly");
+            } else {
+                info!("the container runtime answers in time again");
             }
-            Some(done) = tasks.join_next() => {
-                if let Err(why) = not_panicked(done) {
-                    return why;
-                }
+        }
+    }
+}
+
+/// Learns all containers there are; those of which the runtime did not tell all are to be asked about.
+async fn list(client: Client, not_told: mpsc::Sender<Vec<ContainerId>>) -> Result<(), String> {
+    loop {
+        match client.clone().learn_all().await {
+            Ok(ids) => {
+                // The session takes it, or has ended.
+                let _ = not_told.send(ids).await;
+                return Ok(());
             }
-            Some(envelope) = events.recv() => match about(&envelope) {
-                Some((id, true)) => {
-                    debug!("container {id} is gone");
-                    on_end(id);
-                }
-                Some((id, false)) => client.directory.ask(&id),
-                None => {}
-            },
-            // Where there are no events this is how its end is noticed.
-            _ = check.tick() => {
-                if let Err(status) = client.ping().await {
-                    return status.message().to_owned();
-                }
+            Err(status) => {
+                warn!(
+                    "the runtime's containers cannot be listed: {}; again in {LIST_AGAIN:?}",
+                    status.message()
+                );
+                tokio::time::sleep(LIST_AGAIN).await;
             }
         }
     }
 }
 
 /// What a task returned. Its panic goes on here, where the supervisor sees it.
-fn not_panicked<T>(done: Result<T, JoinError>) -> T {
+pub(crate) fn not_panicked<T>(done: Result<T, JoinError>) -> T {
     done.unwrap_or_else(|e| match e.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(e) => unreachable!("nobody cancels it: {e}"),
@@ -225,131 +263,4 @@ fn about(envelope: &Envelope) -> Option<(ContainerId, bool)> {
     let event = envelope.event.as_ref()?;
     let id = ContainerId::new(&AboutContainer::decode(&*event.value).ok()?.container_id)?;
     Some((id, envelope.topic == "/containers/delete"))
-}
-
-/// Asks, and tells the directory.
-#[derive(Clone)]
-struct Client {
-    cri: RuntimeServiceClient<Channel>,
-    bundles: Bundles,
-    directory: Arc<Directory>,
-}
-
-fn request<T>(message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(CALL);
-    request
-}
-
-impl Client {
-    async fn ping(&self) -> Result<(), Status> {
-        self.cri.clone().version(request(cri::VersionRequest::default())).await.map(|_| ())
-    }
-
-    /// All that there is when the connection begins.
-    async fn learn_all(mut self) -> Result<(), Status> {
-        let pods = self.cri.list_pod_sandbox(request(ListPodSandboxRequest {})).await?.into_inner().items;
-        let pods: HashMap<String, Pod> = pods
-            .into_iter()
-            .filter_map(|sandbox| Some((sandbox.id, pod(sandbox.metadata?, sandbox.labels))))
-            .collect();
-        for pod in pods.values() {
-            self.directory.learn_pod(pod.clone());
-        }
-        let all = self.cri.list_containers(request(ListContainersRequest::default())).await?.into_inner();
-        for listed in all.containers {
-            let Some(id) = ContainerId::new(&listed.id) else { continue };
-            if !self.directory.knows(&id) {
-                let pod = pods.get(&listed.pod_sandbox_id).cloned();
-                self.complete(id, listed, pod).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Learns a container. It may be there before the runtime's list has it, so one that is not found is asked
-    /// about for a while.
-    async fn answer(&self, id: &ContainerId) -> Result<(), Status> {
-        if self.directory.knows(id) {
-            return Ok(());
-        }
-        from_bundle(&self.bundles, &self.directory, id).await;
-        let delays = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(10))
-            .with_max_delay(Duration::from_millis(640))
-            .with_max_times(8)
-            .build();
-        for delay in delays {
-            if self.ask_once(id).await? {
-                return Ok(());
-            }
-            tokio::time::sleep(delay).await;
-        }
-        self.directory.give_up(id);
-        Ok(())
-    }
-
-    /// False when the runtime does not know it.
-    async fn ask_once(&self, id: &ContainerId) -> Result<bool, Status> {
-        let filter = ContainerFilter { id: id.as_str().to_owned(), ..ContainerFilter::default() };
-        let list = ListContainersRequest { filter: Some(filter) };
-        let mut cri = self.cri.clone();
-        let found = cri.list_containers(request(list)).await?.into_inner().containers;
-        let Some(listed) = found.into_iter().find(|c| c.id == id.as_str()) else { return Ok(false) };
-        let sandbox = PodSandboxStatusRequest { pod_sandbox_id: listed.pod_sandbox_id.clone() };
-        let pod = match cri.pod_sandbox_status(request(sandbox)).await {
-            Ok(response) => {
-                response.into_inner().status.and_then(|status| Some(pod(status.metadata?, status.labels)))
-            }
-            Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(status),
-        };
-        self.complete(id.clone(), listed, pod).await?;
-        Ok(true)
-    }
-
-    /// The list has the image's own digest, the status the repository's.
-    async fn complete(
-        &self,
-        id: ContainerId,
-        listed: cri::Container,
-        pod: Option<Pod>,
-    ) -> Result<(), Status> {
-        let question = ContainerStatusRequest { container_id: listed.id.clone() };
-        let status = match self.cri.clone().container_status(request(question)).await {
-            Ok(response) => response.into_inner().status,
-            Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(status),
-        };
-        let pod = pod.or_else(|| Pod::of_labels(&listed.labels));
-        let named = listed.image.map(|image| image.image).unwrap_or_default();
-        let (image_uri, reference) = match status {
-            Some(status) => (status.image.map_or(named, |i| i.image), status.image_ref),
-            None => (named, String::new()),
-        };
-        let digest = |text: &str| text.rsplit_once('@').map(|(_, digest)| digest.to_owned());
-        self.directory.learn(
-            Container {
-                id,
-                name: listed.metadata.map(|m| m.name).unwrap_or_default(),
-                image_uri,
-                image_id: digest(&reference).unwrap_or(listed.image_ref),
-                labels: without_kubelets(listed.labels),
-                created_unix_ns: u64::try_from(listed.created_at).ok(),
-                sandbox: listed.pod_sandbox_id,
-                pod,
-            },
-            Knowledge::Complete,
-        );
-        Ok(())
-    }
-}
-
-fn pod(metadata: cri::PodSandboxMetadata, labels: impl IntoIterator<Item = (String, String)>) -> Pod {
-    Pod {
-        namespace: metadata.namespace,
-        name: metadata.name,
-        uid: metadata.uid,
-        labels: without_kubelets(labels),
-    }
 }
