@@ -282,8 +282,10 @@ impl Stops {
     }
 }
 
-/// How long the sensor hangs there. Shells go on 100 ms after the deadline at most, and here is room for a busy machine.
+/// How long the sensor hangs there.
 const HANG: Duration = Duration::from_millis(600);
+/// How long a shell may be stopped: the deadline (50 ms), 100 ms, and what this test needs to look at all of them.
+const LONGEST: Duration = Duration::from_millis(200);
 
 /// Shells that get signals from others, and a sensor that hangs now and then. `SCRIPTWATCH_TEST_RUNS` shells, in batches.
 #[test]
@@ -347,5 +349,5 @@ fn shells_that_others_meddle_with_end_as_they_would() {
         outcome.total("kernel_holds_total"),
         stops.longest
     );
-    assert!(stops.longest < HANG / 2, "{:?}", stops.longest);
+    assert!(stops.longest < LONGEST * if is_emulated() { 2 } else { 1 }, "{:?}", stops.longest);
 }
