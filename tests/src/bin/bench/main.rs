@@ -12,12 +12,13 @@ mod memory;
 mod ring;
 mod scoring;
 mod statistics;
+mod store;
 mod watcher;
 
 /// A measurement; it prints what it finds.
 type Measure = fn() -> anyhow::Result<()>;
 
-const ALL: [(&str, Measure); 10] = [
+const ALL: [(&str, Measure); 11] = [
     ("latency", latency::run),
     ("scoring", scoring::run),
     ("memory", memory::run),
@@ -28,6 +29,7 @@ const ALL: [(&str, Measure); 10] = [
     ("identity", identity::run),
     ("ingest", ingest::run),
     ("fleet", fleet::run),
+    ("store", store::run),
 ];
 
 fn main() -> anyhow::Result<()> {
