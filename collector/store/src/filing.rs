@@ -34,6 +34,8 @@ pub(crate) fn put(
     findings: &[Incoming],
     budget: &mut Budget,
 ) -> Result<(), StoreError> {
+    // Of a node that is in one project, as all are, it is looked once for all of them.
+    let mut filed_below = None;
     for finding in findings {
         match project_of(&finding.name) {
             None => {
@@ -43,7 +45,10 @@ pub(crate) fn put(
             }
             Some(project) => {
                 insert(transaction, node, stored_ns, finding)?;
-                file_anew(transaction, node, project, stored_ns, budget)?;
+                if filed_below != Some(project) {
+                    file_anew(transaction, node, project, stored_ns, budget)?;
+                    filed_below = Some(project);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::{error::StoreError, store::Store};
 
-/// Findings forgotten in one transaction, while which nothing can be stored (0.15 s); more than are stored in one, so that it keeps up.
+/// Findings forgotten in one transaction, while which nothing can be stored (0.2 s); more than are stored in one, so that it keeps up.
 pub(crate) const AT_ONCE: usize = 5000;
 
 impl Store {
