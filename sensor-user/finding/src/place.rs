@@ -109,8 +109,13 @@ impl<'a> Place<'a> {
             (None, Some(pod)) => {
                 format!("in pod {}/{}, in a container of its own making", pod.namespace, pod.name)
             }
-            (None, None) if self.identity.is_complete => "outside of containers".to_owned(),
-            (None, None) => "in a container that is not known yet".to_owned(),
+            (None, None) => match &self.identity.id {
+                Some(id) if self.identity.is_complete => {
+                    format!("in container {id}, of which the container runtime tells nothing")
+                }
+                None if self.identity.is_complete => "outside of containers".to_owned(),
+                _ => "in a container that is not known yet".to_owned(),
+            },
         }
     }
 
@@ -122,7 +127,12 @@ impl<'a> Place<'a> {
                  and who changed that last?",
                 pod.namespace, pod.name
             ),
-            None => "It ran in no pod: look at the node's own services and at who is logged in.".to_owned(),
+            None => match &self.identity.id {
+                Some(id) => format!("`crictl inspect {id}` on the node; what started that container?"),
+                None => {
+                    "It ran in no pod: look at the node's own services and at who is logged in.".to_owned()
+                }
+            },
         }
     }
 }

@@ -26,8 +26,9 @@ use cause::chain;
 const CALL: Duration = Duration::from_secs(2);
 /// A list of all there are may take so long: a busy runtime has hundreds.
 const LIST: Duration = Duration::from_secs(30);
-/// Calls under way at once.
+/// Calls under way at once about containers that are asked about, and about those of the list: there may be hundreds.
 const CALLS: usize = 16;
+const CALLS_OF_LIST: usize = 8;
 /// Lists of all containers of a node are larger than gRPC's default of 4 MiB.
 const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -45,9 +46,8 @@ pub(crate) async fn connect(socket: &Path) -> Result<Channel, String> {
         .await
         .map_err(|e| chain(&e))?;
     // A socket that accepts may belong to a runtime that is still starting.
-    let mut request = tonic::Request::new(cri::VersionRequest { version: "v1".to_owned() });
-    request.set_timeout(CALL);
-    cri_client(&channel).version(request).await.map_err(|status| status.message().to_owned())?;
+    let asked = cri::VersionRequest { version: "v1".to_owned() };
+    within(CALL, cri_client(&channel).version(asked)).await.map_err(|status| status.message().to_owned())?;
     Ok(channel)
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn from_bundle(bundles: &Bundles, directory: &Directory, id: &C
 
 /// Did a call take too long? The connection may be as good as ever.
 fn is_late(status: &Status) -> bool {
-    matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled)
+    status.code() == Code::DeadlineExceeded
 }
 
 /// Asks, and tells the directory.
@@ -70,22 +70,35 @@ pub(crate) struct Client {
     bundles: Bundles,
     pub(crate) directory: Arc<Directory>,
     calls: Arc<Semaphore>,
+    calls_of_list: Arc<Semaphore>,
 }
 
-fn request<T>(message: T, timeout: Duration) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(timeout);
-    request
+/// An answer, if it is whole in time.
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map(tonic::Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded(format!("no answer within {limit:?}"))),
+    }
 }
 
 impl Client {
     pub(crate) fn new(channel: &Channel, bundles: Bundles, directory: Arc<Directory>) -> Self {
-        Self { cri: cri_client(channel), bundles, directory, calls: Arc::new(Semaphore::new(CALLS)) }
+        let (calls, of_list) = (Semaphore::new(CALLS), Semaphore::new(CALLS_OF_LIST));
+        Self {
+            cri: cri_client(channel),
+            bundles,
+            directory,
+            calls: Arc::new(calls),
+            calls_of_list: Arc::new(of_list),
+        }
     }
 
     /// False when there is no answer in time.
     pub(crate) async fn ping(&self) -> Result<bool, Status> {
-        match self.cri.clone().version(request(cri::VersionRequest::default(), CALL)).await {
+        match within(CALL, self.cri.clone().version(cri::VersionRequest::default())).await {
             Ok(_) => Ok(true),
             Err(status) if is_late(&status) => Ok(false),
             Err(status) => Err(status),
@@ -93,9 +106,11 @@ impl Client {
     }
 
     /// All that there is when the connection begins; returns those of which the runtime did not tell all.
-    pub(crate) async fn learn_all(mut self) -> Result<Vec<ContainerId>, Status> {
-        let pods = request(ListPodSandboxRequest {}, LIST);
-        let pods = self.cri.list_pod_sandbox(pods).await?.into_inner().items;
+    pub(crate) async fn learn_all(self) -> Result<Vec<ContainerId>, Status> {
+        let mut cri = self.cri.clone();
+        // Before the pods: a container's pod is there before it.
+        let all = within(LIST, cri.list_containers(ListContainersRequest::default())).await?;
+        let pods = within(LIST, cri.list_pod_sandbox(ListPodSandboxRequest {})).await?.items;
         let pods: HashMap<String, Pod> = pods
             .into_iter()
             .filter_map(|sandbox| Some((sandbox.id, pod(sandbox.metadata?, sandbox.labels))))
@@ -103,8 +118,6 @@ impl Client {
         for pod in pods.values() {
             self.directory.learn_pod(pod.clone());
         }
-        let all = request(ListContainersRequest::default(), LIST);
-        let all = self.cri.list_containers(all).await?.into_inner();
         let mut completing = JoinSet::new();
         for listed in all.containers {
             let Some(id) = ContainerId::new(&listed.id) else { continue };
@@ -112,12 +125,14 @@ impl Client {
                 continue;
             }
             let pod = pods.get(&listed.pod_sandbox_id).cloned();
-            // All but the image's digest in its repository is in the list.
-            self.directory.learn(container(id.clone(), listed.clone(), pod.clone(), None), Knowledge::Bundle);
             let client = self.clone();
+            client.learn_listed(&id, &listed, pod.as_ref());
             completing.spawn(async move {
                 // Nobody closes it.
-                let _permit = client.calls.acquire().await;
+                let _permit = client.calls_of_list.acquire().await;
+                if client.directory.knows(&id) {
+                    return None;
+                }
                 client.complete(id.clone(), listed, pod).await.err().map(|_| id)
             });
         }
@@ -134,13 +149,16 @@ impl Client {
         if self.directory.knows(id) {
             return Ok(());
         }
-        from_bundle(&self.bundles, &self.directory, id).await;
         let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(10))
             .with_max_delay(Duration::from_millis(640))
             .with_max_times(8)
             .build();
         for delay in delays {
+            // It may be there only now.
+            if self.directory.is_unknown(id) {
+                from_bundle(&self.bundles, &self.directory, id).await;
+            }
             {
                 let _permit = self.calls.acquire().await;
                 if self.ask_once(id).await? {
@@ -158,18 +176,26 @@ impl Client {
         let filter = ContainerFilter { id: id.as_str().to_owned(), ..ContainerFilter::default() };
         let list = ListContainersRequest { filter: Some(filter) };
         let mut cri = self.cri.clone();
-        let found = cri.list_containers(request(list, CALL)).await?.into_inner().containers;
+        let found = within(CALL, cri.list_containers(list)).await?.containers;
         let Some(listed) = found.into_iter().find(|c| c.id == id.as_str()) else { return Ok(false) };
         let sandbox = PodSandboxStatusRequest { pod_sandbox_id: listed.pod_sandbox_id.clone() };
-        let pod = match cri.pod_sandbox_status(request(sandbox, CALL)).await {
-            Ok(response) => {
-                response.into_inner().status.and_then(|status| Some(pod(status.metadata?, status.labels)))
-            }
+        let pod = match within(CALL, cri.pod_sandbox_status(sandbox)).await {
+            Ok(response) => response.status.and_then(|status| Some(pod(status.metadata?, status.labels))),
             Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(status),
+            Err(status) => {
+                self.learn_listed(id, &listed, None);
+                return Err(status);
+            }
         };
+        self.learn_listed(id, &listed, pod.as_ref());
         self.complete(id.clone(), listed, pod).await?;
         Ok(true)
+    }
+
+    /// All but the image's digest in its repository is in the list.
+    fn learn_listed(&self, id: &ContainerId, listed: &cri::Container, pod: Option<&Pod>) {
+        let known = container(id.clone(), listed.clone(), pod.cloned(), None);
+        self.directory.learn(known, Knowledge::Listed);
     }
 
     /// The list has the image's own digest, the status the repository's.
@@ -180,8 +206,8 @@ impl Client {
         pod: Option<Pod>,
     ) -> Result<(), Status> {
         let question = ContainerStatusRequest { container_id: listed.id.clone() };
-        let status = match self.cri.clone().container_status(request(question, CALL)).await {
-            Ok(response) => response.into_inner().status,
+        let status = match within(CALL, self.cri.clone().container_status(question)).await {
+            Ok(response) => response.status,
             Err(status) if status.code() == Code::NotFound => None,
             Err(status) => return Err(status),
         };

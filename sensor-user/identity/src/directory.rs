@@ -32,9 +32,9 @@ const NEWS: usize = 1024;
 pub enum Knowledge {
     /// Its bundle was read.
     Bundle,
-    /// Nobody knows more than what is there, and asking again is of no use for a while.
-    Final,
-    /// The runtime was asked.
+    /// The runtime's list has it: that tells labels, too.
+    Listed,
+    /// The runtime was asked about it.
     Complete,
 }
 
@@ -42,12 +42,16 @@ struct Entry {
     container: Option<Arc<Container>>,
     knowledge: Option<Knowledge>,
     asked: Instant,
+    /// Nobody knows more at this time: nothing is waited for.
+    is_given_up: bool,
 }
 
 /// Who a process is.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
-    /// Its container.
+    /// Its container's id, which its cgroup tells.
+    pub id: Option<ContainerId>,
+    /// Its container, as far as it is known.
     pub container: Option<Arc<Container>>,
     /// Its pod, which may be known where the container is not.
     pub pod: Option<Arc<Pod>>,
@@ -74,6 +78,9 @@ pub struct Directory {
 
 /// A container that nobody knew is asked about again after this long.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// And one that was given up after this long: it may be there now.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 impl Directory {
     /// An empty directory and the questions that its runtime is to answer. Without a runtime nothing is waited for.
@@ -114,7 +121,8 @@ impl Directory {
                 }
                 Some(entry) => entry.asked = now,
                 None => {
-                    state.containers.put(id.clone(), Entry { container: None, knowledge: None, asked: now });
+                    let entry = Entry { container: None, knowledge: None, asked: now, is_given_up: false };
+                    state.containers.put(id.clone(), entry);
                 }
             }
         }
@@ -130,24 +138,31 @@ impl Directory {
         self.state().containers.peek(id).is_some_and(|e| e.knowledge == Some(Knowledge::Complete))
     }
 
+    /// Is nothing known of a container yet?
+    pub fn is_unknown(&self, id: &ContainerId) -> bool {
+        self.state().containers.peek(id).is_none_or(|e| e.container.is_none())
+    }
+
     /// A container is known, as well as `knowledge` says. Less never replaces more.
     pub fn learn(&self, container: Container, knowledge: Knowledge) {
         let id = container.id.clone();
         {
             let mut state = self.state();
+            // A pod that the runtime told by itself has its labels; one that a container told of may not.
             if let Some(pod) = container.pod.as_ref().filter(|pod| !pod.uid.is_empty())
-                && (knowledge == Knowledge::Complete || !state.pods.contains(&pod.uid))
+                && (!pod.labels.is_empty() || !state.pods.contains(&pod.uid))
             {
                 state.pods.put(pod.uid.clone(), Arc::new(pod.clone()));
             }
-            let known = state.containers.peek(&id).and_then(|entry| entry.knowledge);
-            if known > Some(knowledge) {
+            let known = state.containers.peek(&id);
+            if known.and_then(|entry| entry.knowledge) > Some(knowledge) {
                 return;
             }
             let entry = Entry {
                 container: Some(Arc::new(container)),
                 knowledge: Some(knowledge),
                 asked: Instant::now(),
+                is_given_up: known.is_some_and(|entry| entry.is_given_up),
             };
             state.containers.put(id.clone(), entry);
         }
@@ -155,14 +170,15 @@ impl Directory {
         let _ = self.news.send(id);
     }
 
-    /// Nobody knows more of it: whoever waits need not.
+    /// Nobody knows more of it at this time: whoever waits need not. With the next execution in a cgroup of it that is met for the
+    /// first time, or the next event, it is asked about again.
     pub fn give_up(&self, id: &ContainerId) {
         {
             let mut state = self.state();
             let Some(entry) = state.containers.get_mut(id) else { return };
-            if entry.knowledge < Some(Knowledge::Final) {
-                entry.knowledge = Some(Knowledge::Final);
-            }
+            entry.is_given_up = true;
+            let ago = ASK_AGAIN.saturating_sub(GIVEN_UP);
+            entry.asked = Instant::now().checked_sub(ago).unwrap_or(entry.asked);
         }
         let _ = self.news.send(id.clone());
     }
@@ -199,14 +215,22 @@ impl Directory {
         let path = Some(placement.path.clone());
         let pod = placement.pod_uid.as_ref().and_then(|uid| state.pods.get(uid)).cloned();
         let Some(id) = &placement.container else {
-            return Identity { container: None, pod, cgroup: path, is_complete: true };
+            return Identity { id: None, container: None, pod, cgroup: path, is_complete: true };
         };
-        let entry = state.containers.get(id);
-        let container = entry.as_ref().and_then(|entry| entry.container.clone());
-        let knowledge = entry.and_then(|entry| entry.knowledge);
-        let pod = container.as_ref().and_then(|c| c.pod.clone()).map(Arc::new).or(pod);
-        let is_complete = !self.has_runtime || knowledge >= Some(Knowledge::Final);
-        Identity { container, pod, cgroup: path, is_complete }
+        state.containers.promote(id);
+        let entry = state.containers.peek(id);
+        let container = entry.and_then(|entry| entry.container.clone());
+        let is_known =
+            entry.is_some_and(|entry| entry.is_given_up || entry.knowledge == Some(Knowledge::Complete));
+        let told = container.as_ref().and_then(|container| container.pod.clone());
+        // That pod may be told by a bundle, which has no labels.
+        let pod = match told {
+            Some(told) if !told.labels.is_empty() => Some(Arc::new(told)),
+            Some(told) => state.pods.get(&told.uid).cloned().or_else(|| Some(Arc::new(told))),
+            None => pod,
+        };
+        let is_complete = !self.has_runtime || is_known;
+        Identity { id: Some(id.clone()), container, pod, cgroup: path, is_complete }
     }
 
     /// Containers remembered now.

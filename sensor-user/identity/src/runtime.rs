@@ -35,10 +35,16 @@ const SOCKETS: [&str; 4] = [
 const EVENTS: usize = 1024;
 /// How often an idle connection is tried.
 const CHECK: Duration = Duration::from_secs(5);
-/// How often a question is put again that failed; after that nobody waits for its answer.
-const TRIES: u32 = 5;
-/// How long until then, twice as long each time.
+/// How often a question fails until nobody waits for its answer any more. It is put again all the same.
+const TRIES: u32 = 4;
+/// How long until it is, twice as long each time.
 const AGAIN: Duration = Duration::from_secs(1);
+/// And at most.
+const AGAIN_MAX: Duration = Duration::from_mins(1);
+/// Questions under way at once; more wait where they come from.
+const QUESTIONS: usize = 4096;
+/// A runtime that was not in time so often is connected to anew: after a minute.
+const LATE: u32 = 12;
 /// How long until the list of all is asked for again.
 const LIST_AGAIN: Duration = Duration::from_secs(10);
 
@@ -60,7 +66,7 @@ pub async fn follow(
     // The state directory is where the socket is.
     let state = socket.parent().unwrap_or(Path::new("/run/containerd")).to_owned();
     let bundles = Bundles::new(state);
-    let mut waiting = Vec::new();
+    let mut waiting = HashSet::new();
     loop {
         let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
@@ -78,9 +84,9 @@ pub async fn follow(
                     Ok(channel) => break channel,
                     Err(e) => debug!("{e}"),
                 },
-                Some(id) = questions.recv() => {
+                Some(id) = questions.recv(), if waiting.len() < QUESTIONS => {
                     from_bundle(&bundles, &directory, &id).await;
-                    waiting.push(id);
+                    waiting.insert(id);
                 }
             }
         };
@@ -104,7 +110,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(client: Client, waiting: Vec<ContainerId>) -> Self {
+    fn new(client: Client, waiting: HashSet<ContainerId>) -> Self {
         let (asking, failures) = (JoinSet::new(), HashMap::new());
         let mut session = Self { client, under_way: HashSet::new(), asking, failures };
         for id in waiting {
@@ -134,13 +140,11 @@ impl Session {
         };
         let failures = self.failures.entry(id.clone()).or_default();
         *failures += 1;
-        if *failures >= TRIES {
+        if *failures == TRIES {
             warn!("container {id}: the runtime does not say who it is: {}", status.message());
-            self.failures.remove(&id);
             self.client.directory.give_up(&id);
-            return;
         }
-        let after = AGAIN * 2_u32.pow(*failures - 1);
+        let after = AGAIN.saturating_mul(2_u32.saturating_pow(*failures - 1)).min(AGAIN_MAX);
         debug!("container {id}: {}; again in {after:?}", status.message());
         self.ask(id, after);
     }
@@ -160,7 +164,9 @@ impl Session {
         tasks.spawn(list(self.client.clone(), listed));
         loop {
             tokio::select! {
-                Some(id) = questions.recv() => self.ask(id, Duration::ZERO),
+                Some(id) = questions.recv(), if self.under_way.len() < QUESTIONS => {
+                    self.ask(id, Duration::ZERO);
+                }
                 Some(ids) = not_told.recv() => {
                     for id in ids {
                         self.ask(id, AGAIN);
@@ -189,20 +195,25 @@ impl Session {
 }
 
 /// Asks the runtime for nothing, now and then: where there are no events this is how the connection's end is noticed. A runtime that is
-/// only slow keeps its connection.
+/// only slow keeps its connection; one that says nothing for a minute may have gone on at another socket of that name.
 async fn check(client: Client) -> Result<(), String> {
     let mut check = tokio::time::interval(CHECK);
-    let mut is_slow = false;
+    let mut late = 0;
     loop {
         check.tick().await;
-        let is_in_time = client.ping().await.map_err(|status| status.message().to_owned())?;
-        if is_in_time == is_slow {
-            is_slow = !is_in_time;
-            if is_slow {
-                warn!("the container runtime answers slowly");
-            } else {
+        if client.ping().await.map_err(|status| status.message().to_owned())? {
+            if late > 0 {
                 info!("the container runtime answers in time again");
             }
+            late = 0;
+            continue;
+        }
+        late += 1;
+        if late == 1 {
+            warn!("the container runtime answers slowly");
+        }
+        if late == LATE {
+            return Err("it does not answer".to_owned());
         }
     }
 }

@@ -12,7 +12,7 @@ use proto::cri::{
     self,
     runtime_service_server::{RuntimeService, RuntimeServiceServer},
 };
-use scriptwatch_identity::{ContainerId, Directory};
+use scriptwatch_identity::{ContainerId, Directory, Placement};
 use tokio::{net::UnixListener, task::JoinHandle};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status};
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Default)]
 struct Runtime {
     containers: Arc<Vec<ContainerId>>,
-    /// They are in the list of all, and not only found when they are asked about.
-    are_listed: bool,
+    /// So many are in the list of all; the others are found when they are asked about.
+    listed: usize,
     /// How long the status of each takes.
     delays: Arc<Mutex<HashMap<String, Duration>>>,
     /// How often each container's status was asked for.
@@ -102,11 +102,10 @@ impl RuntimeService for Runtime {
         request: Request<cri::ListContainersRequest>,
     ) -> Answer<cri::ListContainersResponse> {
         let wanted = request.into_inner().filter.map(|filter| filter.id);
-        let is_wanted = |container: &&ContainerId| match &wanted {
-            Some(wanted) => container.as_str() == wanted,
-            None => self.are_listed,
+        let containers = match &wanted {
+            Some(wanted) => self.containers.iter().filter(|id| id.as_str() == wanted).map(listed).collect(),
+            None => self.containers.iter().take(self.listed).map(listed).collect(),
         };
-        let containers = self.containers.iter().filter(is_wanted).map(listed).collect();
         Ok(Response::new(cri::ListContainersResponse { containers }))
     }
 
@@ -235,8 +234,32 @@ async fn what_was_asked_when_the_connection_broke_is_asked_again() {
     until("the question", || runtime.asked(&id(0)) == 1).await;
     serving.abort();
     first.shutdown_background();
+    // Nobody is there for longer than a call waits, so that the session ends.
+    tokio::time::sleep(Duration::from_secs(7)).await;
     runtime.delay(&id(0), Duration::ZERO);
     let _serving = runtime.serve(&socket);
+    until("the answer", || directory.knows(&id(0))).await;
+    assert_eq!(*runtime.connections.lock().expect("a lock"), 2);
+}
+
+#[tokio::test]
+async fn what_the_list_tells_is_known_while_the_rest_hangs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("runtime.sock");
+    let runtime = Runtime::of(0..1);
+    runtime.delay(&id(0), NEVER);
+    let _serving = runtime.serve(&socket);
+    let directory = follow(&socket);
+    directory.place(7, Placement { container: Some(id(0)), ..Placement::default() });
+    until("its name", || directory.identify(7).container.is_some()).await;
+    let identity = directory.identify(7);
+    assert_eq!(identity.container.as_ref().map(|container| container.name.as_str()), Some("web"));
+    assert_eq!((identity.id, identity.is_complete), (Some(id(0)), false));
+    // After some failures nobody waits, and it is asked about all the same.
+    let patient = until("nobody waits", || directory.identify(7).is_complete);
+    tokio::time::timeout(PATIENCE, patient).await.expect("in time");
+    assert!(!directory.knows(&id(0)));
+    runtime.delay(&id(0), Duration::ZERO);
     until("the answer", || directory.knows(&id(0))).await;
 }
 
@@ -244,19 +267,24 @@ async fn what_was_asked_when_the_connection_broke_is_asked_again() {
 async fn five_hundred_containers_are_learnt_of_a_runtime_that_takes_its_time() {
     let dir = tempfile::tempdir().expect("a directory");
     let socket = dir.path().join("runtime.sock");
-    let runtime = Runtime { are_listed: true, ..Runtime::of(0..500) };
+    let runtime = Runtime { listed: 500, ..Runtime::of((0..500).chain([900])) };
     for number in 0..500 {
         runtime.delay(&id(number), Duration::from_millis(100));
     }
-    // One of them hangs.
-    runtime.delay(&id(7), NEVER);
+    // More of them hang than are asked about at once.
+    for number in 0..20 {
+        runtime.delay(&id(number), NEVER);
+    }
     let _serving = runtime.serve(&socket);
     let directory = follow(&socket);
-    let all_others = || (0..500).filter(|number| *number != 7).all(|number| directory.knows(&id(number)));
-    // One after the other would take 50 s.
-    let took = until("all others", all_others).await;
-    assert!(took < Duration::from_secs(15), "{took:?}");
-    // Questions that come later are answered while that one hangs.
+    // Who is asked about meanwhile need not wait for the list.
+    until("the list", || runtime.asked(&id(0)) == 1).await;
+    directory.ask(&id(900));
+    let took = until("the one asked about", || directory.knows(&id(900))).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // One after the other would take 50 s, and a minute for those that hang.
+    let took = until("all others", || (20..500).all(|number| directory.knows(&id(number)))).await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
     runtime.delay(&id(7), Duration::ZERO);
     until("the last", || directory.knows(&id(7))).await;
     assert_eq!(*runtime.connections.lock().expect("a lock"), 1);

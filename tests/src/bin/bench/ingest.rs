@@ -353,8 +353,7 @@ pub(crate) fn echo(file: &str) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         fs::write(file, listener.local_addr()?.to_string())?;
         // As the collector has it: what comes may be compressed, what goes is not.
-        let service =
-            IngestServiceServer::new(Bare::default()).accept_compressed(CompressionEncoding::Gzip);
+        let service = IngestServiceServer::new(Bare::default()).accept_compressed(CompressionEncoding::Gzip);
         tonic::transport::Server::builder()
             .tcp_nodelay(true)
             .add_service(service)
