@@ -69,7 +69,8 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
                 return Err(ServerError::NoDatabase(option));
             }
             let (metrics, supervisor) = (process.metrics.clone(), &process.supervisor);
-            let writing = jetstream::start(&address, outlets.retention, metrics, supervisor).await?;
+            let (limits, stop) = (outlets.retention, process.stop.clone());
+            let writing = jetstream::start(&address, limits, metrics, supervisor, stop).await?;
             serve_admin(outlets.admin, &process).await?;
             Running::without_sinks(writing)
         }

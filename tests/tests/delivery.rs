@@ -217,6 +217,7 @@ fn a_collector_ends_a_stream_of_age_and_the_sensor_goes_on_with_the_next() {
         stored().iter().all(|of_one| !of_one.is_empty())
     })
     .expect("findings in both");
+    node.wait_until(|| stored().concat().len() >= made.get()).expect("all of them");
     node.wait_for_reading("spool_findings", 0).expect("an empty spool");
     // Each in one of them, for streams that end have acknowledged what they took in.
     let names: std::collections::BTreeSet<String> =

@@ -147,6 +147,25 @@ async fn a_stream_that_has_no_leader_for_a_while_is_nothing_that_a_sensor_notice
     assert_eq!(stream.info().await.expect("what it is like").state.messages, 1);
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_what_the_servers_do_not_take() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let nats = Nats::start(dir.path()).expect("a server");
+    let (mut collector, port) =
+        collectors::start_into(&nats.stream(), dir.path(), "port", 0, &[]).expect("a collector");
+    let context = jetstream::new(async_nats::connect(nats.url()).await.expect("a connection"));
+    context.delete_stream("findings").await.expect("no stream");
+    let mut delivering = tokio::spawn(client::deliver(port, client::batch(1, 1, &[finding("a", "x")])));
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut delivering).await;
+    assert!(early.is_err(), "{early:?}");
+    let begun = std::time::Instant::now();
+    collector.signal(libc::SIGTERM);
+    assert!(collector.end().expect("an end").success());
+    // It would be tried for 19 s more.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(delivering.await.expect("an end").is_err(), "nothing was stored");
+}
+
 #[test]
 fn a_stop_does_not_wait_for_a_server_that_is_gone() {
     let dir = tempfile::tempdir().expect("a directory");

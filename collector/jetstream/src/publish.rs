@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_nats::jetstream::context::PublishAckFuture;
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
 use metrics::Metrics;
@@ -26,9 +26,12 @@ use crate::{
 
 /// Batches that wait for the server.
 const IN_FLIGHT: usize = 256;
-/// How long a batch is tried that the servers do not take: when one of a cluster is gone, the others need some seconds to choose who
-/// leads the stream. Less than a sensor waits for its acknowledgement (30 s): it is to hear of it, and may know another collector.
+/// How long a batch is tried that the servers do not take, from when it was taken up: when one of a cluster is gone, the others need
+/// some seconds to choose who leads the stream. Less than a sensor waits for its acknowledgement (30 s): it is to hear of it, and may
+/// know another collector.
 const TRIED: Duration = Duration::from_secs(20);
+/// How long a stop waits for what was sent.
+const STOP: Duration = Duration::from_secs(2);
 /// Pauses between attempts.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -39,6 +42,7 @@ pub async fn start(
     limits: Limits,
     metrics: Arc<Metrics>,
     supervisor: &Supervisor,
+    stop: CancellationToken,
 ) -> Result<Writing, JetStreamError> {
     let connection = connect(address, limits).await?;
     let mut is_up = connection.is_up.clone();
@@ -53,7 +57,7 @@ pub async fn start(
     });
     let (handle, waiting) = StoreHandle::new();
     let stream = address.stream.clone();
-    let ended = supervisor.task("jetstream", publish(connection, stream, waiting, metrics));
+    let ended = supervisor.task("jetstream", publish(connection, stream, waiting, metrics, stop));
     Ok(Writing { handle, ended })
 }
 
@@ -63,8 +67,8 @@ struct Publisher {
     stream: String,
     /// The last attempt failed, and that was told.
     is_failing: AtomicBool,
-    /// Nobody waits any more.
-    ending: CancellationToken,
+    /// Streams wait for their batches, so these end when it is cancelled.
+    stop: CancellationToken,
 }
 
 async fn publish(
@@ -72,10 +76,10 @@ async fn publish(
     stream: String,
     mut writes: mpsc::Receiver<Write>,
     metrics: Arc<Metrics>,
+    stop: CancellationToken,
 ) {
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
-    let (is_failing, ending) = (AtomicBool::new(false), CancellationToken::new());
-    let publisher = Arc::new(Publisher { connection, stream, is_failing, ending });
+    let publisher = Arc::new(Publisher { connection, stream, is_failing: AtomicBool::new(false), stop });
     while let Some(write) = writes.recv().await {
         let batch = match write {
             Write::Batch(batch) => batch,
@@ -93,14 +97,13 @@ async fn publish(
         let sent = publisher.send(&batch).await;
         let (metrics, publisher) = (metrics.clone(), publisher.clone());
         tokio::spawn(async move {
-            let stored = publisher.settle(&batch, sent).await;
+            let stored = publisher.settle(&batch, sent, begun).await;
             metrics.commit(begun.elapsed(), stored.is_ok().then_some(batch.findings.len()));
             // A stream that is gone will send again; the server knows what it has.
             let _ = batch.done.send(stored);
             drop(permit);
         });
     }
-    publisher.ending.cancel();
     let _ = room.acquire_many(IN_FLIGHT as u32).await;
     publisher.connection.flush().await;
 }
@@ -113,15 +116,32 @@ enum Failure {
     Final(String),
 }
 
+impl Failure {
+    fn of(e: &PublishError) -> Self {
+        match e.kind() {
+            // Nobody leads the stream, or answers.
+            PublishErrorKind::StreamNotFound | PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
+                Self::Now(e.to_string())
+            }
+            // It is full, or its limits do not let this in.
+            _ => Self::Final(e.to_string()),
+        }
+    }
+}
+
 impl Publisher {
     /// Waits until a batch that was sent is stored, and sends it again while it is not. What the servers have of it, they know.
     async fn settle(
         &self,
         batch: &Batch,
         sent: Result<Vec<PublishAckFuture>, Failure>,
+        begun: Instant,
     ) -> Result<(), String> {
         let first = match sent {
-            Ok(acks) => acknowledged(acks).await,
+            Ok(acks) => tokio::select! {
+                first = acknowledged(acks) => first,
+                () = self.stopped() => Err(Failure::Final("the collector is stopping".to_owned())),
+            },
             Err(why) => Err(why),
         };
         let stored = match first {
@@ -137,8 +157,8 @@ impl Publisher {
                 let again = again.retry(pauses).when(|failure| matches!(failure, Failure::Now(_)));
                 tokio::select! {
                     stored = again => stored,
-                    () = tokio::time::sleep(TRIED) => Err(Failure::Now(why)),
-                    () = self.ending.cancelled() => Err(Failure::Now(why)),
+                    () = tokio::time::sleep(TRIED.saturating_sub(begun.elapsed())) => Err(Failure::Now(why)),
+                    () = self.stopped() => Err(Failure::Final(why)),
                 }
             }
             other => other,
@@ -155,6 +175,12 @@ impl Publisher {
                 Err(why)
             }
         }
+    }
+
+    /// A stop waits a moment for what was sent, and no longer.
+    async fn stopped(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(STOP).await;
     }
 
     /// Once for all batches that meet it.
@@ -183,7 +209,7 @@ impl Publisher {
             let (subject, headers, payload) =
                 (message.subject, message.headers.unwrap_or_default(), message.payload);
             let ack = context.publish_with_headers(subject, headers, payload).await;
-            acks.push(ack.map_err(|e| Failure::Now(e.to_string()))?);
+            acks.push(ack.map_err(|e| Failure::of(&e))?);
         }
         Ok(acks)
     }
@@ -191,5 +217,5 @@ impl Publisher {
 
 async fn acknowledged(acks: Vec<PublishAckFuture>) -> Result<(), Failure> {
     let all = try_join_all(acks.into_iter().map(IntoFuture::into_future)).await;
-    all.map(drop).map_err(|e| Failure::Now(e.to_string()))
+    all.map(drop).map_err(|e| Failure::of(&e))
 }

@@ -18,8 +18,10 @@ use crate::{
 const POLL: Duration = Duration::from_millis(200);
 /// Findings written before the place is noted.
 const NOTE_EVERY: usize = 50;
-/// Findings given to a sink that is behind before it is looked whether more urgent ones came.
-const AHEAD: usize = 10;
+/// Findings that a sink that is behind is given before their turn, and as many of the oldest then, so that none waits for ever.
+const TURN: usize = 10;
+/// A sink is behind whose oldest finding waits for longer.
+const LATE: Duration = Duration::from_mins(1);
 /// Pauses between attempts.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(90);
@@ -57,7 +59,12 @@ pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken
     }
     let mut pause = pauses();
     while !stop.is_cancelled() {
-        let wait = match pass(&mut sink, &source, &stop).await {
+        let mut has_written = false;
+        let passed = pass(&mut sink, &source, &stop, &mut has_written).await;
+        if has_written {
+            pause = pauses();
+        }
+        let wait = match passed {
             Ok(()) => {
                 pause = pauses();
                 POLL
@@ -76,13 +83,14 @@ pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken
 
 /// What the store has for a sink.
 struct News {
-    findings: Vec<Stored>,
+    /// Before their turn; none while it is not behind.
+    first: Vec<Stored>,
+    /// The oldest, in the order in which they were stored.
+    oldest: Vec<Stored>,
     /// How many there are, about: updates leave numbers unused.
     waiting: i64,
     /// Where the sink is when it has written all of them.
     last: i64,
-    /// They are not in the order of their numbers.
-    is_newest_first: bool,
 }
 
 /// How far a sink has come: everything up to its place is written, and some beyond.
@@ -92,14 +100,6 @@ struct Written {
 }
 
 impl Written {
-    fn add(&mut self, seq: i64, is_newest_first: bool) {
-        if is_newest_first {
-            self.ahead.push(seq);
-        } else {
-            self.place = seq;
-        }
-    }
-
     /// What is to be noted now.
     fn progress(&mut self, sink: &str, refused: u64) -> Progress {
         Progress { sink: sink.to_owned(), seq: self.place, ahead: std::mem::take(&mut self.ahead), refused }
@@ -128,67 +128,124 @@ impl Source {
             // First: what is stored meanwhile is not among the findings, or is met again.
             let last = store.last_seq()?.max(place);
             let waiting = (last - place - store.ahead_of(&sink)?).max(0);
-            let is_newest_first = behind_beyond.is_some_and(|most| waiting > most);
-            let findings = if is_newest_first {
-                store.waiting_newest_first(&sink, place, AHEAD)?
-            } else {
-                store.waiting(&sink, place)?
-            };
-            Ok(News { findings, waiting, last, is_newest_first })
+            let oldest = store.waiting(&sink, place)?;
+            let waits_ns = oldest.first().map_or(0, |stored| now_ns().saturating_sub(stored.stored_ns));
+            let is_late = i128::from(waits_ns) > LATE.as_nanos().cast_signed();
+            let is_behind = behind_beyond.is_some_and(|most| waiting > most || is_late);
+            let first = if is_behind { store.waiting_first(&sink, place, TURN)? } else { Vec::new() };
+            Ok(News { first, oldest, waiting, last })
         })
         .await
     }
 }
 
-/// Writes what there is; an error is why that ended early.
-async fn pass(sink: &mut impl Sink, source: &Source, stop: &CancellationToken) -> Result<(), String> {
+fn now_ns() -> i64 {
+    i64::try_from(clock::now_unix_ns()).unwrap_or(i64::MAX)
+}
+
+/// How a group of findings was taken.
+struct Taken {
+    /// Numbers of those that the sink is done with, in their order.
+    done: Vec<i64>,
+    /// Of these, how many it took.
+    written: usize,
+    /// Of these, how many it will never take.
+    refused: u64,
+    /// Why it did not go on; `Ok` when it is to stop.
+    ended: Option<Result<(), String>>,
+}
+
+/// Writes findings, at most so many.
+async fn give(
+    sink: &mut impl Sink,
+    source: &Source,
+    findings: impl Iterator<Item = &Stored>,
+    most: usize,
+    stop: &CancellationToken,
+) -> Taken {
     let name = sink.name();
     let of = OfSink::named(&name);
     let metrics = &source.metrics;
+    let mut taken = Taken { done: Vec::new(), written: 0, refused: 0, ended: None };
+    for stored in findings {
+        if taken.written >= most {
+            break;
+        }
+        if stop.is_cancelled() {
+            taken.ended = Some(Ok(()));
+            break;
+        }
+        if source.filter.passes(&stored.finding) {
+            match sink.write(stored).await {
+                Ok(()) => {
+                    metrics.sink_written.get_or_create(&of).inc();
+                    taken.written += 1;
+                }
+                Err(SinkError::Never(why)) => {
+                    metrics.sink_rejected.get_or_create(&of).inc();
+                    taken.refused += 1;
+                    warn!(name = stored.finding.name, "sink {name} refuses a finding for good: {why}");
+                }
+                Err(SinkError::Later(why)) => {
+                    taken.ended = Some(Err(why));
+                    break;
+                }
+            }
+        }
+        taken.done.push(stored.seq);
+    }
+    taken
+}
+
+/// Writes what there is; an error is why that ended early. `has_written` is set when anything was.
+async fn pass(
+    sink: &mut impl Sink,
+    source: &Source,
+    stop: &CancellationToken,
+    has_written: &mut bool,
+) -> Result<(), String> {
+    let name = sink.name();
+    let of = OfSink::named(&name);
     let mut written = Written { place: source.place(&name).await?, ahead: Vec::new() };
     loop {
-        let News { findings, waiting, last, is_newest_first } =
+        let News { first, oldest, waiting, last } =
             source.news(&name, written.place, sink.behind_beyond()).await?;
-        metrics.sink_waiting.get_or_create(&of).set(waiting);
-        if findings.is_empty() {
-            if waiting > 0 {
-                // Numbers that are used no more, or what was given before its turn.
+        source.metrics.sink_waiting.get_or_create(&of).set(waiting);
+        if oldest.is_empty() {
+            if last > written.place {
+                // What is there was given before its turn, or its number is used no more.
                 written.place = last;
                 source.handle.note(written.progress(&name, 0)).await?;
             }
             return Ok(());
         }
-        for group in findings.chunks(NOTE_EVERY) {
-            let mut ended = None;
-            let mut refused = 0;
-            for stored in group {
-                if stop.is_cancelled() {
-                    ended = Some(Ok(()));
-                    break;
-                }
-                if !source.filter.passes(&stored.finding) {
-                    written.add(stored.seq, is_newest_first);
-                    continue;
-                }
-                match sink.write(stored).await {
-                    Ok(()) => {
-                        metrics.sink_written.get_or_create(&of).inc();
-                    }
-                    Err(SinkError::Never(why)) => {
-                        metrics.sink_rejected.get_or_create(&of).inc();
-                        refused += 1;
-                        warn!(name = stored.finding.name, "sink {name} refuses a finding for good: {why}");
-                    }
-                    Err(SinkError::Later(why)) => {
-                        ended = Some(Err(why));
-                        break;
-                    }
-                }
-                written.add(stored.seq, is_newest_first);
-            }
-            source.handle.note(written.progress(&name, refused)).await?;
-            if let Some(ended) = ended {
+        let most = if first.is_empty() { NOTE_EVERY } else { TURN };
+        if !first.is_empty() {
+            let taken = give(sink, source, first.iter(), TURN, stop).await;
+            *has_written |= taken.written > 0;
+            written.ahead = taken.done;
+            source.handle.note(written.progress(&name, taken.refused)).await?;
+            if let Some(ended) = taken.ended {
                 return ended;
+            }
+        }
+        let mut rest = &oldest[..];
+        while !rest.is_empty() {
+            // Some of them were just given.
+            let is_new = |stored: &Stored| !first.iter().any(|given| given.seq == stored.seq);
+            let taken = give(sink, source, rest.iter().filter(|stored| is_new(stored)), most, stop).await;
+            *has_written |= taken.written > 0;
+            let done = taken.done.last().copied().unwrap_or(written.place);
+            let next = rest.iter().find(|stored| stored.seq > done && is_new(stored));
+            // Everything is done before the next one.
+            written.place = next.map_or(rest[rest.len() - 1].seq, |next| next.seq - 1).max(written.place);
+            source.handle.note(written.progress(&name, taken.refused)).await?;
+            if let Some(ended) = taken.ended {
+                return ended;
+            }
+            rest = &rest[rest.partition_point(|stored| stored.seq <= written.place)..];
+            if !first.is_empty() {
+                break;
             }
         }
     }

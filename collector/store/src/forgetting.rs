@@ -1,64 +1,102 @@
 //! What goes when there is too much or it is too old.
 
-use rusqlite::{OptionalExtension, params};
+use crate::{
+    error::StoreError,
+    store::{Place, Store},
+};
 
-use crate::{error::StoreError, store::Store};
-
-/// Findings forgotten in one transaction, while which nothing can be stored (0.2 s); more than are stored in one, so that it keeps up.
+/// Findings forgotten in one transaction, while which nothing can be stored (0.2 s).
 pub(crate) const AT_ONCE: usize = 5000;
 
 impl Store {
     /// Forgets what was stored before a Unix time (ns), and of what is more than so many bytes the oldest of the nodes that have the
-    /// most, but nothing behind the place of a sink. Returns how many findings are gone; [`AT_ONCE`] when there may be more to forget.
+    /// most, but nothing that one of the sinks has not written. Returns how many findings are gone; [`AT_ONCE`] when there may be more
+    /// to forget.
     pub fn forget(
         &mut self,
         before_ns: Option<i64>,
         bytes: Option<u64>,
-        place: Option<i64>,
+        sinks: &[Place],
     ) -> Result<u64, StoreError> {
         let transaction = self.connection.transaction()?;
-        let place = place.unwrap_or(i64::MAX);
         let mut gone = 0;
-        if let Some(before) = before_ns {
-            // Numbers grow with time, so the first that is young enough ends it.
-            let first: Option<i64> = transaction
-                .query_row(
-                    "SELECT seq FROM finding WHERE stored_ns >= ?1 ORDER BY seq LIMIT 1",
-                    [before],
-                    |r| r.get(0),
-                )
-                .optional()?;
-            gone += transaction.execute(
-                "DELETE FROM finding WHERE seq IN
-                    (SELECT seq FROM finding WHERE seq < ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)",
-                params![first.unwrap_or(i64::MAX), place, AT_ONCE],
-            )?;
+        if let Some(last) = before_ns.map(|before| last_before(&transaction, before)).transpose()?.flatten() {
+            gone += delete(&transaction, "1", None, last, sinks, AT_ONCE)?;
         }
         if let Some(bytes) = bytes {
             let held = held(&transaction)?;
             let level = stage::level(held.iter().map(|(_, own)| *own), bytes);
             for (whose, own) in held.iter().filter(|(_, own)| *own > level) {
-                if let Some(last) = last_of(&transaction, whose, own - level)? {
-                    let sql = format!(
-                        "DELETE FROM finding WHERE seq IN
-                            (SELECT seq FROM finding WHERE {} AND seq <= ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4)",
-                        whose.condition()
-                    );
-                    gone += transaction.execute(&sql, params![whose.value(), last, place, AT_ONCE - gone])?;
+                let room = AT_ONCE - gone;
+                if room == 0 {
+                    break;
+                }
+                if let Some(last) = last_of(&transaction, whose, own - level, room)? {
+                    gone += delete(&transaction, whose.condition(), Some(whose.value()), last, sinks, room)?;
                 }
             }
         }
         transaction.commit()?;
         Ok(gone as u64)
     }
+
+    /// Bytes of all findings.
+    pub(crate) fn bytes(&self) -> Result<u64, StoreError> {
+        let bytes: i64 =
+            self.connection.query_row("SELECT COALESCE(SUM(bytes), 0) FROM held", [], |row| row.get(0))?;
+        Ok(bytes.unsigned_abs())
+    }
+}
+
+/// Deletes findings up to a number, the oldest first, that every sink has written.
+fn delete(
+    transaction: &rusqlite::Transaction<'_>,
+    condition: &str,
+    value: Option<&dyn rusqlite::ToSql>,
+    last: i64,
+    sinks: &[Place],
+    room: usize,
+) -> Result<usize, StoreError> {
+    let mut bound: Vec<&dyn rusqlite::ToSql> = value.into_iter().collect();
+    let mut sql =
+        format!("DELETE FROM finding WHERE seq IN (SELECT seq FROM finding WHERE {condition} AND seq <= ?");
+    bound.push(&last);
+    for Place { sink, seq } in sinks {
+        sql.push_str(
+            " AND (seq <= ? OR EXISTS (SELECT 1 FROM sink_ahead WHERE sink = ? AND sink_ahead.seq = finding.seq))",
+        );
+        bound.extend([seq as &dyn rusqlite::ToSql, sink]);
+    }
+    sql.push_str(" ORDER BY seq LIMIT ?)");
+    bound.push(&room);
+    Ok(transaction.prepare_cached(&sql)?.execute(&bound[..])?)
+}
+
+/// The last of the oldest findings that were stored before a time. Numbers grow with time, so the first that is young enough ends it.
+fn last_before(transaction: &rusqlite::Transaction<'_>, before_ns: i64) -> Result<Option<i64>, StoreError> {
+    let mut oldest =
+        transaction.prepare_cached("SELECT seq, stored_ns FROM finding ORDER BY seq LIMIT ?1")?;
+    let mut rows = oldest.query([AT_ONCE])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? >= before_ns {
+            break;
+        }
+        last = Some(row.get(0)?);
+    }
+    Ok(last)
 }
 
 fn last_of(
     transaction: &rusqlite::Transaction<'_>,
     whose: &Whose,
     bytes: u64,
+    room: usize,
 ) -> Result<Option<i64>, StoreError> {
-    let sql = format!("SELECT seq, LENGTH(message) FROM finding WHERE {} ORDER BY seq", whose.condition());
+    let sql = format!(
+        "SELECT seq, LENGTH(message) FROM finding WHERE {} ORDER BY seq LIMIT {room}",
+        whose.condition()
+    );
     let mut oldest = transaction.prepare_cached(&sql)?;
     let (mut rows, mut left, mut last) = (oldest.query([whose.value()])?, bytes, None);
     while left > 0 {
@@ -83,8 +121,8 @@ enum Whose {
 impl Whose {
     fn condition(&self) -> &'static str {
         match self {
-            Self::Node(_) => "node = ?1",
-            Self::Silent(_) => "node IN (SELECT node FROM held WHERE newest_ns < ?1)",
+            Self::Node(_) => "node = ?",
+            Self::Silent(_) => "node IN (SELECT node FROM held WHERE newest_ns < ?)",
         }
     }
 
@@ -119,6 +157,7 @@ fn held(transaction: &rusqlite::Transaction<'_>) -> Result<Vec<(Whose, u64)>, St
 mod tests {
     use super::*;
     use crate::{
+        handle::Progress,
         search::Search,
         store::tests::{at, ids},
     };
@@ -132,10 +171,24 @@ mod tests {
                 .put("n", i64::from(id), &[at(id, i64::from(id), |f| f.description = "x".repeat(100))])
                 .unwrap();
         }
-        assert_eq!(store.forget(Some(3), None, None).unwrap(), 3);
-        assert_eq!(store.forget(None, Some(400), None).unwrap(), 4);
+        assert_eq!(store.forget(Some(3), None, &[]).unwrap(), 3);
+        assert_eq!(store.forget(None, Some(400), &[]).unwrap(), 4);
         assert_eq!(ids(&store, &Search::default()), ["9", "8", "7"]);
-        assert_eq!(store.forget(None, None, None).unwrap(), 0);
+        assert_eq!(store.forget(None, None, &[]).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_a_sink_was_given_before_its_turn_is_not_kept_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        for id in 0..4 {
+            store.put("n", i64::from(id), &[at(id, i64::from(id), |_| {})]).unwrap();
+        }
+        let progress = Progress { sink: "s".to_owned(), seq: 1, ahead: vec![3], refused: 0 };
+        store.note_progress(&progress).unwrap();
+        let sinks = [store.place("s").unwrap(), Place { sink: "t".to_owned(), seq: 3 }];
+        assert_eq!(store.forget(Some(10), None, &sinks).unwrap(), 2);
+        assert_eq!(ids(&store, &Search::default()), ["3", "1"]);
     }
 
     #[test]
@@ -145,7 +198,7 @@ mod tests {
         let most = u32::try_from(AT_ONCE).unwrap();
         let all: Vec<_> = (0..2 * most + 3).map(|id| at(id, i64::from(id), |_| {})).collect();
         store.put("n", 1, &all).unwrap();
-        let mut forget = |before, bytes| store.forget(before, bytes, None).unwrap();
+        let mut forget = |before, bytes| store.forget(before, bytes, &[]).unwrap();
         assert_eq!(forget(Some(2), Some(0)), AT_ONCE as u64);
         assert_eq!(forget(None, Some(0)), AT_ONCE as u64);
         assert_eq!(forget(Some(2), None), 3);
@@ -163,7 +216,7 @@ mod tests {
         }
         // A version that replaces another counts once.
         store.put("loud", 30, &[large(29, 10)]).unwrap();
-        assert_eq!(store.forget(None, Some(10_000), None).unwrap(), 12);
+        assert_eq!(store.forget(None, Some(10_000), &[]).unwrap(), 12);
         let left = ids(&store, &Search::default());
         assert!(left.ends_with(&["2".to_owned(), "1".to_owned()]), "{left:?}");
         assert!(left.starts_with(&["29".to_owned(), "28".to_owned()]), "{left:?}");
@@ -187,7 +240,7 @@ mod tests {
         for id in 100..105 {
             store.put("here", SILENT_NS + 1000, &[large(id)]).unwrap();
         }
-        store.forget(None, Some(11_000), None).unwrap();
+        store.forget(None, Some(11_000), &[]).unwrap();
         let left = ids(&store, &Search::default());
         assert!(left.starts_with(&["104", "103", "102", "101", "100", "49"].map(str::to_owned)), "{left:?}");
         assert!((9..=11).contains(&left.len()), "{left:?}");

@@ -29,6 +29,6 @@ pub use incoming::Incoming;
 pub use retention::{Limits, Retention};
 pub use search::{Cursor, Search, moment};
 pub use sensors::{Health, Sensor, State, View, Word};
-pub use store::Store;
+pub use store::{Place, Store};
 pub use stored::Stored;
 pub use summary::Summary;

@@ -53,15 +53,23 @@ impl Retention {
         Self { limits, sinks, last: None, is_behind: false, timeline: None }
     }
 
-    /// To be called after every write, and while there are none.
-    pub fn apply_now_and_then(&mut self, store: &mut Store, metrics: &Metrics) {
+    /// To be called after every write, with the bytes of what was stored, and while there are none.
+    pub fn apply_now_and_then(&mut self, store: &mut Store, metrics: &Metrics, stored_bytes: u64) {
         if !self.is_behind && self.last.is_some_and(|last| last.elapsed() < PERIOD) {
             return;
         }
         self.last = Some(Instant::now());
-        self.is_behind = false;
-        if let Err(e) = self.apply(store, metrics) {
-            warn!("retention could not be applied: {e}");
+        let mut forgotten_bytes = 0;
+        // At least as much goes as came: who sends much cannot outrun it.
+        loop {
+            self.is_behind = false;
+            match self.apply(store, metrics) {
+                Ok(bytes) => forgotten_bytes += bytes,
+                Err(e) => warn!("retention could not be applied: {e}"),
+            }
+            if !self.is_behind || forgotten_bytes >= stored_bytes {
+                return;
+            }
         }
     }
 
@@ -70,27 +78,25 @@ impl Retention {
         self.is_behind
     }
 
-    fn apply(&mut self, store: &mut Store, metrics: &Metrics) -> Result<(), StoreError> {
+    /// A portion; returns how many bytes are gone.
+    fn apply(&mut self, store: &mut Store, metrics: &Metrics) -> Result<u64, StoreError> {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let timeline = match &mut self.timeline {
             Some(timeline) => timeline,
             none => none.insert(Timeline::new(wall, Instant::now(), store.newest()?.unwrap_or(wall))),
         };
         let now = timeline.at(wall, Instant::now());
-        let mut place = None;
-        for sink in &self.sinks {
-            let at = store.place_of(sink)?;
-            place = Some(place.map_or(at, |least: i64| least.min(at)));
-        }
-        let forgotten = store.forget(self.limits.before(now), self.limits.bytes, place)?;
+        let sinks = self.sinks.iter().map(|sink| store.place(sink)).collect::<Result<Vec<_>, _>>()?;
+        let held = store.bytes()?;
+        let forgotten = store.forget(self.limits.before(now), self.limits.bytes, &sinks)?;
         self.is_behind = forgotten >= AT_ONCE as u64;
         if forgotten > 0 {
             info!("{forgotten} findings were past their retention and are gone");
             metrics.deleted.inc_by(forgotten);
         }
-        if place.is_some() {
+        if !sinks.is_empty() {
             let late = self.limits.times(GRACE_FACTOR);
-            let missed = store.forget(late.before(now), late.bytes, None)?;
+            let missed = store.forget(late.before(now), late.bytes, &[])?;
             self.is_behind |= missed >= AT_ONCE as u64;
             if missed > 0 {
                 warn!("{missed} findings were forgotten before every sink had them");
@@ -98,7 +104,7 @@ impl Retention {
                 metrics.missed.inc_by(missed);
             }
         }
-        Ok(())
+        Ok(held.saturating_sub(store.bytes()?))
     }
 }
 
@@ -135,24 +141,24 @@ mod tests {
         let progress = Progress { sink: "s".to_owned(), seq: 2, ahead: vec![], refused: 0 };
         store.note_progress(&progress).unwrap();
         let mut retention = Retention::new(limits, vec!["s".to_owned()]);
-        retention.apply_now_and_then(&mut store, &metrics);
+        retention.apply_now_and_then(&mut store, &metrics, 0);
         // The sink has a and b; c is too old and waits for it.
         assert_eq!(ids(&store), "cd");
         assert_eq!(metrics.missed.get(), 0);
         // It never comes.
         retention.limits.age = Some(Duration::from_hours(5));
         retention.last = None;
-        retention.apply_now_and_then(&mut store, &metrics);
+        retention.apply_now_and_then(&mut store, &metrics, 0);
         assert_eq!(ids(&store), "d");
         assert_eq!(metrics.missed.get(), 1);
         // Nobody is waited for. A clock that may have jumped while nobody looked deletes nothing that is not older than the
         // newest.
         let limits = Limits { age: Some(Duration::from_mins(30)), bytes: None };
-        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics);
+        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics, 0);
         assert_eq!(ids(&store), "d");
         let newest = Finding { name: "x/findings/e".to_owned(), ..Finding::default() };
         store.put("n", stored(0), &[Incoming::new(&newest, newest.encode_to_vec().into(), 1)]).unwrap();
-        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics);
+        Retention::new(limits, vec![]).apply_now_and_then(&mut store, &metrics, 0);
         assert_eq!(ids(&store), "e");
     }
 
@@ -169,9 +175,9 @@ mod tests {
         }
         // It grows, and it is the newest now.
         put(&mut store, "a", 3000, 2);
-        assert_eq!(store.forget(None, Some(6000), None).unwrap(), 0);
-        assert_eq!(store.forget(None, Some(5999), None).unwrap(), 1);
-        assert_eq!(store.forget(None, Some(3500), None).unwrap(), 2);
-        assert_eq!((store.count().unwrap(), store.forget(None, Some(0), None).unwrap()), (1, 1));
+        assert_eq!(store.forget(None, Some(6000), &[]).unwrap(), 0);
+        assert_eq!(store.forget(None, Some(5999), &[]).unwrap(), 1);
+        assert_eq!(store.forget(None, Some(3500), &[]).unwrap(), 2);
+        assert_eq!((store.count().unwrap(), store.forget(None, Some(0), &[]).unwrap()), (1, 1));
     }
 }

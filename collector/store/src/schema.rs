@@ -177,7 +177,7 @@ fn ahead(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(
         "
 ALTER TABLE finding ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX finding_urgent ON finding (seq) WHERE urgent;
+CREATE INDEX finding_urgent ON finding (node, seq) WHERE urgent;
 CREATE TABLE sink_ahead (
     sink TEXT NOT NULL,
     seq INTEGER NOT NULL,

@@ -32,9 +32,19 @@ const BACKUP: Duration = Duration::from_mins(1);
 /// Bytes that the write-ahead log keeps on disk when it is empty again.
 const LOG_BYTES: i64 = 16 << 20;
 
-/// What a sink has not written yet: its place, and its name.
-const WAITING: &str = "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1
-    AND seq NOT IN (SELECT seq FROM sink_ahead WHERE sink = ?2)";
+/// What a sink was not given before its turn. The sink's name is the second parameter.
+const NOT_GIVEN: &str = "NOT EXISTS (SELECT 1 FROM sink_ahead WHERE sink = ?2 AND seq = finding.seq)";
+/// Of how many of its newest findings a node's next is chosen: what was given of them is passed over each time.
+const LOOKED_AT: usize = 200;
+
+/// Up to where a sink has written everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The sink's name.
+    pub sink: String,
+    /// A sequence number.
+    pub seq: i64,
+}
 
 /// The database. One writer and any number of readers, each with its own connection.
 pub struct Store {
@@ -156,21 +166,42 @@ impl Store {
 
     /// Findings that a sink has not written yet: those behind its place, oldest first, but for what it was given before.
     pub fn waiting(&self, sink: &str, place: i64) -> Result<Vec<Stored>, StoreError> {
-        let sql = format!("{WAITING} ORDER BY seq LIMIT 1000");
+        let sql = format!(
+            "SELECT seq, stored_ns, node, message FROM finding WHERE seq > ?1 AND {NOT_GIVEN} ORDER BY seq LIMIT 1000"
+        );
         Ok(self.query(&sql, params![place, sink], READ_BYTES)?.0)
     }
 
-    /// Likewise, the urgent ones first, and the newest of them.
-    pub fn waiting_newest_first(
-        &self,
-        sink: &str,
-        place: i64,
-        limit: usize,
-    ) -> Result<Vec<Stored>, StoreError> {
+    /// Of these some that are to go first: the newest urgent ones, of all nodes in turn, so that none stands before others by sending
+    /// much, and the newest of the rest.
+    pub fn waiting_first(&self, sink: &str, place: i64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        let mut nodes =
+            self.connection.prepare_cached("SELECT node FROM held ORDER BY newest_ns DESC LIMIT 1000")?;
+        let mut of_node = self.connection.prepare_cached(&format!(
+            "SELECT seq FROM (SELECT seq FROM finding WHERE node = ?3 AND urgent AND seq > ?1 ORDER BY seq DESC LIMIT {LOOKED_AT})
+             AS finding WHERE {NOT_GIVEN} LIMIT ?4"
+        ))?;
+        let mut first: Vec<(usize, i64)> = Vec::new();
+        let mut all = nodes.query([])?;
+        while let Some(node) = all.next()? {
+            let node: String = node.get(0)?;
+            let seqs = of_node.query_map(params![place, sink, node, limit], |row| row.get(0))?;
+            for (turn, seq) in seqs.enumerate() {
+                first.push((turn, seq?));
+            }
+        }
+        first.sort_unstable_by_key(|(turn, seq)| (*turn, std::cmp::Reverse(*seq)));
+        let mut seqs: Vec<i64> = first.into_iter().map(|(_, seq)| seq).take(limit).collect();
+        let mut newest = self.connection.prepare_cached(&format!(
+            "SELECT seq FROM (SELECT seq, urgent FROM finding WHERE seq > ?1 ORDER BY seq DESC LIMIT {LOOKED_AT})
+             AS finding WHERE NOT urgent AND {NOT_GIVEN} LIMIT ?3"
+        ))?;
+        let rest = newest.query_map(params![place, sink, limit - seqs.len()], |row| row.get(0))?;
+        seqs.extend(rest.collect::<Result<Vec<i64>, _>>()?);
         let mut found = Vec::new();
-        for condition in ["urgent", "NOT urgent"] {
-            let sql = format!("{WAITING} AND {condition} ORDER BY seq DESC LIMIT {}", limit - found.len());
-            found.extend(self.query(&sql, params![place, sink], READ_BYTES)?.0);
+        let sql = "SELECT seq, stored_ns, node, message FROM finding WHERE seq = ?1";
+        for seq in seqs {
+            found.extend(self.query(sql, [seq], READ_BYTES)?.0);
         }
         Ok(found)
     }
@@ -179,6 +210,11 @@ impl Store {
     pub fn ahead_of(&self, sink: &str) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM sink_ahead WHERE sink = ?1";
         Ok(self.connection.query_row(sql, [sink], |row| row.get(0))?)
+    }
+
+    /// Where a sink is.
+    pub(crate) fn place(&self, sink: &str) -> Result<Place, StoreError> {
+        Ok(Place { sink: sink.to_owned(), seq: self.place_of(sink)? })
     }
 
     /// The sequence number up to which a sink has written.
@@ -303,6 +339,31 @@ pub(crate) mod tests {
         let told = |at: usize| (news[at].node.as_str(), news[at].finding.description.as_str());
         assert_eq!([told(0), told(1)], [("n", "new"), ("m", "forged")]);
         assert!(reader.find("' OR 1=1 --", None).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_goes_first_is_of_all_nodes_in_turn_and_given_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let of = |id: u32, level: &str| at(id, i64::from(id), |f| property(f, "Triage_Level", level));
+        store.put("quiet", 1, &[of(1, "urgent"), of(2, "usual")]).unwrap();
+        store.put("loud", 2, &(10..40).map(|id| of(id, "urgent")).collect::<Vec<_>>()).unwrap();
+        let ids = |found: &[Stored]| -> Vec<String> {
+            found.iter().map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned()).collect()
+        };
+        let first = store.waiting_first("s", 0, 4).unwrap();
+        assert_eq!(ids(&first), ["39", "1", "38", "37"]);
+        let ahead = first.iter().map(|stored| stored.seq).collect();
+        store.note_progress(&Progress { sink: "s".to_owned(), seq: 0, ahead, refused: 0 }).unwrap();
+        assert_eq!(ids(&store.waiting_first("s", 0, 2).unwrap()), ["36", "35"]);
+        assert_eq!(ids(&store.waiting("s", 0).unwrap())[..2], ["2", "10"]);
+        assert_eq!(store.waiting("another", 0).unwrap().len(), 32);
+        // When the urgent ones are gone, the newest of the rest.
+        let ahead = (4..=32).collect();
+        store.note_progress(&Progress { sink: "s".to_owned(), seq: 0, ahead, refused: 0 }).unwrap();
+        assert_eq!(ids(&store.waiting_first("s", 0, 2).unwrap()), ["10", "2"]);
+        store.note_progress(&Progress { sink: "s".to_owned(), seq: 32, ahead: vec![], refused: 0 }).unwrap();
+        assert_eq!((store.ahead_of("s").unwrap(), store.waiting("s", 32).unwrap().len()), (0, 0));
     }
 
     #[test]

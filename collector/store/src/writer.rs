@@ -87,8 +87,10 @@ impl Writer {
             let stored = self
                 .store
                 .put_all(now_ns(), group.iter().map(|batch| (batch.node.as_str(), &batch.findings[..])));
+            let bytes =
+                group.iter().flat_map(|batch| &batch.findings).map(|one| one.message().len() as u64).sum();
             self.finish(group, stored, begun);
-            self.retention.apply_now_and_then(&mut self.store, &self.metrics);
+            self.retention.apply_now_and_then(&mut self.store, &self.metrics, bytes);
         }
     }
 
@@ -118,7 +120,7 @@ impl Writer {
     /// While nothing comes: what is too old goes, and a store that failed is tried, since those who look whether the
     /// collector is ready send nothing until it is.
     fn look_after(&mut self) {
-        self.retention.apply_now_and_then(&mut self.store, &self.metrics);
+        self.retention.apply_now_and_then(&mut self.store, &self.metrics, 0);
         if !*self.metrics.ready().borrow()
             && let Ok(()) = self.store.try_out()
         {

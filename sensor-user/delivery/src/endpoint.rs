@@ -60,9 +60,12 @@ impl Endpoints {
         self.current = fastrand::usize(..self.uris.len());
     }
 
-    /// Goes on with the next.
-    pub(super) fn rotate(&mut self) {
-        self.current = (self.current + 1) % self.uris.len();
+    /// Goes on with any other: if all took the same, that one would have the sensors of two.
+    pub(super) fn avoid(&mut self) {
+        let others = self.uris.len() - 1;
+        if others > 0 {
+            self.current = (self.current + 1 + fastrand::usize(..others)) % self.uris.len();
+        }
     }
 
     /// Connects; an error says what is wrong and what to do about it.

@@ -82,13 +82,12 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
     };
     let mut backoff = delays();
     loop {
-        let (before, since) = (queue.metrics.delivered.get(), Instant::now());
-        let mut has_failed = true;
+        let (mut has_failed, mut was_good) = (true, false);
         // Before the files are read: what is written meanwhile is noticed.
         let credentials = endpoints.renewed().await;
         let why = match endpoints.connect().await {
             Ok(client) => {
-                let session = Session {
+                let mut session = Session {
                     endpoints: &endpoints,
                     credentials,
                     sender: &sender,
@@ -98,8 +97,12 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
                     sequence: 0,
                     told: None,
                     is_farewell_sent: false,
+                    is_acknowledged: false,
                 };
-                match session.run(client, &stop).await {
+                let since = Instant::now();
+                let end = session.run(client, &stop).await;
+                was_good = session.is_acknowledged || matches!(end, End::Ended) && since.elapsed() > GOOD;
+                match end {
                     End::Stopped => return,
                     End::Renewed => {
                         info!("the certificate or token was renewed: connecting anew");
@@ -114,14 +117,14 @@ pub async fn deliver(mut endpoints: Endpoints, sender: Sender, queue: Queue, sto
             }
             Err(e) => e,
         };
-        if queue.metrics.delivered.get() > before || since.elapsed() > GOOD {
+        if was_good {
             backoff = delays();
         }
         // Not all sensors after the same time: they lost their streams together.
         let delay = backoff.next().unwrap_or(PAUSE_MAX).mul_f64(fastrand::f64());
         if has_failed {
             warn!("collector {}: {why}; trying again in {delay:?}", endpoints.uri());
-            endpoints.rotate();
+            endpoints.avoid();
         } else {
             info!("collector {}: {why}; connecting anew in {delay:?}", endpoints.uri());
             endpoints.choose();
@@ -166,10 +169,12 @@ struct Session<'a> {
     /// When the collector was told how the sensor is: whether it is behind, and of which impairments.
     told: Option<(Instant, (bool, Vec<&'static str>))>,
     is_farewell_sent: bool,
+    /// The collector took something in.
+    is_acknowledged: bool,
 }
 
 impl Session<'_> {
-    async fn run(mut self, mut client: IngestServiceClient<Channel>, stop: &CancellationToken) -> End {
+    async fn run(&mut self, mut client: IngestServiceClient<Channel>, stop: &CancellationToken) -> End {
         let (up, outgoing) = mpsc::channel::<Batch>(WINDOW + 1);
         let headers = match self.endpoints.headers().await {
             Ok(headers) => headers,
@@ -187,17 +192,20 @@ impl Session<'_> {
         info!("delivering to {}", self.endpoints.uri());
         let mut check = tokio::time::interval(CHECK);
         let mut stopping = stop.is_cancelled();
+        // The collector reads no more. It may have more to say: what it took in.
+        let mut is_closed = false;
         let mut deadline = tokio::time::Instant::now() + DRAIN;
         loop {
             // Before the spool is looked at, so that nothing is missed between the look and the wait.
             let news = self.queue.news.notified();
-            while self.in_flight.len() < WINDOW {
+            while !is_closed && self.in_flight.len() < WINDOW {
                 let Some(batch) = self.next().await else { break };
-                if up.send(batch).await.is_err() {
-                    return End::Broken("the stream was closed".to_owned());
-                }
+                is_closed = up.send(batch).await.is_err();
             }
-            if stopping && self.in_flight.is_empty() && self.queue.with_spool(|spool| spool.len()).await == 0
+            if stopping
+                && !is_closed
+                && self.in_flight.is_empty()
+                && self.queue.with_spool(|spool| spool.len()).await == 0
             {
                 if self.is_farewell_sent || !self.sender.is_asked_to_stop.load(Ordering::Relaxed) {
                     return End::Stopped;
@@ -205,12 +213,10 @@ impl Session<'_> {
                 self.is_farewell_sent = true;
                 deadline = deadline.min(tokio::time::Instant::now() + FAREWELL);
                 let farewell = self.batch(Vec::new(), Some(Health { stopping: true, ..Health::default() }));
-                if up.send(farewell).await.is_err() {
-                    return End::Broken("the stream was closed".to_owned());
-                }
+                is_closed = up.send(farewell).await.is_err();
             }
             tokio::select! {
-                () = news, if self.in_flight.len() < WINDOW => {}
+                () = news, if !is_closed && self.in_flight.len() < WINDOW => {}
                 ack = down.next() => match ack {
                     Some(Ok(ack)) => if let Err(why) = self.acknowledge(ack).await {
                         return End::Broken(why);
@@ -282,6 +288,7 @@ impl Session<'_> {
         if ack.sequence > self.sequence {
             return Err(format!("batch {} is acknowledged and was never sent", ack.sequence));
         }
+        self.is_acknowledged = true;
         let first = self.sequence - self.in_flight.len() as u64 + 1;
         let (mut done, mut up_to) = (0, 0);
         for _ in first..=ack.sequence {

@@ -128,8 +128,7 @@ fn looked_at(path: &Path) -> anyhow::Result<()> {
     println!("  how many there are: {took:.1} ms ({count})");
     let (took, sensors) = timed(|| Ok(Store::open_for_reading(path)?.sensors()?.len()))?;
     println!("  the sensors: {took:.1} ms ({sensors})");
-    let (took, found) =
-        timed(|| Ok(Store::open_for_reading(path)?.waiting_newest_first("scc", 0, 10)?.len()))?;
+    let (took, found) = timed(|| Ok(Store::open_for_reading(path)?.waiting_first("scc", 0, 10)?.len()))?;
     println!("  what a sink that is behind gets next: {took:.1} ms ({found})");
     Ok(())
 }
@@ -149,14 +148,14 @@ fn timed<T>(mut ask: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(f64, 
 /// What retention does each minute, when there is nothing to do and when there is.
 fn forgotten(store: &mut Store, path: &Path) -> anyhow::Result<()> {
     let much = 1 << 50;
-    let (took, gone) = timed(|| Ok(store.forget(Some(at(0)), Some(much), None)?))?;
+    let (took, gone) = timed(|| Ok(store.forget(Some(at(0)), Some(much), &[])?))?;
     println!("  retention that finds nothing: {took:.1} ms ({gone} gone)");
     // It goes in portions, between which findings are stored.
     let before = at(size() / 50);
-    portions("age", || Ok(store.forget(Some(before), None, None)?))?;
+    portions("age", || Ok(store.forget(Some(before), None, &[])?))?;
     let database = rusqlite::Connection::open(path)?;
     let held: u64 = database.query_row("SELECT SUM(bytes) FROM held", [], |row| row.get(0))?;
-    portions("bytes", || Ok(store.forget(None, Some(held / 100 * 98), None)?))
+    portions("bytes", || Ok(store.forget(None, Some(held / 100 * 98), &[])?))
 }
 
 fn portions(by: &str, mut forget: impl FnMut() -> anyhow::Result<u64>) -> anyhow::Result<()> {
