@@ -385,6 +385,43 @@ fn two_collectors_over_one_store_of_which_one_is_always_dead() {
 }
 
 #[test]
+fn streams_that_end_of_age_while_much_is_sent() {
+    const FINDINGS: usize = 40_000;
+    let dirs: Vec<TempDir> = (0..2).map(|_| tempfile::tempdir().expect("a directory")).collect();
+    let collectors: Vec<_> = dirs
+        .iter()
+        .map(|dir| {
+            let args = ["--plaintext", "--client-stream-age", "1"];
+            collectors::start_with(dir.path(), "port", 0, &args).expect("a collector")
+        })
+        .collect();
+    let uris: Vec<String> = collectors.iter().map(|(_, port)| format!("http://127.0.0.1:{port}")).collect();
+    let at = tempfile::tempdir().expect("a directory");
+    let begun = Instant::now();
+    let fed = Command::new(FEEDER)
+        .arg(at.path().join("spool"))
+        .arg(at.path().join("journal"))
+        .args([&FINDINGS.to_string(), "0", &uris.join(",")])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(fed.expect("a feeder").success());
+    assert!(begun.elapsed() > Duration::from_millis(1100), "no stream came of age: {:?}", begun.elapsed());
+    // They share no store: what one has, the other was not sent.
+    let stored = dirs.iter().map(|dir| {
+        let store = Store::open_for_reading(&dir.path().join("findings.db")).expect("the store");
+        let names = store.search(&Search::default(), u32::MAX).expect("findings").into_iter();
+        // What comes again takes another number.
+        let last = store.last_seq().expect("a number");
+        (last, names.map(|stored| stored.finding.name).collect::<Vec<_>>())
+    });
+    let stored: Vec<(i64, Vec<String>)> = stored.collect();
+    assert!(stored.iter().all(|(last, names)| *last == names.len() as i64), "some came again");
+    let all: Vec<&String> = stored.iter().flat_map(|(_, names)| names).collect();
+    assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (FINDINGS, FINDINGS));
+}
+
+#[test]
 fn two_sensors_with_one_identity() {
     let scale = scale();
     let findings = scale.findings;
