@@ -11,7 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use nix::sched::{CloneFlags, unshare};
+use nix::{
+    sched::{CloneFlags, unshare},
+    sys::{prctl::set_pdeathsig, signal::Signal},
+};
 
 /// Servers of the cluster.
 pub const SERVERS: usize = 3;
@@ -99,8 +102,13 @@ impl NatsCluster {
         // It waits for its network.
         command.args(["-c", "read -r go; exec /usr/sbin/nats-server -c \"$0\""]).arg(&config);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
-        // SAFETY: a plain system call.
-        unsafe { command.pre_exec(|| Ok(unshare(CloneFlags::CLONE_NEWNET)?)) };
+        let prepare = || {
+            // It ends with the thread that started it, and its network with it.
+            set_pdeathsig(Signal::SIGKILL)?;
+            Ok(unshare(CloneFlags::CLONE_NEWNET)?)
+        };
+        // SAFETY: plain system calls.
+        unsafe { command.pre_exec(prepare) };
         let mut server = command.spawn()?;
         let go = server.stdin.take().context("its standard input")?;
         let pid = server.id().to_string();

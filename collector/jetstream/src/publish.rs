@@ -30,6 +30,8 @@ const IN_FLIGHT: usize = 256;
 /// some seconds to choose who leads the stream. Less than a sensor waits for its acknowledgement (30 s): it is to hear of it, and may
 /// know another collector.
 const TRIED: Duration = Duration::from_secs(20);
+/// And what a server refuses.
+const TRIED_REFUSED: Duration = Duration::from_secs(2);
 /// How long a stop waits for what was sent.
 const STOP: Duration = Duration::from_secs(2);
 /// Pauses between attempts.
@@ -110,22 +112,24 @@ async fn publish(
 
 /// Why a batch is not stored.
 enum Failure {
-    /// It may be in a moment.
-    Now(String),
+    /// It may be in a moment, and makes sense to try for so long.
+    Now(String, Duration),
     /// It makes no sense to try again here.
     Final(String),
 }
 
 impl Failure {
     fn of(e: &PublishError) -> Self {
-        match e.kind() {
+        let tried = match e.kind() {
             // Nobody leads the stream, or answers.
             PublishErrorKind::StreamNotFound | PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => {
-                Self::Now(e.to_string())
+                TRIED
             }
-            // It is full, or its limits do not let this in.
-            _ => Self::Final(e.to_string()),
-        }
+            // Some of these pass: the first copy is being stored, the cluster is busy. Most do not: the stream is full, or its limits
+            // do not let this in; and who waits for it takes the place of others.
+            _ => TRIED_REFUSED,
+        };
+        Self::Now(e.to_string(), tried)
     }
 }
 
@@ -145,7 +149,7 @@ impl Publisher {
             Err(why) => Err(why),
         };
         let stored = match first {
-            Err(Failure::Now(why)) => {
+            Err(Failure::Now(why, tried)) => {
                 self.tell(&why);
                 let pauses = ExponentialBuilder::new()
                     .with_min_delay(PAUSE_MIN)
@@ -154,10 +158,10 @@ impl Publisher {
                     .without_max_times()
                     .with_total_delay(Some(TRIED));
                 let again = || async { acknowledged(self.send(batch).await?).await };
-                let again = again.retry(pauses).when(|failure| matches!(failure, Failure::Now(_)));
+                let again = again.retry(pauses).when(|failure| matches!(failure, Failure::Now(..)));
                 tokio::select! {
                     stored = again => stored,
-                    () = tokio::time::sleep(TRIED.saturating_sub(begun.elapsed())) => Err(Failure::Now(why)),
+                    () = tokio::time::sleep(tried.min(TRIED.saturating_sub(begun.elapsed()))) => Err(Failure::Final(why)),
                     () = self.stopped() => Err(Failure::Final(why)),
                 }
             }
@@ -170,7 +174,7 @@ impl Publisher {
                 }
                 Ok(())
             }
-            Err(Failure::Now(why) | Failure::Final(why)) => {
+            Err(Failure::Now(why, _) | Failure::Final(why)) => {
                 warn!("a batch was not stored by JetStream: {why}");
                 Err(why)
             }

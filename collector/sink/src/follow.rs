@@ -1,7 +1,7 @@
 //! Follows the store from where a sink stopped, so that what was stored reaches it at least once, after a restart too; an
 //! update reaches it as the finding's latest state.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use metrics::{Metrics, OfSink};
@@ -20,6 +20,8 @@ const POLL: Duration = Duration::from_millis(200);
 const NOTE_EVERY: usize = 50;
 /// Findings that a sink that is behind is given before their turn, and as many of the oldest then, so that none waits for ever.
 const TURN: usize = 10;
+/// Nodes remembered that were served.
+const NODES: usize = 20_000;
 /// A sink is behind whose oldest finding waits for longer.
 const LATE: Duration = Duration::from_mins(1);
 /// Pauses between attempts.
@@ -58,9 +60,10 @@ pub async fn follow(mut sink: impl Sink, source: Source, stop: CancellationToken
         drop(counter.get_or_create(&of));
     }
     let mut pause = pauses();
+    let mut served = Served::default();
     while !stop.is_cancelled() {
         let mut has_written = false;
-        let passed = pass(&mut sink, &source, &stop, &mut has_written).await;
+        let passed = pass(&mut sink, &source, &stop, &mut served, &mut has_written).await;
         if has_written {
             pause = pauses();
         }
@@ -93,6 +96,27 @@ struct News {
     last: i64,
 }
 
+/// Which nodes had a finding given before its turn, and when: who waits longest is next.
+#[derive(Clone, Default)]
+struct Served {
+    turn: u64,
+    nodes: HashMap<String, u64>,
+}
+
+impl Served {
+    fn note(&mut self, node: &str) {
+        if self.nodes.len() >= NODES {
+            self.nodes.clear();
+        }
+        self.turn += 1;
+        self.nodes.insert(node.to_owned(), self.turn);
+    }
+
+    fn when(&self, node: &str) -> u64 {
+        self.nodes.get(node).copied().unwrap_or(0)
+    }
+}
+
 /// How far a sink has come: everything up to its place is written, and some beyond.
 struct Written {
     place: i64,
@@ -122,17 +146,28 @@ impl Source {
         self.read(move |store| store.place_of(&sink)).await
     }
 
-    async fn news(&self, sink: &str, place: i64, behind_beyond: Option<i64>) -> Result<News, String> {
-        let sink = sink.to_owned();
+    async fn news(
+        &self,
+        sink: &str,
+        place: i64,
+        behind_beyond: Option<i64>,
+        served: &Served,
+    ) -> Result<News, String> {
+        let (sink, served) = (sink.to_owned(), served.clone());
         self.read(move |store| {
-            // First: what is stored meanwhile is not among the findings, or is met again.
+            // All as it is at one time: a finding is not to be met in two versions.
+            store.freeze()?;
             let last = store.last_seq()?.max(place);
             let waiting = (last - place - store.ahead_of(&sink)?).max(0);
             let oldest = store.waiting(&sink, place)?;
             let waits_ns = oldest.first().map_or(0, |stored| now_ns().saturating_sub(stored.stored_ns));
             let is_late = i128::from(waits_ns) > LATE.as_nanos().cast_signed();
             let is_behind = behind_beyond.is_some_and(|most| waiting > most || is_late);
-            let first = if is_behind { store.waiting_first(&sink, place, TURN)? } else { Vec::new() };
+            let first = if is_behind {
+                store.waiting_first(&sink, place, TURN, |node| served.when(node))?
+            } else {
+                Vec::new()
+            };
             Ok(News { first, oldest, waiting, last })
         })
         .await
@@ -202,6 +237,7 @@ async fn pass(
     sink: &mut impl Sink,
     source: &Source,
     stop: &CancellationToken,
+    served: &mut Served,
     has_written: &mut bool,
 ) -> Result<(), String> {
     let name = sink.name();
@@ -209,7 +245,7 @@ async fn pass(
     let mut written = Written { place: source.place(&name).await?, ahead: Vec::new() };
     loop {
         let News { first, oldest, waiting, last } =
-            source.news(&name, written.place, sink.behind_beyond()).await?;
+            source.news(&name, written.place, sink.behind_beyond(), served).await?;
         source.metrics.sink_waiting.get_or_create(&of).set(waiting);
         if oldest.is_empty() {
             if last > written.place {
@@ -223,6 +259,9 @@ async fn pass(
         if !first.is_empty() {
             let taken = give(sink, source, first.iter(), TURN, stop).await;
             *has_written |= taken.written > 0;
+            for stored in first.iter().take(taken.done.len()) {
+                served.note(&stored.node);
+            }
             written.ahead = taken.done;
             source.handle.note(written.progress(&name, taken.refused)).await?;
             if let Some(ended) = taken.ended {
@@ -244,7 +283,8 @@ async fn pass(
                 return ended;
             }
             rest = &rest[rest.partition_point(|stored| stored.seq <= written.place)..];
-            if !first.is_empty() {
+            // It may take long, and what is more urgent may have come.
+            if sink.behind_beyond().is_some() {
                 break;
             }
         }

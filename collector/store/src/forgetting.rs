@@ -1,5 +1,7 @@
 //! What goes when there is too much or it is too old.
 
+use rusqlite::params;
+
 use crate::{
     error::StoreError,
     store::{Place, Store},
@@ -19,19 +21,25 @@ impl Store {
         sinks: &[Place],
     ) -> Result<u64, StoreError> {
         let transaction = self.connection.transaction()?;
+        let written = written(&transaction, sinks)?;
         let mut gone = 0;
-        if let Some(last) = before_ns.map(|before| last_before(&transaction, before)).transpose()?.flatten() {
+        if let Some(last) =
+            before_ns.map(|before| last_before(&transaction, before, written)).transpose()?.flatten()
+        {
             gone += delete(&transaction, "1", None, last, sinks, AT_ONCE)?;
         }
         if let Some(bytes) = bytes {
             let held = held(&transaction)?;
             let level = stage::level(held.iter().map(|(_, own)| *own), bytes);
+            let mut looked_at = gone;
             for (whose, own) in held.iter().filter(|(_, own)| *own > level) {
-                let room = AT_ONCE - gone;
+                let room = AT_ONCE.saturating_sub(looked_at);
                 if room == 0 {
                     break;
                 }
-                if let Some(last) = last_of(&transaction, whose, own - level, room)? {
+                let (last, looked) = last_of(&transaction, whose, own - level, written, room)?;
+                looked_at += looked;
+                if let Some(last) = last {
                     gone += delete(&transaction, whose.condition(), Some(whose.value()), last, sinks, room)?;
                 }
             }
@@ -72,11 +80,26 @@ fn delete(
     Ok(transaction.prepare_cached(&sql)?.execute(&bound[..])?)
 }
 
+/// Beyond this number no finding was written by every sink.
+fn written(transaction: &rusqlite::Transaction<'_>, sinks: &[Place]) -> Result<i64, StoreError> {
+    let mut least = i64::MAX;
+    let mut ahead =
+        transaction.prepare_cached("SELECT COALESCE(MAX(seq), 0) FROM sink_ahead WHERE sink = ?1")?;
+    for Place { sink, seq } in sinks {
+        least = least.min(ahead.query_row([sink], |row| row.get::<_, i64>(0))?.max(*seq));
+    }
+    Ok(least)
+}
+
 /// The last of the oldest findings that were stored before a time. Numbers grow with time, so the first that is young enough ends it.
-fn last_before(transaction: &rusqlite::Transaction<'_>, before_ns: i64) -> Result<Option<i64>, StoreError> {
-    let mut oldest =
-        transaction.prepare_cached("SELECT seq, stored_ns FROM finding ORDER BY seq LIMIT ?1")?;
-    let mut rows = oldest.query([AT_ONCE])?;
+fn last_before(
+    transaction: &rusqlite::Transaction<'_>,
+    before_ns: i64,
+    written: i64,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT seq, stored_ns FROM finding WHERE seq <= ?1 ORDER BY seq LIMIT ?2";
+    let mut oldest = transaction.prepare_cached(sql)?;
+    let mut rows = oldest.query(params![written, AT_ONCE])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(1)? >= before_ns {
@@ -91,20 +114,23 @@ fn last_of(
     transaction: &rusqlite::Transaction<'_>,
     whose: &Whose,
     bytes: u64,
+    written: i64,
     room: usize,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<(Option<i64>, usize), StoreError> {
     let sql = format!(
-        "SELECT seq, LENGTH(message) FROM finding WHERE {} ORDER BY seq LIMIT {room}",
+        "SELECT seq, LENGTH(message) FROM finding WHERE {} AND seq <= ? ORDER BY seq LIMIT ?",
         whose.condition()
     );
     let mut oldest = transaction.prepare_cached(&sql)?;
-    let (mut rows, mut left, mut last) = (oldest.query([whose.value()])?, bytes, None);
+    let mut rows = oldest.query(params![whose.value(), written, room])?;
+    let (mut left, mut last, mut looked) = (bytes, None, 0);
     while left > 0 {
         let Some(row) = rows.next()? else { break };
         last = Some(row.get(0)?);
         left = left.saturating_sub(row.get::<_, i64>(1)?.unsigned_abs());
+        looked += 1;
     }
-    Ok(last)
+    Ok((last, looked))
 }
 
 /// A node that has been silent for so long before the newest finding counts as one with all others that have.

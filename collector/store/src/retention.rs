@@ -94,10 +94,11 @@ impl Retention {
             info!("{forgotten} findings were past their retention and are gone");
             metrics.deleted.inc_by(forgotten);
         }
-        if !sinks.is_empty() {
+        // What sinks have goes first: what is left then is missed.
+        if !sinks.is_empty() && !self.is_behind {
             let late = self.limits.times(GRACE_FACTOR);
             let missed = store.forget(late.before(now), late.bytes, &[])?;
-            self.is_behind |= missed >= AT_ONCE as u64;
+            self.is_behind = missed >= AT_ONCE as u64;
             if missed > 0 {
                 warn!("{missed} findings were forgotten before every sink had them");
                 metrics.deleted.inc_by(missed);

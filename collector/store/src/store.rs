@@ -164,6 +164,12 @@ impl Store {
         Ok(self.query(sql, [seq], READ_BYTES)?.0)
     }
 
+    /// All that this reader reads from here on is as it is now.
+    pub fn freeze(&self) -> Result<(), StoreError> {
+        // Ends with the connection.
+        Ok(self.connection.execute_batch("BEGIN")?)
+    }
+
     /// Findings that a sink has not written yet: those behind its place, oldest first, but for what it was given before.
     pub fn waiting(&self, sink: &str, place: i64) -> Result<Vec<Stored>, StoreError> {
         let sql = format!(
@@ -174,24 +180,31 @@ impl Store {
 
     /// Of these some that are to go first: the newest urgent ones, of all nodes in turn, so that none stands before others by sending
     /// much, and the newest of the rest.
-    pub fn waiting_first(&self, sink: &str, place: i64, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        let mut nodes =
-            self.connection.prepare_cached("SELECT node FROM held ORDER BY newest_ns DESC LIMIT 1000")?;
+    ///
+    /// `served` says when a node was in turn last.
+    pub fn waiting_first(
+        &self,
+        sink: &str,
+        place: i64,
+        limit: usize,
+        served: impl Fn(&str) -> u64,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let mut nodes = self.connection.prepare_cached("SELECT node FROM held")?;
         let mut of_node = self.connection.prepare_cached(&format!(
             "SELECT seq FROM (SELECT seq FROM finding WHERE node = ?3 AND urgent AND seq > ?1 ORDER BY seq DESC LIMIT {LOOKED_AT})
              AS finding WHERE {NOT_GIVEN} LIMIT ?4"
         ))?;
-        let mut first: Vec<(usize, i64)> = Vec::new();
+        let mut first: Vec<(usize, u64, i64)> = Vec::new();
         let mut all = nodes.query([])?;
         while let Some(node) = all.next()? {
             let node: String = node.get(0)?;
             let seqs = of_node.query_map(params![place, sink, node, limit], |row| row.get(0))?;
             for (turn, seq) in seqs.enumerate() {
-                first.push((turn, seq?));
+                first.push((turn, served(&node), seq?));
             }
         }
-        first.sort_unstable_by_key(|(turn, seq)| (*turn, std::cmp::Reverse(*seq)));
-        let mut seqs: Vec<i64> = first.into_iter().map(|(_, seq)| seq).take(limit).collect();
+        first.sort_unstable_by_key(|(turn, served, seq)| (*turn, *served, std::cmp::Reverse(*seq)));
+        let mut seqs: Vec<i64> = first.into_iter().map(|(_, _, seq)| seq).take(limit).collect();
         let mut newest = self.connection.prepare_cached(&format!(
             "SELECT seq FROM (SELECT seq, urgent FROM finding WHERE seq > ?1 ORDER BY seq DESC LIMIT {LOOKED_AT})
              AS finding WHERE NOT urgent AND {NOT_GIVEN} LIMIT ?3"
@@ -351,17 +364,19 @@ pub(crate) mod tests {
         let ids = |found: &[Stored]| -> Vec<String> {
             found.iter().map(|s| s.finding.name.rsplit('/').next().unwrap().to_owned()).collect()
         };
-        let first = store.waiting_first("s", 0, 4).unwrap();
+        let first = store.waiting_first("s", 0, 4, |_| 0).unwrap();
         assert_eq!(ids(&first), ["39", "1", "38", "37"]);
+        let served = |node: &str| u64::from(node == "loud");
+        assert_eq!(ids(&store.waiting_first("s", 0, 2, served).unwrap()), ["1", "39"]);
         let ahead = first.iter().map(|stored| stored.seq).collect();
         store.note_progress(&Progress { sink: "s".to_owned(), seq: 0, ahead, refused: 0 }).unwrap();
-        assert_eq!(ids(&store.waiting_first("s", 0, 2).unwrap()), ["36", "35"]);
+        assert_eq!(ids(&store.waiting_first("s", 0, 2, |_| 0).unwrap()), ["36", "35"]);
         assert_eq!(ids(&store.waiting("s", 0).unwrap())[..2], ["2", "10"]);
         assert_eq!(store.waiting("another", 0).unwrap().len(), 32);
         // When the urgent ones are gone, the newest of the rest.
         let ahead = (4..=32).collect();
         store.note_progress(&Progress { sink: "s".to_owned(), seq: 0, ahead, refused: 0 }).unwrap();
-        assert_eq!(ids(&store.waiting_first("s", 0, 2).unwrap()), ["10", "2"]);
+        assert_eq!(ids(&store.waiting_first("s", 0, 2, |_| 0).unwrap()), ["10", "2"]);
         store.note_progress(&Progress { sink: "s".to_owned(), seq: 32, ahead: vec![], refused: 0 }).unwrap();
         assert_eq!((store.ahead_of("s").unwrap(), store.waiting("s", 32).unwrap().len()), (0, 0));
     }

@@ -24,6 +24,8 @@ use cause::chain;
 
 /// A call about one container that takes longer is given up.
 const CALL: Duration = Duration::from_secs(2);
+/// A connection's first answer may take so long: it is only made anew when there is none.
+const CONNECT: Duration = Duration::from_secs(10);
 /// A list of all there are may take so long: a busy runtime has hundreds.
 const LIST: Duration = Duration::from_secs(30);
 /// Calls under way at once about containers that are asked about, and about those of the list: there may be hundreds.
@@ -41,13 +43,15 @@ pub(crate) async fn connect(socket: &Path) -> Result<Channel, String> {
     let uri = format!("unix:{}", socket.display());
     let channel = Endpoint::from_shared(uri)
         .map_err(|e| format!("not a usable socket: {e}"))?
-        .connect_timeout(CALL)
+        .connect_timeout(CONNECT)
         .connect()
         .await
         .map_err(|e| chain(&e))?;
     // A socket that accepts may belong to a runtime that is still starting.
     let asked = cri::VersionRequest { version: "v1".to_owned() };
-    within(CALL, cri_client(&channel).version(asked)).await.map_err(|status| status.message().to_owned())?;
+    within(CONNECT, cri_client(&channel).version(asked))
+        .await
+        .map_err(|status| status.message().to_owned())?;
     Ok(channel)
 }
 
@@ -145,9 +149,10 @@ impl Client {
 
     /// Learns a container. It may be there before the runtime's list has it, so one that is not found is asked
     /// about for a while.
-    pub(crate) async fn answer(&self, id: &ContainerId) -> Result<(), Status> {
+    /// False when it is not found.
+    pub(crate) async fn answer(&self, id: &ContainerId) -> Result<bool, Status> {
         if self.directory.knows(id) {
-            return Ok(());
+            return Ok(true);
         }
         let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(10))
@@ -162,13 +167,13 @@ impl Client {
             {
                 let _permit = self.calls.acquire().await;
                 if self.ask_once(id).await? {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
             tokio::time::sleep(delay).await;
         }
         self.directory.give_up(id);
-        Ok(())
+        Ok(false)
     }
 
     /// False when the runtime does not know it.

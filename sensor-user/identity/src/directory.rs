@@ -119,7 +119,10 @@ impl Directory {
                 {
                     return;
                 }
-                Some(entry) => entry.asked = now,
+                Some(entry) => {
+                    entry.asked = now;
+                    entry.is_given_up = false;
+                }
                 None => {
                     let entry = Entry { container: None, knowledge: None, asked: now, is_given_up: false };
                     state.containers.put(id.clone(), entry);
@@ -162,7 +165,7 @@ impl Directory {
                 container: Some(Arc::new(container)),
                 knowledge: Some(knowledge),
                 asked: Instant::now(),
-                is_given_up: known.is_some_and(|entry| entry.is_given_up),
+                is_given_up: false,
             };
             state.containers.put(id.clone(), entry);
         }

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use backon::{ExponentialBuilder, Retryable};
@@ -35,16 +35,20 @@ const SOCKETS: [&str; 4] = [
 const EVENTS: usize = 1024;
 /// How often an idle connection is tried.
 const CHECK: Duration = Duration::from_secs(5);
-/// How often a question fails until nobody waits for its answer any more. It is put again all the same.
-const TRIES: u32 = 4;
-/// How long until it is, twice as long each time.
+/// How often a question fails until that is told.
+const TOLD: u32 = 4;
+/// How long until it is put again, twice as long each time.
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at most.
 const AGAIN_MAX: Duration = Duration::from_mins(1);
+/// When it is asked again about a container that was not found: the runtime may know it late.
+const NOT_FOUND: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// A session that was shorter is followed by a pause.
+const SHORT: Duration = Duration::from_secs(5);
 /// Questions under way at once; more wait where they come from.
 const QUESTIONS: usize = 4096;
-/// A runtime that was not in time so often is connected to anew: after a minute.
-const LATE: u32 = 12;
+/// A runtime that was not in time so often is connected to anew: after five minutes.
+const LATE: u32 = 60;
 /// How long until the list of all is asked for again.
 const LIST_AGAIN: Duration = Duration::from_secs(10);
 
@@ -93,9 +97,13 @@ pub async fn follow(
         info!("container runtime at {}", socket.display());
         let client = Client::new(&channel, bundles.clone(), directory.clone());
         let mut session = Session::new(client, std::mem::take(&mut waiting));
+        let since = Instant::now();
         let why = session.run(channel, &mut questions, &on_end).await;
         waiting.extend(session.under_way);
         warn!("container runtime {}: {why}", socket.display());
+        if since.elapsed() < SHORT {
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 }
 
@@ -104,15 +112,18 @@ struct Session {
     client: Client,
     /// Questions that are not answered.
     under_way: HashSet<ContainerId>,
-    asking: JoinSet<(ContainerId, Result<(), Status>)>,
+    asking: JoinSet<(ContainerId, Result<bool, Status>)>,
     /// How often a question has failed.
     failures: HashMap<ContainerId, u32>,
+    /// How often a container was not found.
+    not_found: HashMap<ContainerId, usize>,
 }
 
 impl Session {
     fn new(client: Client, waiting: HashSet<ContainerId>) -> Self {
-        let (asking, failures) = (JoinSet::new(), HashMap::new());
-        let mut session = Self { client, under_way: HashSet::new(), asking, failures };
+        let (failures, not_found) = (HashMap::new(), HashMap::new());
+        let (under_way, asking) = (HashSet::new(), JoinSet::new());
+        let mut session = Self { client, under_way, asking, failures, not_found };
         for id in waiting {
             session.ask(id, Duration::ZERO);
         }
@@ -132,17 +143,32 @@ impl Session {
     }
 
     /// A question about one container that fails is that container's: others' answers do not depend on it.
-    fn answered(&mut self, id: ContainerId, answer: Result<(), Status>) {
+    fn answered(&mut self, id: ContainerId, answer: Result<bool, Status>) {
         self.under_way.remove(&id);
-        let Err(status) = answer else {
-            self.failures.remove(&id);
-            return;
+        let status = match answer {
+            Ok(true) => {
+                self.failures.remove(&id);
+                self.not_found.remove(&id);
+                return;
+            }
+            Ok(false) => {
+                self.failures.remove(&id);
+                let times = self.not_found.entry(id.clone()).or_default();
+                match NOT_FOUND.get(*times) {
+                    Some(after) => {
+                        *times += 1;
+                        self.ask(id, *after);
+                    }
+                    None => drop(self.not_found.remove(&id)),
+                }
+                return;
+            }
+            Err(status) => status,
         };
         let failures = self.failures.entry(id.clone()).or_default();
         *failures += 1;
-        if *failures == TRIES {
+        if *failures == TOLD {
             warn!("container {id}: the runtime does not say who it is: {}", status.message());
-            self.client.directory.give_up(&id);
         }
         let after = AGAIN.saturating_mul(2_u32.saturating_pow(*failures - 1)).min(AGAIN_MAX);
         debug!("container {id}: {}; again in {after:?}", status.message());
@@ -186,7 +212,7 @@ impl Session {
                         debug!("container {id} is gone");
                         on_end(id);
                     }
-                    Some((id, false)) => self.client.directory.ask(&id),
+                    Some((id, false)) => self.ask(id, Duration::ZERO),
                     None => {}
                 },
             }
@@ -195,7 +221,7 @@ impl Session {
 }
 
 /// Asks the runtime for nothing, now and then: where there are no events this is how the connection's end is noticed. A runtime that is
-/// only slow keeps its connection; one that says nothing for a minute may have gone on at another socket of that name.
+/// only slow keeps its connection; one that says nothing for minutes may have gone on at another socket of that name.
 async fn check(client: Client) -> Result<(), String> {
     let mut check = tokio::time::interval(CHECK);
     let mut late = 0;

@@ -31,6 +31,8 @@ struct Runtime {
     /// How often each container's status was asked for.
     asked: Arc<Mutex<HashMap<String, u32>>>,
     connections: Arc<Mutex<u32>>,
+    /// Containers that came later.
+    late: Arc<Mutex<Vec<ContainerId>>>,
 }
 
 fn id(number: u64) -> ContainerId {
@@ -103,7 +105,11 @@ impl RuntimeService for Runtime {
     ) -> Answer<cri::ListContainersResponse> {
         let wanted = request.into_inner().filter.map(|filter| filter.id);
         let containers = match &wanted {
-            Some(wanted) => self.containers.iter().filter(|id| id.as_str() == wanted).map(listed).collect(),
+            Some(wanted) => {
+                let late = self.late.lock().expect("a lock");
+                let all = self.containers.iter().chain(late.iter());
+                all.filter(|id| id.as_str() == wanted).map(listed).collect()
+            }
             None => self.containers.iter().take(self.listed).map(listed).collect(),
         };
         Ok(Response::new(cri::ListContainersResponse { containers }))
@@ -255,12 +261,24 @@ async fn what_the_list_tells_is_known_while_the_rest_hangs() {
     let identity = directory.identify(7);
     assert_eq!(identity.container.as_ref().map(|container| container.name.as_str()), Some("web"));
     assert_eq!((identity.id, identity.is_complete), (Some(id(0)), false));
-    // After some failures nobody waits, and it is asked about all the same.
-    let patient = until("nobody waits", || directory.identify(7).is_complete);
-    tokio::time::timeout(PATIENCE, patient).await.expect("in time");
-    assert!(!directory.knows(&id(0)));
+    // Findings are completed when it answers.
     runtime.delay(&id(0), Duration::ZERO);
     until("the answer", || directory.knows(&id(0))).await;
+    assert!(directory.identify(7).is_complete);
+}
+
+#[tokio::test]
+async fn who_is_not_found_is_waited_for_no_longer_and_found_when_the_runtime_knows_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("runtime.sock");
+    let runtime = Runtime::of(0..0);
+    let _serving = runtime.serve(&socket);
+    let directory = follow(&socket);
+    directory.place(7, Placement { container: Some(id(0)), ..Placement::default() });
+    until("nobody waits", || directory.identify(7).is_complete).await;
+    assert_eq!((directory.identify(7).id, directory.identify(7).container.is_none()), (Some(id(0)), true));
+    runtime.late.lock().expect("a lock").push(id(0));
+    until("it is found", || directory.knows(&id(0))).await;
 }
 
 #[tokio::test]

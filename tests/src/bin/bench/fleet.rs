@@ -118,16 +118,21 @@ impl Collectors {
         self.running.iter().filter_map(|(daemon, _)| daemon.as_ref().map(Daemon::pid)).collect()
     }
 
-    /// Streams of each, as sockets that it has.
+    /// Connections that each has accepted.
     fn streams(&self) -> Vec<usize> {
-        let sockets = |pid| {
-            let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            fds.filter(|fd| {
-                fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
-            })
-            .count()
+        // The network namespace of this thread.
+        let all = fs::read_to_string("/proc/thread-self/net/tcp").unwrap_or_default();
+        let of = |port: u16| {
+            let (own, established) = (format!(":{port:04X}"), "01");
+            all.lines()
+                .filter(|line| {
+                    let mut fields = line.split_whitespace().skip(1);
+                    fields.next().is_some_and(|local| local.ends_with(&own))
+                        && fields.nth(1) == Some(established)
+                })
+                .count()
         };
-        self.pids().into_iter().map(sockets).collect()
+        self.running.iter().filter(|(daemon, _)| daemon.is_some()).map(|(_, port)| of(*port)).collect()
     }
 }
 
@@ -296,7 +301,8 @@ impl Fleet {
             return "no finding was acknowledged".to_owned();
         }
         let worst = percentile(&mut times, 1.0);
-        format!("made to acknowledged {}, worst {worst:.0} ms", show(&mut times, "ms"))
+        let waiting = self.made.load(Ordering::Relaxed) - acknowledged.len() as u64;
+        format!("made to acknowledged {}, worst {worst:.0} ms, {waiting} still wait", show(&mut times, "ms"))
     }
 }
 
