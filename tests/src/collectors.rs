@@ -38,6 +38,14 @@ pub fn start_in_env(
     serve(dir, port_file, port, store.as_os_str(), args, env)
 }
 
+/// Starts two collectors with a store each that end streams after a second; returns them and the addresses of both, for
+/// `--collector`.
+pub fn two_that_end_streams(dirs: [&Path; 2]) -> anyhow::Result<([Daemon; 2], String)> {
+    let start = |dir| start_with(dir, "port", 0, &["--plaintext", "--client-stream-age", "1"]);
+    let [(first, a), (second, b)] = [start(dirs[0])?, start(dirs[1])?];
+    Ok(([first, second], format!("http://127.0.0.1:{a},http://127.0.0.1:{b}")))
+}
+
 /// Starts a collector that keeps findings in a stream, by its address, with these arguments besides.
 pub fn start_into(
     stream: &str,

@@ -387,21 +387,15 @@ fn two_collectors_over_one_store_of_which_one_is_always_dead() {
 #[test]
 fn streams_that_end_of_age_while_much_is_sent() {
     const FINDINGS: usize = 40_000;
-    let dirs: Vec<TempDir> = (0..2).map(|_| tempfile::tempdir().expect("a directory")).collect();
-    let collectors: Vec<_> = dirs
-        .iter()
-        .map(|dir| {
-            let args = ["--plaintext", "--client-stream-age", "1"];
-            collectors::start_with(dir.path(), "port", 0, &args).expect("a collector")
-        })
-        .collect();
-    let uris: Vec<String> = collectors.iter().map(|(_, port)| format!("http://127.0.0.1:{port}")).collect();
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let (_collectors, uris) =
+        collectors::two_that_end_streams([dirs[0].path(), dirs[1].path()]).expect("two collectors");
     let at = tempfile::tempdir().expect("a directory");
     let begun = Instant::now();
     let fed = Command::new(FEEDER)
         .arg(at.path().join("spool"))
         .arg(at.path().join("journal"))
-        .args([&FINDINGS.to_string(), "0", &uris.join(",")])
+        .args([&FINDINGS.to_string(), "0", &uris])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status();

@@ -199,16 +199,10 @@ fn the_next_collector_is_tried_when_one_is_dead() {
 
 #[test]
 fn a_collector_ends_a_stream_of_age_and_the_sensor_goes_on_with_the_next() {
-    let dirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().expect("a directory")).collect();
-    let collectors: Vec<_> = dirs
-        .iter()
-        .map(|dir| {
-            let args = ["--plaintext", "--client-stream-age", "1"];
-            collectors::start_with(dir.path(), "port", 0, &args).expect("a collector")
-        })
-        .collect();
-    let uris: Vec<String> = collectors.iter().map(|(_, port)| format!("http://127.0.0.1:{port}")).collect();
-    let node = Node::start_to(&[&uris.join(",")], &[]).expect("a node");
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let (_collectors, uris) =
+        collectors::two_that_end_streams([dirs[0].path(), dirs[1].path()]).expect("two collectors");
+    let node = Node::start_to(&[&uris], &[]).expect("a node");
     let made = std::cell::Cell::new(0);
     let stored = || dirs.iter().map(|dir| findings(dir.path())).collect::<Vec<_>>();
     node.wait_until(|| {

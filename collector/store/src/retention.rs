@@ -164,6 +164,42 @@ mod tests {
     }
 
     #[test]
+    fn who_fills_its_share_with_small_ones_cannot_outrun_it_with_large_ones() {
+        const LIMIT: u64 = 8_000_000;
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let metrics = Metrics::register(&mut Registry::default(), "0");
+        let limits = Limits { age: None, bytes: Some(LIMIT) };
+        let mut retention = Retention::new(limits, vec![]);
+        let mut number = 0;
+        let mut put = |store: &mut Store, count: usize, bytes: usize| {
+            let all = (0..count).map(|_| {
+                number += 1;
+                let finding = Finding { name: format!("x/findings/{number}"), ..Finding::default() };
+                Incoming::new(&finding, vec![0; bytes].into(), 1)
+            });
+            store.put("loud", 1, &all.collect::<Vec<_>>()).unwrap();
+            (count * bytes) as u64
+        };
+        // Twice as many as go at once make a tenth of what comes.
+        put(&mut store, 40_000, 200);
+        let mut most = 0;
+        for _ in 0..6 {
+            let bytes = put(&mut store, 20, 200_000);
+            retention.last = None;
+            retention.apply_now_and_then(&mut store, &metrics, bytes);
+            most = most.max(store.bytes().unwrap());
+        }
+        assert!(most <= LIMIT, "{most}");
+        // While nothing comes, a portion at a time.
+        retention.limits.bytes = Some(0);
+        put(&mut store, 12_000, 1);
+        retention.last = None;
+        retention.apply_now_and_then(&mut store, &metrics, 0);
+        assert!(retention.is_behind() && store.count().unwrap() > 7000);
+    }
+
+    #[test]
     fn bytes_are_counted_through_changes_and_the_oldest_go_first() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("f.db")).unwrap();

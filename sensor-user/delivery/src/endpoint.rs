@@ -177,6 +177,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_collectors_are_chosen_and_never_again_the_one_that_failed() {
+        let uris: Vec<String> = (0..3).map(|number| format!("http://c{number}")).collect();
+        let mut endpoints = Endpoints::new(uris.clone(), Tls::default()).expect("some");
+        let mut after = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            let failed = endpoints.uri().to_owned();
+            endpoints.avoid();
+            assert_ne!(endpoints.uri(), failed);
+            after.insert((failed, endpoints.uri().to_owned()));
+        }
+        assert_eq!(after.len(), 6, "{after:?}");
+        let chosen: std::collections::BTreeSet<String> = (0..200)
+            .map(|_| {
+                endpoints.choose();
+                endpoints.uri().to_owned()
+            })
+            .collect();
+        assert_eq!(chosen.len(), 3);
+        let mut alone = Endpoints::new(uris[..1].to_vec(), Tls::default()).expect("one");
+        alone.avoid();
+        assert_eq!(alone.uri(), uris[0]);
+    }
+
+    #[test]
     fn who_has_no_certificate_is_told_of_it_when_the_connection_closes() {
         let closed = || "transport error: operation was canceled: connection closed".to_owned();
         let refused = |uri: &str, identity| {

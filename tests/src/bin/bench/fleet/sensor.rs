@@ -95,7 +95,7 @@ impl Simulated {
                 }
                 Err(e) => {
                     fleet.ended(&format!("{e:#}"));
-                    current = (current + 1) % self.uris.len();
+                    current = (current + fastrand::usize(1..self.uris.len())) % self.uris.len();
                 }
             }
             if since.elapsed() > Duration::from_secs(10) {
