@@ -200,6 +200,24 @@ mod tests {
     }
 
     #[test]
+    fn what_every_sink_has_is_not_missed_however_much_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("f.db")).unwrap();
+        let metrics = Metrics::register(&mut Registry::default(), "0");
+        let all = (0..AT_ONCE + 1000).map(|number| {
+            let finding = Finding { name: format!("x/findings/{number}"), ..Finding::default() };
+            Incoming::new(&finding, vec![0; 10].into(), 1)
+        });
+        store.put("n", 1, &all.collect::<Vec<_>>()).unwrap();
+        let seq = store.last_seq().unwrap();
+        store.note_progress(&Progress { sink: "s".to_owned(), seq, ahead: vec![], refused: 0 }).unwrap();
+        let limits = Limits { age: None, bytes: Some(100) };
+        let mut retention = Retention::new(limits, vec!["s".to_owned()]);
+        retention.apply_now_and_then(&mut store, &metrics, u64::MAX);
+        assert_eq!((metrics.deleted.get(), metrics.missed.get()), (seq as u64 - 10, 0));
+    }
+
+    #[test]
     fn bytes_are_counted_through_changes_and_the_oldest_go_first() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&dir.path().join("f.db")).unwrap();
