@@ -326,6 +326,16 @@ pub struct ServeArgs {
         value_parser = value_parser!(u32).range(..=STREAM_AGE_MAX)
     )]
     client_stream_age: u32,
+    /// Projects that findings may be filed under, separated by commas. Findings of others are rejected. Without it every project
+    /// is taken.
+    #[arg(
+        long,
+        env = "SCRIPTWATCH_COLLECTOR_PROJECTS",
+        value_name = "PROJECT",
+        value_delimiter = ',',
+        value_parser = project
+    )]
+    projects: Vec<String>,
     #[command(flatten)]
     outlets: OutletArgs,
     /// File to create when the port is open. It contains the port number.
@@ -368,9 +378,19 @@ impl ServeArgs {
             },
             tls,
             tokens,
+            projects: self.projects,
             port_file: self.port_file,
         })
     }
+}
+
+/// A project's ID, as it stands in a finding's name.
+fn project(text: &str) -> Result<String, String> {
+    let is_id = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:_".contains(&b));
+    let is_one = is_id && text != "-";
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a project's ID or number is wanted, such as my-project-1".to_owned())
 }
 
 /// How to index.

@@ -3,8 +3,10 @@
 use std::{
     future::Future,
     io::{BufWriter, IsTerminal, Write},
+    path::Path,
     pin::Pin,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -15,7 +17,7 @@ use collector::{
     server::{index, serve},
 };
 use stage::EXIT_STAGE_FAILED;
-use store::{Search, Store, View};
+use store::{Backlog, Search, Store, View};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -86,14 +88,14 @@ fn start(command: Command) -> anyhow::Result<()> {
                 until_ns: until,
                 after: page_token,
             };
-            list::run(&Store::open_for_reading(&store.store)?, &search, limit, format, &mut out)?;
+            list::run(&up_to_date(&store.store)?, &search, limit, format, &mut out)?;
         }
         Command::Backup { store, to } => {
             anyhow::ensure!(!to.exists(), "{} exists already: name another file", to.display());
             Store::open_for_reading(&store.store)?.back_up(&to)?;
         }
         Command::Show { store, format, node, finding } => {
-            let store = Store::open_for_reading(&store.store)?;
+            let store = up_to_date(&store.store)?;
             show::run(&store, &finding, node.as_deref(), format, &mut out)?;
         }
         Command::Nodes { store, state, format } => {
@@ -104,6 +106,18 @@ fn start(command: Command) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// How long what was taken in may take to get into the database; some ms mostly.
+const BACKLOG: Duration = Duration::from_secs(2);
+
+/// The database, with everything that was acknowledged before.
+fn up_to_date(path: &Path) -> anyhow::Result<Store> {
+    let store = Store::open_for_reading(path)?;
+    if let Err(e) = Backlog::wait(path, BACKLOG) {
+        eprintln!("warning: {e}");
+    }
+    Ok(store)
 }
 
 /// Runs a service until SIGINT or SIGTERM.

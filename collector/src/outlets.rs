@@ -1,13 +1,13 @@
 //! What goes out of a store: sinks, the page, the admin server. Ingest and indexing have them alike.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use metrics::Metrics;
 use sink::{
     Filter, Format, JsonLines, SccOptions, SecurityCommandCenter, Sink, Source, Webhook, WebhookOptions,
     follow,
 };
-use store::{Limits, Retention, Store, StoreHandle, Writing, checkpoint, writer};
+use store::{Backlog, Limits, Retention, Store, StoreHandle, Writing, checkpoint, intake, writer};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{admin, error::ServerError, process::Process};
@@ -59,27 +59,39 @@ impl Outlets {
 /// What runs beside ingest.
 pub(crate) struct Running {
     pub(crate) writing: Writing,
+    /// What the first one hands over to, where there is such.
+    behind: Option<Writing>,
     sinks: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Without sinks.
     pub(crate) fn without_sinks(writing: Writing) -> Self {
-        Self { writing, sinks: Vec::new() }
+        Self { writing, behind: None, sinks: Vec::new() }
+    }
+
+    /// With an intake in front of the writer: a batch is acknowledged when it is on disk, before it can be searched.
+    pub(crate) fn with_intake(self, backlog: Backlog, process: &Process) -> io::Result<Self> {
+        let Self { writing: writer, sinks, .. } = self;
+        let writing =
+            intake::start(backlog, writer.handle.clone(), process.metrics.clone(), &process.supervisor)?;
+        Ok(Self { writing, behind: Some(writer), sinks })
     }
 
     /// Waits until sinks have stopped, and then until all that was handed over is stored. Sinks go on from where they stopped
     /// when the collector comes again.
     pub(crate) async fn end(self) {
-        let Self { writing: Writing { handle, ended }, sinks } = self;
+        let Self { writing, behind, sinks } = self;
         let stopped = async {
             for sink in sinks {
                 let _ = sink.await;
             }
         };
         let _ = tokio::time::timeout(GRACE, stopped).await;
-        drop(handle);
-        let _ = ended.await;
+        for Writing { handle, ended } in [Some(writing), behind].into_iter().flatten() {
+            drop(handle);
+            let _ = ended.await;
+        }
     }
 }
 
@@ -123,7 +135,7 @@ pub(crate) async fn start(
         process.supervisor.task("web", web::serve(listener, hosts, path, process.stop.clone()));
     }
     serve_admin(admin, process).await?;
-    Ok(Running { writing, sinks: sinks.into_iter().flatten().collect() })
+    Ok(Running { writing, behind: None, sinks: sinks.into_iter().flatten().collect() })
 }
 
 /// Serves state and metrics where they are asked for.

@@ -10,7 +10,7 @@ use ingest::{
 use jetstream::{Address, Index};
 use metrics::Metrics;
 use proto::ingest::ingest_service_server::IngestServiceServer;
-use store::Hearing;
+use store::{Backlog, Hearing};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, transport::Server};
@@ -48,6 +48,8 @@ pub struct Options {
     pub tls: Option<Files>,
     /// Whose tokens are believed; without it clients need none.
     pub tokens: Option<token::Options>,
+    /// Projects that findings may be filed under; empty is any.
+    pub projects: Vec<String>,
     /// The port is written there once it is open.
     pub port_file: Option<PathBuf>,
 }
@@ -55,7 +57,7 @@ pub struct Options {
 /// Serves until `stop` resolves; what was taken in by then is stored before this returns. Ends with an error when a stage
 /// fails.
 pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
-    let Options { listen, store, outlets, clients, tls, tokens, port_file } = options;
+    let Options { listen, store, outlets, clients, tls, tokens, projects, port_file } = options;
     let tls = tls.map(Current::load).transpose()?;
     let process = Process::start()?;
     let tokens = tokens
@@ -63,7 +65,10 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         .transpose()
         .map_err(ServerError::Tokens)?;
     let running = match store {
-        StoreAddress::File(path) => outlets::start(outlets, path, &process).await?,
+        StoreAddress::File(path) => {
+            let backlog = Backlog::open(&path)?;
+            outlets::start(outlets, path, &process).await?.with_intake(backlog, &process)?
+        }
         StoreAddress::JetStream(address) => {
             if let Some(option) = outlets.needing_a_database().first() {
                 return Err(ServerError::NoDatabase(option));
@@ -99,6 +104,7 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         Clients::new(clients),
         hearing,
         tokens,
+        projects,
         process.metrics.clone(),
         process.stop.clone(),
     ))

@@ -1,58 +1,106 @@
-//! How many elements an encoded message has, counted without decoding it: an empty one takes two bytes on the wire and hundreds in
-//! memory, so a small message could become a large one.
+//! Whether bytes are a message, and how many elements it has, without decoding it: an empty one takes two bytes on the wire and
+//! hundreds in memory, so a small message could become a large one.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 use bytes::Buf;
 use prost::{
     DecodeError, Message,
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
-use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
+use prost_types::{
+    DescriptorProto, FileDescriptorSet,
+    field_descriptor_proto::{Label, Type},
+};
 
 use crate::DESCRIPTORS;
 
-/// Fields of a message that are messages, by number.
-type Fields = HashMap<u32, String>;
+/// What a field of a message holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Number(WireType),
+    /// A list of them, each by itself or all packed together.
+    Numbers(WireType),
+    Text,
+    Bytes,
+    /// The message at this place.
+    Message(usize),
+}
 
-/// Of each message of the wire, by its full name.
-static MESSAGES: LazyLock<HashMap<String, Fields>> = LazyLock::new(|| {
-    let mut messages = HashMap::new();
-    // They are built in; without them nothing is nested.
+/// The fields of a message, by their numbers.
+type Fields = Vec<(u32, Holds)>;
+
+/// The messages of the wire.
+struct Messages {
+    /// Their full names.
+    names: Vec<String>,
+    fields: Vec<Fields>,
+}
+
+impl Messages {
+    fn of(&self, name: &str) -> Option<&Fields> {
+        self.fields.get(self.names.iter().position(|other| other == name)?)
+    }
+}
+
+static MESSAGES: LazyLock<Messages> = LazyLock::new(|| {
+    // They are built in; without them nothing is known.
     let set = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
+    let mut all = Vec::new();
     for file in &set.file {
         for message in &file.message_type {
-            add(&mut messages, &format!(".{}", file.package()), message);
+            add(&mut all, &format!(".{}", file.package()), message);
         }
     }
-    messages
+    let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
+    let fields = all.iter().map(|(_, message)| fields(message, &names));
+    Messages { fields: fields.collect(), names }
 });
+static FINDING: LazyLock<Option<&'static Fields>> =
+    LazyLock::new(|| MESSAGES.of(".google.cloud.securitycenter.v2.Finding"));
+static BATCH: LazyLock<Option<&'static Fields>> =
+    LazyLock::new(|| MESSAGES.of(".scriptwatch.ingest.v1.Batch"));
 
-fn add(messages: &mut HashMap<String, Fields>, within: &str, message: &DescriptorProto) {
+fn add<'a>(all: &mut Vec<(String, &'a DescriptorProto)>, within: &str, message: &'a DescriptorProto) {
     let name = format!("{within}.{}", message.name());
     for nested in &message.nested_type {
-        add(messages, &name, nested);
+        add(all, &name, nested);
     }
-    let of_messages = message.field.iter().filter(|field| field.r#type() == Type::Message);
-    let fields = of_messages
-        .filter_map(|field| Some((u32::try_from(field.number()).ok()?, field.type_name().to_owned())));
-    messages.insert(name, fields.collect());
+    all.push((name, message));
+}
+
+fn fields(message: &DescriptorProto, names: &[String]) -> Fields {
+    let fields = message.field.iter().filter_map(|field| {
+        let number = if field.label() == Label::Repeated { Holds::Numbers } else { Holds::Number };
+        let holds = match field.r#type() {
+            Type::Message | Type::Group => {
+                Holds::Message(names.iter().position(|name| name == field.type_name())?)
+            }
+            Type::String => Holds::Text,
+            Type::Bytes => Holds::Bytes,
+            Type::Double | Type::Fixed64 | Type::Sfixed64 => number(WireType::SixtyFourBit),
+            Type::Float | Type::Fixed32 | Type::Sfixed32 => number(WireType::ThirtyTwoBit),
+            _ => number(WireType::Varint),
+        };
+        Some((u32::try_from(field.number()).ok()?, holds))
+    });
+    fields.collect()
 }
 
 /// How many elements an encoded `google.cloud.securitycenter.v2.Finding` has, at any depth; `None` when more than `most`, or when
 /// the bytes are no finding: what decodes them notices that late, and has made room for what it read until then.
 pub fn of_finding(bytes: &[u8], most: usize) -> Option<usize> {
-    count(".google.cloud.securitycenter.v2.Finding", bytes, most)
+    count(*FINDING, bytes, most)
 }
 
 /// How many elements an encoded `scriptwatch.ingest.v1.Batch` has, with those of its envelopes but not of the findings in them.
 pub(crate) fn of_batch(bytes: &[u8], most: usize) -> Option<usize> {
-    count(".scriptwatch.ingest.v1.Batch", bytes, most)
+    count(*BATCH, bytes, most)
 }
 
-fn count(message: &str, bytes: &[u8], most: usize) -> Option<usize> {
+fn count(message: Option<&Fields>, bytes: &[u8], most: usize) -> Option<usize> {
     let mut left = most;
-    walk(MESSAGES.get(message), bytes, &mut left, DEPTH).ok()?;
+    walk(message, bytes, &mut left, DEPTH).ok()?;
     Some(most - left)
 }
 
@@ -68,19 +116,41 @@ impl From<DecodeError> for Refused {
     }
 }
 
+/// Goes through what decodes a message goes through, and refuses what that refuses.
 fn walk(fields: Option<&Fields>, mut bytes: &[u8], left: &mut usize, depth: u32) -> Result<(), Refused> {
     while !bytes.is_empty() {
         let (number, wire) = decode_key(&mut bytes)?;
         *left = left.checked_sub(1).ok_or(Refused)?;
+        let known = fields.into_iter().flatten().find(|(of, _)| *of == number).map(|(_, holds)| *holds);
+        let expected = match known {
+            None => wire,
+            Some(Holds::Numbers(_)) if wire == WireType::LengthDelimited => wire,
+            Some(Holds::Number(expected) | Holds::Numbers(expected)) => expected,
+            Some(_) => WireType::LengthDelimited,
+        };
+        if wire != expected {
+            return Err(Refused);
+        }
         if wire != WireType::LengthDelimited {
             skip_field(wire, number, &mut bytes, DecodeContext::default())?;
             continue;
         }
         let length = usize::try_from(decode_varint(&mut bytes)?).map_err(|_| Refused)?;
         let inner = bytes.get(..length).ok_or(Refused)?;
-        if let Some(of) = fields.and_then(|fields| fields.get(&number)) {
-            let depth = depth.checked_sub(1).ok_or(Refused)?;
-            walk(MESSAGES.get(of), inner, left, depth)?;
+        match known {
+            Some(Holds::Message(of)) => {
+                let depth = depth.checked_sub(1).ok_or(Refused)?;
+                walk(MESSAGES.fields.get(of), inner, left, depth)?;
+            }
+            Some(Holds::Numbers(of)) => {
+                let mut packed = inner;
+                while !packed.is_empty() {
+                    *left = left.checked_sub(1).ok_or(Refused)?;
+                    skip_field(of, number, &mut packed, DecodeContext::default())?;
+                }
+            }
+            Some(Holds::Text) => drop(std::str::from_utf8(inner).map_err(|_| Refused)?),
+            _ => {}
         }
         bytes.advance(length);
     }
@@ -92,7 +162,7 @@ mod tests {
     use super::*;
     use crate::{
         ingest::{Batch, Envelope},
-        scc::{Finding, Process},
+        scc::{Finding, MitreAttack, Process},
         well_known::{ListValue, Value, value::Kind},
     };
 
@@ -118,5 +188,42 @@ mod tests {
         assert_eq!(of_finding(&liar, 100), None);
         let batch = Batch { findings: vec![Envelope::default(); 300], ..Batch::default() };
         assert_eq!(of_batch(&batch.encode_to_vec(), 1000), Some(300));
+    }
+
+    #[test]
+    fn what_is_refused_is_what_cannot_be_decoded() {
+        let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+        let whole = Finding {
+            name: "projects/p/findings/a".to_owned(),
+            state: 1,
+            event_time: Some(crate::well_known::Timestamp { seconds: 5, nanos: -1 }),
+            mitre_attack: Some(MitreAttack { additional_tactics: vec![1, 2, 300], ..MitreAttack::default() }),
+            processes: vec![Process { args: vec!["é".to_owned(); 3], pid: 7, ..Process::default() }],
+            source_properties: [
+                ("number".to_owned(), Value { kind: Some(Kind::NumberValue(0.5)) }),
+                ("text".to_owned(), text("x")),
+            ]
+            .into(),
+            ..Finding::default()
+        };
+        let whole = whole.encode_to_vec();
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut counts = [0_u32; 2];
+        for _ in 0..200_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..bytes.len());
+                match random.u8(..4) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => bytes[at] ^= 1 << random.u8(..8),
+                    2 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, random.u8(..)),
+                }
+            }
+            let is_decoded = Finding::decode(&bytes[..]).is_ok();
+            counts[usize::from(is_decoded)] += 1;
+            assert_eq!(of_finding(&bytes, usize::MAX).is_some(), is_decoded, "{bytes:02x?}");
+        }
+        assert!(counts.iter().all(|count| *count > 10_000), "{counts:?}");
     }
 }

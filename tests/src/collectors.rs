@@ -9,7 +9,7 @@ use std::{
 use anyhow::ensure;
 use serde_json::Value;
 
-use crate::daemon::{Daemon, bin, wait_for_file};
+use crate::daemon::{Daemon, bin, free_port, wait_for_file};
 
 /// Starts a collector; returns it and its port.
 pub fn start(dir: &Path, port: u16) -> anyhow::Result<(Daemon, u16)> {
@@ -38,12 +38,28 @@ pub fn start_in_env(
     serve(dir, port_file, port, store.as_os_str(), args, env)
 }
 
-/// Starts two collectors with a store each that end streams after a second; returns them and the addresses of both, for
-/// `--collector`.
-pub fn two_that_end_streams(dirs: [&Path; 2]) -> anyhow::Result<([Daemon; 2], String)> {
-    let start = |dir| start_with(dir, "port", 0, &["--plaintext", "--client-stream-age", "1"]);
-    let [(first, a), (second, b)] = [start(dirs[0])?, start(dirs[1])?];
-    Ok(([first, second], format!("http://127.0.0.1:{a},http://127.0.0.1:{b}")))
+/// Two collectors with a store each that end streams after a second.
+pub struct Two {
+    /// The processes.
+    pub daemons: [Daemon; 2],
+    /// The addresses of both, for `--collector`.
+    pub uris: String,
+    /// Where their metrics are.
+    pub admins: [String; 2],
+}
+
+impl Two {
+    /// Starts them.
+    pub fn start(dirs: [&Path; 2]) -> anyhow::Result<Self> {
+        let admins = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+        let start = |of: usize| {
+            let args = ["--plaintext", "--client-stream-age", "1", "--admin-listen", &admins[of]];
+            start_with(dirs[of], "port", 0, &args)
+        };
+        let [(first, a), (second, b)] = [start(0)?, start(1)?];
+        let uris = format!("http://127.0.0.1:{a},http://127.0.0.1:{b}");
+        Ok(Self { daemons: [first, second], uris, admins })
+    }
 }
 
 /// Starts a collector that keeps findings in a stream, by its address, with these arguments besides.

@@ -16,9 +16,10 @@ use e2e::{
     collectors, daemon, made,
     nats::Nats,
     proxy::{Proxy, Random, Weather},
+    request,
 };
 use proto::ingest::{Batch, Envelope, Sensor, ingest_service_client::IngestServiceClient};
-use store::{Search, Store};
+use store::{Backlog, Search, Store};
 use tempfile::TempDir;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -122,7 +123,9 @@ const OTHERS: &str = "mute";
 
 /// Every finding of the sensor is stored, once, and as it was made.
 fn all_are_stored(dir: &Path, findings: u64) {
-    let store = Store::open_for_reading(&dir.join("findings.db")).expect("the store");
+    let database = dir.join("findings.db");
+    Backlog::wait(&database, Duration::from_secs(30)).expect("all in the database");
+    let store = Store::open_for_reading(&database).expect("the store");
     let mut stored = store.search(&Search::default(), u32::MAX).expect("findings");
     stored.retain(|s| s.node != OTHERS);
     assert_eq!(stored.len() as u64, findings);
@@ -259,9 +262,12 @@ fn a_collector_whose_disk_is_full_stores_when_there_is_room_again() {
     let (_collector, port) = collectors::start(&disk.0, 0).expect("a collector");
     let mut feeder = Feeder::start(format!("http://127.0.0.1:{port}"), scale);
     let start = Instant::now();
-    let used = || {
-        fs::metadata(disk.0.join("findings.db")).map_or(0, |m| m.len())
-            + fs::metadata(disk.0.join("findings.db-wal")).map_or(0, |m| m.len())
+    let used = || -> u64 {
+        let size = |file: &str| fs::metadata(disk.0.join(file)).map_or(0, |m| m.len());
+        ["findings.db", "findings.db-wal", "findings.db-backlog", "findings.db-backlog-wal"]
+            .map(size)
+            .iter()
+            .sum()
     };
     while used() < 500_000 {
         assert!(start.elapsed() < Duration::from_secs(30), "the disk does not fill");
@@ -388,30 +394,32 @@ fn two_collectors_over_one_store_of_which_one_is_always_dead() {
 fn streams_that_end_of_age_while_much_is_sent() {
     const FINDINGS: usize = 40_000;
     let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
-    let (_collectors, uris) =
-        collectors::two_that_end_streams([dirs[0].path(), dirs[1].path()]).expect("two collectors");
+    let two = collectors::Two::start([dirs[0].path(), dirs[1].path()]).expect("two collectors");
     let at = tempfile::tempdir().expect("a directory");
     let begun = Instant::now();
     let fed = Command::new(FEEDER)
         .arg(at.path().join("spool"))
         .arg(at.path().join("journal"))
-        .args([&FINDINGS.to_string(), "0", &uris])
+        .args([&FINDINGS.to_string(), "0", &two.uris])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status();
     assert!(fed.expect("a feeder").success());
     assert!(begun.elapsed() > Duration::from_millis(1100), "no stream came of age: {:?}", begun.elapsed());
     // They share no store: what one has, the other was not sent.
-    let stored = dirs.iter().map(|dir| {
-        let store = Store::open_for_reading(&dir.path().join("findings.db")).expect("the store");
+    let stored = dirs.iter().zip(&two.admins).map(|(dir, admin)| {
+        let database = dir.path().join("findings.db");
+        Backlog::wait(&database, Duration::from_secs(30)).expect("all in the database");
+        let store = Store::open_for_reading(&database).expect("the store");
         let names = store.search(&Search::default(), u32::MAX).expect("findings").into_iter();
-        // What comes again takes another number.
-        let last = store.last_seq().expect("a number");
-        (last, names.map(|stored| stored.finding.name).collect::<Vec<_>>())
+        let names: Vec<String> = names.map(|stored| stored.finding.name).collect();
+        let metrics = request::get(admin, "/metrics");
+        let received = format!("scriptwatch_collector_findings_received_total {}\n", names.len());
+        assert!(metrics.contains(&received), "some came again: {metrics}");
+        names
     });
-    let stored: Vec<(i64, Vec<String>)> = stored.collect();
-    assert!(stored.iter().all(|(last, names)| *last == names.len() as i64), "some came again");
-    let all: Vec<&String> = stored.iter().flat_map(|(_, names)| names).collect();
+    let stored: Vec<Vec<String>> = stored.collect();
+    let all: Vec<&String> = stored.iter().flatten().collect();
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (FINDINGS, FINDINGS));
 }
 

@@ -80,8 +80,9 @@ async fn acknowledged_means_stored_and_the_same_name_is_one_finding() {
         last = ack.sequence;
         rejected.extend(ack.rejections);
     }
-    // Killed right after the acknowledgement: what was acknowledged is there all the same.
+    // Killed right after the acknowledgement: what was acknowledged is there all the same when it comes again.
     daemon.kill().unwrap();
+    let (_daemon, _) = collectors::start(dir.path(), 0).unwrap();
     let stored = collectors::findings(dir.path()).unwrap();
     assert_eq!(stored.len(), 2);
     assert!(stored.iter().any(|f| f["description"] == "new"));

@@ -200,9 +200,8 @@ fn the_next_collector_is_tried_when_one_is_dead() {
 #[test]
 fn a_collector_ends_a_stream_of_age_and_the_sensor_goes_on_with_the_next() {
     let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
-    let (_collectors, uris) =
-        collectors::two_that_end_streams([dirs[0].path(), dirs[1].path()]).expect("two collectors");
-    let node = Node::start_to(&[&uris], &[]).expect("a node");
+    let two = collectors::Two::start([dirs[0].path(), dirs[1].path()]).expect("two collectors");
+    let node = Node::start_to(&[&two.uris], &[]).expect("a node");
     let made = std::cell::Cell::new(0);
     let stored = || dirs.iter().map(|dir| findings(dir.path())).collect::<Vec<_>>();
     node.wait_until(|| {

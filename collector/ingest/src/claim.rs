@@ -1,14 +1,17 @@
 //! What a client may say: findings of its own node, by the certificate or token it came with.
 
-use proto::scc::Finding;
+use std::sync::Arc;
+
 use tonic::Status;
 
-use crate::peer::Peer;
+use crate::{head::Head, peer::Peer};
 
 /// Who a client is.
 pub(crate) struct Claim {
     /// What its credentials vouch for; empty when it has none.
     pub(crate) vouched: Vec<Peer>,
+    /// Projects that its findings may be filed under; empty is any.
+    pub(crate) projects: Arc<[String]>,
 }
 
 impl Claim {
@@ -25,10 +28,16 @@ impl Claim {
 
     /// Whether a finding may come from this node; an error says what speaks against it. Who has no credential is taken at its
     /// word, but must not contradict itself.
-    pub(crate) fn admits(&self, finding: &Finding, node: &str) -> Result<(), String> {
+    pub(crate) fn admits(&self, finding: &Head, node: &str) -> Result<(), String> {
         let project = consistent_project(finding)?;
+        if !matches!(project, "-" | "")
+            && !self.projects.is_empty()
+            && !self.projects.iter().any(|p| p == project)
+        {
+            return Err(format!("project {project:?} is not among --projects of the collector"));
+        }
         let Some(peer) = self.vouched.first() else { return Ok(()) };
-        match finding.text_property("Node_Name") {
+        match finding.text_property("Node_Name").as_deref() {
             Some(named) if named == node => {}
             Some(named) => {
                 return Err(format!("Node_Name is {named:?}, and the client's {} is for {node:?}", peer.by));
@@ -36,15 +45,15 @@ impl Claim {
             None => return Err("it has no property Node_Name".to_owned()),
         }
         // A virtual machine may be called otherwise than its node.
-        let instance = finding.text_property("VM_Instance_Name").unwrap_or(node);
-        for named in finding.kubernetes.iter().flat_map(|k| &k.nodes) {
-            let of_project =
-                named.name.strip_prefix("//compute.googleapis.com/projects/").is_some_and(|rest| {
-                    rest.split_once('/').is_some_and(|(p, _)| p == project)
-                        && rest.rsplit_once("/instances/").is_some_and(|(_, i)| i == instance)
-                });
-            if named.name != node && !of_project {
-                return Err(format!("kubernetes.nodes names {:?}, which is not {node:?}", named.name));
+        let instance = finding.text_property("VM_Instance_Name");
+        let instance = instance.as_deref().unwrap_or(node);
+        for named in finding.nodes() {
+            let of_project = named.strip_prefix("//compute.googleapis.com/projects/").is_some_and(|rest| {
+                rest.split_once('/').is_some_and(|(p, _)| p == project)
+                    && rest.rsplit_once("/instances/").is_some_and(|(_, i)| i == instance)
+            });
+            if named != node && !of_project {
+                return Err(format!("kubernetes.nodes names {named:?}, which is not {node:?}"));
             }
         }
         // As sensors make them: the cluster, the machine, or the node outside of Google Cloud.
@@ -52,7 +61,8 @@ impl Claim {
         let is_own = if let Some(named) = resource.strip_prefix("//scriptwatch/nodes/") {
             named == node
         } else if resource.starts_with("//compute.googleapis.com/") {
-            let id = finding.text_property("VM_Instance_Id").unwrap_or(instance);
+            let id = finding.text_property("VM_Instance_Id");
+            let id = id.as_deref().unwrap_or(instance);
             resource.rsplit_once("/instances/").is_some_and(|(_, named)| named == instance || named == id)
         } else {
             resource.starts_with("//container.googleapis.com/")
@@ -63,7 +73,7 @@ impl Claim {
 
 /// The project that the finding's name is filed under, which all other places must name, too. `-` is none: then no other place
 /// may name one.
-fn consistent_project(finding: &Finding) -> Result<&str, String> {
+fn consistent_project(finding: &Head) -> Result<&str, String> {
     let parent = finding.name.rsplit_once("/findings/").map_or("", |(parent, _)| parent);
     if !finding.parent.is_empty() && finding.parent != parent {
         return Err(format!("its name is not below its parent {:?}", finding.parent));
@@ -87,7 +97,8 @@ fn segment<'a>(path: &'a str, prefix: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use proto::scc::{Kubernetes, kubernetes};
+    use prost::Message;
+    use proto::scc::{Finding, Kubernetes, kubernetes};
     use proto::well_known::{Value, value::Kind};
 
     use super::*;
@@ -119,11 +130,17 @@ mod tests {
         }
     }
 
+    fn head(finding: &Finding) -> Head {
+        Head::decode(bytes::Bytes::from(finding.encode_to_vec())).expect("a head")
+    }
+
     #[test]
     fn a_credential_is_for_the_findings_of_one_node() {
-        let claim =
-            Claim { vouched: vec![Peer { by: Credential::Certificate, names: vec!["n".to_owned()] }] };
-        assert_eq!(claim.admits(&of_node(), "n"), Ok(()));
+        let claim = Claim {
+            vouched: vec![Peer { by: Credential::Certificate, names: vec!["n".to_owned()] }],
+            projects: [].into(),
+        };
+        assert_eq!(claim.admits(&head(&of_node()), "n"), Ok(()));
         let outside = Finding {
             name: "projects/-/sources/-/locations/global/findings/a1".to_owned(),
             parent: String::new(),
@@ -131,7 +148,7 @@ mod tests {
             kubernetes: None,
             ..of_node()
         };
-        assert_eq!(claim.admits(&outside, "n"), Ok(()));
+        assert_eq!(claim.admits(&head(&outside), "n"), Ok(()));
         let forged: [Forged; 10] = [
             ("no property Node_Name", |f| f.source_properties.clear()),
             ("Node_Name is \"m\"", |f| _ = f.source_properties.insert("Node_Name".to_owned(), text("m"))),
@@ -159,18 +176,33 @@ mod tests {
         for (says, forge) in forged {
             let mut finding = of_node();
             forge(&mut finding);
-            let why = claim.admits(&finding, "n").expect_err(says);
+            let why = claim.admits(&head(&finding), "n").expect_err(says);
             assert!(why.contains(says), "{why}");
         }
     }
 
     #[test]
     fn without_a_credential_only_contradictions_are_refused() {
-        let claim = Claim { vouched: vec![] };
+        let claim = Claim { vouched: vec![], projects: [].into() };
         let mut finding = of_node();
         finding.source_properties.clear();
-        assert_eq!(claim.admits(&finding, "m"), Ok(()));
+        assert_eq!(claim.admits(&head(&finding), "m"), Ok(()));
         finding.parent = "projects/q".to_owned();
-        assert!(claim.admits(&finding, "m").is_err());
+        assert!(claim.admits(&head(&finding), "m").is_err());
+    }
+
+    #[test]
+    fn only_the_projects_that_are_named_are_taken() {
+        let claim = Claim { vouched: vec![], projects: ["p".to_owned()].into() };
+        let of = |project: &str| Finding {
+            name: format!("projects/{project}/sources/1/locations/global/findings/a1"),
+            ..Finding::default()
+        };
+        assert_eq!(claim.admits(&head(&of("p")), "n"), Ok(()));
+        // Of a sensor that does not know it yet; it is filed under it later.
+        assert_eq!(claim.admits(&head(&of("-")), "n"), Ok(()));
+        for other in ["q", "pp", "P"] {
+            assert!(claim.admits(&head(&of(other)), "n").expect_err(other).contains("--projects"));
+        }
     }
 }

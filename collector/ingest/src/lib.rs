@@ -5,6 +5,7 @@
 pub mod accept;
 mod claim;
 mod clients;
+mod head;
 pub mod keys;
 mod peer;
 mod service;

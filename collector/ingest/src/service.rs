@@ -2,10 +2,10 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use prost::Message;
 use proto::{
     Damaged, FINDING_BYTES_MAX, FINDING_ELEMENTS_MAX, elements,
     ingest::{Ack, Batch, Envelope, Rejection, ingest_service_server::IngestService},
-    scc::Finding,
 };
 use tokio::sync::{Semaphore, mpsc, mpsc::error::SendTimeoutError, oneshot};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
@@ -14,11 +14,12 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
 use metrics::Metrics;
-use store::{Hearing, Incoming, StoreHandle};
+use store::{Hearing, Incoming, Part, StoreHandle};
 
 use crate::{
     claim::Claim,
     clients::{Client, Clients},
+    head::Head,
     peer::Peer,
     tls,
     token::Tokens,
@@ -39,23 +40,25 @@ pub struct Ingest {
     room: Arc<Semaphore>,
     hearing: Arc<Hearing>,
     tokens: Option<Arc<Tokens>>,
+    projects: Arc<[String]>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
 
 impl Ingest {
-    /// With `tokens`, each client must have one. Streams end, with everything they took in acknowledged, when `stop` is
+    /// With `tokens`, each client must have one; with `projects`, only findings of these are taken. Streams end, with everything they took in acknowledged, when `stop` is
     /// cancelled.
     pub fn new(
         store: StoreHandle,
         clients: Arc<Clients>,
         hearing: Arc<Hearing>,
         tokens: Option<Arc<Tokens>>,
+        projects: Vec<String>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
         let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
-        Self { store, clients, room, hearing, tokens, metrics, stop }
+        Self { store, clients, room, hearing, tokens, projects: projects.into(), metrics, stop }
     }
 }
 
@@ -78,7 +81,7 @@ impl IngestService for Ingest {
             vouched.push(token.peer);
             left = Some(token.left);
         }
-        let claim = Claim { vouched };
+        let claim = Claim { vouched, projects: self.projects.clone() };
         // A credential says who it is; without one all clients behind an address are one.
         let client = claim.vouched.first().map_or_else(
             || request.remote_addr().map_or_else(String::new, |address| address.ip().to_string()),
@@ -234,7 +237,8 @@ impl Delivery {
             self.metrics.received_bytes.inc_by(bytes as u64);
             self.metrics.rejected.inc_by(rejections.len() as u64);
             let (done, wait) = oneshot::channel();
-            let write = store::Batch { node: node.clone(), findings, done, room };
+            let part = Part { node: node.clone(), findings };
+            let write = store::Batch { parts: vec![part], done, room };
             if self.store.put(write).await.is_err() {
                 return Err(Status::unavailable("the collector is stopping"));
             }
@@ -301,17 +305,16 @@ fn open(
             format!("it is no finding, or has more than {FINDING_ELEMENTS_MAX} elements"),
         );
     }
-    let finding = match envelope.open() {
-        Ok(finding) => finding,
-        Err(e @ Damaged::Checksum) => return Err(Status::data_loss(e.to_string())),
-        Err(e @ Damaged::Form(_)) => return reject(String::new(), e.to_string()),
+    let head = match Head::decode(envelope.finding.clone()) {
+        Ok(head) => head,
+        Err(e) => return reject(String::new(), format!("it is no finding: {e}")),
     };
-    match checked_name(&finding).and_then(|()| claim.admits(&finding, node)) {
+    match checked_name(&head.name).and_then(|()| claim.admits(&head, node)) {
         Ok(()) => {
             let revision = Some(envelope.revision).filter(|revision| *revision <= REVISION_MAX);
-            Ok(Some(Incoming::new(&finding, envelope.finding.clone(), revision.unwrap_or_default())))
+            Ok(Some(Incoming::new(head.name, envelope.finding.clone(), revision.unwrap_or_default())))
         }
-        Err(reason) => reject(finding.name, reason),
+        Err(reason) => reject(head.name, reason),
     }
 }
 
@@ -336,17 +339,15 @@ fn is_word(text: &str, max: usize) -> bool {
 }
 
 /// A finding without a proper name can never be stored.
-fn checked_name(finding: &Finding) -> Result<(), String> {
-    if !is_word(&finding.name, NAME_BYTES_MAX) {
+fn checked_name(name: &str) -> Result<(), String> {
+    if !is_word(name, NAME_BYTES_MAX) {
         return Err("its name is not 1 to 512 printable ASCII characters".to_owned());
     }
-    match finding.name.rsplit_once("/findings/") {
-        Some((_, id))
-            if (1..=32).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) =>
-        {
-            Ok(())
-        }
+    let is_id = |id: &str| {
+        (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+    };
+    match name.rsplit_once('/') {
+        Some((before, id)) if before.ends_with("/findings") && is_id(id) => Ok(()),
         _ => Err("its name does not end in /findings/ID with an ID of 1 to 32 lower-case letters and digits"
             .to_owned()),
     }
@@ -354,13 +355,13 @@ fn checked_name(finding: &Finding) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use proto::scc::Process;
+    use proto::scc::{Finding, Process};
 
     use super::*;
 
     #[test]
     fn names_are_checked() {
-        let ok = |name: &str| checked_name(&Finding { name: name.to_owned(), ..Finding::default() }).is_ok();
+        let ok = |name: &str| checked_name(name).is_ok();
         assert!(ok("projects/p/sources/s/locations/l/findings/0a9"));
         assert!(!ok("projects/p/sources/s/locations/l/findings/"));
         assert!(!ok("projects/p/findings/UPPER"));
@@ -370,7 +371,7 @@ mod tests {
 
     #[test]
     fn what_would_lock_or_block_others_is_rejected_alone() {
-        let claim = Claim { vouched: vec![] };
+        let claim = Claim { vouched: vec![], projects: [].into() };
         let finding = Finding { name: "projects/p/findings/a".to_owned(), ..Finding::default() };
         let large = Finding { description: "x".repeat(FINDING_BYTES_MAX), ..finding.clone() };
         let opened = |finding: &Finding, revision| {

@@ -8,7 +8,7 @@ use async_nats::jetstream::{
 };
 use futures_util::StreamExt;
 use metrics::Metrics;
-use store::{Batch, Incoming, Limits, StoreHandle};
+use store::{Batch, Limits, Part, StoreHandle};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -114,8 +114,7 @@ async fn store(
     handle: &StoreHandle,
     metrics: &Arc<Metrics>,
 ) -> Result<(), String> {
-    // The writer takes one node's findings at a time.
-    let mut of_nodes: Vec<(String, Vec<Incoming>)> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut taken = Vec::with_capacity(messages.len());
     for message in messages {
         if message.subject.as_str() == sensors::subject(stream) {
@@ -125,9 +124,9 @@ async fn store(
         }
         match message::decode(message.headers.as_ref(), &message.payload) {
             Ok((node, incoming)) => {
-                match of_nodes.last_mut() {
-                    Some((last, findings)) if *last == node => findings.push(incoming),
-                    _ => of_nodes.push((node, vec![incoming])),
+                match parts.last_mut() {
+                    Some(last) if last.node == node => last.findings.push(incoming),
+                    _ => parts.push(Part { node, findings: vec![incoming] }),
                 }
                 taken.push(message);
             }
@@ -140,13 +139,9 @@ async fn store(
             }
         }
     }
-    let mut waits = Vec::new();
-    for (node, findings) in of_nodes {
+    if !parts.is_empty() {
         let (done, wait) = oneshot::channel();
-        handle.put(Batch { node, findings, done, room: None }).await.map_err(|e| e.to_string())?;
-        waits.push(wait);
-    }
-    for wait in waits {
+        handle.put(Batch { parts, done, room: None }).await.map_err(|e| e.to_string())?;
         wait.await.map_err(|e| e.to_string())??;
     }
     for message in taken {

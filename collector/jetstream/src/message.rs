@@ -52,10 +52,10 @@ pub(crate) fn decode(headers: Option<&HeaderMap>, payload: &Bytes) -> Result<(St
     if header(CONTENT_TYPE).as_deref() == Some(JSON) {
         let finding: Finding = serde_json::from_slice(payload).map_err(|e| e.to_string())?;
         let message = finding.encode_to_vec().into();
-        return Ok((node, Incoming::new(&finding, message, revision)));
+        return Ok((node, Incoming::new(finding.name.clone(), message, revision)));
     }
     let finding = Finding::decode(payload.clone()).map_err(|e| e.to_string())?;
-    Ok((node, Incoming::new(&finding, payload.clone(), revision)))
+    Ok((node, Incoming::new(finding.name.clone(), payload.clone(), revision)))
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
             ..Finding::default()
         };
         let bytes: bytes::Bytes = finding.encode_to_vec().into();
-        let message = encode("s", "n.example", &Incoming::new(&finding, bytes.clone(), 7));
+        let message = encode("s", "n.example", &Incoming::new(finding.name.clone(), bytes.clone(), 7));
         assert_eq!(message.subject.as_str(), "s.findings.n_example");
         assert_eq!(message.payload, bytes, "passed on as they came");
         let (node, incoming) = decode(message.headers.as_ref(), &message.payload).expect("a finding");

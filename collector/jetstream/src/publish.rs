@@ -13,7 +13,7 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
 use metrics::Metrics;
 use stage::Supervisor;
-use store::{Batch, Limits, StoreHandle, Write, Writing};
+use store::{Batch, Incoming, Limits, StoreHandle, Write, Writing};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -100,7 +100,7 @@ async fn publish(
         let (metrics, publisher) = (metrics.clone(), publisher.clone());
         tokio::spawn(async move {
             let stored = publisher.settle(&batch, sent, begun).await;
-            metrics.commit(begun.elapsed(), stored.is_ok().then_some(batch.findings.len()));
+            metrics.commit(begun.elapsed(), stored.is_ok().then_some(batch.len()));
             // A stream that is gone will send again; the server knows what it has.
             let _ = batch.done.send(stored);
             drop(permit);
@@ -195,27 +195,32 @@ impl Publisher {
     }
 
     async fn send(&self, batch: &Batch) -> Result<Vec<PublishAckFuture>, Failure> {
-        let Connection { client, context, is_up, .. } = &self.connection;
         // A sensor that is told at once finds another collector sooner.
-        if !*is_up.borrow() {
+        if !*self.connection.is_up.borrow() {
             return Err(Failure::Final("there is no connection to NATS".to_owned()));
         }
-        let mut acks = Vec::with_capacity(batch.findings.len());
-        for incoming in &batch.findings {
-            let message = message::encode(&self.stream, &batch.node, incoming);
-            let max = client.server_info().max_payload;
-            if message.payload.len() + 1024 > max {
-                return Err(Failure::Final(format!(
-                    "a finding of {} bytes, and the server's max_payload is {max}: raise it",
-                    message.payload.len()
-                )));
+        let mut acks = Vec::with_capacity(batch.len());
+        for part in &batch.parts {
+            for incoming in &part.findings {
+                acks.push(self.send_one(&part.node, incoming).await?);
             }
-            let (subject, headers, payload) =
-                (message.subject, message.headers.unwrap_or_default(), message.payload);
-            let ack = context.publish_with_headers(subject, headers, payload).await;
-            acks.push(ack.map_err(|e| Failure::of(&e))?);
         }
         Ok(acks)
+    }
+
+    async fn send_one(&self, node: &str, incoming: &Incoming) -> Result<PublishAckFuture, Failure> {
+        let Connection { client, context, .. } = &self.connection;
+        let message = message::encode(&self.stream, node, incoming);
+        let max = client.server_info().max_payload;
+        if message.payload.len() + 1024 > max {
+            return Err(Failure::Final(format!(
+                "a finding of {} bytes, and the server's max_payload is {max}: raise it",
+                message.payload.len()
+            )));
+        }
+        let (subject, headers, payload) =
+            (message.subject, message.headers.unwrap_or_default(), message.payload);
+        context.publish_with_headers(subject, headers, payload).await.map_err(|e| Failure::of(&e))
     }
 }
 

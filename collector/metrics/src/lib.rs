@@ -64,6 +64,9 @@ pub struct Metrics {
     pub store_size: Gauge,
     /// Size of its write-ahead log's, bytes.
     pub store_log_size: Gauge,
+    /// Bytes of findings that were taken in and are not in the database yet.
+    pub backlog_size: Gauge,
+    take_seconds: Histogram,
     stored: Counter,
     store_failures: Counter,
     store_seconds: Histogram,
@@ -136,6 +139,17 @@ impl Metrics {
                 "Size of the database's write-ahead log, which readers may hold back",
                 Bytes
             ),
+            backlog_size: one!(
+                "backlog_size",
+                "Size of the findings that were taken in and are not in the database yet",
+                Bytes
+            ),
+            take_seconds: one!(
+                "take_duration",
+                "From a batch's turn until it is on disk and acknowledged",
+                Seconds,
+                Histogram::new(SECONDS)
+            ),
             stored: one!("findings_stored", "Findings stored, updates and repeats included"),
             store_failures: one!(
                 "store_failures",
@@ -159,6 +173,15 @@ impl Metrics {
             ),
             ready: watch::Sender::new(true),
             is_ready,
+        }
+    }
+
+    /// A batch was taken in or not.
+    pub fn take(&self, took: Duration, is_taken: bool) {
+        if is_taken {
+            self.take_seconds.observe(took.as_secs_f64());
+        } else {
+            self.store_failures.inc();
         }
     }
 

@@ -67,8 +67,10 @@ pub struct SecurityCommandCenter {
 #[derive(Default)]
 struct Parents {
     worked: HashSet<String>,
-    /// How often findings were refused below one that has taken none.
+    /// How often findings were refused below a parent that has taken none.
     refused: HashMap<String, u32>,
+    /// And how often those of a node were: a node is in one project, so who names many of them does not have each tried.
+    of_node: HashMap<String, u32>,
 }
 
 impl Parents {
@@ -80,19 +82,26 @@ impl Parents {
         }
     }
 
-    /// A finding was refused for its place. Is it to be passed over? If others are taken elsewhere, and none ever was there, it is
-    /// this place that is wrong, and must not hold up the others.
-    fn is_hopeless(&mut self, parent: &str) -> bool {
+    /// A node's finding was refused for its place. Is it to be passed over? If others are taken elsewhere, and none ever was there, it
+    /// is this place that is wrong, and must not hold up the others.
+    fn is_hopeless(&mut self, parent: &str, node: &str) -> bool {
         if self.worked.contains(parent) {
             return false;
         }
-        if self.refused.len() >= PARENTS && !self.refused.contains_key(parent) {
-            self.refused.clear();
-        }
-        let tries = self.refused.entry(parent.to_owned()).or_default();
-        *tries = tries.saturating_add(1);
-        *tries >= TRIES && !self.worked.is_empty()
+        let of_parent = count(&mut self.refused, parent);
+        let of_node = count(&mut self.of_node, node);
+        of_parent.max(of_node) >= TRIES && !self.worked.is_empty()
     }
+}
+
+/// Counts one more, of a few.
+fn count(counts: &mut HashMap<String, u32>, of: &str) -> u32 {
+    if counts.len() >= PARENTS && !counts.contains_key(of) {
+        counts.clear();
+    }
+    let count = counts.entry(of.to_owned()).or_default();
+    *count = count.saturating_add(1);
+    *count
 }
 
 impl SecurityCommandCenter {
@@ -236,7 +245,7 @@ impl Sink for SecurityCommandCenter {
         };
         let is_for_its_place = matches!(status.code(), Code::NotFound | Code::PermissionDenied);
         match self.judge(&status) {
-            SinkError::Later(why) if is_for_its_place && self.parents.is_hopeless(&place) => {
+            SinkError::Later(why) if is_for_its_place && self.parents.is_hopeless(&place, &stored.node) => {
                 Err(SinkError::Never(why))
             }
             error => Err(error),
@@ -320,14 +329,18 @@ mod tests {
     #[test]
     fn one_wrong_place_does_not_hold_up_the_others() {
         let mut parents = Parents::default();
-        let tries = |parents: &mut Parents, parent: &str| (0..TRIES).any(|_| parents.is_hopeless(parent));
+        let tries = |parents: &mut Parents, parent: &str, node: &str| {
+            (0..TRIES).any(|_| parents.is_hopeless(parent, node))
+        };
         // Before anything was taken it may be the permission that is missing, everywhere.
-        assert!(!tries(&mut parents, "projects/q"));
+        assert!(!tries(&mut parents, "projects/q", "n"));
         parents.worked("projects/p");
-        assert!(!parents.is_hopeless("projects/r"), "at the first try");
-        assert!(tries(&mut parents, "projects/r"));
-        assert!(parents.is_hopeless("projects/r"), "the next finding there is passed over at once");
+        assert!(!parents.is_hopeless("projects/r", "m"), "at the first try");
+        assert!(tries(&mut parents, "projects/r", "m"));
+        assert!(parents.is_hopeless("projects/r", "o"), "the next finding there is passed over at once");
+        assert!(parents.is_hopeless("projects/s", "m"), "and of its node all that are elsewhere");
+        assert!(!parents.is_hopeless("projects/t", "o"), "others are tried");
         // Where findings were taken they will be again.
-        assert!(!tries(&mut parents, "projects/p"));
+        assert!(!tries(&mut parents, "projects/p", "m"));
     }
 }

@@ -14,6 +14,11 @@ pub enum StoreError {
     /// A copy could not be begun.
     #[error("the store is not copied to {0}: something else locks one of them: end it, and try again")]
     Backup(PathBuf),
+    /// Something was taken in that does not come into the database.
+    #[error(
+        "findings that were taken in are in {0} and not in the database yet, and it takes too long: does the collector run? It brings them there"
+    )]
+    Backlog(PathBuf),
     /// SQLite failed.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),

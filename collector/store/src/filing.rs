@@ -5,7 +5,7 @@ use prost::Message;
 use proto::scc::Finding;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::{error::StoreError, incoming::Incoming};
+use crate::{columns::Columns, error::StoreError, incoming::Incoming};
 
 /// What names of findings begin with whose sensor knew no project.
 const UNKNOWN: &str = "projects/-/";
@@ -108,7 +108,7 @@ fn below(project: &str, message: &[u8], revision: u64) -> Option<Incoming> {
         }
     }
     let message = finding.encode_to_vec();
-    Some(Incoming::new(&finding, message.into(), revision))
+    Some(Incoming::new(finding.name.clone(), message.into(), revision))
 }
 
 fn insert(
@@ -117,9 +117,15 @@ fn insert(
     stored_ns: i64,
     finding: &Incoming,
 ) -> Result<(), StoreError> {
-    let Incoming { name, columns: of, message, revision } = finding;
+    let Incoming { name, message, revision } = finding;
+    // It was whole when it came.
+    let Ok(decoded) = Finding::decode(message.clone()) else {
+        tracing::error!("finding {name} of node {node} was damaged on the way to the database, and is lost");
+        return Ok(());
+    };
+    let of = Columns::of(&decoded);
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
-    // comes late, over a connection thought dead, replaces nothing. A name is a node's own.
+    // comes late, over a connection thought dead, replaces nothing, and what is stored already is no news. A name is a node's own.
     let mut statement = transaction.prepare_cached(
         "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id, urgent)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -127,7 +133,8 @@ fn insert(
              stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
              techniques = excluded.techniques, urgent = excluded.urgent
-         WHERE excluded.revision >= finding.revision",
+         WHERE excluded.revision > finding.revision
+             OR (excluded.revision = finding.revision AND excluded.message != finding.message)",
     )?;
     statement.execute(params![
         name,
@@ -161,7 +168,7 @@ mod tests {
             ..Finding::default()
         };
         let message = finding.encode_to_vec();
-        Incoming::new(&finding, message.into(), revision)
+        Incoming::new(finding.name.clone(), message.into(), revision)
     }
 
     #[test]
@@ -218,7 +225,7 @@ mod tests {
         let large = |id: &str| {
             let name = format!("projects/-/sources/1/findings/{id}");
             let finding = Finding { name, description: "x".repeat(BYTES), ..Finding::default() };
-            Incoming::new(&finding, finding.encode_to_vec().into(), 1)
+            Incoming::new(finding.name.clone(), finding.encode_to_vec().into(), 1)
         };
         store.put("g", 6, &[large("l1"), large("l2")]).expect("stored");
         store.put("g", 7, &[filed("z", 1)]).expect("stored");

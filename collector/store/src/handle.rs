@@ -11,16 +11,44 @@ use crate::{incoming::Incoming, sensors::Word};
 /// Batches waiting; senders wait when it is full, and HTTP/2 flow control holds the sensors back.
 pub const WAITING: usize = 256;
 
-/// A batch, and whom to tell when it is stored.
-pub struct Batch {
+/// What a node sent.
+pub struct Part {
     /// Node of the sensor.
     pub node: String,
     /// Its findings.
     pub findings: Vec<Incoming>,
+}
+
+/// A batch, and whom to tell when it is stored.
+pub struct Batch {
+    /// What is in it, of each node.
+    pub parts: Vec<Part>,
     /// Is told whether they are stored, or why not.
     pub done: oneshot::Sender<Result<(), String>>,
     /// Its share of the memory for batches, given back with it.
     pub room: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+impl Batch {
+    /// All its findings.
+    pub fn findings(&self) -> impl Iterator<Item = &Incoming> {
+        self.parts.iter().flat_map(|part| &part.findings)
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.findings.len()).sum()
+    }
+
+    /// Are there none? Then it only says how its sensor is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of its findings.
+    pub fn bytes(&self) -> usize {
+        self.findings().map(|finding| finding.message().len()).sum()
+    }
 }
 
 /// How far a sink has come.
@@ -60,6 +88,11 @@ impl StoreHandle {
     /// Hands a batch over as soon as there is room.
     pub async fn put(&self, batch: Batch) -> Result<(), Closed> {
         self.0.send(Write::Batch(batch)).await.map_err(|_| Closed)
+    }
+
+    /// Passes on what came to another handle.
+    pub(crate) async fn pass(&self, write: Write) -> Result<(), Closed> {
+        self.0.send(write).await.map_err(|_| Closed)
     }
 
     /// Hands over what was heard of sensors.

@@ -1,24 +1,20 @@
 //! A finding on its way in.
 
 use bytes::Bytes;
-use proto::scc::Finding;
 
-use crate::columns::Columns;
-
-/// A finding on its way in: the bytes as they came, and what it is searched by.
+/// A finding on its way in: the bytes as they came.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub(crate) name: String,
-    pub(crate) columns: Columns,
     pub(crate) message: Bytes,
     /// A stored finding of a higher one stays.
     pub(crate) revision: u64,
 }
 
 impl Incoming {
-    /// A finding, and the bytes that it was decoded from.
-    pub fn new(finding: &Finding, message: Bytes, revision: u64) -> Self {
-        Self { name: finding.name.clone(), columns: Columns::of(finding), message, revision }
+    /// A finding of this name, which is in its bytes, too.
+    pub fn new(name: String, message: Bytes, revision: u64) -> Self {
+        Self { name, message, revision }
     }
 
     /// Its name.

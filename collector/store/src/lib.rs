@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how findings came in or where they go on to.
 
+mod backlog;
 pub mod checkpoint;
 mod columns;
 mod error;
@@ -10,6 +11,7 @@ mod forgetting;
 mod handle;
 mod hearing;
 mod incoming;
+pub mod intake;
 mod retention;
 mod schema;
 mod search;
@@ -21,9 +23,10 @@ mod summary;
 mod timeline;
 pub mod writer;
 
+pub use backlog::Backlog;
 pub use columns::Columns;
 pub use error::StoreError;
-pub use handle::{Batch, Progress, StoreHandle, WAITING, Write, Writing};
+pub use handle::{Batch, Part, Progress, StoreHandle, WAITING, Write, Writing};
 pub use hearing::Hearing;
 pub use incoming::Incoming;
 pub use retention::{Limits, Retention};

@@ -14,6 +14,7 @@ use rusqlite::{
 };
 
 use crate::{
+    backlog::Backlog,
     error::StoreError,
     filing::{self, Budget},
     handle::Progress,
@@ -142,8 +143,11 @@ impl Store {
         Ok(())
     }
 
-    /// Copies the database to a file while others read and write it.
+    /// Copies the database to a file while others read and write it, with everything that was taken in before.
     pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        if let Some(path) = self.connection.path() {
+            Backlog::wait(Path::new(path), BACKUP)?;
+        }
         let mut copy = Connection::open(to).map_err(|e| StoreError::Open(to.to_owned(), e))?;
         let backup = Backup::new(&self.connection, &mut copy)?;
         // In one step: between two steps a write would make it begin anew, and there is always one. Writers go on meanwhile; what they
@@ -327,7 +331,7 @@ pub(crate) mod tests {
     }
 
     fn incoming(finding: &Finding) -> Incoming {
-        Incoming::new(finding, finding.encode_to_vec().into(), 1)
+        Incoming::new(finding.name.clone(), finding.encode_to_vec().into(), 1)
     }
 
     #[test]

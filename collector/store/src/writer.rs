@@ -9,20 +9,24 @@ use tokio::{runtime::Runtime, sync::mpsc};
 
 use crate::{
     error::StoreError,
-    handle::{Batch, Progress, StoreHandle, Write, Writing},
+    handle::{Batch, Part, Progress, StoreHandle, Write, Writing},
+    incoming::Incoming,
     retention::Retention,
     sensors::{State, View, Word},
     store::Store,
 };
 
-/// Batches in one transaction.
-const GROUP: usize = 64;
+/// Findings in one transaction, about.
+const GROUP: usize = 4096;
 /// How long the writer waits for a batch before it looks after the store.
 const IDLE: Duration = Duration::from_secs(5);
 /// And while more is to be forgotten than goes at once.
 const BETWEEN: Duration = Duration::from_millis(100);
 /// A disk may take long for a sync; a writer that takes longer than this hangs.
 const HUNG: Duration = Duration::from_mins(2);
+
+/// Of the writer's thread.
+const NICE: i32 = 5;
 
 /// Starts the writer. It ends when every handle is gone, after storing what was handed over.
 pub fn start(
@@ -37,12 +41,23 @@ pub fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let writer = Writer { store, version, begun_ns: now_ns(), retention, metrics };
     let heartbeat = supervisor.heartbeat("writer", HUNG);
-    let thread = supervisor.thread("writer", move || writer.run(&runtime, waiting, &heartbeat))?;
+    let thread = supervisor.thread("writer", move || {
+        yield_to_others();
+        writer.run(&runtime, waiting, &heartbeat);
+    })?;
     let ended = tokio::task::spawn_blocking(move || {
         // A panic is the supervisor's to tell.
         let _ = thread.join();
     });
     Ok(Writing { handle, ended })
+}
+
+/// Among the collector's threads the writer is to get a processor last: taking in what comes goes before making it searchable.
+fn yield_to_others() {
+    // Linux has a niceness for each thread.
+    if let Err(e) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!("the database is written with the usual priority: {e}");
+    }
 }
 
 struct Writer {
@@ -66,29 +81,30 @@ impl Writer {
                 continue;
             };
             let Some(first) = write else { return };
-            let mut group = Vec::new();
+            let (mut group, mut findings) = (Vec::new(), 0);
             let mut next = Some(first);
             while let Some(write) = next {
                 match write {
-                    Write::Batch(batch) => group.push(batch),
+                    Write::Batch(batch) => {
+                        findings += batch.len();
+                        group.push(batch);
+                    }
                     Write::Progress(progress, done) => {
                         // Whoever asked may be gone.
                         let _ = done.send(self.note(&progress).map_err(|e| e.to_string()));
                     }
                     Write::Sensors(words) => self.note_sensors(&words),
                 }
-                next = if group.len() < GROUP { writes.try_recv().ok() } else { None };
+                next = if findings < GROUP { writes.try_recv().ok() } else { None };
             }
             if group.is_empty() {
                 self.look_after();
                 continue;
             }
             let begun = Instant::now();
-            let stored = self
-                .store
-                .put_all(now_ns(), group.iter().map(|batch| (batch.node.as_str(), &batch.findings[..])));
-            let bytes =
-                group.iter().flat_map(|batch| &batch.findings).map(|one| one.message().len() as u64).sum();
+            let parts = group.iter().flat_map(|batch| &batch.parts);
+            let stored = self.store.put_all(now_ns(), parts.map(of_part));
+            let bytes = group.iter().map(|batch| batch.bytes() as u64).sum();
             self.finish(group, stored, begun);
             self.retention.apply_now_and_then(&mut self.store, &self.metrics, bytes);
         }
@@ -133,12 +149,12 @@ impl Writer {
         match stored {
             Ok(()) => {
                 // A batch that only says how its sensor is needs no disk.
-                if group.iter().any(|batch| !batch.findings.is_empty()) {
+                if group.iter().any(|batch| !batch.is_empty()) {
                     self.metrics.set_ready(true);
                 }
                 for batch in group {
-                    if !batch.findings.is_empty() {
-                        self.metrics.commit(begun.elapsed(), Some(batch.findings.len()));
+                    if !batch.is_empty() {
+                        self.metrics.commit(begun.elapsed(), Some(batch.len()));
                     }
                     // A stream that is gone will send again; storing by name makes that harmless.
                     let _ = batch.done.send(Ok(()));
@@ -149,7 +165,7 @@ impl Writer {
                 tracing::warn!("a group of batches could not be stored, trying one by one: {e}");
                 for batch in group {
                     let begun = Instant::now();
-                    let stored = self.store.put(&batch.node, now_ns(), &batch.findings);
+                    let stored = self.store.put_all(now_ns(), batch.parts.iter().map(of_part));
                     self.finish(vec![batch], stored, begun);
                 }
             }
@@ -163,6 +179,10 @@ impl Writer {
             }
         }
     }
+}
+
+fn of_part(part: &Part) -> (&str, &[Incoming]) {
+    (&part.node, &part.findings)
 }
 
 fn now_ns() -> i64 {

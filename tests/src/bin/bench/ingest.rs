@@ -21,6 +21,7 @@ use proto::ingest::{
     ingest_service_client::IngestServiceClient,
     ingest_service_server::{IngestService, IngestServiceServer},
 };
+use store::Store;
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming, codec::CompressionEncoding, transport::Endpoint};
@@ -188,7 +189,10 @@ async fn throughput(address: SocketAddr, streams: u64) -> anyhow::Result<f64> {
     Ok(FINDINGS as f64 / start.elapsed().as_secs_f64())
 }
 
-/// From one finding's sending to its acknowledgement, at a load.
+/// Findings that are timed.
+const TIMED: usize = 20_000;
+
+/// From one finding's sending to its acknowledgement, and until a reader of the database sees it, at a load.
 async fn latency(load: f64) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let (_collector, port) = collector(dir.path(), 0)?;
@@ -198,28 +202,49 @@ async fn latency(load: f64) -> anyhow::Result<()> {
         .deliver(ReceiverStream::new(receiver))
         .await?
         .into_inner();
+    let database = dir.path().join("findings.db");
+    let reading = std::thread::spawn(move || seen(&database));
     let mut times = Vec::new();
     let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / load));
-    let mut sent = std::collections::VecDeque::new();
-    let mut sequence = 0;
-    while times.len() < 5000 {
+    let mut sent = Vec::new();
+    while times.len() < TIMED {
         tokio::select! {
-            _ = pace.tick(), if sequence < 5000 => {
-                sequence += 1;
-                sent.push_back(Instant::now());
+            _ = pace.tick(), if sent.len() < TIMED => {
+                let sequence = sent.len() as u64 + 1;
+                sent.push(Instant::now());
                 sender.send(batch(sequence, sequence..sequence + 1, "node")).await?;
             }
             ack = acks.next() => {
                 let up_to = ack.context("the stream ended")??.sequence;
                 while times.len() < up_to as usize {
-                    let at = sent.pop_front().context("more acknowledgements than batches")?;
+                    let at = sent.get(times.len()).context("more acknowledgements than batches")?;
                     times.push(at.elapsed().as_secs_f64() * 1e3);
                 }
             }
         }
     }
-    println!("finding to stored at {load:.0} findings/s: {}", show(&mut times, "ms"));
+    let pace = TIMED as f64 / sent[0].elapsed().as_secs_f64();
+    let seen = reading.join().map_err(|_| anyhow::anyhow!("the reader failed"))??;
+    let mut until_seen: Vec<f64> =
+        sent.iter().zip(seen).map(|(sent, seen)| (seen - *sent).as_secs_f64() * 1e3).collect();
+    println!("finding to acknowledged at {pace:.0} findings/s: {}", show(&mut times, "ms"));
+    println!("and until a reader sees it: {}", show(&mut until_seen, "ms"));
     Ok(())
+}
+
+/// When each of the findings is there for who reads the database.
+fn seen(database: &Path) -> anyhow::Result<Vec<Instant>> {
+    let begun = Instant::now();
+    let store = Store::open_for_reading(database)?;
+    let mut seen = Vec::new();
+    while seen.len() < TIMED {
+        ensure!(begun.elapsed() < Duration::from_mins(2), "only {} findings are seen", seen.len());
+        // None is stored twice, so the numbers count them.
+        let there = store.last_seq()?;
+        seen.resize((there as usize).clamp(seen.len(), TIMED), Instant::now());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(seen)
 }
 
 /// Thousands of sensors that have nothing to say, each with a connection.

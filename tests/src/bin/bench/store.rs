@@ -95,7 +95,7 @@ fn put(store: &mut Store, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
     let all: Vec<(String, Incoming)> = numbers
         .map(|number| {
             let finding = finding(number);
-            (node(number), Incoming::new(&finding, finding.encode_to_vec().into(), 1))
+            (node(number), Incoming::new(finding.name.clone(), finding.encode_to_vec().into(), 1))
         })
         .collect();
     Ok(store.put_all(now, all.iter().map(|(node, one)| (node.as_str(), std::slice::from_ref(one))))?)
