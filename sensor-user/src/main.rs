@@ -114,9 +114,9 @@ fn start(command: Command, arguments: Vec<OsString>) -> anyhow::Result<ExitCode>
             score::run(judges, &files.paths, files.format == Format::Json, &mut out)?
         }
         Command::Replay(args) => {
-            let settings::Replay { node, workers, suppressions, filter, show, files } =
+            let settings::Replay { node, bench, suppressions, filter, show, files } =
                 settings::replay(*args)?;
-            replay::run(workers, &node, &files, &suppressions, &filter, &show, &mut out)?
+            replay::run(bench, &node, &files, &suppressions, &filter, &show, &mut out)?
         }
         Command::Status { address, format } => {
             let healthy = status::run(address, format == Format::Json, &mut out)?;

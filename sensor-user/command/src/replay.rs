@@ -16,13 +16,14 @@ use crate::{
     page::Page,
     pool,
     replayed::{Replayed, Sums, word},
+    sessions::ReplayedSessions,
     source_text::SourceText,
 };
 use finding::{Evidence, build};
 use identity::{Identity, Node};
 use record::Recorded;
 use suppression::Suppressions;
-use verdict::Judge;
+use verdict::{Judge, Reason};
 
 /// How results are shown.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +46,17 @@ pub struct Judges {
     pub other: Option<Judge>,
 }
 
-/// Replays files onto `out`. Returns how many lines were bad.
+/// Who judges.
+pub struct Bench {
+    /// Captures, each by itself.
+    pub workers: Vec<Judges>,
+    /// Sessions.
+    pub together: Judge,
+}
+
+/// Replays files onto `out`, the malicious sessions last. Returns how many lines were bad.
 pub fn run(
-    workers: Vec<Judges>,
+    bench: Bench,
     node: &Node,
     files: &[PathBuf],
     suppressions: &Suppressions,
@@ -55,45 +64,38 @@ pub fn run(
     show: &Show,
     out: &mut dyn Write,
 ) -> anyhow::Result<usize> {
+    let Bench { workers, together } = bench;
     let compares = workers.iter().any(|w| w.other.is_some());
-    let mut page = show.html.as_deref().map(Page::create).transpose()?;
-    let mut sums = Sums::default();
+    let page = show.html.as_deref().map(Page::create).transpose()?;
     let progress = progress();
     let start = Instant::now();
     if !show.json {
         head(compares, out)?;
     }
-    let now = Timestamp::now();
-    let bad = pool::over_lines(files, workers, judge, |mut replayed: Replayed| {
+    let mut sessions = ReplayedSessions::new(together);
+    let mut told =
+        Telling { node, suppressions, filter, show, page, sums: Sums::default(), now: Timestamp::now() };
+    let bad = pool::over_lines(files, workers, judge, |replayed: Replayed| {
         progress.inc(1);
-        sums.captures += 1;
-        if !filter.accepts(&replayed) {
-            return Ok(());
-        }
-        let Replayed { capture, verdict, container, .. } = &replayed;
-        replayed.suppressed = verdict.malicious
-            && suppressions.matching(capture, &verdict.hash, container.as_ref(), now).is_some();
-        sums.shown += 1;
-        sums.suppressed += u64::from(replayed.suppressed);
-        sums.malicious += u64::from(replayed.verdict.malicious);
-        if let Some(other) = &replayed.other {
-            sums.newly += u64::from(other.malicious && !replayed.verdict.malicious);
-            sums.no_longer += u64::from(replayed.verdict.malicious && !other.malicious);
-        }
-        if let Some(page) = &mut page {
-            page.add(&replayed)?;
-        }
-        one(node, &replayed, show, out)
+        told.sums.captures += 1;
+        sessions.add(&replayed)?;
+        told.tell(replayed, out)
     })?;
+    for session in sessions.end() {
+        told.sums.sessions += 1;
+        told.tell(session, out)?;
+    }
     progress.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
+    let Telling { page, sums, .. } = told;
     if let Some(page) = page {
         page.finish(&sums)?;
     }
     eprintln!(
-        "{} captures in {seconds:.1} s ({:.0}/s), {} shown, {} malicious, {} of them suppressed{}",
+        "{} captures in {seconds:.1} s ({:.0}/s), {} malicious sessions, {} shown, {} malicious, {} of them suppressed{}",
         sums.captures,
         sums.captures as f64 / seconds.max(1e-9),
+        sums.sessions,
         sums.shown,
         sums.malicious,
         sums.suppressed,
@@ -104,6 +106,40 @@ pub fn run(
         }
     );
     Ok(bad)
+}
+
+/// Tells of one after the other.
+struct Telling<'a> {
+    node: &'a Node,
+    suppressions: &'a Suppressions,
+    filter: &'a Filter,
+    show: &'a Show,
+    page: Option<Page>,
+    sums: Sums,
+    now: Timestamp,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, mut replayed: Replayed, out: &mut dyn Write) -> anyhow::Result<()> {
+        if !self.filter.accepts(&replayed) {
+            return Ok(());
+        }
+        let Replayed { capture, verdict, container, .. } = &replayed;
+        replayed.suppressed = verdict.malicious
+            && self.suppressions.matching(capture, &verdict.hash, container.as_ref(), self.now).is_some();
+        let sums = &mut self.sums;
+        sums.shown += 1;
+        sums.suppressed += u64::from(replayed.suppressed);
+        sums.malicious += u64::from(replayed.verdict.malicious);
+        if let Some(other) = &replayed.other {
+            sums.newly += u64::from(other.malicious && !replayed.verdict.malicious);
+            sums.no_longer += u64::from(replayed.verdict.malicious && !other.malicious);
+        }
+        if let Some(page) = &mut self.page {
+            page.add(&replayed)?;
+        }
+        one(self.node, &replayed, self.show, out)
+    }
 }
 
 fn judge(judges: &mut Judges, recorded: Recorded) -> anyhow::Result<Replayed> {
@@ -141,6 +177,7 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
         row(replayed, out)?;
         if show.explain && verdict.malicious {
             SourceText::new(&capture.content, &verdict.spans).write_terminal(show.colour, out)?;
+            reasons(&verdict.reasons, out)?;
         }
         return Ok(());
     }
@@ -163,6 +200,22 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
         });
         serde_json::to_writer(&mut *out, &finding)?;
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// What a malicious script does, the weightiest first.
+fn reasons(reasons: &[Reason], out: &mut dyn Write) -> std::io::Result<()> {
+    for reason in reasons {
+        let about = terminal::field(&String::from_utf8_lossy(&reason.about), 60);
+        let about = if about.is_empty() { about } else { format!(": {about}") };
+        writeln!(
+            out,
+            "  line {:<5} {:+.2}  it {}{about}",
+            reason.line,
+            reason.weight,
+            reason.fact.sentence()
+        )?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub(crate) struct Replayed {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
     pub(crate) captures: u64,
+    pub(crate) sessions: u64,
     pub(crate) shown: u64,
     pub(crate) malicious: u64,
     pub(crate) newly: u64,

@@ -10,6 +10,7 @@ use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
 use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
+use session::Sessions;
 use suppression::Suppressions;
 use tokio::sync::watch;
 use tracing::error;
@@ -47,6 +48,8 @@ pub struct Sensitivity {
 pub struct Detector {
     judge: Judging,
     common: Arc<Common>,
+    /// From which score a script was malicious when one was judged last.
+    threshold: f32,
     /// Lookups of the judge's cache that are counted already.
     counted: (u64, u64),
 }
@@ -57,6 +60,7 @@ struct Common {
     ancestry: Ancestry,
     merger: Mutex<Merger>,
     scripts: Mutex<Scripts>,
+    sessions: Mutex<Sessions>,
     /// What is done about malicious scripts, and the operator's rules for what is left alone.
     responder: watch::Receiver<Arc<Responder>>,
     suppressions: watch::Receiver<Arc<Suppressions>>,
@@ -73,6 +77,10 @@ impl Common {
 
     fn scripts(&self) -> MutexGuard<'_, Scripts> {
         self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,19 +99,25 @@ impl Detector {
             ancestry: Ancestry::default(),
             merger: Mutex::new(Merger::new()),
             scripts: Mutex::new(Scripts::default()),
+            sessions: Mutex::new(Sessions::default()),
             responder,
             suppressions,
             descendants,
             metrics,
         };
-        Self { judge: Judging::Here(Box::new(judge)), common: Arc::new(common), counted: (0, 0) }
+        Self {
+            judge: Judging::Here(Box::new(judge)),
+            common: Arc::new(common),
+            threshold: 0.0,
+            counted: (0, 0),
+        }
     }
 
     /// Another one, which asks this judge at the same time and knows what this one knows. Captures of one shell must still be
     /// judged in their order.
     #[must_use]
     pub fn beside(&self, judge: JudgeLine) -> Self {
-        Self { judge: Judging::Aside(judge), common: self.common.clone(), counted: (0, 0) }
+        Self { judge: Judging::Aside(judge), common: self.common.clone(), threshold: 0.0, counted: (0, 0) }
     }
 
     /// Judges from now on by another threshold; returns its value.
@@ -128,6 +142,7 @@ impl Detector {
             self.common.scripts().is_running(&capture.id);
             return;
         };
+        self.judge_session(capture, &verdict, emit);
         let is_left_alone = self.is_left_alone(capture, &verdict);
         let is_first = self.common.scripts().begin(capture.id) && capture.news.is_none();
         if !verdict.malicious {
@@ -140,9 +155,17 @@ impl Detector {
         } else {
             self.respond(capture, &verdict, placement.as_deref(), held, is_first)
         };
-        let ancestors = self.common.ancestry.of(capture.ppid, capture.start_ns, placement.as_deref());
-        let mut detection = Detection::new(capture.clone(), verdict, ancestors);
+        let mut detection = self.detection(capture.clone(), verdict, placement.as_deref());
         detection.responded(response);
+        self.take(detection, emit);
+    }
+
+    fn detection(&self, capture: Arc<Capture>, verdict: Verdict, placement: Option<&Placement>) -> Detection {
+        let ancestors = self.common.ancestry.of(capture.ppid, capture.start_ns, placement);
+        Detection::new(capture, verdict, ancestors)
+    }
+
+    fn take(&self, detection: Detection, emit: &mut impl FnMut(Detection)) {
         let detections = self.common.metrics.detections.clone();
         let mut counted = |detection| {
             detections.inc();
@@ -153,11 +176,32 @@ impl Detector {
         }
     }
 
+    /// Judges a script together with what others of its ancestry ran before. Nothing is done about what is malicious together only:
+    /// most of it has run.
+    fn judge_session(&mut self, capture: &Capture, verdict: &Verdict, emit: &mut impl FnMut(Detection)) {
+        let placement = self.common.directory.placement(capture.cgroup);
+        let root = self.common.ancestry.root(capture.ppid, capture.start_ns, placement.as_deref());
+        let asked = self.common.sessions().add(capture, verdict, self.threshold, root, clock::now_unix_ns());
+        let Some(question) = asked else { return };
+        let begun = Instant::now();
+        let opinion = self.judge.judge(&question.text, question.part.clone(), false);
+        self.count(begun, opinion.lookups);
+        self.common.metrics.sessions.inc();
+        let verdict = match opinion.verdict {
+            Ok(verdict) => verdict,
+            Err(e) => return error!("a session could not be scored: {e}"),
+        };
+        let Some((session, verdict)) = self.common.sessions().judged(question, verdict) else { return };
+        let detection = self.detection(Arc::new(session), verdict, placement.as_deref());
+        self.take(detection, emit);
+    }
+
     /// The verdict on a part of a capture, and whether a part of a malicious script may have such a one.
     fn score(&mut self, capture: &Capture, part: Range<usize>) -> Option<(Verdict, bool)> {
         let begun = Instant::now();
-        let Opinion { verdict, is_suspicious, lookups } =
+        let Opinion { verdict, is_suspicious, threshold, lookups } =
             self.judge.judge(&capture.content, part, capture.flags.evaluates_unseen);
+        self.threshold = threshold;
         self.count(begun, lookups);
         match verdict {
             Ok(verdict) => {

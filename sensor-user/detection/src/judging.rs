@@ -16,6 +16,8 @@ pub(crate) struct Opinion {
     pub(crate) verdict: Result<Verdict, String>,
     /// A part of a malicious script may score so.
     pub(crate) is_suspicious: bool,
+    /// From which score a script is malicious.
+    pub(crate) threshold: f32,
     /// Lookups of the judge's cache so far, those that found something and those that did not.
     pub(crate) lookups: (u64, u64),
 }
@@ -80,7 +82,7 @@ impl JudgeLine {
 fn opinion(judge: &mut Judge, text: &[u8], evaluates_unseen: bool) -> Opinion {
     let verdict = judge.judge(text, evaluates_unseen).map_err(|e| e.to_string());
     let is_suspicious = verdict.as_ref().is_ok_and(|verdict| judge.is_suspicious(verdict.score));
-    Opinion { verdict, is_suspicious, lookups: judge.hits_and_misses() }
+    Opinion { verdict, is_suspicious, threshold: judge.threshold(), lookups: judge.hits_and_misses() }
 }
 
 fn set_sensitivity(judge: &mut Judge, Sensitivity { point, threshold }: Sensitivity) -> f32 {
@@ -106,6 +108,7 @@ impl Judging {
             _ => Opinion {
                 verdict: Err("the thread that judges is gone".to_owned()),
                 is_suspicious: false,
+                threshold: f32::INFINITY,
                 lookups: (0, 0),
             },
         }

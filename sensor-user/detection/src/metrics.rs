@@ -30,6 +30,7 @@ pub struct DetectionMetrics {
     pub(crate) seconds: Histogram,
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
+    pub(crate) sessions: Counter,
     pub(crate) detections: Counter,
     pub(crate) repeated: Counter,
     pub(crate) suppressed: Counter,
@@ -48,6 +49,7 @@ impl DetectionMetrics {
         };
         let scored = counter("captures_scored", "Captures judged");
         let failed = counter("captures_failed", "Captures on which the model failed");
+        let sessions = counter("sessions_scored", "Texts judged that join what shells of one ancestry ran");
         let detections =
             counter("detections", "Malicious scripts and their later versions, suppressed ones included");
         let repeated = counter(
@@ -79,6 +81,7 @@ impl DetectionMetrics {
             seconds,
             hits,
             misses,
+            sessions,
             detections,
             repeated,
             suppressed,

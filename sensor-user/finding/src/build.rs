@@ -243,6 +243,22 @@ fn properties(
         // The finding that the parent has, or would have if it was malicious.
         properties.insert("Script_Parent", string(&finding_id(&node.boot_id, parent)));
     }
+    if capture.origin == Origin::Session {
+        let commands = capture.joined.iter().map(|joined| {
+            string(&format!(
+                "lines {}-{}: {}, {}, process {}",
+                joined.first_line,
+                joined.last_line,
+                rfc3339(joined.time_unix_ns),
+                joined.origin.name(),
+                joined.script.pid
+            ))
+        });
+        properties.insert("Session_Commands", list(commands.collect()));
+        // The findings that they have, or would have if they were malicious by themselves.
+        let scripts = capture.joined.iter().map(|joined| string(&finding_id(&node.boot_id, &joined.script)));
+        properties.insert("Session_Scripts", list(scripts.collect()));
+    }
     if std::str::from_utf8(&capture.content).is_err() {
         // The hash is of the bytes as they ran; the contents show replacement characters.
         properties.insert("Script_Not_UTF8", boolean(true));
@@ -259,6 +275,7 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         Origin::Eval => "as an evaluated string",
         Origin::Environment => "in a variable of its environment",
         Origin::Interactive => "typed at a terminal",
+        Origin::Session => "joined from several",
     };
     let interpreter = text(&capture.interpreter.path);
     let does = does(verdict);
@@ -280,13 +297,17 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
     } else {
         format!(" Lines that carried the verdict: {}.", lines.join(", "))
     };
-    format!(
-        "{interpreter} executed a script {how} of {} bytes {} on node {}, which a machine learning model takes for malicious (score {:.3}).{does}{shows}{because}",
-        capture.size,
-        place.words(),
-        node.name,
-        verdict.score
-    )
+    let (size, place, node, score) = (capture.size, place.words(), &node.name, verdict.score);
+    let model = "a machine learning model takes for malicious";
+    let what = if capture.origin == Origin::Session {
+        format!(
+            "{interpreter} executed the last of {} scripts of one session, together of {size} bytes, {place} on node {node}, which {model} together, though none of them by itself",
+            capture.joined.len()
+        )
+    } else {
+        format!("{interpreter} executed a script {how} of {size} bytes {place} on node {node}, which {model}")
+    };
+    format!("{what} (score {score:.3}).{does}{shows}{because}")
 }
 
 /// What a script does, in a line of its own.

@@ -67,6 +67,20 @@ impl Ancestry {
         found
     }
 
+    /// The process that a shell descends from, over other shells that were seen: the first that is none. It is asked for each shell,
+    /// so /proc is not looked at.
+    pub fn root(&self, parent: u32, start_ns: u64, placement: Option<&Placement>) -> u32 {
+        let container = placement.and_then(|p| p.container.as_ref());
+        let seen = self.seen();
+        let (mut pid, mut born) = (parent, start_ns);
+        for _ in 0..DEPTH {
+            let is_it = |seen: &&Seen| seen.facts.start_ns <= born && seen.container.as_ref() == container;
+            let Some(shell) = seen.peek(&pid).filter(is_it) else { break };
+            (pid, born) = (shell.facts.ppid, shell.facts.start_ns);
+        }
+        pid
+    }
+
     fn look_up(&self, pid: u32, before_ns: u64, container: Option<&ContainerId>) -> Option<ProcessFacts> {
         // What it ran when it was seen says more than what it became since.
         let is_it = |seen: &&Seen| {

@@ -104,6 +104,7 @@ mod tests {
             cgroup: 5,
             start_ns: 6,
             time_unix_ns: 7,
+            joined: vec![],
             begun_ns: 0,
             forks: script::Forks::default(),
             news: None,

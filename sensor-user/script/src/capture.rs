@@ -32,11 +32,13 @@ pub enum Origin {
     Environment,
     /// Lines typed at a terminal.
     Interactive,
+    /// Several of these, which shells of one ancestry ran within a time.
+    Session,
 }
 
 impl Origin {
     /// Each of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::File,
         Self::Command,
         Self::Stdin,
@@ -44,6 +46,7 @@ impl Origin {
         Self::Eval,
         Self::Environment,
         Self::Interactive,
+        Self::Session,
     ];
 
     /// The name in records and findings.
@@ -56,6 +59,7 @@ impl Origin {
             Self::Eval => "eval",
             Self::Environment => "environment",
             Self::Interactive => "interactive",
+            Self::Session => "session",
         }
     }
 }
@@ -127,6 +131,21 @@ impl Unseen {
     }
 }
 
+/// A script that is a part of a session's text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The script.
+    pub script: ScriptId,
+    /// How it came to its shell.
+    pub origin: Origin,
+    /// When it began, Unix time in ns.
+    pub time_unix_ns: u64,
+    /// Its lines in the text, from 1.
+    pub first_line: u32,
+    /// The last of them.
+    pub last_line: u32,
+}
+
 /// A script and who ran it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capture {
@@ -175,6 +194,9 @@ pub struct Capture {
     pub start_ns: u64,
     /// When the script began, Unix time in ns.
     pub time_unix_ns: u64,
+    /// Of a session: the scripts that it joins, in the order of its text. The process is that of the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Joined>,
     /// When its first byte was read, boot time in ns.
     #[serde(skip)]
     pub begun_ns: u64,
@@ -255,6 +277,7 @@ impl Capture {
         size_of::<Self>()
             + self.content.len()
             + args
+            + self.joined.capacity() * size_of::<Joined>()
             + optional(&self.path)
             + optional(&self.evaluated_by)
             + self.interpreter.path.capacity()

@@ -19,7 +19,9 @@ mod text;
 mod unseen;
 
 pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
-pub use capture::{Capture, Forks, HeldShell, Interpreter, Origin, Output, ScriptFlags, ScriptId, Unseen};
+pub use capture::{
+    Capture, Forks, HeldShell, Interpreter, Joined, Origin, Output, ScriptFlags, ScriptId, Unseen,
+};
 pub use content::Content;
 #[cfg(feature = "sample")]
 pub use sample::sample;

@@ -34,6 +34,7 @@ pub fn sample(pid: u32, content: &[u8]) -> Capture {
         cgroup: 1,
         start_ns: 1,
         time_unix_ns: 1,
+        joined: vec![],
         begun_ns: 0,
         forks: Forks::default(),
         news: None,

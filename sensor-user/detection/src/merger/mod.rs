@@ -354,7 +354,7 @@ impl Sent {
 
 /// May a capture of this origin be a part of the script so far? Others come whole.
 fn grows(origin: Origin) -> bool {
-    !matches!(origin, Origin::Command | Origin::Eval | Origin::Environment)
+    !matches!(origin, Origin::Command | Origin::Eval | Origin::Environment | Origin::Session)
 }
 
 /// Bytes that it takes, about.

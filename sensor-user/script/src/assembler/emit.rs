@@ -222,6 +222,7 @@ fn capture_of(shell: &ShellProcess, index: usize, boot_unix_ns: u64) -> Capture 
         cgroup: shell.exec.cgroup,
         start_ns: shell.exec.start_ns,
         time_unix_ns: boot_unix_ns + script.first_ns,
+        joined: Vec::new(),
         begun_ns: script.first_ns,
         forks: shell.forks.clone(),
         news: None,

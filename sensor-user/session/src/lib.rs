@@ -1,0 +1,11 @@
+//! What the shells of one ancestry ran within a time, joined to one text: commands that are harmless one by one may be an attack
+//! together.
+//!
+//! Knows nothing of who judges the text, nor of what is made of the verdict.
+
+mod command;
+#[allow(clippy::module_inception, reason = "the crate is the room, the file its noun")]
+mod session;
+mod sessions;
+
+pub use sessions::{Question, Sessions};
