@@ -81,7 +81,7 @@ pub fn run(
         sessions.add(&replayed)?;
         told.tell(replayed, out)
     })?;
-    for session in sessions.end() {
+    for session in sessions.end()? {
         told.sums.sessions += 1;
         told.tell(session, out)?;
     }

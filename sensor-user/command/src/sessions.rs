@@ -2,9 +2,10 @@
 
 use std::{collections::HashMap, num::NonZeroUsize};
 
+use identity::Container;
 use lru::LruCache;
 use script::{Capture, ScriptId};
-use session::Sessions;
+use session::{Question, Sessions};
 use verdict::Judge;
 
 use crate::replayed::Replayed;
@@ -20,24 +21,30 @@ pub(crate) struct ReplayedSessions {
     /// The parents of shells.
     parents: LruCache<u32, u32>,
     malicious: HashMap<ScriptId, Replayed>,
+    /// Of each cgroup.
+    containers: HashMap<u64, Option<Container>>,
 }
 
 impl ReplayedSessions {
     /// None yet; this judge says what is malicious together.
     pub(crate) fn new(judge: Judge) -> Self {
         let (sessions, parents) = (Sessions::default(), LruCache::new(SHELLS));
-        Self { judge, sessions, parents, malicious: HashMap::new() }
+        Self { judge, sessions, parents, malicious: HashMap::new(), containers: HashMap::new() }
     }
 
     /// Takes a capture that was judged by itself.
     pub(crate) fn add(&mut self, replayed: &Replayed) -> anyhow::Result<()> {
         let Replayed { capture, verdict, container, .. } = replayed;
+        self.containers.entry(capture.cgroup).or_insert_with(|| container.clone());
         let (root, threshold) = (self.root(capture), self.judge.threshold());
         let asked = self.sessions.add(capture, verdict, threshold, root, capture.time_unix_ns);
-        let Some(question) = asked else { return Ok(()) };
+        asked.map_or(Ok(()), |question| self.answer(question, container.as_ref()))
+    }
+
+    fn answer(&mut self, question: Question, container: Option<&Container>) -> anyhow::Result<()> {
         let verdict = self.judge.judge(&question.text[question.part.clone()], false)?;
         if let Some((capture, verdict)) = self.sessions.judged(question, verdict) {
-            let container = container.clone();
+            let container = container.cloned();
             let session = Replayed { capture, container, verdict, other: None, suppressed: false };
             self.malicious.insert(session.capture.id, session);
         }
@@ -45,10 +52,14 @@ impl ReplayedSessions {
     }
 
     /// The malicious ones as they were at last, in their order.
-    pub(crate) fn end(self) -> Vec<Replayed> {
+    pub(crate) fn end(mut self) -> anyhow::Result<Vec<Replayed>> {
+        while let Some(question) = self.sessions.due(u64::MAX) {
+            let container = self.containers.get(&question.cgroup()).cloned().flatten();
+            self.answer(question, container.as_ref())?;
+        }
         let mut all: Vec<Replayed> = self.malicious.into_values().collect();
         all.sort_by_key(|session| (session.capture.time_unix_ns, session.capture.id.pid));
-        all
+        Ok(all)
     }
 
     fn root(&mut self, capture: &Capture) -> u32 {

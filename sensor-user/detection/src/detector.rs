@@ -10,7 +10,7 @@ use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
 use jiff::Timestamp;
 use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
-use session::Sessions;
+use session::{Question, Sessions};
 use suppression::Suppressions;
 use tokio::sync::watch;
 use tracing::error;
@@ -182,7 +182,12 @@ impl Detector {
         let placement = self.common.directory.placement(capture.cgroup);
         let root = self.common.ancestry.root(capture.ppid, capture.start_ns, placement.as_deref());
         let asked = self.common.sessions().add(capture, verdict, self.threshold, root, clock::now_unix_ns());
-        let Some(question) = asked else { return };
+        if let Some(question) = asked {
+            self.answer(question, emit);
+        }
+    }
+
+    fn answer(&mut self, question: Question, emit: &mut impl FnMut(Detection)) {
         let begun = Instant::now();
         let opinion = self.judge.judge(&question.text, question.part.clone(), false);
         self.count(begun, opinion.lookups);
@@ -192,6 +197,7 @@ impl Detector {
             Err(e) => return error!("a session could not be scored: {e}"),
         };
         let Some((session, verdict)) = self.common.sessions().judged(question, verdict) else { return };
+        let placement = self.common.directory.placement(session.cgroup);
         let detection = self.detection(Arc::new(session), verdict, placement.as_deref());
         self.take(detection, emit);
     }
@@ -315,8 +321,13 @@ impl Detector {
         self.common.merger().finished(id, Instant::now(), emit);
     }
 
-    /// Emits what was put off and is due.
+    /// Judges the sessions that waited for their turn, and emits what was put off and is due.
     pub fn send_due(&mut self, emit: &mut impl FnMut(Detection)) {
+        loop {
+            let due = self.common.sessions().due(clock::now_unix_ns());
+            let Some(question) = due else { break };
+            self.answer(question, emit);
+        }
         self.common.merger().send_due(Instant::now(), emit);
     }
 

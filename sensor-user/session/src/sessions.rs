@@ -31,14 +31,23 @@ pub struct Question {
     pub part: Range<usize>,
 }
 
+impl Question {
+    /// The cgroup whose session it is.
+    pub fn cgroup(&self) -> u64 {
+        self.key.0
+    }
+}
+
 /// The sessions of a node.
 pub struct Sessions {
     sessions: LruCache<Key, Session>,
+    /// One of them waits for its turn, perhaps.
+    is_waiting: bool,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { sessions: LruCache::new(SESSIONS) }
+        Self { sessions: LruCache::new(SESSIONS), is_waiting: false }
     }
 }
 
@@ -77,8 +86,36 @@ impl Sessions {
         if !session.add(command, verdict.malicious) || !session.is_asked(threshold * FLOOR) {
             return None;
         }
+        if !session.is_turn(now_unix_ns) {
+            session.waiting = Some(capture.clone());
+            self.is_waiting = true;
+            return None;
+        }
+        session.waiting = None;
         let (text, part) = session.text();
         Some(Question { key, capture: capture.clone(), text, part })
+    }
+
+    /// The text of a session that had to wait for its turn, one after the other.
+    pub fn due(&mut self, now_unix_ns: u64) -> Option<Question> {
+        if !self.is_waiting {
+            return None;
+        }
+        self.is_waiting = false;
+        let mut due = None;
+        for (key, session) in &mut self.sessions {
+            if session.waiting.is_none() {
+                continue;
+            }
+            self.is_waiting = true;
+            if due.is_none() && session.is_turn(now_unix_ns) {
+                due = session.waiting.take().map(|capture| {
+                    let (text, part) = session.text();
+                    Question { key: *key, capture, text, part }
+                });
+            }
+        }
+        due
     }
 
     /// Takes what was said of a session's text. Returns the session as a capture, with its verdict, if it is malicious.
@@ -222,7 +259,7 @@ mod tests {
         let mut others = 0;
         for n in 0..200_u32 {
             let of = command(100 + n, 7, format!("{n:0500}").as_bytes());
-            let Some(question) = add(&mut sessions, &of, 0.2, 2) else { continue };
+            let Some(question) = add(&mut sessions, &of, 0.2, 2 + u64::from(n)) else { continue };
             let Some((capture, _)) = sessions.judged(question, verdict(b"", 0.1)) else {
                 others += 1;
                 continue;
@@ -230,5 +267,19 @@ mod tests {
             assert!(capture.id == found.id && capture.content.starts_with(b"first\nsecond\n"));
         }
         assert!(others > 100, "what is too much for it is another session");
+    }
+
+    #[test]
+    fn commands_without_end_are_judged_now_and_then_and_the_last_ones_in_any_case() {
+        let mut sessions = Sessions::default();
+        let mut judged = 0;
+        for n in 0..1000_u32 {
+            judged += u32::from(add(&mut sessions, &command(n, 7, &n.to_le_bytes()), 0.2, 1).is_some());
+        }
+        assert!((10..20).contains(&judged), "{judged}");
+        assert!(sessions.due(1_000_000_000).is_none(), "not yet");
+        let question = sessions.due(2_000_000_000).expect("its turn");
+        assert!(question.text.ends_with(b"\xe7\x03\0\0\n"));
+        assert!(sessions.due(3_000_000_000).is_none(), "nothing is new");
     }
 }
