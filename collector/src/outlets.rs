@@ -1,6 +1,6 @@
 //! What goes out of a store: sinks, the page, the admin server. Ingest and indexing have them alike.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use metrics::Metrics;
 use sink::{
@@ -9,11 +9,24 @@ use sink::{
 };
 use store::{Backlog, Limits, Retention, Store, StoreHandle, Writing, checkpoint, intake, writer};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tracing::{info, warn};
 
 use crate::{admin, error::ServerError, process::Process};
 
 /// How long sinks may take to end.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// And what was taken in to be stored.
+const STORED: Duration = Duration::from_secs(17);
+
+/// How findings come into the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// A batch is acknowledged when it is on disk, before it can be searched.
+    Backlog,
+    /// When it can be searched: where it comes from it is safe.
+    Directly,
+}
 
 /// Where the page is.
 #[derive(Clone, Debug)]
@@ -70,14 +83,6 @@ impl Running {
         Self { writing, behind: None, sinks: Vec::new() }
     }
 
-    /// With an intake in front of the writer: a batch is acknowledged when it is on disk, before it can be searched.
-    pub(crate) fn with_intake(self, backlog: Backlog, process: &Process) -> io::Result<Self> {
-        let Self { writing: writer, sinks, .. } = self;
-        let writing =
-            intake::start(backlog, writer.handle.clone(), process.metrics.clone(), &process.supervisor)?;
-        Ok(Self { writing, behind: Some(writer), sinks })
-    }
-
     /// Waits until sinks have stopped, and then until all that was handed over is stored. Sinks go on from where they stopped
     /// when the collector comes again.
     pub(crate) async fn end(self) {
@@ -88,9 +93,14 @@ impl Running {
             }
         };
         let _ = tokio::time::timeout(GRACE, stopped).await;
-        for Writing { handle, ended } in [Some(writing), behind].into_iter().flatten() {
-            drop(handle);
-            let _ = ended.await;
+        let stored = async {
+            for Writing { handle, ended } in [Some(writing), behind].into_iter().flatten() {
+                drop(handle);
+                let _ = ended.await;
+            }
+        };
+        if tokio::time::timeout(STORED, stored).await.is_err() {
+            warn!("not all that was taken in is stored within {STORED:?}: the next start does the rest");
         }
     }
 }
@@ -99,10 +109,14 @@ impl Running {
 pub(crate) async fn start(
     outlets: Outlets,
     path: PathBuf,
+    taking: Taking,
     process: &Process,
 ) -> Result<Running, ServerError> {
     let Outlets { retention, json_lines, scc, webhook, web, admin } = outlets;
     let store = Store::open(&path)?;
+    // One that another way of taking left there has to be emptied.
+    let has_backlog = taking == Taking::Backlog || Backlog::is_left(&path)?;
+    let backlog = if has_backlog { Some(Backlog::open(&path)?) } else { None };
     checkpoint::start(&path, process.metrics.clone(), process.stop.clone(), &process.supervisor)?;
     let webhook = webhook
         .map(|(options, filter)| Ok((Webhook::new(&options)?, filter)))
@@ -117,25 +131,41 @@ pub(crate) async fn start(
         webhook.as_ref().map(|(sink, _)| sink.name()),
     ];
     let retention = Retention::new(retention, names.into_iter().flatten().collect());
-    let writing = writer::start(
+    let writer = writer::start(
         store,
+        taking == Taking::Directly,
         env!("CARGO_PKG_VERSION"),
         retention,
         process.metrics.clone(),
         &process.supervisor,
     )?;
-    let following = Following { path: &path, process, handle: &writing.handle };
+    let following = Following { path: &path, process, handle: &writer.handle };
     let sinks = [
         json_lines.map(|(sink, filter)| following.start("sink-json-lines", sink, filter)),
         scc.map(|(sink, filter)| following.start("sink-scc", sink, filter)),
         webhook.map(|(sink, filter)| following.start("sink-webhook", sink, filter)),
     ];
+    let sinks = sinks.into_iter().flatten().collect();
+    let intake = backlog.map(|backlog| {
+        let (handle, metrics) = (writer.handle.clone(), process.metrics.clone());
+        intake::start(&path, backlog, handle, metrics, &process.supervisor)
+    });
     if let Some(WebOptions { listen, hosts }) = web {
         let listener = bind(listen).await?;
         process.supervisor.task("web", web::serve(listener, hosts, path, process.stop.clone()));
     }
     serve_admin(admin, process).await?;
-    Ok(Running { writing, behind: None, sinks: sinks.into_iter().flatten().collect() })
+    Ok(match (taking, intake.transpose()?) {
+        (Taking::Backlog, Some(intake)) => Running { writing: intake, behind: Some(writer), sinks },
+        (_, emptying) => {
+            if let Some(Writing { handle, ended }) = emptying {
+                info!("bringing what was taken in before into the database");
+                drop(handle);
+                let _ = ended.await;
+            }
+            Running { writing: writer, behind: None, sinks }
+        }
+    })
 }
 
 /// Serves state and metrics where they are asked for.

@@ -10,7 +10,7 @@ use ingest::{
 use jetstream::{Address, Index};
 use metrics::Metrics;
 use proto::ingest::ingest_service_server::IngestServiceServer;
-use store::{Backlog, Hearing};
+use store::Hearing;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, transport::Server};
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::{
     address::StoreAddress,
     error::ServerError,
-    outlets::{self, Outlets, Running, bind, serve_admin},
+    outlets::{self, Outlets, Running, Taking, bind, serve_admin},
     process::Process,
 };
 
@@ -65,10 +65,7 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
         .transpose()
         .map_err(ServerError::Tokens)?;
     let running = match store {
-        StoreAddress::File(path) => {
-            let backlog = Backlog::open(&path)?;
-            outlets::start(outlets, path, &process).await?.with_intake(backlog, &process)?
-        }
+        StoreAddress::File(path) => outlets::start(outlets, path, Taking::Backlog, &process).await?,
         StoreAddress::JetStream(address) => {
             if let Some(option) = outlets.needing_a_database().first() {
                 return Err(ServerError::NoDatabase(option));
@@ -190,7 +187,7 @@ pub struct IndexOptions {
 pub async fn index(options: IndexOptions, stop: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
     let IndexOptions { from, consumer, store, outlets } = options;
     let process = Process::start()?;
-    let running = outlets::start(outlets, store, &process).await?;
+    let running = outlets::start(outlets, store, Taking::Directly, &process).await?;
     let of = Index { address: from, consumer };
     let indexing =
         jetstream::index(of, running.writing.handle.clone(), process.metrics.clone(), process.stop.clone());

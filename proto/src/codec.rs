@@ -1,6 +1,9 @@
 //! How messages of gRPC are read: as always, but a batch of more elements than a sensor sends is refused before it is decoded.
 
-use std::{any::TypeId, marker::PhantomData};
+use std::{
+    any::{Any, TypeId},
+    marker::PhantomData,
+};
 
 use prost::{Message, bytes::Buf};
 use tonic::{
@@ -13,6 +16,9 @@ use crate::{elements, ingest::Batch};
 
 /// Elements of a batch: 256 envelopes with three fields each, and the sensor's name.
 const BATCH_ELEMENTS: usize = 2048;
+
+/// Bytes of a batch that are in no field known here, and more where it is long: a later sensor may send some.
+const UNKNOWN_BYTES: usize = 64 * 1024;
 
 /// Bytes of a buffer when its stream begins: a collector has thousands of streams, on which mostly nothing is sent. It grows with
 /// what is.
@@ -70,6 +76,14 @@ impl<U: Message + Default + Send + 'static> Decoder for BoundedDecoder<U> {
         {
             return Err(Status::invalid_argument("the batch has more elements than a sensor sends"));
         }
-        U::decode(from).map(Some).map_err(|e| Status::internal(e.to_string()))
+        let length = from.remaining();
+        let message = U::decode(from).map_err(|e| Status::internal(e.to_string()))?;
+        // Its findings keep the buffer.
+        if let Some(batch) = (&message as &dyn Any).downcast_ref::<Batch>()
+            && length > 2 * batch.encoded_len() + UNKNOWN_BYTES
+        {
+            return Err(Status::invalid_argument("most of the batch is nothing that a sensor sends"));
+        }
+        Ok(Some(message))
     }
 }

@@ -116,6 +116,21 @@ impl From<DecodeError> for Refused {
     }
 }
 
+/// Skips a field that is not known, as what decodes it does, which counts depth there, too.
+fn skip(wire: WireType, number: u32, bytes: &mut &[u8], depth: u32) -> Result<(), Refused> {
+    let depth = depth.checked_sub(1).ok_or(Refused)?;
+    if wire != WireType::StartGroup {
+        return Ok(skip_field(wire, number, bytes, DecodeContext::default())?);
+    }
+    loop {
+        let (inner, wire) = decode_key(bytes)?;
+        if wire == WireType::EndGroup {
+            return if inner == number { Ok(()) } else { Err(Refused) };
+        }
+        skip(wire, inner, bytes, depth)?;
+    }
+}
+
 /// Goes through what decodes a message goes through, and refuses what that refuses.
 fn walk(fields: Option<&Fields>, mut bytes: &[u8], left: &mut usize, depth: u32) -> Result<(), Refused> {
     while !bytes.is_empty() {
@@ -130,6 +145,10 @@ fn walk(fields: Option<&Fields>, mut bytes: &[u8], left: &mut usize, depth: u32)
         };
         if wire != expected {
             return Err(Refused);
+        }
+        if known.is_none() {
+            skip(wire, number, &mut bytes, depth)?;
+            continue;
         }
         if wire != WireType::LengthDelimited {
             skip_field(wire, number, &mut bytes, DecodeContext::default())?;
@@ -225,5 +244,34 @@ mod tests {
             assert_eq!(of_finding(&bytes, usize::MAX).is_some(), is_decoded, "{bytes:02x?}");
         }
         assert!(counts.iter().all(|count| *count > 10_000), "{counts:?}");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused_as_what_decodes_it_refuses_it() {
+        let tail =
+            [&[0x98, 0x7d, 0][..], &[0x9b, 0x7d, 0x9c, 0x7d], &[0x9b, 0x7d, 0x98, 0x7d, 0, 0x9c, 0x7d], &[]];
+        let mut counts = [0; 2];
+        for (lists, end) in (40..60).flat_map(|lists| tail.map(|end| (lists, end))) {
+            // A list in a value, a value in a list, and so on, with a field at the innermost place that nobody knows.
+            let mut value = end.to_vec();
+            for _ in 0..lists {
+                for tag in [0x0a_u8, 0x32] {
+                    let mut outer = vec![tag];
+                    prost::encoding::encode_varint(value.len() as u64, &mut outer);
+                    outer.extend(&value);
+                    value = outer;
+                }
+            }
+            let mut entry = vec![0x0a, 1, b'k', 0x12];
+            prost::encoding::encode_varint(value.len() as u64, &mut entry);
+            entry.extend(&value);
+            let mut bytes = vec![0x4a];
+            prost::encoding::encode_varint(entry.len() as u64, &mut bytes);
+            bytes.extend(&entry);
+            let is_decoded = Finding::decode(&bytes[..]).is_ok();
+            counts[usize::from(is_decoded)] += 1;
+            assert_eq!(of_finding(&bytes, usize::MAX).is_some(), is_decoded, "{lists} lists, {end:02x?}");
+        }
+        assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
     }
 }

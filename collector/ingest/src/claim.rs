@@ -30,10 +30,7 @@ impl Claim {
     /// word, but must not contradict itself.
     pub(crate) fn admits(&self, finding: &Head, node: &str) -> Result<(), String> {
         let project = consistent_project(finding)?;
-        if !matches!(project, "-" | "")
-            && !self.projects.is_empty()
-            && !self.projects.iter().any(|p| p == project)
-        {
+        if project != "-" && !self.projects.is_empty() && !self.projects.iter().any(|p| p == project) {
             return Err(format!("project {project:?} is not among --projects of the collector"));
         }
         let Some(peer) = self.vouched.first() else { return Ok(()) };
@@ -201,8 +198,11 @@ mod tests {
         assert_eq!(claim.admits(&head(&of("p")), "n"), Ok(()));
         // Of a sensor that does not know it yet; it is filed under it later.
         assert_eq!(claim.admits(&head(&of("-")), "n"), Ok(()));
-        for other in ["q", "pp", "P"] {
+        for other in ["q", "pp", "P", ""] {
             assert!(claim.admits(&head(&of(other)), "n").expect_err(other).contains("--projects"));
         }
+        let elsewhere =
+            Finding { name: "organizations/9/sources/1/locations/global/findings/a1".to_owned(), ..of("p") };
+        assert!(claim.admits(&head(&elsewhere), "n").is_err());
     }
 }

@@ -153,7 +153,7 @@ impl Metrics {
             stored: one!("findings_stored", "Findings stored, updates and repeats included"),
             store_failures: one!(
                 "store_failures",
-                "Batches that could not be stored; their sensors send them again"
+                "Attempts to store that failed; they are made again, by the collector or by the sensor"
             ),
             store_seconds: one!(
                 "store_duration",

@@ -1,9 +1,10 @@
 //! Batches that were taken in and are not in the database yet, in a file of their own.
 //!
-//! It is only appended to and read in that order, so a finding costs a tenth of what it does in the database with its indexes.
-//! SQLite keeps it whole across a kill and a power cut.
+//! It is only appended to and read, so a finding costs a tenth of what it does in the database with its indexes. SQLite keeps it whole
+//! across a kill and a power cut.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -11,24 +12,32 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::{
     error::StoreError,
     handle::{Batch, Part},
     incoming::Incoming,
+    turns::{Row, Turns},
 };
 
 /// How long others that read the file may hold up its writer.
 const BUSY: Duration = Duration::from_secs(10);
-/// Bytes of a page, and pages that the file keeps when it is empty.
+/// Bytes of a page, and of the file and its log when they are empty.
 const PAGE_BYTES: u32 = 32 * 1024;
 const EMPTY_BYTES: u32 = 16 * 1024 * 1024;
 const EMPTY_PAGES: u32 = EMPTY_BYTES / PAGE_BYTES;
 /// Pages that its write-ahead log may have before what is in it is brought into the file.
 const LOG_PAGES: u32 = 256 * 1024 * 1024 / PAGE_BYTES;
-/// Bytes of the findings in a row, about.
-const ROW_BYTES: usize = 64 * 1024;
+/// Bytes of the findings in a row, about: few rows, and none so large that it is out of the processor's cache before it is written.
+const ROW_BYTES: u64 = 64 * 1024;
+/// A node has rows of its own that sends so many bytes at once, or has so many waiting.
+const MUCH_AT_ONCE: u64 = 16 * 1024;
+const MUCH: u64 = 256 * 1024;
+/// A row that could not be read so often is left where it is.
+const UNREADABLE: u32 = 5;
+/// What a finding takes in the file besides its bytes and its name.
+const OVERHEAD: usize = 16;
 /// How often a reader looks whether it was emptied.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -57,21 +66,19 @@ struct KeptFinding {
     revision: u64,
 }
 
-/// Some of what waits, in its order.
+/// Some of what waits.
 #[derive(Default)]
 pub(crate) struct Portion {
-    /// The number of the last of it; the next ones are higher.
-    pub(crate) last: i64,
+    pub(crate) rows: Vec<Row>,
     pub(crate) parts: Vec<Part>,
 }
 
 /// The file. One process writes it.
 pub struct Backlog {
     connection: Connection,
-    /// Bytes of what waits.
-    bytes: u64,
-    /// The highest number given.
-    last: i64,
+    turns: Turns,
+    /// Rows that are in the database, and still in the file.
+    done: Vec<i64>,
     /// For what is encoded.
     buffer: Vec<u8>,
 }
@@ -89,137 +96,240 @@ impl Backlog {
         connection.pragma_update(None, "journal_size_limit", EMPTY_BYTES).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        connection
-            .execute_batch(
-                "CREATE TABLE IF NOT EXISTS taken (
-                     number INTEGER PRIMARY KEY AUTOINCREMENT,
-                     bytes INTEGER NOT NULL,
-                     findings BLOB NOT NULL
-                 ) STRICT",
-            )
-            .map_err(failed)?;
-        let (bytes, last): (i64, i64) = connection
-            .query_row(
-                "SELECT COALESCE(SUM(bytes), 0), COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'taken'), 0) FROM taken",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .map_err(failed)?;
-        Ok(Self { connection, bytes: bytes.unsigned_abs(), last, buffer: Vec::new() })
+        let turns = rows_of(&connection).map_err(failed)?;
+        Ok(Self { connection, turns, done: Vec::new(), buffer: Vec::new() })
     }
 
-    /// Gives back the disk's room that an empty file and its log take.
-    pub(crate) fn shrink(&self) -> Result<(), StoreError> {
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        let pages: u32 = self.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-        if pages > EMPTY_PAGES {
-            self.connection.execute_batch("VACUUM")?;
+    /// Is there one of this database, with anything in it?
+    pub fn is_left(database: &Path) -> Result<bool, StoreError> {
+        let path = of(database);
+        if !path.try_exists().map_err(|e| StoreError::Look(path.clone(), e))? {
+            return Ok(false);
         }
+        Ok(!Self::open(database)?.turns.is_empty())
+    }
+
+    /// Gives back the disk's room that an empty file and its log take, if nobody reads it.
+    pub(crate) fn shrink(&self) -> Result<(), StoreError> {
+        let pages: u32 = self.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        // Whoever reads it is not waited for: then it is done the next time.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let log = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let shrunk = self.connection.query_row(log, [], |row| row.get::<_, i64>(0)).and_then(|is_busy| {
+            if is_busy == 0 && pages > EMPTY_PAGES { self.connection.execute_batch("VACUUM") } else { Ok(()) }
+        });
+        self.connection.busy_timeout(BUSY)?;
+        Ok(shrunk?)
+    }
+
+    /// Bytes that are not in the database, of all nodes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.turns.bytes()
+    }
+
+    /// And of one.
+    pub(crate) fn bytes_of(&self, node: &str) -> u64 {
+        self.turns.of(node)
+    }
+
+    /// Has nobody anything to wait for?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// Is something in the file that the database has?
+    pub(crate) fn is_untidy(&self) -> bool {
+        !self.done.is_empty()
+    }
+
+    /// Writes something that changes nothing, to see whether it can be.
+    pub(crate) fn try_out(&mut self) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.pragma_update(None, "user_version", 0)?;
+        transaction.commit()?;
         Ok(())
     }
 
-    /// Bytes of the findings that wait.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The highest number that was given.
-    pub(crate) fn last(&self) -> i64 {
-        self.last
-    }
-
-    /// Appends batches and removes those up to a number; returns when that is on the disk.
-    pub(crate) fn append(&mut self, batches: &[Batch], done: i64) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
-        let gone: i64 = transaction
-            .prepare_cached("SELECT COALESCE(SUM(bytes), 0) FROM taken WHERE number <= ?1")?
-            .query_row([done], |row| row.get(0))?;
-        transaction.prepare_cached("DELETE FROM taken WHERE number <= ?1")?.execute([done])?;
-        let (mut bytes, mut last) = (self.bytes.saturating_sub(gone.unsigned_abs()), self.last);
-        for group in rows(batches) {
-            let size: usize = group.iter().map(Batch::bytes).sum();
-            let parts = group.iter().flat_map(|batch| &batch.parts).map(kept);
+    /// Appends batches, and removes what is in the database; returns when that is on the disk.
+    pub(crate) fn append(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+        let mut added = Vec::new();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for number in &self.done {
+            transaction.prepare_cached("DELETE FROM taken WHERE number = ?1")?.execute([number])?;
+        }
+        for (owner, parts) in rows(batches, &self.turns) {
+            let of = parts.iter().map(|part| (part.node.clone(), size_of_part(part))).collect();
+            let findings = parts.iter().map(|part| part.findings.len()).sum();
+            let mut row = Row { owner, of, findings, ..Row::default() };
             self.buffer.clear();
             // It grows as it must.
-            let _ = Kept { parts: parts.collect() }.encode(&mut self.buffer);
+            let _ = Kept { parts: parts.into_iter().map(kept).collect() }.encode(&mut self.buffer);
             transaction
-                .prepare_cached("INSERT INTO taken (bytes, findings) VALUES (?1, ?2)")?
-                .execute(params![size as i64, self.buffer])?;
-            last = transaction.last_insert_rowid();
-            bytes += size as u64;
+                .prepare_cached("INSERT INTO taken (owner, count, findings) VALUES (?1, ?2, ?3)")?
+                .execute(params![row.owner, row.findings as i64, self.buffer])?;
+            row.number = transaction.last_insert_rowid();
+            added.push(row);
         }
         transaction.commit()?;
-        (self.bytes, self.last) = (bytes, last);
+        self.done.clear();
+        for row in added {
+            self.turns.add(row);
+        }
         Ok(())
     }
 
-    /// What waits behind a number: so many findings or so many bytes, or a little more.
-    pub(crate) fn after(&self, number: i64, findings: usize, bytes: usize) -> Result<Portion, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT number, findings FROM taken WHERE number > ?1 ORDER BY number")?;
-        let mut rows = statement.query([number])?;
-        let mut portion = Portion { last: number, parts: Vec::new() };
+    /// What is to go into the database next: so many findings or so many bytes, or a little more.
+    pub(crate) fn take(&mut self, findings: usize, bytes: usize) -> Result<Portion, StoreError> {
+        let mut portion = Portion::default();
         let (mut count, mut size) = (0, 0);
         while count < findings
             && size < bytes
-            && let Some(row) = rows.next()?
+            && let Some(row) = self.turns.take()
         {
-            portion.last = row.get(0)?;
-            let kept: Vec<u8> = row.get(1)?;
-            size += kept.len();
-            let kept = Kept::decode(Bytes::from(kept)).unwrap_or_else(|e| {
-                let number = portion.last;
-                tracing::error!("row {number} of the backlog was damaged on the disk, and is lost: {e}");
-                Kept::default()
-            });
-            for KeptPart { node, findings } in kept.parts {
-                count += findings.len();
-                let findings = findings.into_iter().map(|KeptFinding { name, message, revision }| Incoming {
-                    name,
-                    message,
-                    revision,
-                });
-                portion.parts.push(Part { node, findings: findings.collect() });
+            match read(&self.connection, row.number) {
+                Ok((parts, length)) => {
+                    count += row.findings;
+                    size += length;
+                    portion.rows.push(row);
+                    portion.parts.extend(parts);
+                }
+                // It stays in the file.
+                Err(e) if row.failures >= UNREADABLE => {
+                    let Row { number, owner, .. } = &row;
+                    tracing::error!(
+                        "row {number} of the backlog, of node {owner:?}, cannot be read and is left: {e}"
+                    );
+                    self.turns.done(&row);
+                }
+                Err(e) => {
+                    self.put_back(vec![Row { failures: row.failures + 1, ..row }]);
+                    self.put_back(portion.rows);
+                    return Err(e);
+                }
             }
         }
         Ok(portion)
     }
 
+    /// What was taken is to be taken again.
+    pub(crate) fn put_back(&mut self, rows: Vec<Row>) {
+        for row in rows.into_iter().rev() {
+            self.turns.put_back(row);
+        }
+    }
+
+    /// What was taken is in the database.
+    pub(crate) fn done(&mut self, rows: &[Row]) {
+        for row in rows {
+            self.turns.done(row);
+            self.done.push(row.number);
+        }
+    }
+
     /// Waits until what waits now is in the database. An error when that takes longer than `limit`: then nobody brings it there.
     pub fn wait(database: &Path, limit: Duration) -> Result<(), StoreError> {
         let path = of(database);
-        if !path.exists() {
+        if !path.try_exists().map_err(|e| StoreError::Look(path.clone(), e))? {
             return Ok(());
         }
         let failed = |e| StoreError::Open(path.clone(), e);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
-        let last = number("SELECT COALESCE(MAX(number), 0) FROM taken")?;
+        let last: i64 = connection
+            .query_row("SELECT COALESCE(MAX(number), 0) FROM taken", [], |row| row.get(0))
+            .map_err(failed)?;
         let begun = Instant::now();
-        while number("SELECT COALESCE(MIN(number), 9223372036854775807) FROM taken")? <= last {
+        loop {
+            let is_left: bool = connection
+                .query_row("SELECT EXISTS (SELECT 1 FROM taken WHERE number <= ?1)", [last], |row| row.get(0))
+                .map_err(failed)?;
+            if !is_left {
+                return Ok(());
+            }
             if begun.elapsed() > limit {
                 return Err(StoreError::Backlog(path));
             }
             thread::sleep(POLL);
         }
-        Ok(())
     }
 }
 
-/// Batches that make a row each: few rows, and none so large that it is out of the processor's cache before it is written.
-fn rows(batches: &[Batch]) -> impl Iterator<Item = &[Batch]> {
-    let mut bytes = 0;
-    batches.chunk_by(move |batch, _| {
-        bytes += batch.bytes();
-        let is_more = bytes < ROW_BYTES;
-        if !is_more {
-            bytes = 0;
+/// The rows of a file, which is made ready first.
+fn rows_of(connection: &Connection) -> rusqlite::Result<Turns> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS taken (
+             number INTEGER PRIMARY KEY AUTOINCREMENT,
+             owner TEXT NOT NULL,
+             count INTEGER NOT NULL,
+             findings BLOB NOT NULL
+         ) STRICT",
+    )?;
+    let mut turns = Turns::default();
+    let mut statement =
+        connection.prepare("SELECT number, owner, count, LENGTH(findings) FROM taken ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let owner: String = row.get(1)?;
+        let (findings, bytes): (i64, i64) = (row.get(2)?, row.get(3)?);
+        turns.add(Row {
+            number: row.get(0)?,
+            of: vec![(owner.clone(), bytes.unsigned_abs())],
+            owner,
+            findings: usize::try_from(findings).unwrap_or_default(),
+            failures: 0,
+        });
+    }
+    Ok(turns)
+}
+
+/// What is in a row, and how many bytes it has.
+fn read(connection: &Connection, number: i64) -> Result<(Vec<Part>, usize), StoreError> {
+    let kept: Vec<u8> = connection
+        .prepare_cached("SELECT findings FROM taken WHERE number = ?1")?
+        .query_row([number], |row| row.get(0))?;
+    let size = kept.len();
+    let parts = Kept::decode(Bytes::from(kept))?.parts.into_iter().map(|KeptPart { node, findings }| Part {
+        node,
+        findings: findings
+            .into_iter()
+            .map(|KeptFinding { name, message, revision }| Incoming { name, message, revision })
+            .collect(),
+    });
+    Ok((parts.collect(), size))
+}
+
+/// Batches as rows: those of nodes that send or have much are theirs, all others share theirs.
+fn rows<'a>(batches: &'a [Batch], turns: &Turns) -> Vec<(String, Vec<&'a Part>)> {
+    let parts = || batches.iter().flat_map(|batch| &batch.parts).filter(|part| !part.findings.is_empty());
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for part in parts() {
+        *sums.entry(&part.node).or_default() += size_of_part(part);
+    }
+    // Of each owner the row that is not full yet.
+    let mut open: BTreeMap<&str, (u64, Vec<&Part>)> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for part in parts() {
+        let sum = sums.get(part.node.as_str()).copied().unwrap_or_default();
+        let has_much = sum >= MUCH_AT_ONCE || turns.of(&part.node) + sum >= MUCH;
+        let owner = if has_much { part.node.as_str() } else { "" };
+        let (size, of_row) = open.entry(owner).or_default();
+        *size += size_of_part(part);
+        of_row.push(part);
+        if *size >= ROW_BYTES {
+            *size = 0;
+            rows.push((owner.to_owned(), std::mem::take(of_row)));
         }
-        is_more
-    })
+    }
+    let rest = open.into_iter().filter(|(_, (_, parts))| !parts.is_empty());
+    rows.extend(rest.map(|(owner, (_, parts))| (owner.to_owned(), parts)));
+    rows
+}
+
+/// Bytes that a part takes in the file, about.
+fn size_of_part(part: &Part) -> u64 {
+    let findings = part.findings.iter().map(|one| one.name.len() + one.message.len() + OVERHEAD);
+    findings.sum::<usize>() as u64
 }
 
 fn kept(part: &Part) -> KeptPart {
@@ -231,9 +341,9 @@ fn kept(part: &Part) -> KeptPart {
     KeptPart { node: part.node.clone(), findings: findings.collect() }
 }
 
-/// The file of a database.
+/// The file of a database, however that is called.
 pub(crate) fn of(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    let mut name = database.canonicalize().unwrap_or_else(|_| database.to_owned()).into_os_string();
     name.push("-backlog");
     name.into()
 }

@@ -19,6 +19,9 @@ pub enum StoreError {
         "findings that were taken in are in {0} and not in the database yet, and it takes too long: does the collector run? It brings them there"
     )]
     Backlog(PathBuf),
+    /// It cannot be seen whether a file is there.
+    #[error("{0} cannot be looked at: {1}")]
+    Look(PathBuf, std::io::Error),
     /// SQLite failed.
     #[error("the store failed: {0}")]
     Sqlite(#[from] rusqlite::Error),

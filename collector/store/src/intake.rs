@@ -3,6 +3,7 @@
 
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,29 +17,39 @@ use tokio::{
 
 use crate::{
     backlog::{Backlog, Portion},
-    error::StoreError,
     handle::{Batch, StoreHandle, Write, Writing},
+    turns::Row,
+    volume::Volume,
 };
 
 /// Batches that are appended with one sync to disk, and bytes of them, about.
 const GROUP: usize = 256;
 const GROUP_BYTES: usize = 16 << 20;
-/// What the writer is given at once, about: findings, and bytes of them.
-const PORTION: usize = 8192;
+/// What the writer is given at once, about: findings, by how long the last ones took, and bytes of them.
+const PORTION_MIN: usize = 64;
+const PORTION_MAX: usize = 8192;
 const PORTION_BYTES: usize = 16 << 20;
+const PORTION_QUICK: Duration = Duration::from_millis(300);
+const PORTION_SLOW: Duration = Duration::from_secs(1);
 /// Portions that it has at a time: one that it writes, and the next.
 const UNDER_WAY: usize = 2;
-/// Bytes that may wait on disk; then nothing more is taken in until some are in the database.
-const WAITING_BYTES: u64 = 1 << 30;
-/// How long the thread waits for something to happen.
+/// Bytes that may wait on disk. A node may have as many of them as it leaves free, so there is always room for another.
+const WAITING_BYTES: u64 = 256 << 20;
+/// So many times as much as waits must be free on the disk, for the database.
+const DISK: u64 = 2;
+/// Bytes of batches that wait in memory for their node to have room, of all nodes. What comes beyond is refused.
+const HELD_BYTES: usize = 16 << 20;
+/// How long the thread waits for something to happen, how often what is in the database goes out of the backlog, and when what
+/// failed is tried again.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a stop waits for what is in the backlog. The rest is brought into the database at the next start.
-const STOP: Duration = Duration::from_secs(15);
+const STOP: Duration = Duration::from_secs(10);
 /// A disk may take long for a sync; a thread that takes longer than this hangs.
 const HUNG: Duration = Duration::from_mins(2);
 
 /// Starts it in front of a writer. It ends when every handle is gone.
 pub fn start(
+    database: &Path,
     backlog: Backlog,
     writer: StoreHandle,
     metrics: Arc<Metrics>,
@@ -48,12 +59,13 @@ pub fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let intake = Intake {
         backlog,
+        volume: Volume::of(database),
         writer,
         metrics,
         under_way: VecDeque::new(),
-        sent: 0,
-        done: 0,
-        removed: 0,
+        portion: PORTION_MIN,
+        held: VecDeque::new(),
+        tidied: Instant::now(),
         failing: None,
     };
     let heartbeat = supervisor.heartbeat("intake", HUNG);
@@ -67,11 +79,12 @@ pub fn start(
 
 /// A portion that the writer has.
 struct UnderWay {
-    last: i64,
+    rows: Vec<Row>,
     stored: oneshot::Receiver<Result<(), String>>,
+    begun: Instant,
 }
 
-/// Why what waits does not get into the database, and when it is tried again.
+/// Why what comes, or waits, cannot be stored, and when it is tried again.
 struct Failing {
     why: String,
     again: Instant,
@@ -79,15 +92,15 @@ struct Failing {
 
 struct Intake {
     backlog: Backlog,
+    volume: Volume,
     writer: StoreHandle,
     metrics: Arc<Metrics>,
     under_way: VecDeque<UnderWay>,
-    /// What has numbers up to this one was given to the writer,
-    sent: i64,
-    /// up to this one it is in the database,
-    done: i64,
-    /// and up to this one it is gone from the backlog.
-    removed: i64,
+    /// Findings in the next portion.
+    portion: usize,
+    /// Batches of nodes that have no room.
+    held: VecDeque<Batch>,
+    tidied: Instant,
     failing: Option<Failing>,
 }
 
@@ -106,6 +119,7 @@ impl Intake {
         let mut closed: Option<Instant> = None;
         loop {
             heartbeat.beat();
+            self.look_after();
             runtime.block_on(self.hand_over());
             self.metrics.backlog_size.set(i64::try_from(self.backlog.bytes()).unwrap_or(i64::MAX));
             if closed.is_some_and(|at| self.is_settled() || at.elapsed() > STOP) {
@@ -117,15 +131,17 @@ impl Intake {
             }
             match runtime.block_on(self.next(&mut writes, closed.is_none())) {
                 Happened::Came(write) => self.take(write, &mut writes, runtime),
-                Happened::Closed => closed = Some(Instant::now()),
+                Happened::Closed => {
+                    closed = Some(Instant::now());
+                    self.refuse_held("the collector is stopping");
+                }
                 Happened::Stored(stored) => self.note(stored),
-                Happened::Nothing => self.tidy(),
+                Happened::Nothing => {}
             }
         }
     }
 
     async fn next(&mut self, writes: &mut mpsc::Receiver<Write>, is_open: bool) -> Happened {
-        let has_room = self.backlog.bytes() < WAITING_BYTES;
         let first = self.under_way.front_mut();
         let is_first = first.is_some();
         let stored = async {
@@ -135,7 +151,7 @@ impl Intake {
             }
         };
         tokio::select! {
-            write = writes.recv(), if is_open && has_room => write.map_or(Happened::Closed, Happened::Came),
+            write = writes.recv(), if is_open => write.map_or(Happened::Closed, Happened::Came),
             stored = stored, if is_first => {
                 Happened::Stored(stored.unwrap_or_else(|_| Err("the writer has stopped".to_owned())))
             }
@@ -145,7 +161,7 @@ impl Intake {
 
     /// Is everything in the database?
     fn is_settled(&self) -> bool {
-        self.under_way.is_empty() && self.sent >= self.backlog.last()
+        self.under_way.is_empty() && self.backlog.is_empty()
     }
 
     /// Takes in what came, and what came since, with one sync.
@@ -158,15 +174,54 @@ impl Intake {
                 Write::Batch(batch) if batch.is_empty() => {
                     let _ = batch.done.send(Ok(()));
                 }
-                Write::Batch(batch) => {
+                Write::Batch(batch) if self.has_room(&batch, bytes) && !self.is_held(&batch) => {
                     bytes += batch.bytes();
                     group.push(batch);
                 }
+                Write::Batch(batch) => self.hold(batch),
                 // A writer that is gone is the supervisor's to tell.
                 other => drop(runtime.block_on(self.writer.pass(other))),
             }
             next = if group.len() < GROUP && bytes < GROUP_BYTES { writes.try_recv().ok() } else { None };
         }
+        self.append(group);
+    }
+
+    /// Has the disk room for a batch, and its node a share of it, beside so many bytes that come with it?
+    fn has_room(&mut self, batch: &Batch, beside: usize) -> bool {
+        let size = batch.bytes() as u64;
+        let all = self.backlog.bytes() + beside as u64 + size;
+        let free = WAITING_BYTES.saturating_sub(all);
+        let has_share = batch.parts.iter().all(|part| self.backlog.bytes_of(&part.node) + size <= free);
+        has_share && self.volume.free() >= all * DISK
+    }
+
+    /// Has one of its nodes a batch that waits for room?
+    fn is_held(&self, batch: &Batch) -> bool {
+        let is_of =
+            |held: &Batch| held.parts.iter().any(|part| batch.parts.iter().any(|p| p.node == part.node));
+        self.held.iter().any(is_of)
+    }
+
+    /// Has a batch wait in memory until there is room. Its sensor is told nothing, so it sends no more soon.
+    fn hold(&mut self, batch: Batch) {
+        let held: usize = self.held.iter().map(Batch::bytes).sum();
+        if held + batch.bytes() > HELD_BYTES {
+            self.metrics.take(Duration::ZERO, false);
+            let why = "much of this node is not in the database yet, or the disk has no room: send it later";
+            let _ = batch.done.send(Err(why.to_owned()));
+        } else {
+            self.held.push_back(batch);
+        }
+    }
+
+    fn refuse_held(&mut self, why: &str) {
+        for batch in self.held.drain(..) {
+            let _ = batch.done.send(Err(why.to_owned()));
+        }
+    }
+
+    fn append(&mut self, group: Vec<Batch>) {
         if group.is_empty() {
             return;
         }
@@ -174,13 +229,15 @@ impl Intake {
         let appended = match &self.failing {
             // What cannot be searched is better kept by its sensor, which may know another collector.
             Some(failing) => Err(failing.why.clone()),
-            None => self.append(&group).map_err(|e| {
-                tracing::error!("batches could not be taken in: {e}");
-                e.to_string()
+            None => self.backlog.append(&group).map_err(|e| {
+                let why = e.to_string();
+                self.fail(why.clone());
+                why
             }),
         };
-        if appended.is_err() {
-            self.metrics.set_ready(false);
+        if appended.is_ok() {
+            self.tidied = begun;
+            self.metrics.set_ready(true);
         }
         for batch in group {
             self.metrics.take(begun.elapsed(), appended.is_ok());
@@ -189,71 +246,117 @@ impl Intake {
         }
     }
 
-    fn append(&mut self, group: &[Batch]) -> Result<(), StoreError> {
-        self.backlog.append(group, self.done)?;
-        self.removed = self.done;
-        Ok(())
-    }
-
     /// Gives the writer what waits, as much as it is to have at a time.
     async fn hand_over(&mut self) {
-        let most = match &self.failing {
+        let (most, portion) = match &self.failing {
             Some(failing) if failing.again > Instant::now() => return,
-            Some(_) => 1,
-            None => UNDER_WAY,
+            // A row, of each owner in turn: perhaps only one of them fails.
+            Some(_) => (1, 1),
+            None => (UNDER_WAY, self.portion),
         };
-        while self.under_way.len() < most && self.sent < self.backlog.last() {
-            let Portion { last, parts } = match self.backlog.after(self.sent, PORTION, PORTION_BYTES) {
+        while self.under_way.len() < most && !self.backlog.is_empty() {
+            let Portion { rows, parts } = match self.backlog.take(portion, PORTION_BYTES) {
                 Ok(portion) => portion,
                 Err(e) => return self.fail(e.to_string()),
             };
             let (done, stored) = oneshot::channel();
             if self.writer.put(Batch { parts, done, room: None }).await.is_err() {
+                self.backlog.put_back(rows);
                 return self.fail("the writer has stopped".to_owned());
             }
-            // There is no more, though numbers were given: it is gone.
-            self.sent = if last == self.sent { self.backlog.last() } else { last };
-            self.under_way.push_back(UnderWay { last: self.sent, stored });
+            self.under_way.push_back(UnderWay { rows, stored, begun: Instant::now() });
         }
     }
 
     /// The first portion under way is in the database, or is not.
     fn note(&mut self, stored: Result<(), String>) {
-        let Some(first) = self.under_way.pop_front() else { return };
+        let Some(UnderWay { rows, begun, .. }) = self.under_way.pop_front() else { return };
         match stored {
             Ok(()) => {
-                self.done = first.last;
-                self.failing = None;
+                self.backlog.done(&rows);
+                if self.failing.take().is_some() {
+                    tracing::info!("the store takes findings again");
+                    self.metrics.set_ready(true);
+                }
+                // The one before it was waited for, too.
+                let took = begun.elapsed();
+                if took < PORTION_QUICK {
+                    self.portion = (self.portion * 2).min(PORTION_MAX);
+                } else if took > PORTION_SLOW {
+                    self.portion = (self.portion / 2).max(PORTION_MIN);
+                }
+                self.release();
             }
-            Err(why) => self.fail(why),
+            Err(why) => {
+                self.backlog.put_back(rows);
+                self.fail(why);
+            }
         }
     }
 
-    /// All that is not in the database is given to the writer again. What got there in spite of it does no harm: a finding that is
-    /// stored already is no news.
+    /// Takes in what waits for room, as far as there is some.
+    fn release(&mut self) {
+        let (mut group, mut rest, mut bytes) = (Vec::new(), VecDeque::new(), 0);
+        for batch in std::mem::take(&mut self.held) {
+            if self.has_room(&batch, bytes) {
+                bytes += batch.bytes();
+                group.push(batch);
+            } else {
+                rest.push_back(batch);
+            }
+        }
+        self.held = rest;
+        self.append(group);
+    }
+
+    /// Nothing more is taken in until what waits gets into the database. What got there in spite of it does no harm: a finding that
+    /// is stored already is no news.
     fn fail(&mut self, why: String) {
         if self.failing.is_none() {
-            tracing::error!(
-                "findings that were taken in do not get into the database: {why}; again in {IDLE:?}"
-            );
+            tracing::error!("findings cannot be stored: {why}; again in {IDLE:?}");
         }
+        self.metrics.set_ready(false);
         self.failing = Some(Failing { why, again: Instant::now() + IDLE });
-        self.under_way.clear();
-        self.sent = self.done;
+        self.portion = PORTION_MIN;
+        for under_way in std::mem::take(&mut self.under_way) {
+            self.backlog.put_back(under_way.rows);
+        }
     }
 
-    /// While nothing comes: what is in the database goes out of the backlog.
-    fn tidy(&mut self) {
-        if self.done > self.removed {
-            match self.append(&[]) {
-                Ok(()) => {}
-                Err(e) => tracing::warn!("the backlog could not be tidied: {e}"),
+    /// What is in the database goes out of the backlog now and then, and what failed is tried again.
+    fn look_after(&mut self) {
+        if self.tidied.elapsed() < IDLE {
+            return;
+        }
+        self.tidied = Instant::now();
+        self.tidy();
+        let is_due = self.failing.as_ref().is_some_and(|failing| failing.again <= Instant::now());
+        // Where something waits, that is tried.
+        if is_due && self.is_settled() {
+            match self.backlog.try_out() {
+                Ok(()) => {
+                    tracing::info!("the store takes findings again");
+                    self.failing = None;
+                    self.metrics.set_ready(true);
+                }
+                Err(e) => self.fail(e.to_string()),
             }
+        }
+        if self.failing.is_none() {
+            self.release();
+        }
+    }
+
+    fn tidy(&mut self) {
+        if self.backlog.is_untidy()
+            && let Err(e) = self.backlog.append(&[])
+        {
+            tracing::debug!("the backlog could not be tidied: {e}");
         }
         if self.backlog.bytes() == 0
             && let Err(e) = self.backlog.shrink()
         {
-            tracing::warn!("the backlog's file could not be made smaller: {e}");
+            tracing::debug!("the backlog's file could not be made smaller: {e}");
         }
     }
 }
@@ -266,7 +369,7 @@ mod tests {
     use proto::scc::Finding;
 
     use super::*;
-    use crate::{Incoming, Limits, Part, Retention, Store, backlog, writer};
+    use crate::{Incoming, Limits, Part, Retention, Store, StoreError, backlog, writer};
 
     fn incoming(id: &str, revision: u64) -> Incoming {
         let finding = Finding { name: format!("projects/p/findings/{id}"), ..Finding::default() };
@@ -287,10 +390,11 @@ mod tests {
         supervisor.expect_ends();
         let store = Store::open(path).expect("a store");
         let retention = Retention::new(Limits::default(), vec![]);
-        let writer = writer::start(store, "0", retention, metrics.clone(), &supervisor).expect("a writer");
+        let writer =
+            writer::start(store, false, "0", retention, metrics.clone(), &supervisor).expect("a writer");
         let backlog = Backlog::open(path).expect("a backlog");
-        let intake =
-            super::start(backlog, writer.handle.clone(), metrics.clone(), &supervisor).expect("an intake");
+        let intake = super::start(path, backlog, writer.handle.clone(), metrics.clone(), &supervisor)
+            .expect("an intake");
         Running { metrics, intake, writer }
     }
 
@@ -345,7 +449,7 @@ mod tests {
             }
         };
         // The first is in the database, too: it was on its way out of here.
-        backlog.append(&[batch("a"), batch("b"), batch("c")], 0).expect("appended");
+        backlog.append(&[batch("a"), batch("b"), batch("c")]).expect("appended");
         let seen = store.last_seq().expect("a number");
         assert!(matches!(Backlog::wait(&path, Duration::from_millis(100)), Err(StoreError::Backlog(_))));
         drop((store, backlog));
@@ -387,5 +491,65 @@ mod tests {
             assert!(store.find(id, None).expect("an answer").is_some(), "{id}");
         }
         assert!(Bytes::from(std::fs::read(backlog::of(&path)).expect("a file")).len() < 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_database_leaves_the_backlog_though_something_always_comes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("f.db");
+        let running = start_all(&path);
+        assert_eq!(put(&running.intake.handle, "n", vec![incoming("a", 1)]).await, Ok(()));
+        let waiting = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || Backlog::wait(&path, Duration::from_secs(5))
+        });
+        while !waiting.is_finished() {
+            assert_eq!(put(&running.intake.handle, "m", vec![]).await, Ok(()));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        waiting.await.expect("no panic").expect("nothing is left");
+        end(running).await;
+    }
+
+    #[tokio::test]
+    async fn who_sends_much_leaves_room_and_turns_to_others() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("f.db");
+        // A database that somebody else locks takes nothing.
+        let running = start_all(&path);
+        let lock = rusqlite::Connection::open(&path).expect("a connection");
+        lock.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        let large = |id: &str| {
+            let finding = Finding {
+                name: format!("projects/p/findings/{id}"),
+                description: "x".repeat(4 << 20),
+                ..Finding::default()
+            };
+            Incoming::new(finding.name.clone(), finding.encode_to_vec().into(), 1)
+        };
+        let mut taken = 0;
+        while let Ok(Ok(())) = tokio::time::timeout(
+            Duration::from_millis(500),
+            put(&running.intake.handle, "loud", vec![large(&format!("l{taken}"))]),
+        )
+        .await
+        {
+            taken += 1;
+            assert!(taken < 40, "it has all there is");
+        }
+        assert!(taken > 20, "{taken}");
+        assert_eq!(put(&running.intake.handle, "quiet", vec![incoming("q", 1)]).await, Ok(()));
+        lock.execute_batch("COMMIT").expect("no lock");
+        let stored = |id: &str| {
+            let store = Store::open_for_reading(&path).expect("a store");
+            store.find(id, None).expect("an answer").map(|stored| stored.seq)
+        };
+        let begun = Instant::now();
+        while stored("q").is_none() || stored(&format!("l{}", taken - 1)).is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it is not stored");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(stored("q") < stored(&format!("l{}", taken / 2)), "it waited for the other");
+        end(running).await;
     }
 }

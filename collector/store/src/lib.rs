@@ -21,6 +21,8 @@ mod store;
 mod stored;
 mod summary;
 mod timeline;
+mod turns;
+mod volume;
 pub mod writer;
 
 pub use backlog::Backlog;

@@ -28,9 +28,11 @@ const HUNG: Duration = Duration::from_mins(2);
 /// Of the writer's thread.
 const NICE: i32 = 5;
 
-/// Starts the writer. It ends when every handle is gone, after storing what was handed over.
+/// Starts the writer. It ends when every handle is gone, after storing what was handed over. `tells` whether findings can be stored:
+/// where an intake is in front of it, that does.
 pub fn start(
     store: Store,
+    tells: bool,
     version: &'static str,
     retention: Retention,
     metrics: Arc<Metrics>,
@@ -39,7 +41,7 @@ pub fn start(
     let (handle, waiting) = StoreHandle::new();
     // Its own, for the waiting: the server's may end first.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let writer = Writer { store, version, begun_ns: now_ns(), retention, metrics };
+    let writer = Writer { store, tells, version, begun_ns: now_ns(), retention, metrics };
     let heartbeat = supervisor.heartbeat("writer", HUNG);
     let thread = supervisor.thread("writer", move || {
         yield_to_others();
@@ -62,6 +64,8 @@ fn yield_to_others() {
 
 struct Writer {
     store: Store,
+    /// Does it tell whether findings can be stored?
+    tells: bool,
     /// The collector's.
     version: &'static str,
     /// Since when it runs, Unix time in ns.
@@ -137,7 +141,8 @@ impl Writer {
     /// collector is ready send nothing until it is.
     fn look_after(&mut self) {
         self.retention.apply_now_and_then(&mut self.store, &self.metrics, 0);
-        if !*self.metrics.ready().borrow()
+        if self.tells
+            && !*self.metrics.ready().borrow()
             && let Ok(()) = self.store.try_out()
         {
             tracing::info!("the store takes findings again");
@@ -149,7 +154,7 @@ impl Writer {
         match stored {
             Ok(()) => {
                 // A batch that only says how its sensor is needs no disk.
-                if group.iter().any(|batch| !batch.is_empty()) {
+                if self.tells && group.iter().any(|batch| !batch.is_empty()) {
                     self.metrics.set_ready(true);
                 }
                 for batch in group {
@@ -171,7 +176,9 @@ impl Writer {
             }
             Err(e) => {
                 tracing::error!("a batch could not be stored: {e}");
-                self.metrics.set_ready(false);
+                if self.tells {
+                    self.metrics.set_ready(false);
+                }
                 for batch in group {
                     self.metrics.commit(begun.elapsed(), None);
                     let _ = batch.done.send(Err(e.to_string()));
