@@ -4,6 +4,7 @@
 //! Knows nothing of who judges the text, nor of what is made of the verdict.
 
 mod command;
+mod pace;
 #[allow(clippy::module_inception, reason = "the crate is the room, the file its noun")]
 mod session;
 mod sessions;

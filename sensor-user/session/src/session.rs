@@ -12,9 +12,6 @@ const COMMANDS: usize = 64;
 const BYTES: usize = 16 * 1024;
 /// So many bytes are judged at once, the last ones: what is far apart is no one step.
 const JUDGED: usize = 4096;
-/// Texts judged at once, and a second.
-const AT_ONCE: f64 = 16.0;
-const A_SECOND: f64 = 5.0;
 /// The ordinal of a session among a shell's scripts, which no script has.
 const ORDINAL: u32 = u32::MAX;
 
@@ -27,37 +24,9 @@ pub(crate) struct Session {
     pub(crate) last_unix_ns: u64,
     /// A finding tells of one of them.
     has_malicious: bool,
-    pace: Pace,
     /// The last script, while the text waits for its turn to be judged.
     pub(crate) waiting: Option<Capture>,
     found: Option<Found>,
-}
-
-/// How often a session's text is judged: who runs commands without end is not to cost much.
-#[derive(Debug)]
-struct Pace {
-    turns: f64,
-    since_unix_ns: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { turns: AT_ONCE, since_unix_ns: 0 }
-    }
-}
-
-impl Pace {
-    /// Is it its turn?
-    fn take(&mut self, now_unix_ns: u64) -> bool {
-        let passed = now_unix_ns.saturating_sub(self.since_unix_ns) as f64 / 1e9;
-        self.turns = (self.turns + passed * A_SECOND).min(AT_ONCE);
-        self.since_unix_ns = now_unix_ns;
-        let is_turn = self.turns >= 1.0;
-        if is_turn {
-            self.turns -= 1.0;
-        }
-        is_turn
-    }
 }
 
 /// A session that is malicious.
@@ -108,11 +77,6 @@ impl Session {
     pub(crate) fn is_asked(&self, floor: f32) -> bool {
         let is_suspicious = || self.commands.iter().any(|command| command.score >= floor);
         !self.has_malicious && self.commands.len() > 1 && (self.found.is_some() || is_suspicious())
-    }
-
-    /// May its text be judged now?
-    pub(crate) fn is_turn(&mut self, now_unix_ns: u64) -> bool {
-        self.pace.take(now_unix_ns)
     }
 
     /// Its text, and the part that is judged: the last commands, two at least.

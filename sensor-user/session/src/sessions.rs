@@ -6,7 +6,7 @@ use lru::LruCache;
 use script::{Capture, Origin, ScriptText};
 use verdict::Verdict;
 
-use crate::{command::Command, session::Session};
+use crate::{command::Command, pace::Pace, session::Session};
 
 /// Sessions that are remembered, and those of one cgroup among them.
 const SESSIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -40,14 +40,16 @@ impl Question {
 
 /// The sessions of a node.
 pub struct Sessions {
-    sessions: LruCache<Key, Session>,
+    all: LruCache<Key, Session>,
+    /// Of each cgroup.
+    paces: LruCache<u64, Pace>,
     /// One of them waits for its turn, perhaps.
     is_waiting: bool,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { sessions: LruCache::new(SESSIONS), is_waiting: false }
+        Self { all: LruCache::new(SESSIONS), paces: LruCache::new(SESSIONS), is_waiting: false }
     }
 }
 
@@ -67,18 +69,19 @@ impl Sessions {
             return None;
         }
         let key = (capture.cgroup, root);
-        let is_known = self.sessions.get(&key).is_some_and(|session| {
+        let is_known = self.all.get(&key).is_some_and(|session| {
             now_unix_ns.saturating_sub(session.last_unix_ns) < QUIET_NS && !session.is_full_for(capture)
         });
         if !is_known {
             self.begin(key);
         }
-        let session = self.sessions.get_mut(&key)?;
+        let session = self.all.get_mut(&key)?;
         session.last_unix_ns = now_unix_ns;
         let command = Command {
             script: capture.id,
             origin: capture.origin,
-            text: capture.content.clone(),
+            // A copy: the original may have room to grow, and does so in place while nobody else holds it.
+            text: capture.content[..].into(),
             hash: verdict.hash,
             time_unix_ns: capture.time_unix_ns,
             score: verdict.score,
@@ -86,7 +89,7 @@ impl Sessions {
         if !session.add(command, verdict.malicious) || !session.is_asked(threshold * FLOOR) {
             return None;
         }
-        if !session.is_turn(now_unix_ns) {
+        if !self.paces.get_or_insert_mut(capture.cgroup, Pace::default).take(now_unix_ns) {
             session.waiting = Some(capture.clone());
             self.is_waiting = true;
             return None;
@@ -103,12 +106,12 @@ impl Sessions {
         }
         self.is_waiting = false;
         let mut due = None;
-        for (key, session) in &mut self.sessions {
+        for (key, session) in &mut self.all {
             if session.waiting.is_none() {
                 continue;
             }
             self.is_waiting = true;
-            if due.is_none() && session.is_turn(now_unix_ns) {
+            if due.is_none() && self.paces.get_or_insert_mut(key.0, Pace::default).take(now_unix_ns) {
                 due = session.waiting.take().map(|capture| {
                     let (text, part) = session.text();
                     Question { key: *key, capture, text, part }
@@ -121,19 +124,19 @@ impl Sessions {
     /// Takes what was said of a session's text. Returns the session as a capture, with its verdict, if it is malicious.
     pub fn judged(&mut self, question: Question, verdict: Verdict) -> Option<(Capture, Verdict)> {
         let Question { key, capture, text, part } = question;
-        self.sessions.get_mut(&key)?.judged(&capture, &text, &part, verdict)
+        self.all.get_mut(&key)?.judged(&capture, &text, &part, verdict)
     }
 
     /// A new session, in the place of one of the same cgroup if that has many.
     fn begin(&mut self, key: Key) {
-        self.sessions.pop(&key);
+        self.all.pop(&key);
         let of_same = |(other, _): &(&Key, &Session)| other.0 == key.0;
-        if self.sessions.iter().filter(of_same).count() >= OF_ONE
-            && let Some(oldest) = self.sessions.iter().rfind(of_same).map(|(other, _)| *other)
+        if self.all.iter().filter(of_same).count() >= OF_ONE
+            && let Some(oldest) = self.all.iter().rfind(of_same).map(|(other, _)| *other)
         {
-            self.sessions.pop(&oldest);
+            self.all.pop(&oldest);
         }
-        self.sessions.put(key, Session::default());
+        self.all.put(key, Session::default());
     }
 }
 
@@ -246,7 +249,7 @@ mod tests {
             let of = command(100 + n, 7, b"x");
             sessions.add(&of, &verdict(b"x", 0.2), 0.5, 1000 + n, 2_000_000_000);
         }
-        assert!(sessions.sessions.len() <= OF_ONE + 1);
+        assert!(sessions.all.len() <= OF_ONE + 1);
         assert!(add(&mut sessions, &command(2, 5, b"second"), 0.2, 3).is_some());
     }
 
