@@ -1,6 +1,8 @@
 """Renders a chart with Helm's own code and checks the result against the schemas of the Kubernetes API.
 
-    python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output, NOTES=1: what Helm says
+    python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output, NOTES=1: what Helm says, HOOKS=1: the
+                                                               pods of `helm test`
+    python render.py --values CHART                            writes a table of the chart's values
     python render.py --lint CHART
     python render.py --check VERSION… < YAML
     python render.py --allows COMPONENT PROTOCOL TO PORT < YAML   TO is an address, or NAMESPACE/ for a pod there
@@ -157,6 +159,9 @@ def render(chart, release, namespace, values):
     if "NOTES" in os.environ:
         sys.stdout.write(ApiServer.release["info"]["notes"])
         return
+    if "HOOKS" in os.environ:
+        sys.stdout.write("".join(f"---\n{hook['manifest'].strip()}\n" for hook in ApiServer.release.get("hooks") or []))
+        return
     # Helm puts documents in the order in which it would create them.
     sys.stdout.write(ApiServer.release["manifest"].strip() + "\n")
 
@@ -170,6 +175,45 @@ def lint(chart):
     if status:
         sys.exit(f"helm lint: {error}")
     print(result.decode())
+
+
+def comment_above(lines, line):
+    """The comment that ends above a line, as a paragraph."""
+    found = []
+    while line > 0 and lines[line - 1].strip().startswith("#"):
+        line -= 1
+        found.insert(0, lines[line].strip().lstrip("#").strip())
+    return " ".join(found)
+
+
+def leaves(node, lines, path=(), above=""):
+    """Path, default and description of each value; a mapping of values that users choose is one."""
+    import yaml
+
+    for key, value in node.value:
+        name, told = (*path, key.value), comment_above(lines, key.start_mark.line)
+        if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+            said = " ".join(filter(None, [above, told]))
+            yield from leaves(value, lines, name, said)
+        else:
+            default = yaml.safe_load(yaml.serialize(value))
+            yield ".".join(name), default, " ".join(filter(None, [above, told]))
+            # What stands above a group is told once.
+        above = ""
+
+
+def values(chart):
+    import yaml
+
+    with open(os.path.join(chart, "values.yaml")) as file:
+        text = file.read()
+    cell = lambda words: words.replace("|", "\\|")
+    print("<!-- Made from deploy/chart/values.yaml by `cargo xtask manifests`; change that. -->\n")
+    print("# Values of the Helm chart\n")
+    print("`values.schema.json` refuses what is not here. A description may hold for the lines below it, too.\n")
+    print("| value | default | description |\n|---|---|---|")
+    for name, default, told in leaves(yaml.compose(text), text.splitlines()):
+        print(f"| `{name}` | `{cell(json.dumps(default, ensure_ascii=False))}` | {cell(told)} |")
 
 
 def check(versions):
@@ -228,6 +272,8 @@ if __name__ == "__main__":
         allows(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
     elif sys.argv[1] == "--check":
         check(sys.argv[2:])
+    elif sys.argv[1] == "--values":
+        values(sys.argv[2])
     elif sys.argv[1] == "--lint":
         lint(sys.argv[2])
     else:

@@ -502,6 +502,27 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
+    /// Wait for a finding of a pod, and print it. Fails when none comes in time.
+    Wait {
+        /// The store.
+        #[command(flatten)]
+        store: StorePath,
+        /// Name of the pod.
+        #[arg(long)]
+        pod: String,
+        /// Namespace of the pod.
+        #[arg(long)]
+        namespace: String,
+        /// A finding that is so many seconds old will do.
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        recent: u32,
+        /// How long to wait.
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        timeout: u32,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
     /// Print findings as they arrive.
     Tail {
         /// The store.

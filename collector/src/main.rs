@@ -13,7 +13,7 @@ use clap::Parser;
 use collector::{
     ServerError,
     cli::{Cli, Command},
-    command::{list, nodes, show, tail},
+    command::{list, nodes, show, tail, wait},
     server::{index, serve},
 };
 use stage::EXIT_STAGE_FAILED;
@@ -101,6 +101,17 @@ fn start(command: Command) -> anyhow::Result<()> {
         Command::Nodes { store, state, format } => {
             let view = View::now(env!("CARGO_PKG_VERSION"));
             nodes::run(&Store::open_for_reading(&store.store)?, &state, view, format, &mut out)?;
+        }
+        Command::Wait { store, pod, namespace, recent, timeout, format } => {
+            let since = clock::now_unix_ns().saturating_sub(u64::from(recent) * 1_000_000_000);
+            let search = Search {
+                pod: Some(pod),
+                namespace: Some(namespace),
+                since_ns: Some(i64::try_from(since).unwrap_or(i64::MAX)),
+                ..Search::default()
+            };
+            let timeout = Duration::from_secs(timeout.into());
+            wait::run(&store.store, &search, timeout, format, &mut out)?;
         }
         Command::Tail { store, format } => tail::run(&store.store, format, &mut out)?,
     }

@@ -6,6 +6,7 @@ use e2e::{client, collectors, daemon, made::saying as finding, request};
 use proto::{
     ingest::{Batch, Health, Sensor, ingest_service_client::IngestServiceClient},
     scc::Finding,
+    well_known::{Timestamp, Value, value::Kind},
 };
 use tokio_stream::StreamExt;
 
@@ -222,4 +223,40 @@ async fn what_happened_is_counted_and_says_nothing_of_scripts() {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
     assert!(!metrics.contains("hidden words"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_pods_finding_gets_it_or_is_told_where_to_look() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_daemon, port) = collectors::start(dir.path(), 0).unwrap();
+    let database = dir.path().join("findings.db");
+    let wait = |pod: &str, timeout: &str| {
+        let mut command = std::process::Command::new(daemon::bin().join("collector"));
+        command.args(["wait", "--namespace", "shop", "--pod", pod, "--recent", "60", "--timeout", timeout]);
+        command.arg("--store").arg(&database).output()
+    };
+    let told = |output: &std::process::Output| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let (found, _, why) = told(&wait("web-0", "0").unwrap());
+    assert!(!found && why.contains("collector nodes"), "{why}");
+    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let of_pod = |id: &str, pod: &str, ago: u64| Finding {
+        source_properties: [("Pod_Name", text(pod)), ("Pod_Namespace", text("shop"))]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
+        event_time: Some(Timestamp { seconds: (now.as_secs() - ago) as i64, nanos: 0 }),
+        ..finding(id, "x")
+    };
+    client::deliver(port, batch(1, &[of_pod("old", "web-1", 3600)])).await.unwrap();
+    let late = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| told(&wait("web-0", "20").unwrap()));
+        let sent = client::deliver(port, batch(1, &[of_pod("new", "web-0", 1)]));
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(sent)).unwrap();
+        waiting.join().unwrap()
+    });
+    assert!(late.0 && late.1.contains("web-0"), "{late:?}");
+    assert!(!told(&wait("web-1", "0").unwrap()).0, "it is an hour old");
 }

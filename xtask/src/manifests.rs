@@ -44,6 +44,10 @@ fn plain() -> PathBuf {
     root().join("deploy/kubernetes/scriptwatch.yaml")
 }
 
+fn values() -> PathBuf {
+    root().join("docs/values.md")
+}
+
 /// Helm's own code, and the schemas of the Kubernetes API.
 pub(crate) struct Tools {
     python: PathBuf,
@@ -118,6 +122,40 @@ impl Tools {
         });
         let objects = self.render(&values)?.map_err(anyhow::Error::msg)?;
         Ok(format!("{HEAD}{objects}"))
+    }
+
+    /// A table of the chart's values.
+    fn table(&self) -> anyhow::Result<String> {
+        let output = self.script(&["--values", "chart"], "")?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The pod of `helm test` is where the database is, and there is none without one.
+    fn test_pod(&self) -> anyhow::Result<()> {
+        let hooks = |values: Value| self.render_in(&values, &[("HOOKS", "1")])?.map_err(anyhow::Error::msg);
+        for (values, claim) in [(json!({}), "scriptwatch-collector"), (every_option(), "watch-index")] {
+            let pod = hooks(values)?;
+            self.check(&pod)?;
+            let component = claim.rsplit('-').next().unwrap_or_default();
+            for text in [
+                format!("claimName: {claim}\n"),
+                format!("app.kubernetes.io/component: {component}\n"),
+                "helm.sh/hook: test\n".to_owned(),
+                format!("\"--pod\", \"{}-test\"", claim.split('-').next().unwrap_or_default()),
+            ] {
+                ensure!(pod.contains(&text), "{text:?} is not rendered in\n{pod}");
+            }
+        }
+        for none in [
+            json!({ "test": { "enabled": false } }),
+            json!({ "test": null }),
+            json!({ "collector": { "persistence": { "enabled": false } } }),
+            json!({ "collector": { "enabled": false, "url": "https://c.example:7600" } }),
+        ] {
+            ensure!(hooks(none.clone())?.is_empty(), "{none}: there is a test that cannot pass");
+        }
+        Ok(())
     }
 
     /// Who may connect where: names of every kind of resolver, and the metadata server before and after translation.
@@ -399,6 +437,13 @@ impl Tools {
             }
         }
         self.policy()?;
+        self.test_pod()?;
+        let table = fs::read_to_string(values()).unwrap_or_default();
+        ensure!(
+            table == self.table()?,
+            "{} is not up to date: run `cargo xtask manifests`",
+            values().display()
+        );
         let committed = fs::read_to_string(plain()).unwrap_or_default();
         ensure!(
             committed == self.rendered()?,
@@ -471,6 +516,7 @@ pub(crate) fn write() -> anyhow::Result<()> {
     tools.check(&manifest)?;
     fs::create_dir_all(plain().parent().unwrap_or(&root()))?;
     fs::write(plain(), manifest)?;
-    println!("{}", plain().display());
+    fs::write(values(), tools.table()?)?;
+    println!("{}\n{}", plain().display(), values().display());
     Ok(())
 }

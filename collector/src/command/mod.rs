@@ -5,6 +5,7 @@ pub mod nodes;
 mod row;
 pub mod show;
 pub mod tail;
+pub mod wait;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
