@@ -25,6 +25,7 @@ pub struct Containerd {
     child: Child,
     runtime: Runtime,
     client: RuntimeServiceClient<Channel>,
+    snapshotter: &'static str,
 }
 
 /// A pod's sandbox.
@@ -74,6 +75,11 @@ pub struct Plan<'a> {
 impl Containerd {
     /// Starts one that has these images, and one for sandboxes.
     pub fn start(images: &[Image]) -> anyhow::Result<Self> {
+        Self::start_on("native", images)
+    }
+
+    /// Likewise, where containers have their files by this snapshotter.
+    pub fn start_on(snapshotter: &'static str, images: &[Image]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let at = dir.path().display();
         fs::write(
@@ -89,14 +95,14 @@ sandbox_image = "docker.io/local/pause:1"
 disable_apparmor = true
 restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "native"
+snapshotter = "{snapshotter}"
 "#
             ),
         )?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let child = spawn(dir.path())?;
         let client = runtime.block_on(connect(&dir.path().join("run/containerd.sock")))?;
-        let containerd = Self { dir, child, runtime, client };
+        let containerd = Self { dir, child, runtime, client, snapshotter };
         let pause = Image::new("docker.io/local/pause:1")
             .file("/bin/busybox", Path::new("/bin/busybox"))
             .entrypoint(&["/bin/busybox", "sleep", "86400"]);
@@ -128,7 +134,7 @@ snapshotter = "native"
         let output = Command::new("ctr")
             .arg("--address")
             .arg(self.socket())
-            .args(["--namespace", "k8s.io", "images", "import", "--snapshotter", "native"])
+            .args(["--namespace", "k8s.io", "images", "import", "--snapshotter", self.snapshotter])
             .arg(tar)
             .output()?;
         ensure!(output.status.success(), "ctr: {}", String::from_utf8_lossy(&output.stderr));

@@ -240,3 +240,40 @@ fn a_containers_end_frees_its_files() {
     containerd.remove(&pod).expect("its removal");
     node.wait_for_reading("shell_binaries_probed", before).expect("no probe in it any more");
 }
+
+#[test]
+fn a_finding_says_whether_its_script_was_in_the_image_or_written_since() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("attack.sh");
+    // It lives until it is looked at.
+    std::fs::write(&file, format!("{}\n/bin/sleep 1\n", attack(7))).expect("a file");
+    let image = Image::new(SHELL)
+        .program("/bin/bash")
+        .and_then(|image| image.program("/bin/sleep"))
+        .expect("a program")
+        .file("/opt/attack.sh", &file)
+        .entrypoint(&["/bin/sleep", "86400"]);
+    let containerd = Containerd::start_on("overlayfs", &[image]).expect("containerd");
+    let node = node(&containerd, &[]);
+    let pod = containerd.pod("shop", "web").expect("a pod");
+    let plan = Plan { name: "app", image: SHELL, ..Plan::default() };
+    let id = containerd.run(&pod, &plan).expect("a container");
+    for command in [
+        "/bin/bash /opt/attack.sh",
+        "echo \"$(</opt/attack.sh)\" > /written.sh; /bin/bash /written.sh",
+        "echo \"$(</opt/attack.sh)\" > /dev/shm/memory.sh; /bin/bash /dev/shm/memory.sh",
+    ] {
+        containerd.exec(&id, &["/bin/bash", "-c", command]).expect("an exec");
+    }
+    let path =
+        |finding: &Value| finding["processes"][0]["script"]["path"].as_str().unwrap_or_default().to_owned();
+    let findings = node
+        .wait_for(|all| all.iter().filter(|finding| !path(finding).is_empty()).count() == 3)
+        .expect("findings");
+    for (file, provenance) in
+        [("/opt/attack.sh", "image"), ("/written.sh", "written"), ("/dev/shm/memory.sh", "memory")]
+    {
+        let finding = findings.iter().find(|finding| path(finding) == file).expect(file);
+        assert_eq!(property(finding, "Script_Provenance"), provenance, "{finding:#}");
+    }
+}

@@ -192,6 +192,7 @@ fn one(node: &Node, replayed: &Replayed, show: &Show, out: &mut dyn Write) -> an
             node,
             identity,
             ancestors,
+            provenance: None,
             runs: 1,
             last_run_unix_ns: capture.time_unix_ns,
             response: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use identity::ProcessFacts;
+use identity::{ProcessFacts, Provenance};
 use response::{Action, Response};
 use script::Capture;
 use stage::Weigh;
@@ -17,6 +17,8 @@ pub struct Detection {
     pub verdict: Verdict,
     /// Its process's parents, as they were then.
     pub ancestors: Vec<ProcessFacts>,
+    /// Where its file is from, of a script in a container.
+    pub provenance: Option<Provenance>,
     /// How often this script ran in this container, as far as counted.
     pub runs: u64,
     /// When the last run began, Unix time in ns.
@@ -31,7 +33,16 @@ impl Detection {
     /// Of a script that ran once.
     pub fn new(capture: Arc<Capture>, verdict: Verdict, ancestors: Vec<ProcessFacts>) -> Self {
         let last_run_unix_ns = capture.time_unix_ns;
-        Self { capture, verdict, ancestors, runs: 1, last_run_unix_ns, response: None, killed_runs: 0 }
+        Self {
+            capture,
+            verdict,
+            ancestors,
+            provenance: None,
+            runs: 1,
+            last_run_unix_ns,
+            response: None,
+            killed_runs: 0,
+        }
     }
 }
 

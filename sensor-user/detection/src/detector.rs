@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use identity::{Ancestry, Directory, Placement, ProcessFacts, cut};
+use identity::{Ancestry, Directory, Placement, ProcessFacts, Provenance, cut};
 use jiff::Timestamp;
 use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
@@ -162,7 +162,10 @@ impl Detector {
 
     fn detection(&self, capture: Arc<Capture>, verdict: Verdict, placement: Option<&Placement>) -> Detection {
         let ancestors = self.common.ancestry.of(capture.ppid, capture.start_ns, placement);
-        Detection::new(capture, verdict, ancestors)
+        let is_in_container = placement.is_some_and(|placement| placement.container.is_some());
+        let path = capture.path.as_deref().filter(|_| is_in_container);
+        let provenance = path.and_then(|path| Provenance::of(capture.id.pid, path));
+        Detection { provenance, ..Detection::new(capture, verdict, ancestors) }
     }
 
     fn take(&self, detection: Detection, emit: &mut impl FnMut(Detection)) {

@@ -206,6 +206,7 @@ impl<E: Fn(Finding, u64)> Reporter<E> {
             node,
             identity,
             ancestors: &detection.ancestors,
+            provenance: detection.provenance,
             runs: detection.runs,
             last_run_unix_ns: detection.last_run_unix_ns,
             response: detection.response.as_ref(),

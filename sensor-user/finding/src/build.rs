@@ -19,7 +19,7 @@ use crate::{
     time::{rfc3339, timestamp},
 };
 use behaviour::Leaning;
-use identity::{Identity, Node, ProcessFacts};
+use identity::{Identity, Node, ProcessFacts, Provenance};
 use response::{Action, Held, Response};
 use script::{Capture, Origin};
 use verdict::{Reason, Verdict, technique::TECHNIQUES};
@@ -44,6 +44,8 @@ pub struct Evidence<'a> {
     pub identity: &'a Identity,
     /// The process's parents, its parent first, as far as they were still there.
     pub ancestors: &'a [ProcessFacts],
+    /// Where the script's file is from, in a container.
+    pub provenance: Option<Provenance>,
     /// How often the script ran in this container.
     pub runs: u64,
     /// When the last run began, Unix time in ns.
@@ -229,6 +231,9 @@ fn properties(
     }
     if capture.offset > 0 {
         properties.insert("Script_Offset", number(capture.offset as f64));
+    }
+    if let Some(provenance) = evidence.provenance {
+        properties.insert("Script_Provenance", string(provenance.name()));
     }
     if let Some(unseen) = capture.unseen() {
         properties.insert("Shell_Unseen", string(unseen.name()));
@@ -419,6 +424,7 @@ mod tests {
             node: &node,
             identity,
             ancestors: &[],
+            provenance: None,
             runs: 1,
             last_run_unix_ns: 1_700_000_000_000_000_001,
             response: None,

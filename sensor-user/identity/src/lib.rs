@@ -11,6 +11,7 @@ mod directory;
 mod metadata;
 mod node;
 mod process;
+mod provenance;
 mod runtime;
 
 pub use ancestry::Ancestry;
@@ -21,4 +22,5 @@ pub use gce_metadata::is_on_google_cloud;
 pub use metadata::complete;
 pub use node::{Cloud, Node};
 pub use process::{ProcessFacts, cut};
+pub use provenance::Provenance;
 pub use runtime::{OnEnd, follow, usual_socket};

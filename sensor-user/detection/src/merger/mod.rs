@@ -266,8 +266,10 @@ impl Merger {
         }
         self.bytes = (self.bytes + weight(&new)).saturating_sub(weight(old));
         let (runs, last_run_unix_ns, killed_runs) = (old.runs, old.last_run_unix_ns, old.killed_runs);
+        // The process may be gone since, or its file.
+        let provenance = new.provenance.or(old.provenance);
         let (response, later) = (sent.detection.response.take(), new.response.clone());
-        sent.detection = Detection { runs, last_run_unix_ns, response, killed_runs, ..new };
+        sent.detection = Detection { provenance, runs, last_run_unix_ns, response, killed_runs, ..new };
         sent.detection.version_responded(later);
         if sent.detection.verdict.techniques == sent.told_techniques {
             self.postpone(id, PAUSE_TEXT_MAX, now);
