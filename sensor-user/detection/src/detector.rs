@@ -10,7 +10,7 @@ use identity::{Ancestry, Directory, Placement, ProcessFacts, Provenance, cut};
 use jiff::Timestamp;
 use response::{Descendants, Held, Known, Mode, Progress, Responder, Response};
 use script::{Capture, ScriptId};
-use session::{Question, Sessions};
+use session::{Place, Question, Sessions};
 use suppression::Suppressions;
 use tokio::sync::watch;
 use tracing::error;
@@ -142,7 +142,9 @@ impl Detector {
             self.common.scripts().is_running(&capture.id);
             return;
         };
-        self.judge_session(capture, &verdict, emit);
+        if !verdict.malicious {
+            self.judge_session(capture, &verdict, emit);
+        }
         let is_left_alone = self.is_left_alone(capture, &verdict);
         let is_first = self.common.scripts().begin(capture.id) && capture.news.is_none();
         if !verdict.malicious {
@@ -157,6 +159,7 @@ impl Detector {
         };
         let mut detection = self.detection(capture.clone(), verdict, placement.as_deref());
         detection.responded(response);
+        self.judge_session(capture, &detection.verdict, emit);
         self.take(detection, emit);
     }
 
@@ -179,12 +182,19 @@ impl Detector {
         }
     }
 
-    /// Judges a script together with what others of its ancestry ran before. Nothing is done about what is malicious together only:
-    /// most of it has run.
+    /// Judges a script together with what others of its container, or ancestry, ran before. Nothing is done about what is malicious
+    /// together only: most of it has run.
     fn judge_session(&mut self, capture: &Capture, verdict: &Verdict, emit: &mut impl FnMut(Detection)) {
         let placement = self.common.directory.placement(capture.cgroup);
-        let root = self.common.ancestry.root(capture.ppid, capture.start_ns, placement.as_deref());
-        let asked = self.common.sessions().add(capture, verdict, self.threshold, root, clock::now_unix_ns());
+        let container = placement.as_ref().and_then(|placement| placement.container.as_ref());
+        let place = if let Some(container) = container {
+            Place::container(container.as_str())
+        } else {
+            let root = self.common.ancestry.root(capture.ppid, capture.start_ns, placement.as_deref());
+            Place::cgroup(capture.cgroup, root)
+        };
+        let now = clock::now_unix_ns();
+        let asked = self.common.sessions().add(capture, verdict, self.threshold, place, now);
         if let Some(question) = asked {
             self.answer(question, emit);
         }
@@ -192,16 +202,19 @@ impl Detector {
 
     fn answer(&mut self, question: Question, emit: &mut impl FnMut(Detection)) {
         let begun = Instant::now();
-        let opinion = self.judge.judge(&question.text, question.part.clone(), false);
+        let opinion = self.judge.judge(question.text(), question.part(), false);
         self.count(begun, opinion.lookups);
         self.common.metrics.sessions.inc();
         let verdict = match opinion.verdict {
             Ok(verdict) => verdict,
             Err(e) => return error!("a session could not be scored: {e}"),
         };
-        let Some((session, verdict)) = self.common.sessions().judged(question, verdict) else { return };
+        let judged = self.common.sessions().judged(question, verdict, clock::now_unix_ns());
+        let Some((session, verdict)) = judged else { return };
         let placement = self.common.directory.placement(session.cgroup);
-        let detection = self.detection(Arc::new(session), verdict, placement.as_deref());
+        let last = session.joined.iter().map(|joined| joined.time_unix_ns).max();
+        let mut detection = self.detection(Arc::new(session), verdict, placement.as_deref());
+        detection.last_run_unix_ns = last.unwrap_or(detection.last_run_unix_ns);
         self.take(detection, emit);
     }
 
@@ -324,18 +337,25 @@ impl Detector {
         self.common.merger().finished(id, Instant::now(), emit);
     }
 
-    /// Judges the sessions that waited for their turn, and emits what was put off and is due.
+    /// Judges a session that waited for its turn, and emits what was put off and is due.
     pub fn send_due(&mut self, emit: &mut impl FnMut(Detection)) {
-        loop {
+        // One at a time, by one thread: what else waits is more urgent.
+        if matches!(self.judge, Judging::Here(_)) {
             let due = self.common.sessions().due(clock::now_unix_ns());
-            let Some(question) = due else { break };
-            self.answer(question, emit);
+            if let Some(question) = due {
+                self.answer(question, emit);
+            }
         }
         self.common.merger().send_due(Instant::now(), emit);
     }
 
     /// The last of those that share emits all that was put off.
-    pub fn end(self, emit: &mut impl FnMut(Detection)) {
+    pub fn end(mut self, emit: &mut impl FnMut(Detection)) {
+        if matches!(self.judge, Judging::Here(_)) {
+            while let Some(question) = { self.common.sessions().due(u64::MAX) } {
+                self.answer(question, emit);
+            }
+        }
         if let Some(common) = Arc::into_inner(self.common) {
             common.merger().end(Instant::now(), emit);
         }

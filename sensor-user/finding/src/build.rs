@@ -583,6 +583,7 @@ mod tests {
             verdict: &verdict,
             node: &Node::default(),
             identity: &identity,
+            provenance: None,
             ancestors: &vec![parent; 16],
             runs: 1,
             last_run_unix_ns: 1,

@@ -21,7 +21,7 @@ use proto::{
     scc::{Finding, Process},
     well_known::{ListValue, Value, value::Kind},
 };
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexBuilder};
 use rule_file::RuleFileError;
 use serde::Deserialize;
 
@@ -192,7 +192,9 @@ fn check(index: usize, rule: RuleForm) -> Result<Rule, String> {
     if rule.name.trim().is_empty() || rule.name.len() > 64 || !rule.name.chars().all(is_plain) {
         return Err("name is 1 to 64 printable ASCII characters".to_owned());
     }
-    let pattern = Regex::new(&rule.pattern).map_err(|e| format!("pattern: {e}"))?;
+    // `^` and `$` are of lines: a script has many, and a session's text has those of several scripts.
+    let pattern = RegexBuilder::new(&rule.pattern).multi_line(true).build();
+    let pattern = pattern.map_err(|e| format!("pattern: {e}"))?;
     if pattern.is_match("") {
         return Err(format!(
             "pattern {:?} matches nothing at all, too: it would be everywhere",

@@ -216,6 +216,12 @@ fn check(form: RuleForm) -> Result<Rule, String> {
     if form.reason.trim().is_empty() {
         return Err("its reason is empty: say why, for whoever reads this in a year".to_owned());
     }
+    if form.origin == Some(Origin::Session) {
+        return Err(
+            "origin \"session\": nothing is done about sessions, most of which have run when they are known"
+                .to_owned(),
+        );
+    }
     let min_score = form.min_score.unwrap_or(0.0);
     if !(0.0..=1.0).contains(&min_score) {
         return Err(format!("min_score = {min_score} is not from 0 to 1"));

@@ -1,4 +1,4 @@
-//! What the shells of one ancestry ran within a time, joined to one text: commands that are harmless one by one may be an attack
+//! What the shells of one container, or of one ancestry outside of containers, ran within a time, joined to one text: commands that are harmless one by one may be an attack
 //! together.
 //!
 //! Knows nothing of who judges the text, nor of what is made of the verdict.
@@ -9,4 +9,4 @@ mod pace;
 mod session;
 mod sessions;
 
-pub use sessions::{Question, Sessions};
+pub use sessions::{Place, Question, Sessions};

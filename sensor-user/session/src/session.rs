@@ -1,4 +1,4 @@
-//! A session: commands in the order in which they began.
+//! A session: commands in the order in which they came, or grew.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -12,21 +12,35 @@ const COMMANDS: usize = 64;
 const BYTES: usize = 16 * 1024;
 /// So many bytes are judged at once, the last ones: what is far apart is no one step.
 const JUDGED: usize = 4096;
-/// The ordinal of a session among a shell's scripts, which no script has.
-const ORDINAL: u32 = u32::MAX;
+/// What came so long ago is no part of it any more. A finding grows for so long.
+const QUIET_NS: u64 = 600_000_000_000;
+/// Sessions of one shell have names of their own, which no script has.
+const SERIALS: u32 = 1 << 16;
+
+/// The text of a session at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) serial: u32,
+    version: u64,
+    pub(crate) text: ScriptText,
+    /// The part that is judged.
+    pub(crate) part: Range<usize>,
+    joined: Vec<Joined>,
+    flags: ScriptFlags,
+}
 
 /// Commands in their order, and what was found about them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Session {
+    /// Tells it from others.
+    serial: u32,
+    /// Counts up with every change.
+    version: u64,
     commands: VecDeque<Command>,
     bytes: usize,
-    /// When the last one came, Unix time in ns.
-    pub(crate) last_unix_ns: u64,
-    /// A finding tells of one of them.
-    has_malicious: bool,
+    found: Option<Found>,
     /// The last script, while the text waits for its turn to be judged.
     pub(crate) waiting: Option<Capture>,
-    found: Option<Found>,
 }
 
 /// A session that is malicious.
@@ -34,124 +48,168 @@ pub(crate) struct Session {
 struct Found {
     id: ScriptId,
     verdict: Verdict,
+    /// Of the text that was told last.
+    version: u64,
+    since_unix_ns: u64,
 }
 
 impl Session {
-    /// Is it malicious, and has no room for a script? What carried the verdict must not go for what comes after it.
-    pub(crate) fn is_full_for(&self, script: &Capture) -> bool {
+    /// An empty one.
+    pub(crate) fn new(serial: u32) -> Self {
+        Self { serial, version: 0, commands: VecDeque::new(), bytes: 0, found: None, waiting: None }
+    }
+
+    /// Is it malicious, and has no room for a script, or is old? What carried the verdict must not go for what comes after it.
+    pub(crate) fn is_closed_for(&self, script: &Capture, now_unix_ns: u64) -> bool {
+        let Some(found) = &self.found else { return false };
         let is_known = self.commands.iter().any(|known| known.script == script.id);
-        let is_full = self.commands.len() >= COMMANDS || self.bytes + script.content.len() >= BYTES;
-        self.found.is_some() && is_full && !is_known
+        let is_full =
+            self.commands.len() >= COMMANDS || self.bytes + script.content.len().min(BYTES / 4) >= BYTES;
+        now_unix_ns.saturating_sub(found.since_unix_ns) > QUIET_NS || (is_full && !is_known)
+    }
+
+    /// A script is malicious by itself, and has a finding of its own: it is no part of this.
+    pub(crate) fn leave_out(&mut self, script: &ScriptId) {
+        if self.found.is_none()
+            && let Some(at) = self.commands.iter().position(|known| known.script == *script)
+        {
+            self.remove(at);
+        }
     }
 
     /// A script that began, or grew. Returns whether the session has something new.
-    pub(crate) fn add(&mut self, command: Command, is_malicious: bool) -> bool {
-        self.has_malicious |= is_malicious;
+    pub(crate) fn add(&mut self, command: Command) -> bool {
+        if self.found.is_none() {
+            let old = command.last_unix_ns.saturating_sub(QUIET_NS);
+            while self.commands.front().is_some_and(|first| first.last_unix_ns < old) {
+                self.remove(0);
+            }
+        }
         let last = self.commands.len().saturating_sub(1);
-        let known = self.commands.iter_mut().enumerate().find(|(_, known)| known.script == command.script);
-        if let Some((at, known)) = known {
+        if let Some(at) = self.commands.iter().position(|known| known.script == command.script) {
+            let known = &self.commands[at];
             // What was found has its place in the text.
-            let is_settled = self.found.is_some() && (at < last || self.bytes + command.len() > BYTES);
+            let is_settled = self.found.is_some() && (at < last || self.bytes + command.text.len() > BYTES);
             if known.hash == command.hash || is_settled {
                 return false;
             }
-            self.bytes = self.bytes - known.len() + command.len();
-            *known = Command { time_unix_ns: known.time_unix_ns, ..command };
-        } else {
-            // A probe that runs again and again, or a loop, is one command.
-            if self.commands.iter().any(|known| known.hash == command.hash) {
+            let time_unix_ns = known.time_unix_ns;
+            self.remove(at);
+            self.push(Command { time_unix_ns, ..command });
+        } else if let Some(at) = self.commands.iter().position(|known| known.hash == command.hash) {
+            // A probe that runs again and again, or a loop, is one command, the last one.
+            if at == last || self.found.is_some() {
                 return false;
             }
-            self.bytes += command.len();
-            self.commands.push_back(command);
+            self.remove(at);
+            self.push(command);
+        } else {
+            self.push(command);
         }
         while (self.bytes > BYTES || self.commands.len() > COMMANDS) && self.commands.len() > 1 {
-            let Some(oldest) = self.commands.pop_front() else { break };
-            self.bytes -= oldest.len();
+            self.remove(0);
         }
         true
     }
 
-    /// Is it to be judged? A script that is malicious has a finding of its own; where nothing scores by itself, nothing does
-    /// together.
-    pub(crate) fn is_asked(&self, floor: f32) -> bool {
-        let is_suspicious = || self.commands.iter().any(|command| command.score >= floor);
-        !self.has_malicious && self.commands.len() > 1 && (self.found.is_some() || is_suspicious())
+    fn push(&mut self, command: Command) {
+        self.version += 1;
+        self.bytes += command.text.len();
+        self.commands.push_back(command);
     }
 
-    /// Its text, and the part that is judged: the last commands, two at least.
-    pub(crate) fn text(&self) -> (ScriptText, Range<usize>) {
+    fn remove(&mut self, at: usize) {
+        self.version += 1;
+        self.bytes -= self.commands.remove(at).map_or(0, |command| command.text.len());
+    }
+
+    /// Is it to be judged? Where nothing scores by itself, nothing does together.
+    pub(crate) fn is_asked(&self, floor: f32) -> bool {
+        let is_suspicious = || self.commands.iter().any(|command| command.score >= floor);
+        self.commands.len() > 1 && (self.found.is_some() || is_suspicious())
+    }
+
+    /// Its text as it is now, and the part that is judged: the last commands, two at least.
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let mut text = Vec::with_capacity(self.bytes);
+        let mut flags = ScriptFlags::default();
+        let mut joined = Vec::with_capacity(self.commands.len());
+        let mut line = 1;
         for command in &self.commands {
-            command.write_to(&mut text);
+            text.extend_from_slice(&command.text);
+            flags.incomplete |= command.flags.incomplete;
+            flags.mixed_with_data |= command.flags.mixed_with_data;
+            flags.keystrokes |= command.flags.keystrokes;
+            let lines = memchr::memchr_iter(b'\n', &command.text).count() as u32;
+            joined.push(Joined {
+                script: command.script,
+                origin: command.origin,
+                time_unix_ns: command.time_unix_ns,
+                first_line: line,
+                last_line: line + lines - 1,
+            });
+            line += lines;
         }
         let mut start = text.len();
         for (at, command) in self.commands.iter().rev().enumerate() {
-            if at > 1 && text.len() - start + command.len() > JUDGED {
+            if at > 1 && text.len() - start + command.text.len() > JUDGED {
                 break;
             }
-            start -= command.len();
+            start -= command.text.len();
         }
         let part = start..text.len();
-        (text.into(), part)
+        Snapshot { serial: self.serial, version: self.version, text: text.into(), part, joined, flags }
     }
 
     /// Takes a verdict on a part of its text. Returns it as a capture if it is malicious, or was before: under the same name while
     /// it grows.
     pub(crate) fn judged(
         &mut self,
+        of: Snapshot,
         last: &Capture,
-        text: &ScriptText,
-        part: &Range<usize>,
         verdict: Verdict,
+        now_unix_ns: u64,
     ) -> Option<(Capture, Verdict)> {
+        let is_late = self.found.as_ref().is_some_and(|found| of.version < found.version);
+        if of.serial != self.serial || is_late {
+            return None;
+        }
         if verdict.malicious {
-            let verdict = verdict.within(text, part.start);
-            let is_worse = |found: &mut Found| {
-                if verdict.score >= found.verdict.score || found.verdict.spans.is_empty() {
-                    found.verdict = verdict.clone();
-                }
-            };
-            match &mut self.found {
-                Some(found) => is_worse(found),
-                none => *none = Some(Found { id: ScriptId { ordinal: ORDINAL, ..last.id }, verdict }),
+            let verdict = verdict.within(&of.text, of.part.start);
+            let id = ScriptId { ordinal: u32::MAX - self.serial % SERIALS, ..last.id };
+            let found = self.found.get_or_insert_with(|| Found {
+                id,
+                verdict: verdict.clone(),
+                version: of.version,
+                since_unix_ns: now_unix_ns,
+            });
+            if verdict.score >= found.verdict.score {
+                found.verdict = verdict;
             }
         }
-        let joined = self.joined();
         let found = self.found.as_mut()?;
-        found.verdict.hash = ScriptHash::of(text);
+        found.version = of.version;
+        found.verdict.hash = ScriptHash::of(&of.text);
         let capture = Capture {
             id: found.id,
             origin: Origin::Session,
             parent: None,
             evaluated_by: None,
-            content: text.clone(),
             offset: 0,
-            size: text.len() as u64,
-            flags: ScriptFlags::default(),
+            size: of.text.len() as u64,
+            content: of.text,
+            flags: of.flags,
             path: None,
-            time_unix_ns: self.commands.front().map_or(last.time_unix_ns, |first| first.time_unix_ns),
+            time_unix_ns: of
+                .joined
+                .iter()
+                .map(|joined| joined.time_unix_ns)
+                .min()
+                .unwrap_or(last.time_unix_ns),
             news: None,
-            joined,
+            joined: of.joined,
             ..last.clone()
         };
         Some((capture, found.verdict.clone()))
-    }
-
-    fn joined(&self) -> Vec<Joined> {
-        let mut line = 1;
-        let joined = self.commands.iter().map(|command| {
-            let first_line = line;
-            line += memchr::memchr_iter(b'\n', &command.text).count() as u32;
-            line += u32::from(!command.text.ends_with(b"\n"));
-            Joined {
-                script: command.script,
-                origin: command.origin,
-                time_unix_ns: command.time_unix_ns,
-                first_line,
-                last_line: line - 1,
-            }
-        });
-        joined.collect()
     }
 }

@@ -1,150 +1,203 @@
 //! The sessions of a node.
 
-use std::{num::NonZeroUsize, ops::Range};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    num::NonZeroUsize,
+};
 
 use lru::LruCache;
 use script::{Capture, Origin, ScriptText};
 use verdict::Verdict;
 
-use crate::{command::Command, pace::Pace, session::Session};
+use crate::{
+    command::Command,
+    pace::Pace,
+    session::{Session, Snapshot},
+};
 
-/// Sessions that are remembered, and those of one cgroup among them.
+/// Sessions that are remembered, and those of one cgroup outside of containers among them.
 const SESSIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 const OF_ONE: usize = 16;
-/// A longer script is judged by itself only.
-const COMMAND_BYTES: usize = 4096;
-/// After so long without a command the next one begins a session.
-const QUIET_NS: u64 = 600_000_000_000;
 /// By which part of the threshold a command must score by itself for its session to be judged.
 const FLOOR: f32 = 0.1;
 
-/// Whose session it is: the cgroup, and the process that the shells descend from.
-type Key = (u64, u32);
+/// Where shells are of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    of: u64,
+    root: u32,
+}
+
+impl Place {
+    /// A container: whoever gets a shell in it, by whichever process, is in one session.
+    pub fn container(id: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        Self { of: hasher.finish(), root: 0 }
+    }
+
+    /// Outside of containers: a cgroup, and the process that shells descend from there, over other shells.
+    pub fn cgroup(cgroup: u64, root: u32) -> Self {
+        Self { of: cgroup, root }
+    }
+}
 
 /// A text to be judged.
 pub struct Question {
-    key: Key,
+    place: Place,
     capture: Capture,
-    /// All of the session.
-    pub text: ScriptText,
-    /// The part that is to be judged.
-    pub part: Range<usize>,
+    snapshot: Snapshot,
 }
 
 impl Question {
-    /// The cgroup whose session it is.
+    /// All of the session.
+    pub fn text(&self) -> &ScriptText {
+        &self.snapshot.text
+    }
+
+    /// The part that is to be judged, bytes.
+    pub fn part(&self) -> std::ops::Range<usize> {
+        self.snapshot.part.clone()
+    }
+
+    /// The cgroup of the last script.
     pub fn cgroup(&self) -> u64 {
-        self.key.0
+        self.capture.cgroup
     }
 }
 
 /// The sessions of a node.
 pub struct Sessions {
-    all: LruCache<Key, Session>,
-    /// Of each cgroup.
+    all: LruCache<Place, Session>,
+    /// Of each container, or cgroup outside.
     paces: LruCache<u64, Pace>,
+    /// Of all together.
+    pace: Pace,
+    /// Of the next session.
+    serial: u32,
     /// One of them waits for its turn, perhaps.
     is_waiting: bool,
+    /// What a command must score, as it was last.
+    floor: f32,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { all: LruCache::new(SESSIONS), paces: LruCache::new(SESSIONS), is_waiting: false }
+        Self {
+            all: LruCache::new(SESSIONS),
+            paces: LruCache::new(SESSIONS),
+            pace: Pace::of_node(),
+            serial: 0,
+            is_waiting: false,
+            floor: 0.0,
+        }
     }
 }
 
 impl Sessions {
-    /// Takes a script that was judged by itself. Returns the text of its session if that is to be judged.
-    ///
-    /// `root` is the process that its shell descends from, over other shells; `threshold` that of the judge.
+    /// Takes a script that was judged by itself. Returns the text of its session if that is to be judged now; `threshold` is that of
+    /// the judge.
     pub fn add(
         &mut self,
         capture: &Capture,
         verdict: &Verdict,
         threshold: f32,
-        root: u32,
+        place: Place,
         now_unix_ns: u64,
     ) -> Option<Question> {
         if !is_command(capture) {
             return None;
         }
-        let key = (capture.cgroup, root);
-        let is_known = self.all.get(&key).is_some_and(|session| {
-            now_unix_ns.saturating_sub(session.last_unix_ns) < QUIET_NS && !session.is_full_for(capture)
-        });
-        if !is_known {
-            self.begin(key);
-        }
-        let session = self.all.get_mut(&key)?;
-        session.last_unix_ns = now_unix_ns;
-        let command = Command {
-            script: capture.id,
-            origin: capture.origin,
-            // A copy: the original may have room to grow, and does so in place while nobody else holds it.
-            text: capture.content[..].into(),
-            hash: verdict.hash,
-            time_unix_ns: capture.time_unix_ns,
-            score: verdict.score,
-        };
-        if !session.add(command, verdict.malicious) || !session.is_asked(threshold * FLOOR) {
+        self.floor = threshold * FLOOR;
+        if verdict.malicious {
+            if let Some(session) = self.all.get_mut(&place) {
+                session.leave_out(&capture.id);
+            }
             return None;
         }
-        if !self.paces.get_or_insert_mut(capture.cgroup, Pace::default).take(now_unix_ns) {
-            session.waiting = Some(capture.clone());
-            self.is_waiting = true;
+        if self.all.peek(&place).is_none_or(|session| session.is_closed_for(capture, now_unix_ns)) {
+            self.begin(place);
+        }
+        let session = self.all.get_mut(&place)?;
+        let command = Command::of(capture, verdict, self.floor, now_unix_ns);
+        if !session.add(command) || !session.is_asked(self.floor) {
             return None;
         }
-        session.waiting = None;
-        let (text, part) = session.text();
-        Some(Question { key, capture: capture.clone(), text, part })
+        session.waiting = Some(capture.clone());
+        self.is_waiting = true;
+        let turns = self.paces.get_or_insert_mut(place.of, Pace::of_one);
+        ask(place, session, [turns, &mut self.pace], self.floor, now_unix_ns)
     }
 
-    /// The text of a session that had to wait for its turn, one after the other.
+    /// The text of a session that had to wait for its turn, one after the other: the one that has waited longest.
     pub fn due(&mut self, now_unix_ns: u64) -> Option<Question> {
         if !self.is_waiting {
             return None;
         }
         self.is_waiting = false;
         let mut due = None;
-        for (key, session) in &mut self.all {
-            if session.waiting.is_none() {
-                continue;
+        for (place, session) in self.all.iter_mut().rev() {
+            if due.is_none() && session.waiting.is_some() {
+                let turns = self.paces.get_or_insert_mut(place.of, Pace::of_one);
+                due = ask(*place, session, [turns, &mut self.pace], self.floor, now_unix_ns);
             }
-            self.is_waiting = true;
-            if due.is_none() && self.paces.get_or_insert_mut(key.0, Pace::default).take(now_unix_ns) {
-                due = session.waiting.take().map(|capture| {
-                    let (text, part) = session.text();
-                    Question { key: *key, capture, text, part }
-                });
-            }
+            self.is_waiting |= session.waiting.is_some();
         }
         due
     }
 
     /// Takes what was said of a session's text. Returns the session as a capture, with its verdict, if it is malicious.
-    pub fn judged(&mut self, question: Question, verdict: Verdict) -> Option<(Capture, Verdict)> {
-        let Question { key, capture, text, part } = question;
-        self.all.get_mut(&key)?.judged(&capture, &text, &part, verdict)
+    pub fn judged(
+        &mut self,
+        question: Question,
+        verdict: Verdict,
+        now_unix_ns: u64,
+    ) -> Option<(Capture, Verdict)> {
+        let Question { place, capture, snapshot } = question;
+        self.all.peek_mut(&place)?.judged(snapshot, &capture, verdict, now_unix_ns)
     }
 
     /// A new session, in the place of one of the same cgroup if that has many.
-    fn begin(&mut self, key: Key) {
-        self.all.pop(&key);
-        let of_same = |(other, _): &(&Key, &Session)| other.0 == key.0;
+    fn begin(&mut self, place: Place) {
+        self.all.pop(&place);
+        let of_same = |(other, _): &(&Place, &Session)| other.of == place.of;
         if self.all.iter().filter(of_same).count() >= OF_ONE
             && let Some(oldest) = self.all.iter().rfind(of_same).map(|(other, _)| *other)
         {
             self.all.pop(&oldest);
         }
-        self.all.put(key, Session::default());
+        self.serial = self.serial.wrapping_add(1);
+        self.all.put(place, Session::new(self.serial));
     }
 }
 
-/// Is it something that somebody tells a shell to do, and short?
+/// Asks about a session that waits, if it is its turn, and there is still something to ask.
+fn ask(
+    place: Place,
+    session: &mut Session,
+    paces: [&mut Pace; 2],
+    floor: f32,
+    now_unix_ns: u64,
+) -> Option<Question> {
+    if !session.is_asked(floor) {
+        session.waiting = None;
+        return None;
+    }
+    let [of_one, of_node] = paces;
+    if !(of_one.has_turn(now_unix_ns) && of_node.has_turn(now_unix_ns)) {
+        return None;
+    }
+    let capture = session.waiting.take()?;
+    of_one.spend();
+    of_node.spend();
+    Some(Question { place, capture, snapshot: session.snapshot() })
+}
+
+/// Is it something that somebody tells a shell to do?
 fn is_command(capture: &Capture) -> bool {
     let is_told = matches!(capture.origin, Origin::Command | Origin::Stdin | Origin::Interactive);
     let is_whole = capture.offset == 0 && !capture.flags.maybe_data;
-    is_told && is_whole && (1..=COMMAND_BYTES).contains(&capture.content.len())
+    is_told && is_whole && !capture.content.is_empty()
 }
 
 #[cfg(test)]
@@ -152,6 +205,8 @@ mod tests {
     use verdict::ScriptHash;
 
     use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
 
     fn verdict(content: &[u8], score: f32) -> Verdict {
         Verdict {
@@ -173,84 +228,141 @@ mod tests {
         }
     }
 
-    /// Adds a command of a cgroup's first process.
+    fn typed(pid: u32, content: &[u8]) -> Capture {
+        Capture { origin: Origin::Interactive, ..command(pid, 7, content) }
+    }
+
+    /// Adds a command below a cgroup's first process.
     fn add(sessions: &mut Sessions, of: &Capture, score: f32, now_s: u64) -> Option<Question> {
-        sessions.add(of, &verdict(&of.content, score), 0.5, 1, now_s * 1_000_000_000)
+        let place = Place::cgroup(of.cgroup, 1);
+        sessions.add(of, &verdict(&of.content, score), 0.5, place, now_s * SECOND)
+    }
+
+    fn judged(sessions: &mut Sessions, question: Question, score: f32) -> Option<(Capture, Verdict)> {
+        sessions.judged(question, verdict(b"", score), SECOND)
     }
 
     fn told(question: &Question) -> String {
-        String::from_utf8_lossy(&question.text[question.part.clone()]).into_owned()
+        String::from_utf8_lossy(&question.text()[question.part()]).into_owned()
     }
 
     #[test]
-    fn commands_of_one_ancestry_are_judged_together() {
+    fn commands_of_one_place_are_judged_together() {
         let mut sessions = Sessions::default();
         assert!(add(&mut sessions, &command(10, 7, b"cd /tmp"), 0.2, 1).is_none(), "one is no session");
         let question = add(&mut sessions, &command(11, 7, b"id\n"), 0.01, 2).expect("a question");
         assert_eq!(told(&question), "cd /tmp\nid\n");
-        assert!(sessions.judged(question, verdict(b"", 0.4)).is_none(), "harmless");
+        assert!(judged(&mut sessions, question, 0.4).is_none(), "harmless");
         assert!(add(&mut sessions, &command(12, 7, b"id\n"), 0.01, 3).is_none(), "the same again");
-        assert!(add(&mut sessions, &command(13, 8, b"ls"), 0.2, 3).is_none(), "another container");
+        assert!(add(&mut sessions, &command(13, 8, b"ls"), 0.2, 3).is_none(), "another place");
         let question = add(&mut sessions, &command(14, 7, b"./x\nls"), 0.01, 4).expect("a question");
-        let (capture, said) = sessions.judged(question, verdict(b"", 0.6)).expect("a session");
+        let (capture, said) = judged(&mut sessions, question, 0.6).expect("a session");
         assert_eq!(&*capture.content, b"cd /tmp\nid\n./x\nls\n");
-        assert_eq!(
-            (capture.origin, capture.id.pid, said.hash),
-            (Origin::Session, 14, ScriptHash::of(&capture.content))
-        );
+        assert_eq!((capture.origin, capture.id.pid), (Origin::Session, 14));
+        assert_eq!(said.hash, ScriptHash::of(&capture.content));
         let lines: Vec<_> =
             capture.joined.iter().map(|j| (j.script.pid, j.first_line, j.last_line)).collect();
         assert_eq!(lines, [(10, 1, 1), (11, 2, 2), (14, 3, 4)]);
         assert_eq!(capture.time_unix_ns, 10);
         // It goes on under the same name, whatever is said of the rest.
         let question = add(&mut sessions, &command(15, 7, b"pwd"), 0.0, 5).expect("a question");
-        let (next, said) = sessions.judged(question, verdict(b"", 0.1)).expect("a session");
+        let (next, said) = judged(&mut sessions, question, 0.1).expect("a session");
         assert_eq!((next.id, next.joined.len(), said.score), (capture.id, 4, 0.6));
+        assert_eq!(Place::container("a"), Place::container("a"));
+        assert_ne!(Place::container("a"), Place::container("b"));
     }
 
     #[test]
-    fn lines_that_are_typed_are_one_command_that_grows() {
+    fn what_grows_or_comes_again_is_the_last_command() {
         let mut sessions = Sessions::default();
-        let typed = |content: &[u8]| Capture { origin: Origin::Interactive, ..command(10, 7, content) };
-        assert!(add(&mut sessions, &typed(b"cd /tmp\n"), 0.2, 1).is_none());
-        assert!(add(&mut sessions, &typed(b"cd /tmp\nls\n"), 0.2, 2).is_none(), "it is judged by itself");
+        assert!(add(&mut sessions, &typed(10, b"cd /tmp\n"), 0.2, 1).is_none());
+        assert!(add(&mut sessions, &typed(10, b"cd /tmp\nls\n"), 0.2, 2).is_none(), "it is judged by itself");
         let question = add(&mut sessions, &command(11, 7, b"id"), 0.2, 3).expect("a question");
         assert_eq!(told(&question), "cd /tmp\nls\nid\n");
-        let question = add(&mut sessions, &typed(b"cd /tmp\nls\nw\n"), 0.2, 4).expect("a question");
+        let question = add(&mut sessions, &typed(10, b"cd /tmp\nls\nw\n"), 0.2, 4).expect("a question");
+        assert_eq!(told(&question), "id\ncd /tmp\nls\nw\n");
+        // Steps that were run before in another order are judged in the one that counts.
+        let question = add(&mut sessions, &command(12, 7, b"id"), 0.2, 5).expect("a question");
         assert_eq!(told(&question), "cd /tmp\nls\nw\nid\n");
     }
 
     #[test]
-    fn what_is_long_or_far_apart_or_told_already_or_raises_no_suspicion_is_left_out() {
+    fn what_is_old_or_malicious_or_no_command_or_raises_no_suspicion_is_left_out() {
         let mut sessions = Sessions::default();
         add(&mut sessions, &command(10, 7, b"a"), 0.2, 1);
-        assert!(add(&mut sessions, &command(11, 7, &[b'x'; COMMAND_BYTES + 1]), 0.2, 1).is_none(), "long");
         assert!(add(&mut sessions, &script::sample(12, b"file"), 0.2, 1).is_none(), "a file");
-        assert!(add(&mut sessions, &command(13, 7, b"b"), 0.2, 700).is_none(), "much later");
+        assert!(add(&mut sessions, &command(13, 7, b"b"), 0.2, 700).is_none(), "the other is old");
         assert!(add(&mut sessions, &command(14, 7, b"c"), 0.2, 701).is_some());
-        add(&mut sessions, &command(15, 7, b"d"), 0.9, 702);
-        assert!(add(&mut sessions, &command(16, 7, b"e"), 0.2, 703).is_none(), "one has a finding");
-        add(&mut sessions, &command(20, 9, b"a"), 0.04, 1);
-        assert!(add(&mut sessions, &command(21, 9, b"b"), 0.04, 1).is_none(), "nothing scores");
+        assert!(add(&mut sessions, &command(15, 7, b"d"), 0.9, 702).is_none(), "it has a finding");
+        let question =
+            add(&mut sessions, &command(16, 7, b"e"), 0.2, 703).expect("the others are judged all the same");
+        assert_eq!(told(&question), "b\nc\ne\n");
+        // What becomes malicious is none of it any more.
+        add(&mut sessions, &typed(17, b"f"), 0.2, 704);
+        add(&mut sessions, &typed(17, b"f\ng"), 0.9, 704);
+        assert_eq!(
+            told(&add(&mut sessions, &command(18, 7, b"h"), 0.2, 705).expect("a question")),
+            "b\nc\ne\nh\n"
+        );
+        // A probe that comes again and again keeps nothing alive but itself.
+        for n in 0..20 {
+            add(&mut sessions, &command(20, 9, b"curl"), 0.2, n * 300);
+        }
+        let question = add(&mut sessions, &command(21, 9, b"id"), 0.2, 5900).expect("a question");
+        assert_eq!(told(&question), "curl\nid\n");
+        add(&mut sessions, &command(30, 10, b"a"), 0.04, 1);
+        assert!(add(&mut sessions, &command(31, 10, b"b"), 0.04, 1).is_none(), "nothing scores");
     }
 
     #[test]
-    fn a_session_is_bounded_and_one_container_does_not_push_out_others() {
+    fn filling_keeps_steps_apart_no_more_than_it_must() {
+        let mut sessions = Sessions::default();
+        let padded = [&b"wget x; #"[..], &[b'x'; 8000]].concat();
+        add(&mut sessions, &command(10, 7, &padded), 0.2, 1);
+        for n in 0..4_u32 {
+            add(&mut sessions, &command(11 + n, 7, &[b'a' + n as u8; 4000]), 0.01, 1);
+        }
+        let question = add(&mut sessions, &command(20, 7, b"./x"), 0.01, 1).expect("a question");
+        assert!(told(&question).contains("wget x; #") && told(&question).ends_with("./x\n"));
+    }
+
+    #[test]
+    fn a_session_is_bounded_and_one_place_does_not_push_out_others() {
         let mut sessions = Sessions::default();
         add(&mut sessions, &command(1, 5, b"first"), 0.2, 1);
         for n in 0..1000_u32 {
             let of = command(100 + n, 7, format!("{n:01000}").as_bytes());
             if let Some(question) = add(&mut sessions, &of, 0.2, 2) {
-                assert!(question.text.len() <= 16 * 1024 + COMMAND_BYTES);
-                assert!(
-                    question.part.len() <= 4096 + COMMAND_BYTES && question.part.end == question.text.len()
-                );
+                assert!(question.text().len() <= 16 * 1024 + 4096);
+                assert!(question.part().len() <= 8192 && question.part().end == question.text().len());
             }
             let of = command(100 + n, 7, b"x");
-            sessions.add(&of, &verdict(b"x", 0.2), 0.5, 1000 + n, 2_000_000_000);
+            sessions.add(&of, &verdict(b"x", 0.2), 0.5, Place::cgroup(7, 1000 + n), 2 * SECOND);
         }
         assert!(sessions.all.len() <= OF_ONE + 1);
         assert!(add(&mut sessions, &command(2, 5, b"second"), 0.2, 3).is_some());
+    }
+
+    #[test]
+    fn commands_without_end_are_judged_now_and_then_and_the_last_ones_in_any_case() {
+        let mut sessions = Sessions::default();
+        let mut count = 0;
+        for n in 0..1000_u32 {
+            count += u32::from(add(&mut sessions, &command(n, 7, &n.to_le_bytes()), 0.2, 1).is_some());
+        }
+        assert!((10..20).contains(&count), "{count}");
+        assert!(sessions.due(SECOND).is_none(), "not yet");
+        let question = sessions.due(2 * SECOND).expect("its turn");
+        assert!(question.text().ends_with(b"\xe7\x03\0\0\n"));
+        assert!(sessions.due(3 * SECOND).is_none(), "nothing is new");
+        // Many places together have a pace, too, and whoever waits longest is next.
+        count = 0;
+        for cgroup in 100..300 {
+            add(&mut sessions, &command(1, cgroup, b"a"), 0.2, 4);
+            count += u32::from(add(&mut sessions, &command(2, cgroup, b"b"), 0.2, 4).is_some());
+        }
+        assert!((60..70).contains(&count), "{count}");
+        assert_eq!(sessions.due(5 * SECOND).map(|next| next.cgroup()), Some(100 + u64::from(count)));
     }
 
     #[test]
@@ -258,31 +370,31 @@ mod tests {
         let mut sessions = Sessions::default();
         add(&mut sessions, &command(1, 7, b"first"), 0.2, 1);
         let question = add(&mut sessions, &command(2, 7, b"second"), 0.2, 1).expect("a question");
-        let (found, _) = sessions.judged(question, verdict(b"", 0.6)).expect("a session");
+        let (found, _) = judged(&mut sessions, question, 0.6).expect("a session");
         let mut others = 0;
         for n in 0..200_u32 {
             let of = command(100 + n, 7, format!("{n:0500}").as_bytes());
             let Some(question) = add(&mut sessions, &of, 0.2, 2 + u64::from(n)) else { continue };
-            let Some((capture, _)) = sessions.judged(question, verdict(b"", 0.1)) else {
+            let Some((capture, _)) = judged(&mut sessions, question, 0.1) else {
                 others += 1;
                 continue;
             };
             assert!(capture.id == found.id && capture.content.starts_with(b"first\nsecond\n"));
         }
         assert!(others > 100, "what is too much for it is another session");
+        // And of another name, whoever was the last one.
+        let question = add(&mut sessions, &command(2, 7, b"third"), 0.2, 300).expect("a question");
+        let (next, _) = judged(&mut sessions, question, 0.6).expect("a session");
+        assert!(next.id.pid == found.id.pid && next.id != found.id);
     }
 
     #[test]
-    fn commands_without_end_are_judged_now_and_then_and_the_last_ones_in_any_case() {
+    fn an_answer_that_comes_late_changes_nothing_that_is_newer() {
         let mut sessions = Sessions::default();
-        let mut judged = 0;
-        for n in 0..1000_u32 {
-            judged += u32::from(add(&mut sessions, &command(n, 7, &n.to_le_bytes()), 0.2, 1).is_some());
-        }
-        assert!((10..20).contains(&judged), "{judged}");
-        assert!(sessions.due(1_000_000_000).is_none(), "not yet");
-        let question = sessions.due(2_000_000_000).expect("its turn");
-        assert!(question.text.ends_with(b"\xe7\x03\0\0\n"));
-        assert!(sessions.due(3_000_000_000).is_none(), "nothing is new");
+        add(&mut sessions, &command(1, 7, b"a"), 0.2, 1);
+        let early = add(&mut sessions, &command(2, 7, b"b"), 0.2, 1).expect("a question");
+        let late = add(&mut sessions, &command(3, 7, b"c"), 0.2, 1).expect("a question");
+        assert!(judged(&mut sessions, late, 0.6).is_some());
+        assert!(judged(&mut sessions, early, 0.9).is_none());
     }
 }

@@ -356,7 +356,7 @@ impl Sent {
 
 /// May a capture of this origin be a part of the script so far? Others come whole.
 fn grows(origin: Origin) -> bool {
-    !matches!(origin, Origin::Command | Origin::Eval | Origin::Environment | Origin::Session)
+    !matches!(origin, Origin::Command | Origin::Eval | Origin::Environment)
 }
 
 /// Bytes that it takes, about.
