@@ -2,6 +2,7 @@
 
     python render.py CHART RELEASE NAMESPACE [VALUES.json]     writes YAML to standard output, NOTES=1: what Helm says, HOOKS=1: the
                                                                pods of `helm test`
+    python render.py --allowlist < YAML                        writes what lets the sensor's pods run on GKE Autopilot
     python render.py --values CHART                            writes a table of the chart's values
     python render.py --lint CHART
     python render.py --check VERSION… < YAML
@@ -177,6 +178,61 @@ def lint(chart):
     print(result.decode())
 
 
+# GKE's constraints that the sensor's pods do not keep, by the names of Autopilot's admission.
+EXEMPTIONS = [
+    "autogke-disallow-hostnamespaces",
+    "autogke-no-write-mode-hostpath",
+    "autogke-default-linux-capabilities",
+]
+
+
+def criteria(container):
+    """What an allowlist compares of a container."""
+    context = container.get("securityContext", {})
+    probes = {
+        probe: {"exec": {"command": container[probe]["exec"]["command"]}}
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+        if "exec" in container.get(probe, {})
+    }
+    found = {
+        "name": container["name"],
+        "image": container["image"],
+        "command": container.get("command"),
+        "args": container.get("args"),
+        "env": [{k: v for k, v in entry.items() if k in ("name", "value")} for entry in container.get("env", [])],
+        **probes,
+        "securityContext": {k: v for k, v in context.items() if k in ("capabilities", "privileged")},
+        "volumeMounts": container.get("volumeMounts"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def allowlist():
+    """A WorkloadAllowlist (auto.gke.io/v1) of the DaemonSet that is read."""
+    import yaml
+
+    daemon_set = next(o for o in yaml.safe_load_all(sys.stdin) if o and o["kind"] == "DaemonSet")
+    pod = daemon_set["spec"]["template"]["spec"]
+    version = daemon_set["metadata"]["labels"]["app.kubernetes.io/version"]
+    volumes = [
+        {"name": volume["name"]}
+        | ({"hostPath": {"path": volume["hostPath"]["path"]}} if "hostPath" in volume else {})
+        | ({"configMap": {"name": volume["configMap"]["name"]}} if "configMap" in volume else {})
+        for volume in pod["volumes"]
+    ]
+    yaml.safe_dump({
+        "apiVersion": "auto.gke.io/v1",
+        "kind": "WorkloadAllowlist",
+        "metadata": {"name": f"{daemon_set['metadata']['name']}-{version}"},
+        "exemptions": EXEMPTIONS,
+        "matchingCriteria": {
+            "hostPID": pod.get("hostPID", False),
+            **{kind: [criteria(c) for c in pod[kind]] for kind in ("initContainers", "containers") if pod.get(kind)},
+            "volumes": volumes,
+        },
+    }, sys.stdout, sort_keys=False, default_flow_style=False)
+
+
 def comment_above(lines, line):
     """The comment that ends above a line, as a paragraph."""
     found = []
@@ -272,6 +328,8 @@ if __name__ == "__main__":
         allows(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
     elif sys.argv[1] == "--check":
         check(sys.argv[2:])
+    elif sys.argv[1] == "--allowlist":
+        allowlist()
     elif sys.argv[1] == "--values":
         values(sys.argv[2])
     elif sys.argv[1] == "--lint":

@@ -44,6 +44,15 @@ fn plain() -> PathBuf {
     root().join("deploy/kubernetes/scriptwatch.yaml")
 }
 
+fn allowlist() -> PathBuf {
+    root().join("deploy/kubernetes/autopilot-allowlist.yaml")
+}
+
+/// What stands before the allowlist.
+const ALLOWLIST_HEAD: &str = "# Made from deploy/chart by `cargo xtask manifests`; change that. For other values than the chart's, and for your image, see
+# docs/deploy.md, \"GKE Autopilot\".
+";
+
 fn values() -> PathBuf {
     root().join("docs/values.md")
 }
@@ -129,6 +138,13 @@ impl Tools {
         let output = self.script(&["--values", "chart"], "")?;
         ensure!(output.status.success(), "{}", text(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// What lets the sensor's pods run on GKE Autopilot.
+    fn allowlist(&self) -> anyhow::Result<String> {
+        let output = self.script(&["--allowlist"], &self.rendered()?)?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
+        Ok(format!("{ALLOWLIST_HEAD}{}", String::from_utf8(output.stdout)?))
     }
 
     /// The pod of `helm test` is where the database is, and there is none without one.
@@ -444,6 +460,12 @@ impl Tools {
             "{} is not up to date: run `cargo xtask manifests`",
             values().display()
         );
+        let committed = fs::read_to_string(allowlist()).unwrap_or_default();
+        ensure!(
+            committed == self.allowlist()?,
+            "{} is not up to date: run `cargo xtask manifests`",
+            allowlist().display()
+        );
         let committed = fs::read_to_string(plain()).unwrap_or_default();
         ensure!(
             committed == self.rendered()?,
@@ -517,6 +539,7 @@ pub(crate) fn write() -> anyhow::Result<()> {
     fs::create_dir_all(plain().parent().unwrap_or(&root()))?;
     fs::write(plain(), manifest)?;
     fs::write(values(), tools.table()?)?;
-    println!("{}\n{}", plain().display(), values().display());
+    fs::write(allowlist(), tools.allowlist()?)?;
+    println!("{}\n{}\n{}", plain().display(), allowlist().display(), values().display());
     Ok(())
 }

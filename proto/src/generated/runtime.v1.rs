@@ -220,6 +220,9 @@ pub struct PodSandbox {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
+    /// Which runtime has it, by the name in its RuntimeClass; empty for the usual one.
+    #[prost(string, tag = "7")]
+    pub runtime_handler: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPodSandboxRequest {}

@@ -3,6 +3,7 @@
 mod capture;
 mod capture_metrics;
 mod config;
+mod hidden_pods;
 mod holding;
 mod lanes;
 mod memory;
@@ -45,6 +46,7 @@ pub use config::{Assets, Config, Reload, Reloadable, Reloaded};
 
 use capture::Capturer;
 use capture_metrics::CaptureMetrics;
+use hidden_pods::HiddenPods;
 use holding::Holding;
 use lanes::Lanes;
 use scoring::Scorer;
@@ -141,6 +143,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
     let (detections, to_report) = queue("detections", DETECTIONS_BYTES, &queues);
     let (ended, ends) = crossbeam_channel::bounded(ENDED_CONTAINERS);
     let (directory, questions) = Directory::new(config.container_runtime.is_some());
+    registry.register_collector(Box::new(HiddenPods(directory.clone())));
     let (sensitivity, follow_sensitivity) = watch::channel(config.reloadable.sensitivity);
     let responding = config.reloadable.responder.mode();
     let (responder, follow_responder) = watch::channel(config.reloadable.responder);

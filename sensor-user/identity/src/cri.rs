@@ -19,6 +19,7 @@ use super::{
     container::{Container, Pod, without_kubelets},
     directory::{Directory, Knowledge},
     runtime::not_panicked,
+    sandbox,
 };
 use cause::chain;
 
@@ -107,6 +108,13 @@ impl Client {
             Err(status) if is_late(&status) => Ok(false),
             Err(status) => Err(status),
         }
+    }
+
+    /// Learns which pods cannot be seen into.
+    pub(crate) async fn learn_hidden(&self) -> Result<(), Status> {
+        let pods = within(LIST, self.cri.clone().list_pod_sandbox(ListPodSandboxRequest {})).await?.items;
+        self.directory.learn_hidden(sandbox::hidden(&pods));
+        Ok(())
     }
 
     /// All that there is when the connection begins; returns those of which the runtime did not tell all.

@@ -3,6 +3,7 @@
 //! The capture thread puts in where cgroups are; the runtime's client puts in containers; findings ask.
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use std::{
 
 use lru::LruCache;
 use tokio::sync::{broadcast, mpsc};
+use tracing::warn;
 
 use super::{
     cgroup::{ContainerId, Placement},
@@ -65,6 +67,8 @@ struct State {
     cgroups: LruCache<u64, Arc<Placement>>,
     containers: LruCache<ContainerId, Entry>,
     pods: LruCache<String, Arc<Pod>>,
+    /// Running pods that cannot be seen into, by runtime handler.
+    hidden: BTreeMap<String, u64>,
 }
 
 /// Shared by all who put in and ask.
@@ -91,6 +95,7 @@ impl Directory {
             cgroups: LruCache::new(CGROUPS),
             containers: LruCache::new(CONTAINERS),
             pods: LruCache::new(PODS),
+            hidden: BTreeMap::new(),
         };
         (Arc::new(Self { state: Mutex::new(state), questions, news, has_runtime }), to_answer)
     }
@@ -191,6 +196,24 @@ impl Directory {
         if !pod.uid.is_empty() {
             self.state().pods.put(pod.uid.clone(), Arc::new(pod));
         }
+    }
+
+    /// Learns which running pods cannot be seen into; what is new is told in the log.
+    pub(crate) fn learn_hidden(&self, hidden: BTreeMap<String, u64>) {
+        let mut state = self.state();
+        for (handler, count) in &hidden {
+            if !state.hidden.contains_key(handler) {
+                warn!(
+                    "{count} pods have a kernel of their own (runtime handler {handler:?}): what their shells run is not seen"
+                );
+            }
+        }
+        state.hidden = hidden;
+    }
+
+    /// How many running pods cannot be seen into, by runtime handler.
+    pub fn hidden_pods(&self) -> BTreeMap<String, u64> {
+        self.state().hidden.clone()
     }
 
     /// Containers as they become known.

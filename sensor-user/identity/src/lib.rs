@@ -13,6 +13,7 @@ mod node;
 mod process;
 mod provenance;
 mod runtime;
+mod sandbox;
 
 pub use ancestry::Ancestry;
 pub use cgroup::{ContainerId, Placement};

@@ -49,6 +49,8 @@ const SHORT: Duration = Duration::from_secs(5);
 const QUESTIONS: usize = 4096;
 /// A runtime that was not in time so often is connected to anew: after five minutes.
 const LATE: u32 = 60;
+/// How often it is looked which pods cannot be seen into.
+const HIDDEN: Duration = Duration::from_mins(1);
 /// How long until the list of all is asked for again.
 const LIST_AGAIN: Duration = Duration::from_secs(10);
 
@@ -188,6 +190,7 @@ impl Session {
         tasks.spawn(listen(channel, heard));
         tasks.spawn(check(self.client.clone()));
         tasks.spawn(list(self.client.clone(), listed));
+        tasks.spawn(count_hidden(self.client.clone()));
         loop {
             tokio::select! {
                 Some(id) = questions.recv(), if self.under_way.len() < QUESTIONS => {
@@ -240,6 +243,18 @@ async fn check(client: Client) -> Result<(), String> {
         }
         if late == LATE {
             return Err("it does not answer".to_owned());
+        }
+    }
+}
+
+/// Looks now and then which pods cannot be seen into. What fails is asked again the next time: whether the connection is good, others
+/// say.
+async fn count_hidden(client: Client) -> Result<(), String> {
+    let mut count = tokio::time::interval(HIDDEN);
+    loop {
+        count.tick().await;
+        if let Err(status) = client.learn_hidden().await {
+            debug!("the runtime's pods cannot be listed: {}", status.message());
         }
     }
 }

@@ -31,6 +31,8 @@ struct Runtime {
     /// How often each container's status was asked for.
     asked: Arc<Mutex<HashMap<String, u32>>>,
     connections: Arc<Mutex<u32>>,
+    /// Its pods, in the list.
+    pods: Arc<Mutex<Vec<cri::PodSandbox>>>,
     /// Containers that came later.
     late: Arc<Mutex<Vec<ContainerId>>>,
 }
@@ -96,7 +98,8 @@ impl RuntimeService for Runtime {
         &self,
         _: Request<cri::ListPodSandboxRequest>,
     ) -> Answer<cri::ListPodSandboxResponse> {
-        Ok(Response::new(cri::ListPodSandboxResponse::default()))
+        let items = self.pods.lock().expect("a lock").clone();
+        Ok(Response::new(cri::ListPodSandboxResponse { items }))
     }
 
     async fn list_containers(
@@ -279,6 +282,18 @@ async fn who_is_not_found_is_waited_for_no_longer_and_found_when_the_runtime_kno
     assert_eq!((directory.identify(7).id, directory.identify(7).container.is_none()), (Some(id(0)), true));
     runtime.late.lock().expect("a lock").push(id(0));
     until("it is found", || directory.knows(&id(0))).await;
+}
+
+#[tokio::test]
+async fn pods_with_a_kernel_of_their_own_are_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let socket = dir.path().join("runtime.sock");
+    let runtime = Runtime::of(0..1);
+    let pod = |handler: &str| cri::PodSandbox { runtime_handler: handler.to_owned(), ..Default::default() };
+    *runtime.pods.lock().expect("a lock") = vec![pod(""), pod("gvisor"), pod("gvisor")];
+    let _serving = runtime.serve(&socket);
+    let directory = follow(&socket);
+    until("two pods", || directory.hidden_pods() == [("gvisor".to_owned(), 2)].into()).await;
 }
 
 #[tokio::test]
