@@ -72,15 +72,27 @@ impl Outlets {
 /// What runs beside ingest.
 pub(crate) struct Running {
     pub(crate) writing: Writing,
-    /// What the first one hands over to, where there is such.
-    behind: Option<Writing>,
+    /// What the first one hands over to, or what goes on beside it.
+    behind: Vec<Behind>,
     sinks: Vec<JoinHandle<()>>,
+}
+
+/// What has to end, too.
+struct Behind {
+    handle: Option<StoreHandle>,
+    ended: JoinHandle<()>,
+}
+
+impl From<Writing> for Behind {
+    fn from(Writing { handle, ended }: Writing) -> Self {
+        Self { handle: Some(handle), ended }
+    }
 }
 
 impl Running {
     /// Without sinks.
     pub(crate) fn without_sinks(writing: Writing) -> Self {
-        Self { writing, behind: None, sinks: Vec::new() }
+        Self { writing, behind: Vec::new(), sinks: Vec::new() }
     }
 
     /// Waits until sinks have stopped, and then until all that was handed over is stored. Sinks go on from where they stopped
@@ -94,7 +106,7 @@ impl Running {
         };
         let _ = tokio::time::timeout(GRACE, stopped).await;
         let stored = async {
-            for Writing { handle, ended } in [Some(writing), behind].into_iter().flatten() {
+            for Behind { handle, ended } in std::iter::once(writing.into()).chain(behind) {
                 drop(handle);
                 let _ = ended.await;
             }
@@ -148,7 +160,7 @@ pub(crate) async fn start(
     let sinks = sinks.into_iter().flatten().collect();
     let intake = backlog.map(|backlog| {
         let (handle, metrics) = (writer.handle.clone(), process.metrics.clone());
-        intake::start(&path, backlog, handle, metrics, &process.supervisor)
+        intake::start(&path, backlog, handle, metrics, &process.supervisor, process.stop.clone())
     });
     if let Some(WebOptions { listen, hosts }) = web {
         let listener = bind(listen).await?;
@@ -156,14 +168,14 @@ pub(crate) async fn start(
     }
     serve_admin(admin, process).await?;
     Ok(match (taking, intake.transpose()?) {
-        (Taking::Backlog, Some(intake)) => Running { writing: intake, behind: Some(writer), sinks },
+        (Taking::Backlog, Some(intake)) => Running { writing: intake, behind: vec![writer.into()], sinks },
         (_, emptying) => {
-            if let Some(Writing { handle, ended }) = emptying {
+            // It goes on beside what comes.
+            let emptying = emptying.map(|Writing { ended, .. }| {
                 info!("bringing what was taken in before into the database");
-                drop(handle);
-                let _ = ended.await;
-            }
-            Running { writing: writer, behind: None, sinks }
+                Behind { handle: None, ended }
+            });
+            Running { writing: writer, behind: emptying.into_iter().collect(), sinks }
         }
     })
 }

@@ -143,9 +143,8 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
         // What was not acknowledged will be sent again.
         warn!("some clients did not close their connections within {GRACE:?}");
-        return Ok(process.stopped()?);
     }
-    // The other handles went with the server.
+    // The other handles went with the server, or go with the process.
     running.end().await;
     Ok(process.stopped()?)
 }

@@ -26,6 +26,8 @@ pub struct Containerd {
     runtime: Runtime,
     client: RuntimeServiceClient<Channel>,
     snapshotter: &'static str,
+    /// A mount that goes when this does.
+    shared: Option<PathBuf>,
 }
 
 /// A pod's sandbox.
@@ -60,6 +62,8 @@ pub struct Plan<'a> {
     pub env: &'a [(&'a str, &'a str)],
     /// Host paths and where they are mounted, read-only.
     pub mounts: &'a [(&'a str, &'a str)],
+    /// Of these, where mounts of the host come and go, too.
+    pub propagated: &'a [&'a str],
     /// Host paths and where they are mounted, writable.
     pub writable: &'a [(&'a str, &'a str)],
     /// Capabilities instead of the usual set.
@@ -80,7 +84,28 @@ impl Containerd {
 
     /// Likewise, where containers have their files by this snapshotter.
     pub fn start_on(snapshotter: &'static str, images: &[Image]) -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, None, snapshotter, images)
+    }
+
+    /// Likewise, where what is mounted below the state is seen in containers that ask for it: on nodes everything is mounted so.
+    pub fn start_shared(images: &[Image]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
+        let state = dir.path().join("run");
+        fs::create_dir(&state)?;
+        for args in [["--bind"].as_slice(), &["--make-shared"]] {
+            let from = if args[0] == "--bind" { Some(&state) } else { None };
+            let status = Command::new("mount").args(args).args(from).arg(&state).status()?;
+            ensure!(status.success(), "mount {args:?} {}", state.display());
+        }
+        Self::start_in(dir, Some(state), "native", images)
+    }
+
+    fn start_in(
+        dir: TempDir,
+        shared: Option<PathBuf>,
+        snapshotter: &'static str,
+        images: &[Image],
+    ) -> anyhow::Result<Self> {
         let at = dir.path().display();
         fs::write(
             dir.path().join("config.toml"),
@@ -102,7 +127,7 @@ snapshotter = "{snapshotter}"
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let child = spawn(dir.path())?;
         let client = runtime.block_on(connect(&dir.path().join("run/containerd.sock")))?;
-        let containerd = Self { dir, child, runtime, client, snapshotter };
+        let containerd = Self { dir, child, runtime, client, snapshotter, shared };
         let pause = Image::new("docker.io/local/pause:1")
             .file("/bin/busybox", Path::new("/bin/busybox"))
             .entrypoint(&["/bin/busybox", "sleep", "86400"]);
@@ -217,6 +242,11 @@ snapshotter = "{snapshotter}"
             container_path: (*at).to_owned(),
             host_path: (*host).to_owned(),
             readonly,
+            propagation: if plan.propagated.contains(at) {
+                cri::MountPropagation::PropagationHostToContainer.into()
+            } else {
+                cri::MountPropagation::PropagationPrivate.into()
+            },
         };
         let mut mounts: Vec<_> = plan.mounts.iter().map(|m| mount(m, true)).collect();
         mounts.extend(plan.writable.iter().map(|m| mount(m, false)));
@@ -405,5 +435,8 @@ impl Drop for Containerd {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(shared) = &self.shared {
+            let _ = Command::new("umount").arg("--lazy").arg(shared).status();
+        }
     }
 }

@@ -12,7 +12,7 @@ use e2e::{
     certificate::Authority,
     collectors,
     containerd::{Containerd, Plan, Pod},
-    daemon::Daemon,
+    daemon::{self, Daemon},
     image::Image,
     issuer::{self, Issuer},
     outcome,
@@ -98,7 +98,7 @@ impl Cluster {
             .expect("a program")
             .private("/opt/own/bash", Path::new("/bin/bash"), 1234);
         let shell = shell.entrypoint(&["/bin/sleep", "86400"]);
-        let containerd = Containerd::start(&[shell]).expect("containerd");
+        let containerd = Containerd::start_shared(&[shell]).expect("containerd");
         let image = std::env::var_os("SCRIPTWATCH_TEST_IMAGE")
             .expect("SCRIPTWATCH_TEST_IMAGE: run this with `cargo xtask test`");
         containerd.import_tar(&PathBuf::from(image)).expect("the image");
@@ -169,6 +169,12 @@ impl Cluster {
                 (host_path(mount["name"].as_str().expect("a name")), text(&mount["mountPath"]))
             })
             .collect();
+        let propagated: Vec<String> = list(&container["volumeMounts"])
+            .iter()
+            .filter(|mount| mount["mountPropagation"] == "HostToContainer")
+            .map(|mount| text(&mount["mountPath"]))
+            .collect();
+        let propagated: Vec<&str> = propagated.iter().map(String::as_str).collect();
         let mounts: Vec<(&str, &str)> = mounts.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         // All that it may write: findings that wait.
         let spool = self.dir.path().join(format!("{name}-spool"));
@@ -196,6 +202,7 @@ impl Cluster {
             command: &command,
             env: &env,
             mounts: &mounts,
+            propagated: &propagated,
             writable: &writable,
             capabilities: Some(capabilities),
             hardened: security["readOnlyRootFilesystem"] == true
@@ -321,4 +328,33 @@ fn without_the_nodes_process_ids_the_remedy_is_named() {
     let id = cluster.containerd.run(&pod, &plan).expect("the sensor");
     assert_eq!(cluster.containerd.wait(&id).expect("its end").exit_code, 2);
     assert!(cluster.containerd.output(&pod, "sensor").contains("hostPID: true"));
+}
+
+#[test]
+fn a_pod_that_ended_is_kept_by_no_mount_of_the_sensor() {
+    let cluster = Cluster::start();
+    let pod = cluster.containerd.pod("shop", "web-0").expect("a pod");
+    let plan = Plan { name: "app", image: SHELL, ..Plan::default() };
+    let id = cluster.containerd.run(&pod, &plan).expect("a container");
+    // The sensor comes when the pod is there.
+    let capabilities = cluster.capabilities();
+    let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+    let (sensor, _) = cluster.sensor("sensor", &capabilities);
+    cluster.wait_for_words(&sensor, "ready tier=");
+    let mounts_of = |id: &str| {
+        let processes = fs::read_dir("/proc").expect("processes").flatten();
+        let sensors = processes.filter(|process| {
+            let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            let cgroup = fs::read_to_string(process.path().join("cgroup")).unwrap_or_default();
+            comm.trim() == "sensor" && cgroup != fs::read_to_string("/proc/self/cgroup").unwrap_or_default()
+        });
+        let mounts = sensors.map(|sensor| {
+            let mounts = fs::read_to_string(sensor.path().join("mountinfo")).unwrap_or_default();
+            mounts.lines().filter(|line| line.contains(id)).count()
+        });
+        mounts.sum::<usize>()
+    };
+    assert!(mounts_of(&id) > 0, "the container's root is not among the sensor's mounts");
+    cluster.containerd.remove(&pod).expect("its end");
+    daemon::wait_until("no mount is left", || mounts_of(&id) == 0);
 }

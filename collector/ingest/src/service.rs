@@ -258,7 +258,12 @@ async fn acknowledge(
     acks: mpsc::Sender<Result<Ack, Status>>,
 ) -> Result<(), Status> {
     while let Some(batch) = stored.recv().await {
-        let ack = match batch.done.await {
+        let done = tokio::select! {
+            done = batch.done => done,
+            // Nobody waits for it any more, and whoever stores it sees that.
+            () = acks.closed() => return Ok(()),
+        };
+        let ack = match done {
             Ok(Ok(())) => Ok(Ack { sequence: batch.sequence, rejections: batch.rejections }),
             Ok(Err(why)) => return Err(Status::unavailable(format!("not stored: {why}"))),
             Err(_) => return Err(Status::unavailable("the collector is stopping")),

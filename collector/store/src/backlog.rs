@@ -202,7 +202,9 @@ impl Backlog {
                     self.turns.done(&row);
                 }
                 Err(e) => {
-                    self.put_back(vec![Row { failures: row.failures + 1, ..row }]);
+                    // What may pass is no failure of the row.
+                    let failures = row.failures + u32::from(e.is_damage());
+                    self.put_back(vec![Row { failures, ..row }]);
                     self.put_back(portion.rows);
                     return Err(e);
                 }

@@ -29,3 +29,14 @@ pub enum StoreError {
     #[error("a stored finding is damaged: {0}")]
     Damaged(#[from] prost::DecodeError),
 }
+
+impl StoreError {
+    /// Is it something on the disk that no other attempt makes whole?
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Sqlite(e) => e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt),
+            _ => false,
+        }
+    }
+}

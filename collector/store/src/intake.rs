@@ -14,6 +14,7 @@ use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     backlog::{Backlog, Portion},
@@ -47,13 +48,15 @@ const STOP: Duration = Duration::from_secs(10);
 /// A disk may take long for a sync; a thread that takes longer than this hangs.
 const HUNG: Duration = Duration::from_mins(2);
 
-/// Starts it in front of a writer. It ends when every handle is gone.
+/// Starts it in front of a writer. It ends when every handle is gone and what waits is in the database, or some time after `stop` is
+/// cancelled: the rest is left for the next start.
 pub fn start(
     database: &Path,
     backlog: Backlog,
     writer: StoreHandle,
     metrics: Arc<Metrics>,
     supervisor: &Supervisor,
+    stop: CancellationToken,
 ) -> std::io::Result<Writing> {
     let (handle, waiting) = StoreHandle::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -65,6 +68,8 @@ pub fn start(
         under_way: VecDeque::new(),
         portion: PORTION_MIN,
         held: VecDeque::new(),
+        wanted: None,
+        stop,
         tidied: Instant::now(),
         failing: None,
     };
@@ -100,6 +105,9 @@ struct Intake {
     portion: usize,
     /// Batches of nodes that have no room.
     held: VecDeque<Batch>,
+    /// The disk must have so many bytes free before anything more is taken in.
+    wanted: Option<u64>,
+    stop: CancellationToken,
     tidied: Instant,
     failing: Option<Failing>,
 }
@@ -116,32 +124,40 @@ enum Happened {
 
 impl Intake {
     fn run(mut self, runtime: &Runtime, mut writes: mpsc::Receiver<Write>, heartbeat: &Heartbeat) {
-        let mut closed: Option<Instant> = None;
+        let (mut is_closed, mut stopping) = (false, None::<Instant>);
         loop {
             heartbeat.beat();
             self.look_after();
             runtime.block_on(self.hand_over());
             self.metrics.backlog_size.set(i64::try_from(self.backlog.bytes()).unwrap_or(i64::MAX));
-            if closed.is_some_and(|at| self.is_settled() || at.elapsed() > STOP) {
+            if stopping.is_none() && self.stop.is_cancelled() {
+                // Their streams end only when these are answered.
+                stopping = Some(Instant::now());
+                self.refuse_held();
+            }
+            if is_closed && (self.is_settled() || stopping.is_some_and(|at| at.elapsed() > STOP)) {
                 if !self.is_settled() {
                     tracing::warn!("findings wait to be brought into the database: the next start does it");
                 }
                 self.tidy();
                 return;
             }
-            match runtime.block_on(self.next(&mut writes, closed.is_none())) {
+            match runtime.block_on(self.next(&mut writes, !is_closed, stopping.is_some())) {
                 Happened::Came(write) => self.take(write, &mut writes, runtime),
-                Happened::Closed => {
-                    closed = Some(Instant::now());
-                    self.refuse_held("the collector is stopping");
-                }
+                Happened::Closed => is_closed = true,
                 Happened::Stored(stored) => self.note(stored),
                 Happened::Nothing => {}
             }
         }
     }
 
-    async fn next(&mut self, writes: &mut mpsc::Receiver<Write>, is_open: bool) -> Happened {
+    async fn next(
+        &mut self,
+        writes: &mut mpsc::Receiver<Write>,
+        is_open: bool,
+        is_stopping: bool,
+    ) -> Happened {
+        let stop = self.stop.clone();
         let first = self.under_way.front_mut();
         let is_first = first.is_some();
         let stored = async {
@@ -155,6 +171,7 @@ impl Intake {
             stored = stored, if is_first => {
                 Happened::Stored(stored.unwrap_or_else(|_| Err("the writer has stopped".to_owned())))
             }
+            () = stop.cancelled(), if !is_stopping => Happened::Nothing,
             () = tokio::time::sleep(IDLE) => Happened::Nothing,
         }
     }
@@ -174,7 +191,10 @@ impl Intake {
                 Write::Batch(batch) if batch.is_empty() => {
                     let _ = batch.done.send(Ok(()));
                 }
-                Write::Batch(batch) if self.has_room(&batch, bytes) && !self.is_held(&batch) => {
+                Write::Batch(batch) if !self.has_disk(&batch, bytes) => {
+                    self.refuse(batch, "the collector's disk has too little room");
+                }
+                Write::Batch(batch) if self.has_share(&batch, bytes) && !self.is_held(&batch) => {
                     bytes += batch.bytes();
                     group.push(batch);
                 }
@@ -187,13 +207,24 @@ impl Intake {
         self.append(group);
     }
 
-    /// Has the disk room for a batch, and its node a share of it, beside so many bytes that come with it?
-    fn has_room(&mut self, batch: &Batch, beside: usize) -> bool {
+    /// Has the node of a batch a share of the room, beside so many bytes that come with it?
+    fn has_share(&self, batch: &Batch, beside: usize) -> bool {
         let size = batch.bytes() as u64;
-        let all = self.backlog.bytes() + beside as u64 + size;
-        let free = WAITING_BYTES.saturating_sub(all);
-        let has_share = batch.parts.iter().all(|part| self.backlog.bytes_of(&part.node) + size <= free);
-        has_share && self.volume.free() >= all * DISK
+        let free = WAITING_BYTES.saturating_sub(self.backlog.bytes() + beside as u64 + size);
+        batch.parts.iter().all(|part| self.backlog.bytes_of(&part.node) + size <= free)
+    }
+
+    /// Has the disk room for a batch? If not, nothing can be stored until it has.
+    fn has_disk(&mut self, batch: &Batch, beside: usize) -> bool {
+        let wanted = (self.backlog.bytes() + (beside + batch.bytes()) as u64) * DISK;
+        if self.wanted.is_none() && self.volume.free() < wanted {
+            tracing::error!(
+                "the disk has too little room: nothing is taken in until {wanted} bytes are free"
+            );
+            self.metrics.set_ready(false);
+            self.wanted = Some(wanted);
+        }
+        self.wanted.is_none()
     }
 
     /// Has one of its nodes a batch that waits for room?
@@ -205,19 +236,28 @@ impl Intake {
 
     /// Has a batch wait in memory until there is room. Its sensor is told nothing, so it sends no more soon.
     fn hold(&mut self, batch: Batch) {
+        // Whose stream is gone sends it again.
+        self.held.retain(|held| !held.done.is_closed());
+        let of_same =
+            |held: &&Batch| held.parts.iter().any(|part| batch.parts.iter().any(|p| p.node == part.node));
+        let of_node: usize = self.held.iter().filter(of_same).map(Batch::bytes).sum();
         let held: usize = self.held.iter().map(Batch::bytes).sum();
-        if held + batch.bytes() > HELD_BYTES {
-            self.metrics.take(Duration::ZERO, false);
-            let why = "much of this node is not in the database yet, or the disk has no room: send it later";
-            let _ = batch.done.send(Err(why.to_owned()));
+        let size = batch.bytes();
+        if self.stop.is_cancelled() || held + size > HELD_BYTES || of_node + size > HELD_BYTES / 2 {
+            self.refuse(batch, "much of this node is not in the database yet: send it later");
         } else {
             self.held.push_back(batch);
         }
     }
 
-    fn refuse_held(&mut self, why: &str) {
-        for batch in self.held.drain(..) {
-            let _ = batch.done.send(Err(why.to_owned()));
+    fn refuse(&self, batch: Batch, why: &str) {
+        self.metrics.take(Duration::ZERO, false);
+        let _ = batch.done.send(Err(why.to_owned()));
+    }
+
+    fn refuse_held(&mut self) {
+        for batch in std::mem::take(&mut self.held) {
+            self.refuse(batch, "the collector is stopping");
         }
     }
 
@@ -237,7 +277,7 @@ impl Intake {
         };
         if appended.is_ok() {
             self.tidied = begun;
-            self.metrics.set_ready(true);
+            self.tell_ready();
         }
         for batch in group {
             self.metrics.take(begun.elapsed(), appended.is_ok());
@@ -276,7 +316,7 @@ impl Intake {
                 self.backlog.done(&rows);
                 if self.failing.take().is_some() {
                     tracing::info!("the store takes findings again");
-                    self.metrics.set_ready(true);
+                    self.tell_ready();
                 }
                 // The one before it was waited for, too.
                 let took = begun.elapsed();
@@ -298,7 +338,10 @@ impl Intake {
     fn release(&mut self) {
         let (mut group, mut rest, mut bytes) = (Vec::new(), VecDeque::new(), 0);
         for batch in std::mem::take(&mut self.held) {
-            if self.has_room(&batch, bytes) {
+            if batch.done.is_closed() {
+                continue;
+            }
+            if self.has_disk(&batch, bytes) && self.has_share(&batch, bytes) {
                 bytes += batch.bytes();
                 group.push(batch);
             } else {
@@ -323,6 +366,10 @@ impl Intake {
         }
     }
 
+    fn tell_ready(&self) {
+        self.metrics.set_ready(self.failing.is_none() && self.wanted.is_none());
+    }
+
     /// What is in the database goes out of the backlog now and then, and what failed is tried again.
     fn look_after(&mut self) {
         if self.tidied.elapsed() < IDLE {
@@ -337,10 +384,17 @@ impl Intake {
                 Ok(()) => {
                     tracing::info!("the store takes findings again");
                     self.failing = None;
-                    self.metrics.set_ready(true);
+                    self.tell_ready();
                 }
                 Err(e) => self.fail(e.to_string()),
             }
+        }
+        if let Some(wanted) = self.wanted
+            && self.volume.free() >= wanted
+        {
+            tracing::info!("the disk has room again");
+            self.wanted = None;
+            self.tell_ready();
         }
         if self.failing.is_none() {
             self.release();
@@ -393,8 +447,9 @@ mod tests {
         let writer =
             writer::start(store, false, "0", retention, metrics.clone(), &supervisor).expect("a writer");
         let backlog = Backlog::open(path).expect("a backlog");
-        let intake = super::start(path, backlog, writer.handle.clone(), metrics.clone(), &supervisor)
-            .expect("an intake");
+        let (handle, stop) = (writer.handle.clone(), CancellationToken::new());
+        let intake =
+            super::start(path, backlog, handle, metrics.clone(), &supervisor, stop).expect("an intake");
         Running { metrics, intake, writer }
     }
 

@@ -42,19 +42,17 @@ impl ReplayedSessions {
             None => Place::cgroup(capture.cgroup, root),
         };
         let (threshold, now) = (self.judge.threshold(), capture.time_unix_ns);
-        let asked = self.sessions.add(capture, verdict, threshold, place, now);
-        asked.map_or(Ok(()), |question| self.answer(question, container.as_ref(), now))
+        self.sessions.add(capture, verdict, threshold, place, now);
+        while let Some(question) = self.sessions.due(now) {
+            self.answer(question, now)?;
+        }
+        Ok(())
     }
 
-    fn answer(
-        &mut self,
-        question: Question,
-        container: Option<&Container>,
-        now_unix_ns: u64,
-    ) -> anyhow::Result<()> {
+    fn answer(&mut self, question: Question, now_unix_ns: u64) -> anyhow::Result<()> {
+        let container = self.containers.get(&question.cgroup()).cloned().flatten();
         let verdict = self.judge.judge(&question.text()[question.part()], false)?;
         if let Some((capture, verdict)) = self.sessions.judged(question, verdict, now_unix_ns) {
-            let container = container.cloned();
             let session = Replayed { capture, container, verdict, other: None, suppressed: false };
             self.malicious.insert(session.capture.id, session);
         }
@@ -63,9 +61,8 @@ impl ReplayedSessions {
 
     /// The malicious ones as they were at last, in their order.
     pub(crate) fn end(mut self) -> anyhow::Result<Vec<Replayed>> {
-        while let Some(question) = self.sessions.due(u64::MAX) {
-            let container = self.containers.get(&question.cgroup()).cloned().flatten();
-            self.answer(question, container.as_ref(), 0)?;
+        while let Some(question) = self.sessions.left() {
+            self.answer(question, 0)?;
         }
         let mut all: Vec<Replayed> = self.malicious.into_values().collect();
         all.sort_by_key(|session| (session.capture.time_unix_ns, session.capture.id.pid));

@@ -166,7 +166,8 @@ impl Detector {
     fn detection(&self, capture: Arc<Capture>, verdict: Verdict, placement: Option<&Placement>) -> Detection {
         let ancestors = self.common.ancestry.of(capture.ppid, capture.start_ns, placement);
         let is_in_container = placement.is_some_and(|placement| placement.container.is_some());
-        let path = capture.path.as_deref().filter(|_| is_in_container);
+        let is_news = !self.common.merger().is_finding(&capture.id);
+        let path = capture.path.as_deref().filter(|_| is_in_container && is_news);
         let provenance = path.and_then(|path| Provenance::of(capture.id.pid, path));
         Detection { provenance, ..Detection::new(capture, verdict, ancestors) }
     }
@@ -193,10 +194,17 @@ impl Detector {
             let root = self.common.ancestry.root(capture.ppid, capture.start_ns, placement.as_deref());
             Place::cgroup(capture.cgroup, root)
         };
-        let now = clock::now_unix_ns();
-        let asked = self.common.sessions().add(capture, verdict, self.threshold, place, now);
-        if let Some(question) = asked {
-            self.answer(question, emit);
+        self.common.sessions().add(capture, verdict, self.threshold, place, clock::now_unix_ns());
+        self.answer_one(emit);
+    }
+
+    /// Judges the session whose turn it is. One thread does, so that what is told of a session keeps its order.
+    fn answer_one(&mut self, emit: &mut impl FnMut(Detection)) {
+        if matches!(self.judge, Judging::Here(_)) {
+            let due = self.common.sessions().due(clock::now_unix_ns());
+            if let Some(question) = due {
+                self.answer(question, emit);
+            }
         }
     }
 
@@ -339,20 +347,15 @@ impl Detector {
 
     /// Judges a session that waited for its turn, and emits what was put off and is due.
     pub fn send_due(&mut self, emit: &mut impl FnMut(Detection)) {
-        // One at a time, by one thread: what else waits is more urgent.
-        if matches!(self.judge, Judging::Here(_)) {
-            let due = self.common.sessions().due(clock::now_unix_ns());
-            if let Some(question) = due {
-                self.answer(question, emit);
-            }
-        }
+        // One at a time: what else waits is more urgent.
+        self.answer_one(emit);
         self.common.merger().send_due(Instant::now(), emit);
     }
 
     /// The last of those that share emits all that was put off.
     pub fn end(mut self, emit: &mut impl FnMut(Detection)) {
         if matches!(self.judge, Judging::Here(_)) {
-            while let Some(question) = { self.common.sessions().due(u64::MAX) } {
+            while let Some(question) = { self.common.sessions().left() } {
                 self.answer(question, emit);
             }
         }

@@ -23,31 +23,52 @@ struct Seen {
     container: Option<ContainerId>,
 }
 
+/// Shells, those of containers apart: they are not to push out the others.
+struct Shells {
+    contained: LruCache<u32, Seen>,
+    others: LruCache<u32, Seen>,
+}
+
+impl Shells {
+    fn get(&mut self, pid: u32) -> Option<&Seen> {
+        // What was seen last under a number is what it is.
+        let began = |seen: Option<&Seen>| seen.and_then(|seen| seen.facts.exec_ns);
+        if began(self.contained.peek(&pid)) > began(self.others.peek(&pid)) {
+            self.contained.get(&pid)
+        } else {
+            self.others.get(&pid)
+        }
+    }
+}
+
 /// Shells seen lately, and /proc for all others. Several threads may ask; none waits for what another asks /proc.
 pub struct Ancestry {
-    seen: Mutex<LruCache<u32, Seen>>,
+    seen: Mutex<Shells>,
 }
 
 impl Default for Ancestry {
     fn default() -> Self {
-        Self { seen: Mutex::new(LruCache::new(REMEMBERED)) }
+        let shells = Shells { contained: LruCache::new(REMEMBERED), others: LruCache::new(REMEMBERED) };
+        Self { seen: Mutex::new(shells) }
     }
 }
 
 impl Ancestry {
-    fn seen(&self) -> MutexGuard<'_, LruCache<u32, Seen>> {
+    fn seen(&self) -> MutexGuard<'_, Shells> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers a shell.
     pub fn remember(&self, facts: ProcessFacts, placement: Option<&Placement>) {
         let container = placement.and_then(|p| p.container.clone());
-        self.seen().put(facts.pid, Seen { facts, container });
+        let mut seen = self.seen();
+        let shells = if container.is_some() { &mut seen.contained } else { &mut seen.others };
+        shells.put(facts.pid, Seen { facts, container });
     }
 
     /// Is a shell remembered as it is now?
     pub fn remembers(&self, pid: u32, exec_ns: u64) -> bool {
-        self.seen().peek(&pid).is_some_and(|seen| seen.facts.exec_ns == Some(exec_ns))
+        self.seen().get(pid).is_some_and(|seen| seen.facts.exec_ns == Some(exec_ns))
     }
 
     /// The parents of a process in the container that `placement` names, its parent first; outside of containers, up
@@ -71,11 +92,11 @@ impl Ancestry {
     /// so /proc is not looked at.
     pub fn root(&self, parent: u32, start_ns: u64, placement: Option<&Placement>) -> u32 {
         let container = placement.and_then(|p| p.container.as_ref());
-        let seen = self.seen();
+        let mut seen = self.seen();
         let (mut pid, mut born) = (parent, start_ns);
         for _ in 0..DEPTH {
             let is_it = |seen: &&Seen| seen.facts.start_ns <= born && seen.container.as_ref() == container;
-            let Some(shell) = seen.peek(&pid).filter(is_it) else { break };
+            let Some(shell) = seen.get(pid).filter(is_it) else { break };
             (pid, born) = (shell.facts.ppid, shell.facts.start_ns);
         }
         pid
@@ -86,7 +107,7 @@ impl Ancestry {
         let is_it = |seen: &&Seen| {
             seen.facts.start_ns <= before_ns && (container.is_none() || seen.container.as_ref() == container)
         };
-        let seen = self.seen().get(&pid).filter(is_it).map(|seen| seen.facts.clone());
+        let seen = self.seen().get(pid).filter(is_it).map(|seen| seen.facts.clone());
         if seen.is_some() {
             return seen;
         }

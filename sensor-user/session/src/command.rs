@@ -15,8 +15,9 @@ pub(crate) struct Command {
     pub(crate) origin: Origin,
     /// What is taken of it, whole lines.
     pub(crate) text: Vec<u8>,
-    /// That of all of it.
+    /// That of all of it, and its length.
     pub(crate) hash: ScriptHash,
+    pub(crate) whole: usize,
     pub(crate) flags: ScriptFlags,
     /// When it began, Unix time in ns.
     pub(crate) time_unix_ns: u64,
@@ -27,14 +28,24 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// That of a script that was judged.
-    pub(crate) fn of(capture: &Capture, verdict: &Verdict, floor: f32, now_unix_ns: u64) -> Self {
+    /// Bytes that one takes at most.
+    pub(crate) const MOST: usize = BYTES + 2;
+
+    /// That of a script that was judged, from so many bytes on.
+    pub(crate) fn of(
+        capture: &Capture,
+        from: usize,
+        verdict: &Verdict,
+        floor: f32,
+        now_unix_ns: u64,
+    ) -> Self {
         let most = if verdict.score < floor { BYTES_LOW } else { BYTES };
         Self {
             script: capture.id,
             origin: capture.origin,
-            text: excerpt(&capture.content, most),
+            text: excerpt(&capture.content[from.min(capture.content.len())..], most),
             hash: verdict.hash,
+            whole: capture.content.len(),
             flags: capture.flags,
             time_unix_ns: capture.time_unix_ns,
             last_unix_ns: now_unix_ns,

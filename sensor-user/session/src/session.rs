@@ -59,13 +59,22 @@ impl Session {
         Self { serial, version: 0, commands: VecDeque::new(), bytes: 0, found: None, waiting: None }
     }
 
-    /// Is it malicious, and has no room for a script, or is old? What carried the verdict must not go for what comes after it.
-    pub(crate) fn is_closed_for(&self, script: &Capture, now_unix_ns: u64) -> bool {
-        let Some(found) = &self.found else { return false };
-        let is_known = self.commands.iter().any(|known| known.script == script.id);
-        let is_full =
-            self.commands.len() >= COMMANDS || self.bytes + script.content.len().min(BYTES / 4) >= BYTES;
-        now_unix_ns.saturating_sub(found.since_unix_ns) > QUIET_NS || (is_full && !is_known)
+    /// Tells it from others.
+    pub(crate) fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// From now on it is another one: what was told of it stays as it was.
+    pub(crate) fn renumber(&mut self, serial: u32) {
+        self.serial = serial;
+    }
+
+    /// Is it malicious, and has no room for more, or is old? What carried the verdict must not go for what comes after it.
+    pub(crate) fn is_closed(&self, now_unix_ns: u64) -> bool {
+        self.found.as_ref().is_some_and(|found| {
+            let is_full = self.commands.len() >= COMMANDS || self.bytes + Command::MOST > BYTES;
+            is_full || now_unix_ns.saturating_sub(found.since_unix_ns) > QUIET_NS
+        })
     }
 
     /// A script is malicious by itself, and has a finding of its own: it is no part of this.
@@ -78,34 +87,39 @@ impl Session {
     }
 
     /// A script that began, or grew. Returns whether the session has something new.
-    pub(crate) fn add(&mut self, command: Command) -> bool {
-        if self.found.is_none() {
-            let old = command.last_unix_ns.saturating_sub(QUIET_NS);
-            while self.commands.front().is_some_and(|first| first.last_unix_ns < old) {
-                self.remove(0);
+    pub(crate) fn add(&mut self, capture: &Capture, verdict: &Verdict, floor: f32, now_unix_ns: u64) -> bool {
+        let command = |from| Command::of(capture, from, verdict, floor, now_unix_ns);
+        if self.commands.iter().any(|known| known.script == capture.id && known.hash == verdict.hash) {
+            return false;
+        }
+        if self.found.is_some() {
+            // What was found has its place in the text: only more of it comes.
+            let of_script = self.commands.iter().filter(|known| known.script == capture.id);
+            let known = of_script.map(|known| known.whole).max().unwrap_or(0);
+            let is_known = self.commands.iter().any(|known| known.hash == verdict.hash);
+            if is_known || (known > 0 && known >= capture.content.len()) {
+                return false;
             }
+            self.push(command(known));
+            return true;
+        }
+        let old = now_unix_ns.saturating_sub(QUIET_NS);
+        while self.commands.front().is_some_and(|first| first.last_unix_ns < old) {
+            self.remove(0);
         }
         let last = self.commands.len().saturating_sub(1);
-        if let Some(at) = self.commands.iter().position(|known| known.script == command.script) {
-            let known = &self.commands[at];
-            // What was found has its place in the text.
-            let is_settled = self.found.is_some() && (at < last || self.bytes + command.text.len() > BYTES);
-            if known.hash == command.hash || is_settled {
-                return false;
-            }
-            let time_unix_ns = known.time_unix_ns;
+        let mut command = command(0);
+        if let Some(at) = self.commands.iter().position(|known| known.script == capture.id) {
+            command.time_unix_ns = self.commands[at].time_unix_ns;
             self.remove(at);
-            self.push(Command { time_unix_ns, ..command });
-        } else if let Some(at) = self.commands.iter().position(|known| known.hash == command.hash) {
+        } else if let Some(at) = self.commands.iter().position(|known| known.hash == verdict.hash) {
             // A probe that runs again and again, or a loop, is one command, the last one.
-            if at == last || self.found.is_some() {
+            if at == last {
                 return false;
             }
             self.remove(at);
-            self.push(command);
-        } else {
-            self.push(command);
         }
+        self.push(command);
         while (self.bytes > BYTES || self.commands.len() > COMMANDS) && self.commands.len() > 1 {
             self.remove(0);
         }
@@ -174,6 +188,8 @@ impl Session {
         if of.serial != self.serial || is_late {
             return None;
         }
+        // It changed since, and what carried the verdict may be gone from it.
+        let has_changed = self.found.is_none() && of.version != self.version;
         if verdict.malicious {
             let verdict = verdict.within(&of.text, of.part.start);
             let id = ScriptId { ordinal: u32::MAX - self.serial % SERIALS, ..last.id };
@@ -187,7 +203,7 @@ impl Session {
                 found.verdict = verdict;
             }
         }
-        let found = self.found.as_mut()?;
+        let mut found = self.found.take()?;
         found.version = of.version;
         found.verdict.hash = ScriptHash::of(&of.text);
         let capture = Capture {
@@ -210,6 +226,15 @@ impl Session {
             joined: of.joined,
             ..last.clone()
         };
-        Some((capture, found.verdict.clone()))
+        let verdict = found.verdict.clone();
+        if !has_changed {
+            self.found = Some(found);
+        }
+        Some((capture, verdict))
+    }
+
+    /// Was a verdict told of a text that is another by now? Then the next one needs another name.
+    pub(crate) fn is_open(&self) -> bool {
+        self.found.is_none()
     }
 }

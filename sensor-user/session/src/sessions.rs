@@ -10,7 +10,6 @@ use script::{Capture, Origin, ScriptText};
 use verdict::Verdict;
 
 use crate::{
-    command::Command,
     pace::Pace,
     session::{Session, Snapshot},
 };
@@ -18,6 +17,8 @@ use crate::{
 /// Sessions that are remembered, and those of one cgroup outside of containers among them.
 const SESSIONS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 const OF_ONE: usize = 16;
+/// Sessions that gave way before they were judged.
+const CLOSED: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// By which part of the threshold a command must score by itself for its session to be judged.
 const FLOOR: f32 = 0.1;
 
@@ -69,6 +70,8 @@ impl Question {
 /// The sessions of a node.
 pub struct Sessions {
     all: LruCache<Place, Session>,
+    /// Sessions that gave way to others while they waited for their turn.
+    closed: LruCache<u32, (Place, Session)>,
     /// Of each container, or cgroup outside.
     paces: LruCache<u64, Pace>,
     /// Of all together.
@@ -85,6 +88,7 @@ impl Default for Sessions {
     fn default() -> Self {
         Self {
             all: LruCache::new(SESSIONS),
+            closed: LruCache::new(CLOSED),
             paces: LruCache::new(SESSIONS),
             pace: Pace::of_node(),
             serial: 0,
@@ -95,8 +99,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Takes a script that was judged by itself. Returns the text of its session if that is to be judged now; `threshold` is that of
-    /// the judge.
+    /// Takes a script that was judged by itself; `threshold` is that of the judge. Then there may be something [`due`](Self::due).
     pub fn add(
         &mut self,
         capture: &Capture,
@@ -104,42 +107,57 @@ impl Sessions {
         threshold: f32,
         place: Place,
         now_unix_ns: u64,
-    ) -> Option<Question> {
+    ) {
         if !is_command(capture) {
-            return None;
+            return;
         }
         self.floor = threshold * FLOOR;
         if verdict.malicious {
             if let Some(session) = self.all.get_mut(&place) {
                 session.leave_out(&capture.id);
             }
-            return None;
+            return;
         }
-        if self.all.peek(&place).is_none_or(|session| session.is_closed_for(capture, now_unix_ns)) {
+        if self.all.peek(&place).is_none_or(|session| session.is_closed(now_unix_ns)) {
             self.begin(place);
         }
-        let session = self.all.get_mut(&place)?;
-        let command = Command::of(capture, verdict, self.floor, now_unix_ns);
-        if !session.add(command) || !session.is_asked(self.floor) {
-            return None;
+        let Some(session) = self.all.get_mut(&place) else { return };
+        if session.add(capture, verdict, self.floor, now_unix_ns) && session.is_asked(self.floor) {
+            session.waiting = Some(capture.clone());
+            self.is_waiting = true;
         }
-        session.waiting = Some(capture.clone());
-        self.is_waiting = true;
-        let turns = self.paces.get_or_insert_mut(place.of, Pace::of_one);
-        ask(place, session, [turns, &mut self.pace], self.floor, now_unix_ns)
     }
 
-    /// The text of a session that had to wait for its turn, one after the other: the one that has waited longest.
+    /// The text of a session that is to be judged now, one after the other: the one that has waited longest.
     pub fn due(&mut self, now_unix_ns: u64) -> Option<Question> {
+        self.next(Some(now_unix_ns))
+    }
+
+    /// Likewise, whether it is its turn or not: there will be no other.
+    pub fn left(&mut self) -> Option<Question> {
+        self.next(None)
+    }
+
+    fn next(&mut self, now_unix_ns: Option<u64>) -> Option<Question> {
         if !self.is_waiting {
             return None;
         }
         self.is_waiting = false;
         let mut due = None;
-        for (place, session) in self.all.iter_mut().rev() {
+        let closed = self.closed.iter_mut().rev().map(|(_, (place, session))| (*place, session));
+        let open = self.all.iter_mut().rev().map(|(place, session)| (*place, session));
+        for (place, session) in closed.chain(open) {
+            if session.waiting.is_some() && !session.is_asked(self.floor) {
+                session.waiting = None;
+            }
             if due.is_none() && session.waiting.is_some() {
-                let turns = self.paces.get_or_insert_mut(place.of, Pace::of_one);
-                due = ask(*place, session, [turns, &mut self.pace], self.floor, now_unix_ns);
+                let of_one = self.paces.get_or_insert_mut(place.of, Pace::of_one);
+                let is_turn = now_unix_ns.is_none_or(|now| of_one.has_turn(now) && self.pace.has_turn(now));
+                if is_turn && let Some(capture) = session.waiting.take() {
+                    of_one.spend();
+                    self.pace.spend();
+                    due = Some(Question { place, capture, snapshot: session.snapshot() });
+                }
             }
             self.is_waiting |= session.waiting.is_some();
         }
@@ -154,43 +172,44 @@ impl Sessions {
         now_unix_ns: u64,
     ) -> Option<(Capture, Verdict)> {
         let Question { place, capture, snapshot } = question;
-        self.all.peek_mut(&place)?.judged(snapshot, &capture, verdict, now_unix_ns)
+        let serial = snapshot.serial;
+        let open = self.all.peek_mut(&place).filter(|session| session.serial() == serial);
+        let session = match open {
+            Some(session) => session,
+            None => &mut self.closed.peek_mut(&serial)?.1,
+        };
+        let told = session.judged(snapshot, &capture, verdict, now_unix_ns)?;
+        if session.is_open() {
+            self.serial = self.serial.wrapping_add(1);
+            session.renumber(self.serial);
+        }
+        Some(told)
     }
 
     /// A new session, in the place of one of the same cgroup if that has many.
     fn begin(&mut self, place: Place) {
-        self.all.pop(&place);
+        if let Some(before) = self.all.pop(&place) {
+            self.close(place, before);
+        }
         let of_same = |(other, _): &(&Place, &Session)| other.of == place.of;
         if self.all.iter().filter(of_same).count() >= OF_ONE
             && let Some(oldest) = self.all.iter().rfind(of_same).map(|(other, _)| *other)
+            && let Some(session) = self.all.pop(&oldest)
         {
-            self.all.pop(&oldest);
+            self.close(oldest, session);
         }
         self.serial = self.serial.wrapping_add(1);
-        self.all.put(place, Session::new(self.serial));
+        if let Some((other, session)) = self.all.push(place, Session::new(self.serial)) {
+            self.close(other, session);
+        }
     }
-}
 
-/// Asks about a session that waits, if it is its turn, and there is still something to ask.
-fn ask(
-    place: Place,
-    session: &mut Session,
-    paces: [&mut Pace; 2],
-    floor: f32,
-    now_unix_ns: u64,
-) -> Option<Question> {
-    if !session.is_asked(floor) {
-        session.waiting = None;
-        return None;
+    /// A session that gives way is judged all the same, if it waits for that.
+    fn close(&mut self, place: Place, session: Session) {
+        if session.waiting.is_some() {
+            self.closed.put(session.serial(), (place, session));
+        }
     }
-    let [of_one, of_node] = paces;
-    if !(of_one.has_turn(now_unix_ns) && of_node.has_turn(now_unix_ns)) {
-        return None;
-    }
-    let capture = session.waiting.take()?;
-    of_one.spend();
-    of_node.spend();
-    Some(Question { place, capture, snapshot: session.snapshot() })
 }
 
 /// Is it something that somebody tells a shell to do?
@@ -235,7 +254,8 @@ mod tests {
     /// Adds a command below a cgroup's first process.
     fn add(sessions: &mut Sessions, of: &Capture, score: f32, now_s: u64) -> Option<Question> {
         let place = Place::cgroup(of.cgroup, 1);
-        sessions.add(of, &verdict(&of.content, score), 0.5, place, now_s * SECOND)
+        sessions.add(of, &verdict(&of.content, score), 0.5, place, now_s * SECOND);
+        sessions.due(now_s * SECOND)
     }
 
     fn judged(sessions: &mut Sessions, question: Question, score: f32) -> Option<(Capture, Verdict)> {
@@ -306,9 +326,9 @@ mod tests {
         );
         // A probe that comes again and again keeps nothing alive but itself.
         for n in 0..20 {
-            add(&mut sessions, &command(20, 9, b"curl"), 0.2, n * 300);
+            add(&mut sessions, &command(100 + n, 9, b"curl"), 0.2, u64::from(n) * 300);
         }
-        let question = add(&mut sessions, &command(21, 9, b"id"), 0.2, 5900).expect("a question");
+        let question = add(&mut sessions, &command(200, 9, b"id"), 0.2, 5900).expect("a question");
         assert_eq!(told(&question), "curl\nid\n");
         add(&mut sessions, &command(30, 10, b"a"), 0.04, 1);
         assert!(add(&mut sessions, &command(31, 10, b"b"), 0.04, 1).is_none(), "nothing scores");
@@ -396,5 +416,36 @@ mod tests {
         let late = add(&mut sessions, &command(3, 7, b"c"), 0.2, 1).expect("a question");
         assert!(judged(&mut sessions, late, 0.6).is_some());
         assert!(judged(&mut sessions, early, 0.9).is_none());
+    }
+
+    #[test]
+    fn what_was_found_stays_as_it_is_while_its_scripts_grow() {
+        let mut sessions = Sessions::default();
+        add(&mut sessions, &command(1, 7, b"wget x"), 0.2, 1);
+        let lines = [&[b':'; 200][..], b"\nchmod x\n./x\n"].concat();
+        let question = add(&mut sessions, &typed(2, &lines), 0.01, 1).expect("a question");
+        let (found, _) = judged(&mut sessions, question, 0.6).expect("a session");
+        let grown = [&lines[..], &[b'l'; 400]].concat();
+        let question = add(&mut sessions, &typed(2, &grown), 0.01, 2).expect("a question");
+        let (next, _) = judged(&mut sessions, question, 0.1).expect("a session");
+        assert!(next.id == found.id && next.content.starts_with(&found.content));
+        assert!(next.content.len() > found.content.len() && next.joined.len() == 3);
+    }
+
+    #[test]
+    fn what_gives_way_while_it_waits_is_judged_all_the_same() {
+        let mut sessions = Sessions::default();
+        let of = |pid, root| (command(pid, 7, &pid.to_le_bytes()), Place::cgroup(7, root));
+        for root in 0..40_u32 {
+            for pid in [100 + 2 * root, 101 + 2 * root] {
+                let (capture, place) = of(pid, root);
+                sessions.add(&capture, &verdict(&capture.content, 0.2), 0.5, place, SECOND);
+            }
+        }
+        let mut told = 0;
+        while let Some(question) = sessions.left() {
+            told += usize::from(judged(&mut sessions, question, 0.9).is_some());
+        }
+        assert_eq!(told, 40);
     }
 }

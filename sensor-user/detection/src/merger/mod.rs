@@ -90,6 +90,11 @@ impl Merger {
         }
     }
 
+    /// Has a script a finding that is remembered?
+    pub(crate) fn is_finding(&self, id: &ScriptId) -> bool {
+        self.findings.contains(id)
+    }
+
     /// Takes a malicious capture, with itself as its only run, and emits what is to be sent now. Returns true when it is
     /// another run of a script that is a finding already.
     pub(crate) fn take(
@@ -265,7 +270,8 @@ impl Merger {
             return;
         }
         self.bytes = (self.bytes + weight(&new)).saturating_sub(weight(old));
-        let (runs, last_run_unix_ns, killed_runs) = (old.runs, old.last_run_unix_ns, old.killed_runs);
+        let (runs, killed_runs) = (old.runs, old.killed_runs);
+        let last_run_unix_ns = old.last_run_unix_ns.max(new.last_run_unix_ns);
         // The process may be gone since, or its file.
         let provenance = new.provenance.or(old.provenance);
         let (response, later) = (sent.detection.response.take(), new.response.clone());
