@@ -95,16 +95,16 @@ impl Running {
         Self { writing, behind: Vec::new(), sinks: Vec::new() }
     }
 
+    /// Waits until sinks have stopped; what waits to be stored is not waited for, since others have handles still.
+    pub(crate) async fn abandon(self) {
+        stopped(self.sinks).await;
+    }
+
     /// Waits until sinks have stopped, and then until all that was handed over is stored. Sinks go on from where they stopped
     /// when the collector comes again.
     pub(crate) async fn end(self) {
         let Self { writing, behind, sinks } = self;
-        let stopped = async {
-            for sink in sinks {
-                let _ = sink.await;
-            }
-        };
-        let _ = tokio::time::timeout(GRACE, stopped).await;
+        stopped(sinks).await;
         let stored = async {
             for Behind { handle, ended } in std::iter::once(writing.into()).chain(behind) {
                 drop(handle);
@@ -115,6 +115,16 @@ impl Running {
             warn!("not all that was taken in is stored within {STORED:?}: the next start does the rest");
         }
     }
+}
+
+/// Waits until sinks have stopped, and noted how far they came.
+async fn stopped(sinks: Vec<JoinHandle<()>>) {
+    let stopped = async {
+        for sink in sinks {
+            let _ = sink.await;
+        }
+    };
+    let _ = tokio::time::timeout(GRACE, stopped).await;
 }
 
 /// Opens the database and starts its writer and everything that follows it.

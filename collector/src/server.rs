@@ -142,9 +142,12 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     process.begin_stop();
     if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
         // What was not acknowledged will be sent again.
+        // What was not acknowledged will be sent again, and what was is on disk.
         warn!("some clients did not close their connections within {GRACE:?}");
+        running.abandon().await;
+        return Ok(process.stopped()?);
     }
-    // The other handles went with the server, or go with the process.
+    // The other handles went with the server.
     running.end().await;
     Ok(process.stopped()?)
 }
