@@ -141,7 +141,6 @@ pub async fn serve(options: Options, stop: impl Future<Output = ()> + Send) -> R
     info!("stopping");
     process.begin_stop();
     if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
-        // What was not acknowledged will be sent again.
         // What was not acknowledged will be sent again, and what was is on disk.
         warn!("some clients did not close their connections within {GRACE:?}");
         running.abandon().await;

@@ -1,7 +1,11 @@
 //! A finding as a row of a table.
 
-use store::Summary;
+use std::io::Write;
+
+use store::{Stored, Summary};
 use terminal::field;
+
+use super::Format;
 
 /// Names of the columns.
 pub(crate) const COLUMNS: [&str; 8] =
@@ -19,4 +23,18 @@ pub(crate) fn cells(summary: &Summary) -> [String; 8] {
         if summary.response.is_empty() { "-".to_owned() } else { field(&summary.response, 16) },
         field(&summary.id, 32),
     ]
+}
+
+/// Prints a finding in a line.
+pub(crate) fn print(stored: &Stored, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    match format {
+        Format::Json => {
+            serde_json::to_writer(&mut *out, &stored.finding)?;
+            writeln!(out)?;
+        }
+        Format::Table => {
+            writeln!(out, "{}", cells(&Summary::of(&stored.finding, &stored.node)).join("  "))?;
+        }
+    }
+    Ok(())
 }

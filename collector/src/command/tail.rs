@@ -2,9 +2,9 @@
 
 use std::{io::Write, path::Path, time::Duration};
 
-use store::{Store, Summary};
+use store::Store;
 
-use super::{Format, row::cells};
+use super::{Format, row};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -17,15 +17,7 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> anyhow::Result<(
         let news = store.after(seen)?;
         for stored in &news {
             seen = stored.seq;
-            match format {
-                Format::Json => {
-                    serde_json::to_writer(&mut *out, &stored.finding)?;
-                    writeln!(out)?;
-                }
-                Format::Table => {
-                    writeln!(out, "{}", cells(&Summary::of(&stored.finding, &stored.node)).join("  "))?;
-                }
-            }
+            row::print(stored, format, out)?;
         }
         out.flush()?;
         if news.is_empty() {

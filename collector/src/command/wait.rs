@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::bail;
-use store::{Search, Store, Summary};
+use store::{Search, Store};
 
-use super::{Format, row::cells};
+use super::{Format, row};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -26,16 +26,7 @@ pub fn run(
     let store = Store::open_for_reading(path)?;
     loop {
         if let Some(stored) = store.search(search, 1)?.first() {
-            match format {
-                Format::Json => {
-                    serde_json::to_writer(&mut *out, &stored.finding)?;
-                    writeln!(out)?;
-                }
-                Format::Table => {
-                    writeln!(out, "{}", cells(&Summary::of(&stored.finding, &stored.node)).join("  "))?;
-                }
-            }
-            return Ok(());
+            return row::print(stored, format, out);
         }
         if begun.elapsed() > timeout {
             bail!(

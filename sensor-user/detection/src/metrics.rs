@@ -49,7 +49,10 @@ impl DetectionMetrics {
         };
         let scored = counter("captures_scored", "Captures judged");
         let failed = counter("captures_failed", "Captures on which the model failed");
-        let sessions = counter("sessions_scored", "Texts judged that join what shells of one ancestry ran");
+        let sessions = counter(
+            "sessions_scored",
+            "Texts judged that join what the shells of a container, or of one ancestry outside, ran",
+        );
         let detections =
             counter("detections", "Malicious scripts and their later versions, suppressed ones included");
         let repeated = counter(

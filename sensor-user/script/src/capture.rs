@@ -32,7 +32,7 @@ pub enum Origin {
     Environment,
     /// Lines typed at a terminal.
     Interactive,
-    /// Several of these, which shells of one ancestry ran within a time.
+    /// Several of these, which the shells of a container, or of one ancestry outside of containers, ran within a time.
     Session,
 }
 

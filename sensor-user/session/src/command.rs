@@ -13,7 +13,7 @@ const BYTES_LOW: usize = 256;
 pub(crate) struct Command {
     pub(crate) script: ScriptId,
     pub(crate) origin: Origin,
-    /// What is taken of it, whole lines.
+    /// What is taken of it, with the end of its last line.
     pub(crate) text: Vec<u8>,
     /// That of all of it, and its length.
     pub(crate) hash: ScriptHash,

@@ -59,12 +59,12 @@ impl Session {
         Self { serial, version: 0, commands: VecDeque::new(), bytes: 0, found: None, waiting: None }
     }
 
-    /// Tells it from others.
+    /// Its number, which no other has.
     pub(crate) fn serial(&self) -> u32 {
         self.serial
     }
 
-    /// From now on it is another one: what was told of it stays as it was.
+    /// Its next finding bears another name: what was told of it stays as it was.
     pub(crate) fn renumber(&mut self, serial: u32) {
         self.serial = serial;
     }
