@@ -367,6 +367,13 @@ snapshotter = "{snapshotter}"
         self.runtime.block_on(remove(self.client.clone(), pod.sandbox.clone()))
     }
 
+    /// Ends a pod, which stays until it is removed.
+    pub fn stop_pod(&self, pod: &Pod) -> anyhow::Result<()> {
+        let request = cri::StopPodSandboxRequest { pod_sandbox_id: pod.sandbox.clone() };
+        self.runtime.block_on(self.client.clone().stop_pod_sandbox(request))?;
+        Ok(())
+    }
+
     /// Removes a container that has ended.
     pub fn remove_container(&self, id: &str) -> anyhow::Result<()> {
         let request = cri::RemoveContainerRequest { container_id: id.to_owned() };
