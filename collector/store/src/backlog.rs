@@ -349,3 +349,38 @@ pub(crate) fn of(database: &Path) -> PathBuf {
     name.push("-backlog");
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_for_a_moment_is_there_afterwards_and_what_is_damaged_holds_up_nobody() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("f.db");
+        let mut backlog = Backlog::open(&path).expect("a backlog");
+        for id in ["a", "b"] {
+            let finding = Incoming::new(id.to_owned(), Bytes::from_static(b""), 1);
+            let (done, _) = oneshot::channel();
+            let part = Part { node: "n".to_owned(), findings: vec![finding] };
+            backlog.append(&[Batch { parts: vec![part], done, room: None }]).expect("appended");
+        }
+        let other = Connection::open(of(&path)).expect("a connection");
+        let tries = 4 * UNREADABLE;
+        other.execute_batch("ALTER TABLE taken RENAME TO elsewhere").expect("another name");
+        for _ in 0..tries {
+            assert!(backlog.take(1, 1).is_err());
+        }
+        other.execute_batch("ALTER TABLE elsewhere RENAME TO taken").expect("its name");
+        let spoilt = "UPDATE taken SET findings = x'ffffff' WHERE number = 1";
+        assert_eq!(other.execute(spoilt, []).expect("an update"), 1);
+        let names = (0..tries).find_map(|_| {
+            let portion = backlog.take(1, 1).ok().filter(|portion| !portion.parts.is_empty())?;
+            Some(portion.parts[0].findings[0].name().to_owned())
+        });
+        assert_eq!(names.as_deref(), Some("b"), "the other one follows");
+        assert!(backlog.is_empty());
+    }
+}

@@ -147,12 +147,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join("a")).expect("a directory");
         fs::write(dir.path().join("a/file"), "").expect("a file");
-        std::os::unix::fs::symlink("/etc", dir.path().join("link")).expect("a link");
+        for (name, to) in [("link", "/etc"), ("inner", "a")] {
+            std::os::unix::fs::symlink(to, dir.path().join(name)).expect("a link");
+        }
         let there = |path: &str| is_there(dir.path(), Path::new(path));
         assert_eq!(
             (there("a/file"), there("a/none"), there("a/file/none")),
             (Some(true), Some(false), Some(false))
         );
-        assert_eq!((there("link/passwd"), there("link")), (None, Some(true)));
+        assert_eq!((there("link/passwd"), there("inner/file"), there("link")), (None, None, Some(true)));
     }
 }

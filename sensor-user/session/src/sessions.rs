@@ -429,7 +429,33 @@ mod tests {
         let question = add(&mut sessions, &typed(2, &grown), 0.01, 2).expect("a question");
         let (next, _) = judged(&mut sessions, question, 0.1).expect("a session");
         assert!(next.id == found.id && next.content.starts_with(&found.content));
-        assert!(next.content.len() > found.content.len() && next.joined.len() == 3);
+        assert_eq!(
+            &next.content[found.content.len()..],
+            [&[b'l'; 128][..], b"\n", &[b'l'; 128], b"\n"].concat()
+        );
+        assert_eq!(next.joined.len(), 3);
+        // What comes much later is no part of it.
+        assert!(add(&mut sessions, &command(4, 7, b"id"), 0.2, 700).is_none());
+        let question = add(&mut sessions, &command(5, 7, b"w"), 0.2, 701).expect("a question");
+        assert_eq!(told(&question), "id\nw\n");
+    }
+
+    #[test]
+    fn what_was_judged_of_a_text_that_changed_since_is_told_by_itself() {
+        let mut sessions = Sessions::default();
+        add(&mut sessions, &command(1, 7, b"wget x"), 0.2, 1);
+        let question = add(&mut sessions, &command(2, 7, b"./x"), 0.2, 1).expect("a question");
+        // Before the answer comes, others push it out.
+        for n in 0..70_u32 {
+            add(&mut sessions, &command(100 + n, 7, &n.to_le_bytes()), 0.2, 2);
+        }
+        let (first, _) = judged(&mut sessions, question, 0.9).expect("a session");
+        assert_eq!(&*first.content, b"wget x\n./x\n");
+        let question = add(&mut sessions, &command(300, 7, b"id"), 0.2, 60).expect("a question");
+        assert!(judged(&mut sessions, question, 0.1).is_none(), "what is there now is harmless");
+        let question = add(&mut sessions, &command(2, 7, b"./y"), 0.2, 61).expect("a question");
+        let (second, _) = judged(&mut sessions, question, 0.9).expect("a session");
+        assert!(second.id.pid == first.id.pid && second.id != first.id);
     }
 
     #[test]
