@@ -1,47 +1,14 @@
-//! Finds `setinputstring(char *string)` in an Almquist shell, dash or busybox, by what it does: no build of them exports a
-//! function. Every string that such a shell evaluates passes there: `-c` text, `eval`, traps, `ENV`, prompts, backquotes.
-//!
-//! ```c
-//! pushfile(); parsefile->nextc = string; parsefile->nleft = strlen(string); parsefile->buf = NULL;
-//! ```
-//!
-//! Looked for among all functions that are called: one that stores the 32-bit result of a call which was given its first
-//! argument, behind it that argument, and behind that a zero, as `struct parsefile` has had them since dash 0.5.5.
+//! How it looks on `x86_64`.
 
 use std::collections::BTreeSet;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
-use object::{Object, ObjectSegment, SegmentFlags, elf::PF_X};
 
-/// Instructions looked at of a function.
-const INSTRUCTIONS: usize = 90;
+use super::{INSTRUCTIONS, NEAR, Stored, around};
 
-/// Where it begins in the file, bytes; `None` where nothing or more than one thing looks like it.
-pub(crate) fn find(binary: &[u8]) -> Option<u64> {
-    let file = object::File::parse(binary).ok()?;
-    if file.architecture() != object::Architecture::X86_64 {
-        return None;
-    }
-    let mut found = Vec::new();
-    for segment in file.segments() {
-        let SegmentFlags::Elf { p_flags } = segment.flags() else { continue };
-        if p_flags & PF_X == 0 {
-            continue;
-        }
-        let Ok(code) = segment.data() else { continue };
-        let address = segment.address();
-        let (in_file, _) = segment.file_range();
-        for at in candidates(code) {
-            let function = Function { code, address, at };
-            if function.sets_the_input() {
-                found.push(in_file + at as u64);
-            }
-        }
-    }
-    match found[..] {
-        [one] => Some(one),
-        _ => None,
-    }
+/// Where functions that look like it begin in this code.
+pub(super) fn starts(code: &[u8]) -> Vec<usize> {
+    candidates(code).into_iter().filter(|at| Function { code, at: *at }.sets_the_input()).collect()
 }
 
 /// Functions, by the direct calls in this code, in which a length may be stored in front of a string. Bytes that only look like a
@@ -52,27 +19,15 @@ fn candidates(code: &[u8]) -> BTreeSet<usize> {
         let offset = i32::from_le_bytes([w[1], w[2], w[3], w[4]]);
         usize::try_from(at as i64 + 5 + i64::from(offset)).ok()
     };
-    let mut called: Vec<usize> = calls.filter_map(target).filter(|target| *target < code.len()).collect();
-    called.sort_unstable();
-    called.dedup();
+    let called = calls.filter_map(target).filter(|target| *target < code.len()).collect();
     let stores =
         code.windows(3).enumerate().filter(|(at, w)| is_length(w) && is_near_string(code, *at, w[2]));
-    stores
-        .flat_map(|(at, _)| {
-            let first = called.partition_point(|start| start + FUNCTION_BYTES < at);
-            called[first..].iter().copied().take_while(move |start| *start <= at)
-        })
-        .collect()
+    around(called, stores.map(|(at, _)| at))
 }
 
 /// The opcode of a near call, and that of a store of a register.
 const CALL: u8 = 0xe8;
 const STORE: u8 = 0x89;
-/// A function's bytes in front of where it stores the length.
-const FUNCTION_BYTES: usize = 160;
-/// Bytes between the two stores.
-const NEAR: usize = 64;
-
 /// `mov %eax, offset(%register)` with an offset of a byte.
 fn is_length(bytes: &[u8]) -> bool {
     bytes[0] == STORE && bytes[1] & 0xf8 == 0x40 && bytes[1] & 7 != 4
@@ -91,30 +46,12 @@ fn is_near_string(code: &[u8], at: usize, offset: u8) -> bool {
 
 struct Function<'a> {
     code: &'a [u8],
-    address: u64,
     at: usize,
-}
-
-/// Offsets in structures that something was stored at.
-#[derive(Default)]
-struct Stored {
-    string: Vec<u64>,
-    length: Vec<u64>,
-    zero: Vec<u64>,
-}
-
-impl Stored {
-    /// `nleft`, `nextc` and `buf` one behind the other.
-    fn is_input(&self) -> bool {
-        let is_there = |offsets: &[u64], at: u64| offsets.contains(&at);
-        self.length.iter().any(|at| is_there(&self.string, at + 8) && is_there(&self.zero, at + 16))
-    }
 }
 
 impl Function<'_> {
     fn sets_the_input(&self) -> bool {
-        let start = self.address + self.at as u64;
-        let mut decoder = Decoder::with_ip(64, &self.code[self.at..], start, DecoderOptions::NONE);
+        let mut decoder = Decoder::with_ip(64, &self.code[self.at..], self.at as u64, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
         let mut stored = Stored::default();
         // Where the argument is, in registers and on the stack; which registers are zero; whether EAX is its length.
@@ -218,22 +155,4 @@ fn is_kept(register: Register) -> bool {
         register,
         Register::RBX | Register::RBP | Register::R12 | Register::R13 | Register::R14 | Register::R15
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_found_in_the_shells_of_this_machine() {
-        for path in ["/bin/dash", "/bin/busybox"] {
-            let Ok(binary) = std::fs::read(path) else { continue };
-            assert!(find(&binary).is_some(), "{path}");
-        }
-        for path in ["/bin/bash", "/bin/ls", "/bin/mksh"] {
-            let Ok(binary) = std::fs::read(path) else { continue };
-            assert_eq!(find(&binary), None, "{path}");
-        }
-        assert_eq!(find(b"\x7fELF and then nothing of it"), None);
-    }
 }
