@@ -1,5 +1,5 @@
-//! `read(2)` of 32-bit programs on a 64-bit kernel: a function of its own, and no tracepoint tells of it. Both tiers have
-//! their hook on it.
+//! `read(2)` of 32-bit programs on a 64-bit kernel: no tracepoint tells of it. On x86_64 it is a function of its own, and both tiers
+//! have their hook on it; on arm64 it is the function of all programs, which leaves the tracepoint tier only.
 
 use aya_ebpf::{
     EbpfContext,
@@ -28,7 +28,7 @@ pub fn compat_read_fexit(ctx: FExitContext) -> u32 {
     0
 }
 
-/// The tracepoint tier on a kernel without kprobes: the end of every system call.
+/// The tracepoint tier on arm64, and on a kernel without kprobes: the end of every system call.
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn compat_read_exit(ctx: RawTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;

@@ -68,13 +68,13 @@ mod layout {
         Call { number: u64::from(field::<u32>(regs, 280)), fd: fd as i32, buffer, count }
     }
 
-    /// Its `read` is that of other programs, and needs no hook of its own.
+    /// Was the system call made by 32-bit code? The processor's state says so (`PSR_MODE32_BIT`).
     #[inline(always)]
-    pub(super) fn is_compat(_regs: u64) -> bool {
-        false
+    pub(super) fn is_compat(regs: u64) -> bool {
+        field::<u64>(regs, 264) & 0x10 != 0
     }
 
-    /// A 32-bit program's registers lie where the others do; its number is in r7.
+    /// A 32-bit program's registers lie where the others do, and the kernel keeps the number in the same place.
     #[inline(always)]
     pub(super) fn compat_call(regs: u64) -> Call {
         call(regs)

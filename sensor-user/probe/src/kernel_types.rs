@@ -24,8 +24,10 @@ impl Readable for Image {
     }
 }
 
-/// The kernel's function for `read(2)` of 32-bit programs. On arm64 it is the same function as for others.
+/// The kernel's function for `read(2)` of 32-bit programs on `x86_64`. On arm64 it is the same function as for others.
 pub(super) const COMPAT_READ: &str = "__ia32_sys_read";
+/// What an arm64 kernel has that runs 32-bit programs.
+pub(super) const COMPAT_ENTRY: &str = "do_el0_svc_compat";
 
 /// Functions of the kernel by their numbers; `None` where it has no such.
 #[derive(Clone, Copy, Debug, Default)]

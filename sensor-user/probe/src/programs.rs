@@ -24,7 +24,7 @@ use cause::chain;
 use super::{
     Counters, HoldControl, Holds, Latch, Lineage, Losses, Reader, SelfTest, Skips, Tier,
     control::Control,
-    kernel_types::{self, COMPAT_READ, Functions},
+    kernel_types::{self, COMPAT_ENTRY, COMPAT_READ, Functions},
     loader::Loader,
     uprobe_multi::{self, UprobeMulti},
     uprobes::{self, Uprobes, have_cookies},
@@ -327,17 +327,16 @@ fn attach_fexit(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), ProbeError
     Ok(())
 }
 
-/// The kernel's function for `read(2)` of 32-bit programs; `None` where it runs none.
+/// The kernel's function for `read(2)` of 32-bit programs; `None` where it has none for them alone.
 fn compat_read(functions: &Functions) -> Option<&'static str> {
-    if !cfg!(target_arch = "x86_64") {
-        return None;
-    }
-    // The kernel takes a tenth of a second to list its symbols, so that is done only where its types name no such function.
-    let is_symbol = || {
-        let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
-        symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(COMPAT_READ))
-    };
-    (functions.compat_read.is_some() || is_symbol()).then_some(COMPAT_READ)
+    let has_one = || functions.compat_read.is_some() || has_symbol(COMPAT_READ);
+    (cfg!(target_arch = "x86_64") && has_one()).then_some(COMPAT_READ)
+}
+
+/// Has the kernel this symbol? It takes a tenth of a second to list them all.
+fn has_symbol(name: &str) -> bool {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(name))
 }
 
 fn attach_tracepoint(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), ProbeError> {
@@ -348,10 +347,18 @@ fn attach_tracepoint(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), Probe
         .attach("syscalls", "sys_exit_read")
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
     // The tracepoint does not fire for 32-bit programs.
-    if let Some(function) = compat_read(functions)
-        && let Err(e) = attach_compat_kprobe(ebpf, function)
-    {
-        info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
+    let by_every_call = match compat_read(functions) {
+        Some(function) => match attach_compat_kprobe(ebpf, function) {
+            Ok(()) => false,
+            Err(e) => {
+                info!("no kprobe on {function} ({e}): a tracepoint of all system calls in its place");
+                true
+            }
+        },
+        // Where all programs share one, a probe on it would cost every read of the machine.
+        None => cfg!(target_arch = "aarch64") && has_symbol(COMPAT_ENTRY),
+    };
+    if by_every_call {
         let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
         raw.load().map_err(|e| refused("program compat_read_exit", &e))?;
         raw.attach("sys_exit").map_err(|e| refused("attachment to sys_exit", &e))?;
