@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, ensure};
 
 use crate::{
+    architecture::Architecture,
     binaries,
     guest::{Guest, KERNELS},
     layout::{cargo, release, root},
@@ -40,11 +41,17 @@ fn in_guest(what: &[String], kernel: &str, tier: Option<&str>) -> anyhow::Result
     let tier = tier.map(|t| format!("SCRIPTWATCH_SENSOR_TIER={t} ")).unwrap_or_default();
     let command = format!("{tier}/programs/bench {}", what.join(" "));
     let programs = [("bench".to_owned(), release().join("bench"))];
-    let guest = Guest::prepare(series, &programs, &[("measurements".to_owned(), command)], |tree| {
-        tree.put(&release().join("fake-shell"), "/programs/fake-shell".as_ref())?;
-        tree.program("taskset")?;
-        tree.program("strace")
-    })?;
+    let guest = Guest::prepare(
+        series,
+        Architecture::here(),
+        &programs,
+        &[("measurements".to_owned(), command)],
+        |tree| {
+            tree.put(&release().join("fake-shell"), "/programs/fake-shell".as_ref())?;
+            tree.program("taskset")?;
+            tree.program("strace")
+        },
+    )?;
     let ran = guest.run()?;
     Ok(if ran.iter().any(|r| r.code == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

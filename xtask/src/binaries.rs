@@ -10,17 +10,23 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    layout::{cargo, release, root},
-    setup::{ebpf, onnxruntime},
+    architecture::Architecture,
+    layout::{cargo, release_of, root},
+    setup::{cross, ebpf, onnxruntime},
     step,
 };
 
-/// Builds all of it; returns the directory.
+/// Builds all of it for this machine; returns the directory.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    build_for(Architecture::here())
+}
+
+/// Builds all of it for an architecture; returns the directory.
+pub(crate) fn build_for(architecture: Architecture) -> anyhow::Result<PathBuf> {
     // The two need nothing of each other, and each has parts that use one core only.
     std::thread::scope(|scope| {
-        let programs = scope.spawn(ebpf::build);
-        let directory = scoring()?;
+        let programs = scope.spawn(move || ebpf::build(architecture));
+        let directory = scoring_for(architecture)?;
         programs.join().unwrap_or_else(|_| anyhow::bail!("building the BPF programs panicked"))?;
         Ok(directory)
     })
@@ -28,7 +34,13 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
 
 /// Builds what scoring and replay need: no BPF.
 pub(crate) fn scoring() -> anyhow::Result<PathBuf> {
-    let library = onnxruntime::library()?;
+    scoring_for(Architecture::here())
+}
+
+/// As above, for an architecture.
+pub(crate) fn scoring_for(architecture: Architecture) -> anyhow::Result<PathBuf> {
+    let library = onnxruntime::library(architecture)?;
+    let release = release_of(architecture);
     let mut build = Command::new(cargo());
     build.current_dir(root()).args([
         "build",
@@ -39,7 +51,8 @@ pub(crate) fn scoring() -> anyhow::Result<PathBuf> {
         "-p",
         "scriptwatch-collector",
     ]);
-    let fresh = release().join("sensor").exists() && release().join("collector").exists();
+    cross::aim(&mut build, architecture)?;
+    let fresh = release.join("sensor").exists() && release.join("collector").exists();
     if fresh {
         // Usually nothing to do; a line for that would only be noise.
         let status = build.status().context("cargo cannot be started")?;
@@ -47,14 +60,14 @@ pub(crate) fn scoring() -> anyhow::Result<PathBuf> {
     } else {
         step::run("building sensor and collector, a few minutes the first time", &mut build)?;
     }
-    place(&library, "libonnxruntime.so")?;
-    place(&root().join("model/script.onnx"), "script.onnx")?;
-    Ok(release())
+    place(&release, &library, "libonnxruntime.so")?;
+    place(&release, &root().join("model/script.onnx"), "script.onnx")?;
+    Ok(release)
 }
 
 /// Puts a link beside the binaries.
-fn place(file: &Path, name: &str) -> anyhow::Result<()> {
-    let link = release().join(name);
+fn place(release: &Path, file: &Path, name: &str) -> anyhow::Result<()> {
+    let link = release.join(name);
     if fs::read_link(&link).is_ok_and(|to| to == file) {
         return Ok(());
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::architecture::Architecture;
+
 /// The project's root.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
@@ -15,6 +17,20 @@ pub(crate) fn target() -> PathBuf {
 /// Where release binaries and the files beside them are.
 pub(crate) fn release() -> PathBuf {
     target().join("release")
+}
+
+/// Cargo's target directory for an architecture: another's has one of its own, so that the two do not build each other's parts anew.
+pub(crate) fn target_of(architecture: Architecture) -> PathBuf {
+    if architecture.is_here() { target() } else { target().join(architecture.name()) }
+}
+
+/// Where an architecture's release binaries and the files beside them are.
+pub(crate) fn release_of(architecture: Architecture) -> PathBuf {
+    if architecture.is_here() {
+        release()
+    } else {
+        target_of(architecture).join(architecture.triple()).join("release")
+    }
 }
 
 /// What is downloaded or built once and kept between clones.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one entry to every chore. A file for each.
 
+mod architecture;
 mod bench;
 mod binaries;
 mod demo;
@@ -20,6 +21,7 @@ mod vm_test;
 
 use std::process::ExitCode;
 
+use architecture::Architecture;
 use clap::{Parser, Subcommand};
 use vm_test::{Place, Tests};
 
@@ -61,13 +63,16 @@ enum Chore {
     /// The capture tests inside virtual machines, on other kernels and on both tiers.
     VmTest {
         /// 5.10, 6.1, 6.12 or all.
-        #[arg(long, default_value = "all", value_parser = ["5.10", "6.1", "6.12", "all"])]
-        kernel: String,
+        #[arg(long, value_parser = ["5.10", "6.1", "6.12", "all"])]
+        kernel: Option<String>,
         /// fexit, tracepoint or all.
-        #[arg(long, default_value = "all", value_parser = ["fexit", "tracepoint", "all"])]
-        tier: String,
-        /// Only what `cargo xtask test` does there: two kernels, a tier on each, and the tests that rest on them.
-        #[arg(long, conflicts_with_all = ["kernel", "tier", "filter"])]
+        #[arg(long, value_parser = ["fexit", "tracepoint", "all"])]
+        tier: Option<String>,
+        /// Processor architecture of the guests; another's binaries are built first.
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: Architecture,
+        /// Only the tests that `cargo xtask test` runs there. Without other options on its two kernels, with a tier on each.
+        #[arg(long, conflicts_with = "filter")]
         ordinary: bool,
         /// Only tests whose name contains this.
         filter: Option<String>,
@@ -99,9 +104,9 @@ enum Chore {
     Natural(models::Natural),
     /// Write sensor and collector as a container image, an OCI layout in a tar under target/package.
     Package {
-        /// Processor architecture.
-        #[arg(long, value_enum, default_value = "amd64")]
-        arch: package::Architecture,
+        /// Processor architecture; twice for an image of both.
+        #[arg(long, value_enum, default_values = ["amd64"])]
+        arch: Vec<Architecture>,
         /// Name of the image; without a tag it gets the version.
         #[arg(long, default_value = package::NAME)]
         name: String,
@@ -136,24 +141,30 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Setup => setup::everything().map(|()| ExitCode::SUCCESS),
-        Chore::BuildEbpf => setup::ebpf::build().map(|_| ExitCode::SUCCESS),
+        Chore::BuildEbpf => setup::ebpf::build(Architecture::here()).map(|_| ExitCode::SUCCESS),
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
         Chore::Test { filter, seed, runs } => test::run(filter.as_deref(), seed, runs),
-        Chore::VmTest { ordinary: true, .. } => vm_test::ordinary().map(|()| ExitCode::SUCCESS),
-        Chore::VmTest { kernel, tier, filter, .. } => {
-            let kernels = guest::KERNELS.into_iter().filter(|k| kernel == "all" || kernel == k.name);
-            let tiers: Vec<_> = vm_test::TIERS.into_iter().filter(|t| tier == "all" || tier == *t).collect();
+        Chore::VmTest { kernel: None, tier: None, arch, ordinary: true, .. } if arch.is_here() => {
+            vm_test::ordinary().map(|()| ExitCode::SUCCESS)
+        }
+        Chore::VmTest { kernel, tier, arch, ordinary, filter } => {
+            let is_wanted = |wanted: &Option<String>, name: &str| {
+                wanted.as_deref().is_none_or(|wanted| wanted == "all" || wanted == name)
+            };
+            let kernels = guest::KERNELS.into_iter().filter(|k| is_wanted(&kernel, k.name));
+            let tiers: Vec<_> = vm_test::TIERS.into_iter().filter(|t| is_wanted(&tier, t)).collect();
             let places: Vec<_> = kernels.map(|kernel| Place { kernel, tiers: tiers.clone() }).collect();
-            let tests = Tests::All(filter.as_deref().unwrap_or_default());
-            vm_test::run(&places, &tests).map(|()| ExitCode::SUCCESS)
+            let tests =
+                if ordinary { Tests::Ordinary } else { Tests::All(filter.as_deref().unwrap_or_default()) };
+            vm_test::run(&places, arch, &tests).map(|()| ExitCode::SUCCESS)
         }
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Eval { args } => models::sensor("eval", &args),
         Chore::Train(train) => models::train(&train),
         Chore::Natural(natural) => models::natural(&natural),
-        Chore::Package { arch, name } => package::run(arch, &name).map(|_| ExitCode::SUCCESS),
+        Chore::Package { arch, name } => package::run(&arch, &name).map(|_| ExitCode::SUCCESS),
         Chore::Release => release::run().map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run().map(|()| ExitCode::SUCCESS),
         Chore::Manifests => manifests::write().map(|()| ExitCode::SUCCESS),

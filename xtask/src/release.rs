@@ -12,6 +12,7 @@ use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    architecture::Architecture,
     layout::{cache, cargo, root, target},
     package, step,
 };
@@ -26,7 +27,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let dir = target().join("release-files");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).with_context(|| format!("{}", dir.display()))?;
-    let image = package::run(package::Architecture::Amd64, package::NAME)?;
+    let image = package::run(&Architecture::ALL, package::NAME)?;
     copy(&image, &dir)?;
     chart(&dir.join(format!("scriptwatch-{}.tgz", env!("CARGO_PKG_VERSION"))))?;
     bills_of_materials(&dir)?;

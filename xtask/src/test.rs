@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    architecture::Architecture,
     binaries, deny,
     layout::{cargo, root},
     manifests, models, package,
@@ -80,16 +81,16 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) ->
     if filter.is_none() || filter == Some("training") {
         training(&bin)?;
     }
-    let image = package::run(package::Architecture::Amd64, package::NAME)?;
+    let image = package::run(&[Architecture::here()], package::NAME)?;
     if filter.is_none() {
         let first = std::fs::read(&image)?;
-        package::run(package::Architecture::Amd64, package::NAME)?;
+        package::run(&[Architecture::here()], package::NAME)?;
         anyhow::ensure!(std::fs::read(&image)? == first, "the image differs from one packaging to the next");
     }
     // The sensor sees every shell of the machine, so one test at a time.
     let mut tests = cargo(&["test", "--release", "-p", "scriptwatch-e2e", "--", "--test-threads=1", name]);
     tests.env("SCRIPTWATCH_TEST_BIN", &bin).env("SCRIPTWATCH_TEST_IMAGE", image);
-    match shells_32::directory() {
+    match shells_32::directory(Architecture::here()) {
         Ok(dir) => {
             tests.env("SCRIPTWATCH_TEST_SHELLS_32", dir);
         }

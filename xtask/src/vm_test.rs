@@ -11,6 +11,7 @@ use std::{
 use anyhow::{bail, ensure};
 
 use crate::{
+    architecture::Architecture,
     guest::{self, Guest, KERNELS, Ran, Series, test_binaries},
     setup::shells_32,
 };
@@ -80,31 +81,31 @@ pub(crate) fn ordinary() -> anyhow::Result<()> {
         .map(|kernel| Place { kernel, tiers: of(kernel).map(|(_, tier)| *tier).collect() })
         .filter(|place| !place.tiers.is_empty())
         .collect();
-    if let Err(e) = guest::fetch(places.iter().map(|p| p.kernel)) {
+    if let Err(e) = guest::fetch(places.iter().map(|p| p.kernel), Architecture::here()) {
         if std::env::var_os("CI").is_some() {
             return Err(e);
         }
         eprintln!("==> SKIPPED: the capture tests on other kernels and on the other tier: {e:#}");
         return Ok(());
     }
-    run(&places, &Tests::Ordinary)
+    run(&places, Architecture::here(), &Tests::Ordinary)
 }
 
 /// Runs tests in guests, as many side by side as there are processors for; fails if any test did.
-pub(crate) fn run(places: &[Place], tests: &Tests<'_>) -> anyhow::Result<()> {
+pub(crate) fn run(places: &[Place], architecture: Architecture, tests: &Tests<'_>) -> anyhow::Result<()> {
     if let Tests::All(filter) = tests {
         ensure!(
             filter.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
             "{filter:?} is no part of a test's name: letters, digits and _ are"
         );
     }
-    let programs = test_binaries(&SUITE.map(|(file, _)| file))?;
-    let shells = shells_32::directory()?;
+    let programs = test_binaries(&SUITE.map(|(file, _)| file), architecture)?;
+    let shells = shells_32::directory(architecture)?;
     let guests = places
         .iter()
         .map(|place| {
             let commands: Vec<_> = place.tiers.iter().flat_map(|tier| commands(tier, tests)).collect();
-            let guest = Guest::prepare(place.kernel, &programs, &commands, |tree| {
+            let guest = Guest::prepare(place.kernel, architecture, &programs, &commands, |tree| {
                 for shell in shells_32::programs(&shells) {
                     tree.put(&shell, &Path::new(SHELLS_32).join(shell.file_name().unwrap_or_default()))?;
                 }

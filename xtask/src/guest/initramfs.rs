@@ -1,4 +1,5 @@
-//! The guest's whole disk: the shells and programs of this machine with their libraries, sensor, collector and tests.
+//! The guest's whole disk: the shells and programs of this machine, or of a Debian of another architecture, with their libraries;
+//! sensor, collector and tests.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +11,12 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use crate::{setup::packages, step};
+use crate::{
+    architecture::Architecture,
+    package::Libraries,
+    setup::{debian, packages},
+    step,
+};
 
 /// What tests and samples call, besides shells.
 const PROGRAMS: [&str; 23] = [
@@ -18,16 +24,24 @@ const PROGRAMS: [&str; 23] = [
     "unshare", "chroot", "rm", "mv", "mkdir", "mkfifo", "mount", "ls", "sed", "grep", "wc",
 ];
 
+/// Packages that hold these programs, and what binaries of ours are linked with.
+const PACKAGES: [&str; 8] =
+    ["coreutils", "util-linux", "bsdextrautils", "mount", "sed", "grep", "libc6", "libstdc++6"];
+
 /// A directory tree that becomes an archive.
 pub(crate) struct Tree {
     root: PathBuf,
-    /// Libraries wanted by what was put in.
-    libraries: BTreeSet<PathBuf>,
+    architecture: Architecture,
+    /// Where programs are taken from.
+    system: PathBuf,
+    libraries: Libraries,
+    /// Libraries wanted by what was put in, and their places.
+    wanted: BTreeSet<(PathBuf, PathBuf)>,
 }
 
 impl Tree {
     /// An empty tree in `root`, with the directories a system has.
-    pub(super) fn new(root: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn new(root: PathBuf, architecture: Architecture) -> anyhow::Result<Self> {
         if root.exists() {
             fs::remove_dir_all(&root)?;
         }
@@ -40,7 +54,17 @@ impl Tree {
             symlink(format!("usr/{name}"), root.join(name))?;
         }
         fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/bash\n")?;
-        let mut tree = Self { root, libraries: BTreeSet::new() };
+        let (system, libraries) = if architecture.is_here() {
+            (PathBuf::from("/"), Libraries::of(architecture))
+        } else {
+            let mut names: Vec<_> =
+                PACKAGES.into_iter().chain(packages::shells().map(|(_, name)| name)).collect();
+            names.dedup();
+            let system = debian::unpacked(architecture, &names)?;
+            let libraries = Libraries::below(&system, architecture);
+            (system, libraries)
+        };
+        let mut tree = Self { root, architecture, system, libraries, wanted: BTreeSet::new() };
         let shells = packages::shells().filter_map(|(program, _)| program.rsplit('/').next());
         for program in PROGRAMS.into_iter().chain(shells) {
             tree.program(program)?;
@@ -49,13 +73,13 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Puts a program of this machine in.
+    /// Puts a program of the system in.
     pub(crate) fn program(&mut self, name: &str) -> anyhow::Result<()> {
-        let path = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        let path = ["usr/bin", "bin", "usr/sbin", "sbin"]
             .iter()
-            .map(|dir| Path::new(dir).join(name))
+            .map(|dir| self.system.join(dir).join(name))
             .find(|p| p.exists())
-            .with_context(|| format!("{name} is not on this machine"))?;
+            .with_context(|| format!("{name} is not in {}", self.system.display()))?;
         self.put(&path, &Path::new("/usr/bin").join(name))
     }
 
@@ -63,11 +87,8 @@ impl Tree {
     pub(crate) fn put(&mut self, from: &Path, to: &Path) -> anyhow::Result<()> {
         let target = self.inside(to)?;
         fs::copy(from, &target).with_context(|| format!("{} → {}", from.display(), target.display()))?;
-        // A script or a static program has none.
-        let listed = step::output(Command::new("ldd").arg(from)).unwrap_or_default();
-        for word in listed.split_whitespace().filter(|w| w.starts_with('/')) {
-            self.libraries.insert(word.trim_end_matches(':').into());
-        }
+        // What is no dynamic program has none.
+        self.wanted.extend(self.libraries.wanted_by(from).unwrap_or_default());
         Ok(())
     }
 
@@ -75,7 +96,7 @@ impl Tree {
     pub(super) fn put_stripped(&mut self, from: &Path, to: &Path) -> anyhow::Result<()> {
         self.put(from, to)?;
         let target = self.inside(to)?;
-        step::output(Command::new("strip").arg("--strip-debug").arg(&target))
+        step::output(Command::new(self.architecture.tool("strip")).arg("--strip-debug").arg(&target))
             .context("strip failed: binutils is missing")?;
         Ok(())
     }
@@ -98,9 +119,9 @@ impl Tree {
 
     /// Writes the tree as a compressed archive that a kernel unpacks.
     pub(super) fn archive(mut self, to: &Path) -> anyhow::Result<()> {
-        for library in std::mem::take(&mut self.libraries) {
-            let target = self.inside(&library)?;
-            fs::copy(&library, &target).with_context(|| format!("{}", library.display()))?;
+        for (from, to) in std::mem::take(&mut self.wanted) {
+            let target = self.inside(&to)?;
+            fs::copy(&from, &target).with_context(|| format!("{}", from.display()))?;
         }
         let mut pack = Command::new("sh");
         pack.current_dir(&self.root)

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{layout::cache, setup::apt::Apt, step};
+use crate::{architecture::Architecture, layout::cache, setup::apt::Apt, step};
 
 /// A series of kernels and the Debian release that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,21 @@ pub(crate) const ALL: [Series; 3] = [
 ];
 
 /// Where its image is, after fetching it where needed.
-pub(crate) fn image(series: Series) -> anyhow::Result<PathBuf> {
-    let dir = cache().join("kernels").join(series.name);
+pub(crate) fn image(series: Series, architecture: Architecture) -> anyhow::Result<PathBuf> {
+    let of_other = if architecture.is_here() { String::new() } else { format!("-{}", architecture.name()) };
+    let dir = cache().join("kernels").join(format!("{}{of_other}", series.name));
     if let Some(found) = find(&dir) {
         return Ok(found);
     }
     fs::create_dir_all(&dir)?;
-    let apt = Apt::new(series.suites, None, &dir.join("apt"))?;
+    let apt =
+        Apt::new(series.suites, (!architecture.is_here()).then(|| architecture.name()), &dir.join("apt"))?;
     step::run("reading the lists of Debian's kernels", apt.command("apt-get").args(["update", "-q"]))?;
-    let pattern = format!(r"^linux-image-{}\.[0-9.+a-z-]*-?cloud-amd64$", series.name.replace('.', r"\."));
+    let pattern = format!(
+        r"^linux-image-{}\.[0-9.+a-z-]*-?cloud-{}$",
+        series.name.replace('.', r"\."),
+        architecture.name()
+    );
     let names =
         step::output(apt.command("apt-cache").args(["search", "--names-only", &pattern])).unwrap_or_default();
     let newest = names
@@ -44,7 +50,8 @@ pub(crate) fn image(series: Series) -> anyhow::Result<PathBuf> {
         .max_by_key(|name| numbers(name))
         .with_context(|| format!("Debian's lists name no kernel of the series {}", series.name))?;
     let scratch = tempfile::tempdir_in(&dir)?;
-    let unpacked = apt.unpack(newest, "about 30 MB", scratch.path())?;
+    let package = format!("{newest}:{}", architecture.name());
+    let unpacked = apt.unpack(&package, "about 30 MB", scratch.path())?;
     let Some(image) = find(&unpacked.join("boot")) else { bail!("{newest} holds no kernel image") };
     let name = image.file_name().context("a kernel image without a name")?;
     fs::rename(&image, dir.join(name))?;

@@ -18,9 +18,10 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::{
+    architecture::Architecture,
     binaries,
-    layout::{cargo, release, root, target},
-    setup::packages,
+    layout::{cargo, root, target},
+    setup::{cross, packages},
     step,
 };
 
@@ -43,6 +44,7 @@ const MARK: &str = "@@guest";
 pub(crate) struct Guest {
     /// The kernel it boots.
     pub(crate) kernel: Series,
+    architecture: Architecture,
     archive: PathBuf,
 }
 
@@ -58,16 +60,17 @@ impl Guest {
     /// Puts sensor, collector, shells and the given programs together. `commands` are labels and command lines.
     pub(crate) fn prepare(
         kernel: Series,
+        architecture: Architecture,
         programs: &[(String, PathBuf)],
         commands: &[(String, String)],
         more: impl FnOnce(&mut Tree) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        packages::for_vms()?;
-        let bin = binaries::build()?;
+        packages::for_vms(architecture)?;
+        let bin = binaries::build_for(architecture)?;
         let step = step::Step::begin("putting the guest's files together");
         let dir = target().join("vm");
         fs::create_dir_all(&dir)?;
-        let mut tree = Tree::new(dir.join("root"))?;
+        let mut tree = Tree::new(dir.join("root"), architecture)?;
         for name in ["sensor", "collector"] {
             tree.put_stripped(&bin.join(name), &Path::new(INSTALLED).join(name))?;
         }
@@ -77,13 +80,13 @@ impl Guest {
         for (name, path) in programs {
             tree.put_stripped(path, &Path::new("/programs").join(name))?;
         }
-        tree.put_stripped(&release().join("fake-shell"), Path::new(FAKE_SHELL))?;
+        tree.put_stripped(&bin.join("fake-shell"), Path::new(FAKE_SHELL))?;
         more(&mut tree)?;
         tree.write("/init", &init(commands))?;
-        let archive = dir.join(format!("guest-{}.cpio.zst", kernel.name));
+        let archive = dir.join(format!("guest-{}-{}.cpio.zst", kernel.name, architecture.name()));
         tree.archive(&archive)?;
         step.done();
-        Ok(Self { kernel, archive })
+        Ok(Self { kernel, architecture, archive })
     }
 
     /// Boots a kernel and shows what its commands print; returns how each ended.
@@ -105,7 +108,7 @@ impl Guest {
 
     /// How each command ended, and whether the kernel locked up.
     fn run_once(&self) -> anyhow::Result<(Vec<Ran>, bool)> {
-        let image = kernel::image(self.kernel)?;
+        let image = kernel::image(self.kernel, self.architecture)?;
         let name = self.kernel.name;
         eprintln!("==> kernel {name} ({})", image.file_name().unwrap_or_default().to_string_lossy());
         let mut qemu = self.boot(&image)?;
@@ -148,23 +151,28 @@ impl Guest {
 
     fn boot(&self, image: &Path) -> anyhow::Result<Child> {
         // One thread for all CPUs: with one for each, kernel 6.12 panicked in three runs of five, at an `int3` in its entry code.
-        Command::new("qemu-system-x86_64")
-            .args(["-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "3072"])
+        let (machine, cpu, console) = match self.architecture {
+            Architecture::Amd64 => ("q35", "max", "ttyS0"),
+            // The other way to compute the signatures of pointers takes most of an emulated processor's time.
+            Architecture::Arm64 => ("virt", "max,pauth-impdef=on", "ttyAMA0"),
+        };
+        Command::new(format!("qemu-system-{}", self.architecture.machine()))
+            .args(["-M", machine, "-accel", "tcg,thread=single", "-cpu", cpu, "-smp", "2", "-m", "3072"])
             .args(["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-kernel"])
             .arg(image)
             .arg("-initrd")
             .arg(&self.archive)
             // Where a kernel can be told so, a program may be preempted anywhere: what can come in between does. A kernel that locks up
             // says where and ends, instead of saying so for ever.
-            .args([
-                "-append",
-                "console=ttyS0 loglevel=5 preempt=full softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1",
-            ])
+            .arg("-append")
+            .arg(format!(
+                "console={console} loglevel=5 preempt=full softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1"
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .context("qemu-system-x86_64 cannot be started")
+            .context("qemu cannot be started")
     }
 }
 
@@ -211,28 +219,33 @@ export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_TEST_BIN={INSTALLED} SCRIPTWATC
 }
 
 /// Makes sure that qemu and these kernels are here.
-pub(crate) fn fetch(kernels: impl IntoIterator<Item = Series>) -> anyhow::Result<()> {
-    packages::for_vms()?;
-    kernels.into_iter().try_for_each(|series| kernel::image(series).map(|_| ()))
+pub(crate) fn fetch(
+    kernels: impl IntoIterator<Item = Series>,
+    architecture: Architecture,
+) -> anyhow::Result<()> {
+    packages::for_vms(architecture)?;
+    kernels.into_iter().try_for_each(|series| kernel::image(series, architecture).map(|_| ()))
 }
 
 /// Builds test files of the package `e2e` and returns name and path of each.
-pub(crate) fn test_binaries(names: &[&str]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+pub(crate) fn test_binaries(
+    names: &[&str],
+    architecture: Architecture,
+) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let step = step::Step::begin("building the programs for the guest");
-    let output = Command::new(cargo())
-        .current_dir(root())
-        .args([
-            "test",
-            "--release",
-            "-p",
-            "scriptwatch-e2e",
-            "--no-run",
-            "--message-format",
-            "json",
-            "--quiet",
-        ])
-        .stderr(Stdio::inherit())
-        .output()?;
+    let mut build = Command::new(cargo());
+    build.current_dir(root()).args([
+        "test",
+        "--release",
+        "-p",
+        "scriptwatch-e2e",
+        "--no-run",
+        "--message-format",
+        "json",
+        "--quiet",
+    ]);
+    cross::aim(&mut build, architecture)?;
+    let output = build.stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "the tests do not build");
     let found: Vec<(String, PathBuf)> = output
         .stdout

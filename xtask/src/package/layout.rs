@@ -16,6 +16,9 @@ use super::{
     layer::{Layer, append, gzip},
 };
 
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// Blobs of a layout.
 #[derive(Default)]
 struct Blobs(BTreeMap<PathBuf, Vec<u8>>);
@@ -31,9 +34,41 @@ impl Blobs {
     }
 }
 
-/// Writes the image; returns the digest of its manifest.
-pub(super) fn write(to: &Path, image: &str, architecture: &str, layer: &Layer) -> anyhow::Result<String> {
+/// Writes the image, with a layer for each architecture; returns the digest that it is known by: its manifest's, or that of an
+/// index of manifests.
+pub(super) fn write(to: &Path, image: &str, layers: &[(&str, Layer)]) -> anyhow::Result<String> {
     let mut blobs = Blobs::default();
+    let manifests = layers
+        .iter()
+        .map(|(name, layer)| manifest(&mut blobs, name, layer))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut descriptor = match <[Value; 1]>::try_from(manifests) {
+        Ok([one]) => one,
+        Err(manifests) => {
+            let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
+            blobs.add(INDEX, serde_json::to_vec(&index)?)
+        }
+    };
+    let digest = descriptor["digest"].as_str().unwrap_or_default().to_owned();
+    descriptor["annotations"] = json!({
+        // What containerd names it by, and what other clients do.
+        "io.containerd.image.name": image,
+        "org.opencontainers.image.ref.name": image.rsplit_once(':').map_or(VERSION, |(_, tag)| tag),
+    });
+    let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor] });
+    let file = fs::File::create(to).with_context(|| format!("{}", to.display()))?;
+    let mut tar = tar::Builder::new(BufWriter::new(file));
+    append(&mut tar, Path::new("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#, 0o644)?;
+    append(&mut tar, Path::new("index.json"), &serde_json::to_vec(&index)?, 0o644)?;
+    for (path, bytes) in &blobs.0 {
+        append(&mut tar, path, bytes, 0o644)?;
+    }
+    tar.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(digest)
+}
+
+/// Adds what one architecture's image is made of; returns the descriptor of its manifest.
+fn manifest(blobs: &mut Blobs, architecture: &str, layer: &Layer) -> anyhow::Result<Value> {
     let plain = layer.tar()?;
     let plain_digest = format!("sha256:{}", hex::encode(Sha256::digest(&plain)));
     let layer = blobs.add("application/vnd.oci.image.layer.v1.tar+gzip", gzip(&plain)?);
@@ -57,33 +92,8 @@ pub(super) fn write(to: &Path, image: &str, architecture: &str, layer: &Layer) -
         "history": [{ "created_by": "cargo xtask package" }],
     });
     let config = blobs.add("application/vnd.oci.image.config.v1+json", serde_json::to_vec(&config)?);
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config,
-        "layers": [layer],
-    });
-    let mut descriptor =
-        blobs.add("application/vnd.oci.image.manifest.v1+json", serde_json::to_vec(&manifest)?);
-    let digest = descriptor["digest"].as_str().unwrap_or_default().to_owned();
+    let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
+    let mut descriptor = blobs.add(MANIFEST, serde_json::to_vec(&manifest)?);
     descriptor["platform"] = json!({ "architecture": architecture, "os": "linux" });
-    descriptor["annotations"] = json!({
-        // What containerd names it by, and what other clients do.
-        "io.containerd.image.name": image,
-        "org.opencontainers.image.ref.name": image.rsplit_once(':').map_or(VERSION, |(_, tag)| tag),
-    });
-    let index = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [descriptor],
-    });
-    let file = fs::File::create(to).with_context(|| format!("{}", to.display()))?;
-    let mut tar = tar::Builder::new(BufWriter::new(file));
-    append(&mut tar, Path::new("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#, 0o644)?;
-    append(&mut tar, Path::new("index.json"), &serde_json::to_vec(&index)?, 0o644)?;
-    for (path, bytes) in &blobs.0 {
-        append(&mut tar, path, bytes, 0o644)?;
-    }
-    tar.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(digest)
+    Ok(descriptor)
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::packages;
 use crate::{
+    architecture::Architecture,
     layout::{cache, root},
     step,
 };
@@ -20,8 +21,9 @@ const VERSION: &str = "1.32.0";
 const REQUIREMENTS: &str = "xtask/src/setup/onnxruntime-requirements.txt";
 
 /// Makes sure that the library is in the cache; returns its path.
-pub(crate) fn library() -> anyhow::Result<PathBuf> {
-    let dir = cache().join(format!("onnxruntime-{VERSION}"));
+pub(crate) fn library(architecture: Architecture) -> anyhow::Result<PathBuf> {
+    let of_other = if architecture.is_here() { String::new() } else { format!("-{}", architecture.name()) };
+    let dir = cache().join(format!("onnxruntime-{VERSION}{of_other}"));
     let library = dir.join("libonnxruntime.so");
     if library.exists() {
         return Ok(library);
@@ -36,7 +38,7 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
         .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest"])
         .arg(scratch.path());
     // Any Python will do: only the library inside is wanted.
-    let machine = std::env::consts::ARCH;
+    let machine = architecture.machine();
     download.args(["--python-version", "3.12", "--implementation", "cp"]);
     for glibc in ["2_27", "2_28"] {
         download.arg("--platform").arg(format!("manylinux_{glibc}_{machine}"));

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::bail;
 
-use crate::step;
+use crate::{architecture::Architecture, step};
 
 /// Is a program on the PATH?
 pub(crate) fn has(program: &str) -> bool {
@@ -65,9 +65,8 @@ pub(crate) fn shells() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// Programs that virtual machines for tests need.
-const VMS: [(&str, &str); 6] = [
-    ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
+/// Programs that virtual machines for tests need, beside qemu.
+const VMS: [(&str, &str); 5] = [
     ("/usr/bin/cpio", "cpio"),
     ("/usr/bin/zstd", "zstd"),
     ("/usr/bin/strip", "binutils"),
@@ -76,10 +75,15 @@ const VMS: [(&str, &str); 6] = [
 ];
 
 /// What the tests in virtual machines need.
-pub(crate) fn for_vms() -> anyhow::Result<()> {
+pub(crate) fn for_vms(architecture: Architecture) -> anyhow::Result<()> {
     for_tests()?;
+    let qemu = match architecture {
+        Architecture::Amd64 => ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
+        Architecture::Arm64 => ("/usr/bin/qemu-system-aarch64", "qemu-system-arm"),
+    };
+    let all = [qemu].into_iter().chain(VMS);
     let missing: Vec<&str> =
-        VMS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+        all.filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| package).collect();
     if missing.is_empty() { Ok(()) } else { install("virtual machines for tests", &missing) }
 }
 
