@@ -15,8 +15,8 @@ _URL = re.compile(r"https?://[\w.:-]+(/[\w./-]*)?")
 _LINE = re.compile(r"^(curl|wget|chmod|rm|cp|mv|mkdir|nohup|crontab|systemctl|service|kill|pkill|useradd|tar|scp|ssh|nc|chattr|iptables) [^|&;<>()`'\"\\$]*$")
 
 _REPLACEMENTS = (
-    (re.compile(r"\bchmod \+x (\S+)"), ["chmod 755 {0}", "chmod u+x {0}", "install -m 755 {0} {0}.new && mv {0}.new {0}", "setfacl -m u::rwx {0}"]),
-    (re.compile(r"\brm -rf? (\S+)"), ["unlink {0}", "find {0} -delete", "perl -e 'unlink shift' {0}", "python3 -c 'import os,sys;os.remove(sys.argv[1])' {0}"]),
+    (re.compile(r"\bchmod \+x ([^\s;|&()'\"`]+)"), ["chmod 755 {0}", "chmod u+x {0}", "install -m 755 {0} {0}.new && mv {0}.new {0}", "setfacl -m u::rwx {0}"]),
+    (re.compile(r"\brm -rf? ([^\s;|&()'\"`]+)"), ["unlink {0}", "find {0} -delete", "perl -e 'unlink shift' {0}", "python3 -c 'import os,sys;os.remove(sys.argv[1])' {0}"]),
     (re.compile(r"\bcurl (?:-[a-zA-Z]+ )*(https?://\S+) \| (?:ba)?sh\b"), ["wget -qO- {0} | bash", "source <(curl -fsSL {0})", "bash -c \"$(curl -fsSL {0})\"", "python3 -c 'import urllib.request as u,sys;sys.stdout.buffer.write(u.urlopen(sys.argv[1]).read())' {0} | sh"]),
     (re.compile(r"\bcurl -o (\S+) (https?://\S+)"), ["wget -O {0} {1}", "curl --output {0} {1}", "python3 -c 'import urllib.request as u,sys;u.urlretrieve(*sys.argv[1:])' {1} {0}"]),
     (re.compile(r"\bwget -O (\S+) (https?://\S+)"), ["curl -o {0} {1}", "curl -fsSL {1} > {0}", "aria2c -o {0} {1}"]),
@@ -150,9 +150,14 @@ def checked(text, rng):
 
 
 def tools(text, rng):
-    """Other tools to the same effect."""
+    """Other tools to the same effect. What is quoted gets no quotes of its own."""
+    def change(found, others):
+        before = found.string[found.string.rfind("\n", 0, found.start()) + 1 : found.start()]
+        fit = [other for other in others if not re.search("['\"]", before) or not re.search("['\"]", other)]
+        return rng.choice(fit).format(*found.groups()) if fit else found.group(0)
+
     for pattern, others in _REPLACEMENTS:
-        text = pattern.sub(lambda found: rng.choice(others).format(*found.groups()), text)
+        text = pattern.sub(lambda found: change(found, others), text)
     return text
 
 

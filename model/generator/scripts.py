@@ -44,6 +44,11 @@ def body(recipe, slots, used):
     return steps
 
 
+def _indented(step):
+    """A here-document ends where its mark begins a line."""
+    return step if "<<" in step else "\n".join("  " + line for line in step.split("\n"))
+
+
 def dress(steps, slots, long_form):
     """Shebang, comments, functions, error handling."""
     rng = slots.rng
@@ -61,14 +66,14 @@ def dress(steps, slots, long_form):
         roll = rng.random()
         if one and roll < 0.08 and "&" not in step[-2:]:
             step = f"({step}) >/dev/null 2>&1" + rng.choice([" &", "", " || true"])
-        elif one and roll < 0.14:
+        elif one and roll < 0.14 and not step.rstrip().endswith("&"):
             step = step + rng.choice([" 2>/dev/null", " || true", " || echo failed", " >/dev/null 2>&1"])
         elif roll < 0.22 and long_form:
             name = slots.make_plain().replace("-", "_")
-            step = f"{rng.choice(['', 'function '])}{name}() {{\n" + "\n".join("  " + l for l in step.split("\n")) + f"\n}}\n{name}"
+            step = f"{rng.choice(['', 'function '])}{name}() {{\n{_indented(step)}\n}}\n{name}"
         elif roll < 0.28 and long_form:
             test = expand(rng.choice(['[ "$(id -u)" -eq 0 ]', "[ ! -f {file} ]", "[ -x \"$(command -v curl)\" ]", "[ -d {tmp} ]", "which wget >/dev/null 2>&1", "[ -z \"$1\" ]", "grep -q docker /proc/1/cgroup"]), slots)
-            step = f"if {test}; then\n" + "\n".join("  " + l for l in step.split("\n")) + "\nfi"
+            step = f"if {test}; then\n{_indented(step)}\nfi"
         out.append(step)
     text = rng.choice(["\n", "\n", "\n", "; "] if all("\n" not in s and not s.startswith("#") and not s.endswith("&") for s in out) else ["\n"]).join(out)
     if long_form and rng.random() < 0.75:
