@@ -116,7 +116,7 @@ def twin(rng, number):
 def trojan(rng, host, number):
     """An attack of a line or two within somebody's harmless script. `host` is an object with its text as `content`, and
     perhaps its `source` and `cluster`, which the trojan keeps as `host_source` and `host_cluster`."""
-    family = rng.choice(["loader", "reverse_shell", "credentials", "persistence", "exfil", "escape", "miner", "c2"])
+    family = rng.choice(["loader", "reverse_shell", "credentials", "persistence", "exfil", "escape", "miner", "c2", "hook", "account", "harvest", "riddle"])
     recipe = [(idioms, min(low, 1), 1 if low else 0) for idioms, low, high in attacks.FAMILIES[family]]
     used = []
     payload = "\n".join(body(recipe, Slots(rng), used))

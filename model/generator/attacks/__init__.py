@@ -1,5 +1,10 @@
-"""What attackers do, a file a tactic: idioms to be combined. Own wording; the tools and files named are facts."""
+"""What attackers do, a file a tactic or what it leaves behind: idioms to be combined. Own wording; the tools and files named
+are facts."""
 
+from .accounts import ACCOUNTS
+from .beacons import BEACON
+from .blinding import BLIND
+from .campaigns import CAMPAIGN
 from .collection import COLLECTION
 from .command_and_control import C2, DOWNLOAD, REVERSE
 from .credential_access import BRUTE, CREDENTIALS
@@ -7,14 +12,24 @@ from .defense_evasion import EVADE
 from .discovery import INVENTORY, RECON
 from .execution import EMBEDDED, SESSION
 from .exfiltration import EXFIL
+from .harvest import HARVEST
+from .hooks import HOOKS
 from .impact import COMPETITORS, DESTROY, MINER
 from .kits import KIT
 from .lateral_movement import WORM
 from .persistence import PERSIST
 from .privilege_escalation import ESCAPE
+from .ransom import RANSOM, WIPE
+from .riddles import RIDDLE
+from .root_shells import ROOT
+from .shipments import SHIPMENT
+from .supply import SUPPLY
 
 # What is bad enough to stand alone.
-STEPS = [*C2, *COLLECTION, *COMPETITORS, *CREDENTIALS, *DESTROY, *DOWNLOAD, *EMBEDDED, *ESCAPE, *EVADE, *EXFIL, *KIT, *MINER, *PERSIST, *REVERSE, *WORM]
+STEPS = [
+    *ACCOUNTS, *BEACON, *BLIND, *C2, *COLLECTION, *COMPETITORS, *CREDENTIALS, *DESTROY, *DOWNLOAD, *EMBEDDED, *ESCAPE, *EVADE, *EXFIL, *HARVEST, *HOOKS, *KIT, *MINER,
+    *PERSIST, *RANSOM, *REVERSE, *RIDDLE, *ROOT, *SHIPMENT, *SUPPLY, *WIPE, *WORM,
+]
 # Each family: which idioms, how many of each. What a real campaign does together stands together.
 FAMILIES = {
     "dropper": [(DOWNLOAD, 1, 3), (EVADE, 0, 2)],
@@ -37,6 +52,18 @@ FAMILIES = {
     "brute_force": [(BRUTE, 3, 8), (EVADE, 0, 1)],
     "inventory": [(INVENTORY, 3, 7), (EVADE, 0, 1)],
     "session": [(SESSION, 3, 9), (DOWNLOAD, 1, 1), (SESSION, 1, 6), (EVADE, 0, 1)],
+    "hook": [(HOOKS, 1, 2), (BLIND, 0, 1)],
+    "account": [(RECON, 0, 1), (ACCOUNTS, 1, 2), (EVADE, 0, 1)],
+    "beacon": [(BEACON, 1, 1), (HOOKS, 0, 1)],
+    "harvest": [(RECON, 0, 1), (HARVEST, 1, 2), (SHIPMENT, 0, 1)],
+    "shipment": [(SHIPMENT, 1, 2), (EVADE, 0, 1)],
+    "lock": [(BLIND, 0, 1), (RANSOM, 1, 2)],
+    "wipe": [(WIPE, 1, 2)],
+    "supply": [(SUPPLY, 1, 2), (HARVEST, 0, 1)],
+    "root": [(RECON, 0, 1), (ROOT, 1, 2), (ACCOUNTS, 0, 1)],
+    "riddle": [(RIDDLE, 1, 2)],
+    "blind": [(BLIND, 1, 3), (EVADE, 0, 1)],
+    "campaign": [(CAMPAIGN, 1, 1)],
     "step": [(STEPS, 1, 1)],
 }
 # How often each is drawn: more where there is more to learn.
