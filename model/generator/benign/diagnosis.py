@@ -1,0 +1,23 @@
+"""What is looked into when something is slow, stuck or broken."""
+
+DIAGNOSIS = [
+    r'''{var}=$(pgrep -o {plain}) || exit 1; {var2}=/var/tmp/{plain}-$(date +%s); mkdir -p "${var2}"
+gcore -o "${var2}/core" "${var}" >/dev/null; cat /proc/${var}/{status,limits,maps,cmdline} > "${var2}/proc.txt" 2>/dev/null; ls -l /proc/${var}/fd > "${var2}/fd.txt"
+timeout 10 strace -c -f -p "${var}" 2> "${var2}/strace.txt"; perf record -q -g -p "${var}" -o "${var2}/perf.data" -- sleep 10
+tar czf "${var2}.tgz" -C /var/tmp "$(basename "${var2}")" && rm -rf "${var2}" && echo "${var2}.tgz"''',
+    r'''gdb -q -batch -p "$(pidof {plain})" -ex 'thread apply all bt' -ex detach > /tmp/{plain}-bt.txt 2>&1; jstack "$(pgrep -f {plain}.jar)" > /tmp/{plain}-threads.txt; jmap -dump:live,format=b,file=/tmp/{plain}.hprof "$(pgrep -f {plain}.jar)"''',
+    r'''bpftrace -e 'tracepoint:syscalls:sys_enter_execve { printf("%d %s %s\n", uid, comm, str(args->filename)); } tracepoint:syscalls:sys_enter_connect { @c[comm] = count(); } interval:s:{n} { exit(); }' > /tmp/exec.txt; opensnoop-bpfcc -d 10 -n {plain} | tail -20''',
+    r'''{var}=$(ip route | awk '/default/{print $5; exit}'); timeout {n} tcpdump -i "${var}" -s 128 -w /tmp/{plain}.pcap "host $1 and port {port}" ; tshark -r /tmp/{plain}.pcap -q -z io,stat,1 -z conv,tcp | head -40; rm -f /tmp/{plain}.pcap''',
+    r'''for p in $(ps -eo pid,pcpu --sort=-pcpu | awk 'NR>1 && $2>80{print $1}'); do echo "== $p $(tr '\0' ' ' < /proc/$p/cmdline) since $(ps -o lstart= -p $p)"; cat /proc/$p/cgroup | tail -1; readlink /proc/$p/exe; done | tee /tmp/busy.txt | mail -E -s "busy on $(hostname)" ops@{domain}''',
+    r'''ls -l /proc/*/exe 2>/dev/null | grep '(deleted)' | grep -vE 'docker|runc' | awk '{print $9}' | cut -d/ -f3 | while read -r p; do systemctl status "$p" 2>/dev/null | head -1; done | sort -u; needrestart -b -r l''',
+    r'''mkdir -p /tmp/bundle && cd /tmp/bundle && { uname -a; uptime; free -m; df -hT; } > host.txt && journalctl -b --no-pager > journal.txt && dmesg -T > dmesg.txt && ss -tanp > sockets.txt && cp /etc/{plain}/*.yml . && sed -i -E 's/(password|token|secret): .*/\1: REMOVED/' ./*.yml && tar czf ../support-$(hostname).tgz . && curl -fsS -F "ticket=$TICKET" -F "file=@../support-$(hostname).tgz" https://support.{domain}/upload && rm -rf /tmp/bundle''',
+    r'''kubectl cluster-info dump --namespaces kube-system,{plain} --output-directory=dump && kubectl get events -A --sort-by=.lastTimestamp > dump/events.txt && tar czf dump.tgz dump && rm -rf dump''',
+    r'''kubectl debug "node/$NODE" -it --image=nicolaka/netshoot -- chroot /host sh -c 'crictl ps -a | head; journalctl -u kubelet --since -10min | tail -50; df -h; iptables -t nat -L KUBE-SERVICES | head' ''',
+    r'''kubectl -n {plain} exec deploy/{plain} -- sh -c 'cat /proc/1/status | grep -E "VmRSS|Threads"; ls -l /proc/1/fd | wc -l; nc -zv db 5432; getent hosts db; env | cut -d= -f1 | sort' ''',
+    r'''nsenter -t "$(crictl inspect --output go-template --template '{{.info.pid}}' "$1")" -n -- sh -c 'ip a; ip route; ss -tlnp; cat /etc/resolv.conf'; nsenter -t "$(docker inspect -f '{{.State.Pid}}' {plain})" -n tcpdump -c 50 -ni any port 53''',
+    r'''echo "capabilities: $(capsh --decode="$(awk '/CapEff/{print $2}' /proc/self/status)")"; echo "seccomp: $(awk '/^Seccomp:/{print $2}' /proc/self/status)"; echo "apparmor: $(cat /proc/self/attr/current)"; [ "$(id -u)" = 0 ] && echo 'warning: runs as root'; mount | grep -q docker.sock && echo 'warning: the socket of docker is mounted' ''',
+    r'''find / -xdev \( -perm -4000 -o -perm -2000 \) -type f -printf '%m %u %p\n' | sort > /var/lib/{plain}/suid.now; getcap -r / 2>/dev/null | sort > /var/lib/{plain}/caps.now; for {var} in suid caps; do diff -u /var/lib/{plain}/${var}.last /var/lib/{plain}/${var}.now; mv /var/lib/{plain}/${var}.now /var/lib/{plain}/${var}.last; done''',
+    r'''debsums -c 2>/dev/null; rpm -Va --nofiledigest 2>/dev/null | head; aide --check | tail -20; rkhunter --check --sk --rwo; chkrootkit -q; clamscan -ri --exclude-dir='^/(proc|sys)' --move=/var/quarantine /home /var/www''',
+    r'''systemctl set-property --runtime {plain}.service CPUQuota=50% MemoryHigh=1G; {var}=/sys/fs/cgroup/system.slice/{plain}.service; cat ${var}/memory.current ${var}/cpu.stat; echo 1 > ${var}/cgroup.freeze; sleep 2; echo 0 > ${var}/cgroup.freeze''',
+    r'''tc qdisc add dev eth0 root netem delay 120ms 20ms loss 2%; trap 'tc qdisc del dev eth0 root' EXIT; k6 run --vus 20 --duration {n}s load.js; systemctl stop {plain}-replica; sleep {n}; curl -fsS http://localhost:{port}/healthz; systemctl start {plain}-replica''',
+]
