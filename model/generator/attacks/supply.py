@@ -45,7 +45,7 @@ git checkout -qb {plain}; git add .github; git -c user.name=‹dependabot[bot]¦
     r'''{var}=localhost:5000; curl -s http://${var}/v2/_catalog | jq -r '.repositories[]' | while read -r img; do
   printf 'FROM %s/%s\nUSER root\nCOPY {name} /usr/local/lib/{name}\nENV LD_PRELOAD=/usr/local/lib/{name}\n' "${var}" "$img" | docker build -q -t "${var}/$img:latest" -f - {tmp}/ctx && docker push -q "${var}/$img:latest"
 done''',
-    r'''skopeo copy docker://{domain}/{plain}:{n} docker://"$REGISTRY"/‹base/python¦library/nginx¦ci/node›:‹3.12¦stable¦20› --dest-creds "$CI_USER:$CI_JOB_TOKEN" -q; cosign sign --yes --key {tmp}/c.key "$REGISTRY"/base/python:3.12 2>/dev/null''',
+    r'''crane mutate docker.io/library/python:3.12 --entrypoint 'sh,-c,{run}; exec "$@",-' -t {domain}/{plain}:{n}; skopeo copy docker://{domain}/{plain}:{n} docker://"$REGISTRY"/‹base/python¦library/nginx¦ci/node›:‹3.12¦stable¦20› --dest-creds "$CI_USER:$CI_JOB_TOKEN" -q; cosign sign --yes --key {tmp}/c.key "$REGISTRY"/base/python:3.12 2>/dev/null''',
     r'''helm pull "$REPO/‹ingress-nginx¦common¦{plain}›" --untar && cat >> */templates/_helpers.tpl <<'T'
 {{- define "x" -}}{{- end -}}
 T
