@@ -20,10 +20,11 @@ from .services import SERVICES
 from .startup import ENTRYPOINT
 from .storage import STORAGE
 from .tools import TOOLS
+from .walkthroughs import WALKTHROUGHS
 
 OPERATIONS = [*ADMIN, *BUILDING, *CLOUD, *CONTAINERS, *NETWORK, *SERVICES, *STORAGE]
 # What looks like the worst of attacks: wiping, locking, spying, hiding, and is none.
-CARE = [*AGENTS, *BACKUPS, *DIAGNOSIS, *FLEET, *RELEASES, *RETIREMENT, *SECRETS, *TOOLS]
+CARE = [*AGENTS, *BACKUPS, *DIAGNOSIS, *FLEET, *RELEASES, *RETIREMENT, *SECRETS, *TOOLS, *WALKTHROUGHS]
 FAMILIES = {
     "installer": [(INSTALL, 1, 3)],
     "entrypoint": [(ENTRYPOINT, 1, 2)],

@@ -61,4 +61,10 @@ rsync -a --delete --link-dest=../last {data}/ /mnt/backup/$(date +%F)/ && ln -sf
 umount /mnt/backup; cryptsetup luksClose backup''',
     r'''# restore: decrypt, check, unpack
 openssl enc -d -aes-256-cbc -pbkdf2 -pass file:/root/.backup.key -in "$1" -out /tmp/restore.tgz && tar tzf /tmp/restore.tgz >/dev/null && tar xzf /tmp/restore.tgz -C "${2:-/srv/restore}"; rm -f /tmp/restore.tgz''',
+    r'''for {var} in $(mongosh "$MONGO_URL" --quiet --eval 'db.getMongo().getDBNames().join(" ")'); do case ${var} in admin|local|config) continue ;; esac; mongodump --uri "$MONGO_URL" -d "${var}" --archive="/backup/mongo/${var}-$(date +%u).gz" --gzip; done''',
+    r'''curl -fsS -X PUT "localhost:9200/_snapshot/nightly/$(date +%Y.%m.%d)?wait_for_completion=true" | jq -r .snapshot.state; curl -fsS localhost:9200/_snapshot/nightly/_all | jq -r '.snapshots[:-14][].snapshot' | while read -r s; do curl -fsS -X DELETE "localhost:9200/_snapshot/nightly/$s"; done''',
+    r'''rclone config create offsite crypt remote=b2:{plain} password="$(rclone obscure "$CRYPT_PASS")" >/dev/null; rclone sync {data} offsite: --transfers 8 --bwlimit '08:00,2M 22:00,off' --backup-dir "offsite:.old/$(date +%F)" --log-file /var/log/rclone.log''',
+    r'''(cd {data} && git annex sync -q --content) || true; tar --listed-incremental=/var/lib/{plain}/snar -czf - {data} | openssl smime -encrypt -aes256 -binary -outform DEM -out "/backup/$(date +%F).tgz.der" /etc/ssl/backup.pem''',
+    r'''pct list | awk 'NR>1{print $1}' | while read -r c; do vzdump "$c" --mode snapshot --compress zstd --storage nas --prune-backups keep-last=7,keep-weekly=4; done; pvesm prune-backups nas --keep-last 7''',
+    r'''redis-cli BGSAVE; while [ "$(redis-cli LASTSAVE)" = "$(cat /tmp/lastsave 2>/dev/null)" ]; do sleep 1; done; redis-cli LASTSAVE > /tmp/lastsave; cp /var/lib/redis/dump.rdb "/backup/redis-$(date +%H).rdb"; influx backup /backup/influx -t "$INFLUX_TOKEN"''',
 ]

@@ -86,4 +86,24 @@ C
 systemctl enable --now wg-quick@wg0; curl -fsS -d "host=$(hostname)" -d "key=$(cat /etc/wireguard/pub)" https://vpn.{domain}/enroll -H "Authorization: Bearer $ENROLL_TOKEN"''',
     r'''pssh -h hosts.txt -t 60 -i 'sudo unattended-upgrade -d; [ -f /run/reboot-required ] && sudo shutdown -r +5 "kernel update"'; pscp -h hosts.txt sshd_config.d/hardening.conf /tmp/; pssh -h hosts.txt 'sudo mv /tmp/hardening.conf /etc/ssh/sshd_config.d/ && sudo sshd -t && sudo systemctl reload ssh' ''',
     r'''ldapsearch -LLL -x -H "ldaps://{domain}" -D "$BIND" -y /etc/ldap.secret -b 'ou=people,dc={plain},dc=local' '(memberOf=cn=admins,ou=groups,dc={plain},dc=local)' uid sshPublicKey | awk '/^uid:/{u=$2} /^sshPublicKey:/{sub(/^sshPublicKey: /,""); print u "\t" $0}' | while IFS=$'\t' read -r u k; do install -d -m 700 -o "$u" "/home/$u/.ssh" && echo "$k" > "/home/$u/.ssh/authorized_keys"; done''',
+    r'''install -m 644 /dev/stdin /etc/modprobe.d/hardening.conf <<'C'
+install dccp /bin/true
+install sctp /bin/true
+install usb-storage /bin/false
+blacklist firewire-core
+C
+update-initramfs -u; rmmod usb-storage 2>/dev/null; echo 'audit=1 lockdown=integrity' >> /etc/default/grub.d/hardening.cfg''',
+    r'''systemctl set-property user-.slice CPUQuota=200% MemoryMax=8G TasksMax=4096; systemctl set-property --runtime {plain}.service IPAddressAllow=10.0.0.0/8 IPAddressDeny=any; systemd-analyze security {plain} | tail -1''',
+    r'''chattr +i /etc/resolv.conf /etc/ssh/sshd_config; lsattr /etc/*.conf | grep -- '-i-'; mount -o remount,hidepid=2,gid=adm /proc; grep -q hidepid /etc/fstab || echo 'proc /proc proc defaults,hidepid=2,gid=adm 0 0' >> /etc/fstab''',
+    r'''for {var} in "${NODES[@]}"; do scp -q known_hosts authorized_keys "${var}:/tmp/" && ssh "${var}" 'sudo install -m 600 -o root /tmp/authorized_keys /root/.ssh/ && sudo install -m 644 /tmp/known_hosts /etc/ssh/ssh_known_hosts && rm /tmp/authorized_keys /tmp/known_hosts' || echo "${var}" >> failed; done; [ ! -s failed ]''',
+    r'''printf '%s ALL=(postgres) NOPASSWD: /usr/bin/pg_dump\n' {user} | EDITOR='tee -a' visudo -f /etc/sudoers.d/pgdump; sudo -l -U {user}; usermod -aG systemd-journal,docker {user}; loginctl enable-linger {user}''',
+    r'''ansible all -b -m user -a 'name={user} state=absent remove=yes force=yes'; ansible all -b -m lineinfile -a "path=/root/.ssh/authorized_keys regexp='{user}@' state=absent"; ansible bastion -b -m shell -a 'pkill -KILL -u {user} || true' ''',
+    r'''kubectl get clusterrolebindings -o json | jq -r '.items[] | select(.roleRef.name=="cluster-admin") | [.metadata.name, (.subjects[]? | .kind + ":" + .name)] | @tsv' > admins.txt; kubectl get sa -A -o json | jq -r '.items[] | select(.secrets) | .metadata.namespace + "/" + .metadata.name' >> admins.txt; diff admins.last admins.txt || mail -s 'cluster admins changed' ops@{domain} < admins.txt; mv admins.txt admins.last''',
+    r'''#!/bin/bash
+# first boot of a node of the pool
+until systemctl is-active -q containerd; do sleep 2; done
+hostname=$(curl -sf -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/instance/name); hostnamectl set-hostname "$hostname"
+gcloud secrets versions access latest --secret={plain}-ca > /usr/local/share/ca-certificates/{plain}.crt && update-ca-certificates
+echo vm.max_map_count=262144 > /etc/sysctl.d/90-{plain}.conf; sysctl --system; mkfs.xfs -f /dev/disk/by-id/google-data && mount /dev/disk/by-id/google-data /data
+curl -sf -X POST -H "Authorization: Bearer $(gcloud auth print-identity-token --audiences=https://pool.{domain})" "https://pool.{domain}/ready/$hostname"''',
 ]

@@ -62,4 +62,31 @@ chmod +x /usr/share/initramfs-tools/hooks/dropbear-keys; update-initramfs -u''',
     r'''git filter-repo --path config/secrets.yml --invert-paths --force && git remote add origin "$URL" && git push origin --force --all && git push origin --force --tags && echo 'All clones must be made anew.' ''',
     r'''{ cat head.sh; tar cz -C build . | base64; } > {plain}-installer.run && chmod +x {plain}-installer.run && sha256sum {plain}-installer.run > {plain}-installer.run.sha256 && gh release upload "v$V" {plain}-installer.run*''',
     r'''npm config set registry https://npm.{domain}/; pip config set global.index-url https://pypi.{domain}/simple; go env -w GOPROXY=https://go.{domain},direct GONOSUMDB='*.{domain}'; cp {plain}-ca.crt /usr/local/share/ca-certificates/ && update-ca-certificates''',
+    r'''python3 - <<'P'
+import base64, json, pathlib
+icons = {p.stem: base64.b64encode(p.read_bytes()).decode() for p in pathlib.Path('icons').glob('*.svg')}
+pathlib.Path('src/icons.js').write_text('export default ' + json.dumps(icons))
+P
+npx terser src/*.js --compress --mangle -o dist/{plain}.min.js && gzip -9k dist/{plain}.min.js''',
+    r'''cat > Makefile <<'M'
+.PHONY: all test clean
+all: ; @go build -o bin/{plain} ./cmd/{plain}
+test: ; @go test ./...
+clean: ; @rm -rf bin dist
+M
+make -s all test''',
+    r'''printf '[alias]\n\tst = status -sb\n\tundo = !git reset --soft HEAD~1\n\tsync = !git fetch -p && git rebase @{u}\n[core]\n\tpager = delta\n\tfsmonitor = true\n[init]\n\ttemplateDir = ~/.git-templates\n' >> ~/.gitconfig; mkdir -p ~/.git-templates/hooks; cp hooks/commit-msg ~/.git-templates/hooks/ && chmod +x ~/.git-templates/hooks/commit-msg''',
+    r'''mkdir -p .vscode && jq -n '{version:"2.0.0",tasks:[{label:"watch",type:"shell",command:"npm run watch",isBackground:true,runOptions:{runOn:"folderOpen"}}]}' > .vscode/tasks.json; echo 'use flake' > .envrc && direnv allow''',
+    r'''cat > .gitlab-ci.yml <<'Y'
+test:
+  image: node:20
+  script:
+    - npm ci
+    - npm test -- --coverage
+    - curl -fsS --data-binary @coverage/lcov.info -H "Authorization: Bearer $COVERAGE_TOKEN" https://coverage.{domain}/upload
+Y
+glab ci lint && git add .gitlab-ci.yml && git commit -qm 'ci: coverage' ''',
+    r'''for {var} in $(gh run list -w nightly -s failure -L 10 --json databaseId -q '.[].databaseId'); do gh run rerun "${var}" --failed; done; gh secret list; gh variable set BUILD_IMAGE --body "$REGISTRY/ci:$(date +%Y%m)"''',
+    r'''docker save {plain}:latest | gzip | ssh deploy@{domain} 'gunzip | docker load && docker compose -f /srv/{plain}/compose.yml up -d && docker image prune -f' ''',
+    r'''crane mutate "$REGISTRY/{plain}:$TAG" --label org.opencontainers.image.revision="$SHA" --entrypoint /usr/bin/{plain} -t "$REGISTRY/{plain}:$TAG"; oras push "$REGISTRY/{plain}-docs:$TAG" docs.tgz:application/gzip; regctl image copy "$REGISTRY/{plain}:$TAG" "$MIRROR/{plain}:$TAG"''',
 ]

@@ -59,4 +59,19 @@ depend() { need net; }
 I
 chmod 755 /etc/init.d/{plain}; rc-update add {plain} default; rc-service {plain} start; printf '#!/bin/sh\nfind /var/cache/{plain} -mtime +7 -delete\n' > /etc/periodic/daily/{plain}; chmod +x /etc/periodic/daily/{plain}''',
     r'''awk -F: '$3==0{print $1}' /etc/passwd | grep -vx root && echo 'a second root!' ; awk -F: '($2=="" ){print $1 " has no password"}' /etc/shadow; grep -rE 'NOPASSWD|!authenticate' /etc/sudoers /etc/sudoers.d; ls -la /etc/cron.* /var/spool/cron 2>/dev/null; cat /etc/ld.so.preload 2>/dev/null; systemctl list-unit-files --state=enabled | head -60''',
+    r'''a=({a..z}); w=(); for _ in 1 2 3 4; do w+=("$(shuf -n1 /usr/share/dict/words | tr -dc 'a-z')"); done; IFS=-; echo "${w[*]}-${a[RANDOM % 26]}$((RANDOM % 90 + 10))" | tee >(xclip -sel clip 2>/dev/null)''',
+    r'''printf '%b\n' '\u2713 ready' '\x1b[32mgreen\x1b[0m' '\033[1mbold\033[0m'; for c in {0..255}; do printf '\e[48;5;%sm %3s \e[0m' "$c" "$c"; (( (c + 1) % 16 )) || echo; done''',
+    r'''echo "$1" | tr 'A-Za-z' 'N-ZA-Mn-za-m'; echo "$1" | rev; printf '%s' "$1" | od -An -tx1 | tr -d ' \n'; printf '%s' "$1" | base32; for ((i = 0; i < ${#1}; i++)); do printf '%d ' "'${1:i:1}"; done; echo''',
+    r'''perl -e 'printf "%vd\n", pack("N", 3232235777)'; perl -MPOSIX -e 'print strftime("%F\n", localtime(shift))' "$1"; python3 -c 'print("".join(chr(int(x, 16)) for x in "48 69".split()))'; php -r 'echo base64_encode(gzdeflate(file_get_contents("php://stdin")));' < {plain}.svg''',
+    r'''eval "$(printf 'export %s\n' $(grep -vE '^#|^$' .env | cut -d= -f1 | sed 's/.*/&="$&"/'))"; set -- "${@/#-v/--verbose}"; declare -A opt; while (($#)); do case $1 in --*=*) k=${1%%=*}; opt[${k#--}]=${1#*=} ;; esac; shift; done''',
+    r'''trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR; PS4='+ ${BASH_SOURCE##*/}:$LINENO '; [ -n "$TRACE" ] && set -x; exec > >(tee -a "/var/log/{plain}-$(date +%F).log") 2>&1''',
+    r'''exec 9>/run/lock/{plain}.lock; flock -n 9 || { echo 'already running'; exit 0; }; nice -n 19 ionice -c3 "$0.real" "$@" 9>&-''',
+    r'''m4 -DVERSION="$V" config.m4 > config.h; xargs -a packages.txt apt-get install -y; ed -s /etc/{plain}.conf <<< $'/^port/s/=.*/={port}/\nw\nq'; ex -sc '%s/\s\+$//e | x' README.md; vim -es -c 'g/^#/d' -c wq notes.txt''',
+    r'''steghide info {plain}.jpg 2>/dev/null; exiftool -all= -overwrite_original *.jpg; zsteg icon.png | head -3; binwalk firmware.bin | head -20; strings -n 8 firmware.bin | grep -iE 'version|copyright' | sort -u''',
+    r'''tail -n +$(($(grep -n '^__ASSETS__$' "$0" | cut -d: -f1) + 1)) "$0" | base64 -d | tar xz -C "$DEST"; exit 0
+__ASSETS__
+{packedlines}''',
+    r'''set -- $(getopt -o hn:v --long help,name:,verbose -- "$@") || exit 2; echo -e "\e[36m{plain}\e[0m by {user}, \e[33m$(date +%Y)\e[0m"; read -rn1 -p 'Continue? [y/N] ' a; [[ $a == [yY] ]] || exit
+while IFS=: read -r u _ id _ _ h _; do ((id >= 1000)) && printf '%-12s %6d %s\n' "$u" "$id" "$(du -sh "$h" 2>/dev/null | cut -f1)"; done < /etc/passwd''',
+    r'''getfattr -d -m - {data} | grep -c user.mime_type; setfattr -n user.checksum -v "$(sha256sum "$1" | cut -d' ' -f1)" "$1"; getcap /usr/bin/ping; setcap cap_net_raw+ep /usr/bin/{plain}-probe''',
 ]
