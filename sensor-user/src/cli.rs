@@ -183,6 +183,9 @@ pub(crate) struct Run {
     /// Findings show the arguments of processes.
     #[arg(long, env = "SCRIPTWATCH_SENSOR_REPORT_ARGUMENTS", value_enum, default_value = "on")]
     pub(crate) report_arguments: Switch,
+    /// A finding says once that pods of this node cannot be seen into, since they have a kernel of their own (gVisor, Kata).
+    #[arg(long, env = "SCRIPTWATCH_SENSOR_REPORT_UNSEEN_PODS", value_enum, default_value = "off")]
+    pub(crate) report_unseen_pods: Switch,
     /// What is done about malicious scripts: `off` (findings only), `audit` (findings say what `kill` would have done),
     /// `kill` (the shell and what descends from it is killed) or `hold` (shells are stopped until their text is judged, and
     /// then go on or are killed). `kill` and `hold` need `CAP_KILL`. See docs/response.md.

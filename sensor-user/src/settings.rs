@@ -187,6 +187,7 @@ pub(crate) fn config(run: Run) -> anyhow::Result<Config> {
         ring_bytes: run.ring_mib * 1024 * 1024,
         max_shells: run.max_shells,
         shell_probes: run.shell_probes == Switch::On,
+        report_unseen_pods: run.report_unseen_pods == Switch::On,
         redaction: Redaction::load(run.redact.as_deref(), run.report_arguments == Switch::On)?,
         limits,
         reloadable,

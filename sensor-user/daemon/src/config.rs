@@ -49,6 +49,8 @@ pub struct Config {
     pub reloadable: Reloadable,
     /// What is left out of findings.
     pub redaction: Redaction,
+    /// Pods that cannot be seen into are reported.
+    pub report_unseen_pods: bool,
     /// How long a shell is stopped at most until its text is judged.
     pub hold_deadline: Duration,
     /// Where captures are recorded.

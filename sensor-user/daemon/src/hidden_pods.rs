@@ -1,13 +1,36 @@
-//! Pods of this node that the sensor cannot see into, as a metric.
+//! Pods of this node that the sensor cannot see into, as a metric and, if asked for, as a finding.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
+use detection::Impairments;
+use finding::Reason;
 use identity::Directory;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, gauge::ConstGauge},
 };
+
+/// How often it is looked for new ones; the runtime is asked as seldom.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Reports them: once for each runtime handler that has some.
+pub(crate) async fn tell(hidden: impl Fn() -> BTreeMap<String, u64>, impairments: Impairments) {
+    let (mut told, mut look) = (BTreeSet::new(), tokio::time::interval(LOOK));
+    loop {
+        look.tick().await;
+        for (handler, count) in hidden() {
+            if told.insert(handler) {
+                impairments.report(Reason::PodsUnseen, 0, count);
+            }
+        }
+    }
+}
 
 /// Shows them.
 pub(crate) struct HiddenPods(pub(crate) Arc<Directory>);
@@ -28,5 +51,42 @@ impl Collector for HiddenPods {
                 .encode(family.encode_family(&labels)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_runtime_handler_is_told_once() {
+        let mut registry = Registry::default();
+        let impairments = Impairments::register(&mut registry);
+        let pods = Arc::new(AtomicU64::new(0));
+        let hidden = {
+            let pods = pods.clone();
+            move || match pods.load(Ordering::Relaxed) {
+                0 => BTreeMap::new(),
+                1 => [("gvisor".to_owned(), 2)].into(),
+                _ => [("gvisor".to_owned(), 5), ("kata".to_owned(), 1)].into(),
+            }
+        };
+        let telling = tokio::spawn(tell(hidden, impairments));
+        let counted = || {
+            let mut text = String::new();
+            encode(&mut text, &registry).expect("text");
+            let line = text.lines().find(|line| line.contains("pods_unseen")).expect("a counter").to_owned();
+            line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok())
+        };
+        for (state, sum) in [(0, 0), (1, 2), (1, 2), (2, 3), (2, 3)] {
+            pods.store(state, Ordering::Relaxed);
+            tokio::time::sleep(2 * LOOK).await;
+            assert_eq!(counted(), Some(sum), "state {state}");
+        }
+        telling.abort();
     }
 }

@@ -309,6 +309,7 @@ pub fn run(config: Config, reload: Reload, version: &'static str) -> anyhow::Res
                 admin_listen: config.admin_listen,
                 probe_listen: config.probe_listen,
                 complete_node: !config.node.is_complete,
+                report_unseen_pods: config.report_unseen_pods,
             },
             to_deliver,
             questions,

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::memory;
+use crate::{hidden_pods, memory};
 
 /// How often the programs' own messages are passed on; they are rare and nobody waits for them.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) probe_listen: Option<SocketAddr>,
     /// Ask the metadata server.
     pub(crate) complete_node: bool,
+    /// A finding says that pods cannot be seen into.
+    pub(crate) report_unseen_pods: bool,
 }
 
 /// What the tasks share.
@@ -68,6 +70,13 @@ impl Services<'_> {
     ) -> Vec<JoinHandle<()>> {
         let Self { supervisor, stop, directory, state, logger } = self;
         let mut tasks = Vec::new();
+        if plan.report_unseen_pods {
+            let telling = {
+                let directory = directory.clone();
+                hidden_pods::tell(move || directory.hidden_pods(), plan.impairments.clone())
+            };
+            supervisor.errand("unseen-pods", telling);
+        }
         if let Some(endpoints) = plan.collectors {
             let sensor = Sensor { node: state.node.clone(), version: state.version.to_owned() };
             let impairments = move || plan.impairments.lately(LATELY);

@@ -41,11 +41,13 @@ pub enum Reason {
     ProgramsSilent,
     /// The sensor's run before this one ended without being asked to.
     UncleanEnd,
+    /// Pods of this node have a kernel of their own.
+    PodsUnseen,
 }
 
 impl Reason {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EventsLost,
         Self::CapturesDropped,
         Self::FindingsDropped,
@@ -55,6 +57,7 @@ impl Reason {
         Self::ExecutableUnreadable,
         Self::ProgramsSilent,
         Self::UncleanEnd,
+        Self::PodsUnseen,
     ];
 
     /// The name in findings and metrics.
@@ -69,12 +72,13 @@ impl Reason {
             Self::ExecutableUnreadable => "executable_unreadable",
             Self::ProgramsSilent => "programs_silent",
             Self::UncleanEnd => "unclean_end",
+            Self::PodsUnseen => "pods_unseen",
         }
     }
 
     /// Is it about the node, and not about what one container did?
     fn is_of_node(self) -> bool {
-        matches!(self, Self::ProgramsSilent | Self::UncleanEnd)
+        matches!(self, Self::ProgramsSilent | Self::UncleanEnd | Self::PodsUnseen)
     }
 
     fn describe(self, count: u64) -> String {
@@ -104,6 +108,9 @@ impl Reason {
             Self::UncleanEnd => {
                 "The sensor's run before this one ended without being asked to: it was killed, ran out of memory, or failed. What shells read until this run began was not seen".to_owned()
             }
+            Self::PodsUnseen => {
+                format!("{count} pods of this node have a kernel of their own (gVisor, Kata Containers). What their shells run is not seen")
+            }
         }
     }
 
@@ -126,6 +133,9 @@ impl Reason {
             }
             Self::UncleanEnd => {
                 "1. Read why the sensor's pod was restarted (`kubectl describe pod`): OOMKilled, Error with exit code 70, or a signal. 2. If its memory limit was reached, look for a workload that was attacking it at that time."
+            }
+            Self::PodsUnseen => {
+                "1. Find these pods by their runtime class (`kubectl get pods -A -o custom-columns=NAME:.metadata.name,CLASS:.spec.runtimeClassName`); the metric pods_unseen counts them by runtime handler. 2. Watch them by other means, or run them without it."
             }
         }
     }
