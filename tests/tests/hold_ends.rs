@@ -132,7 +132,7 @@ fn who_is_held_stays_so_whoever_continues_it() {
     let missed =
         outcome.total("holds_total{outcome=\"timed_out\"}") + outcome.total("kernel_holds_stale_total");
     assert!(missed == 0 || is_emulated(), "{missed} were not held");
-    let missed = if leaks { missed + rounds as u64 / 4 } else { missed };
+    let missed = if leaks { missed + (rounds as u64).div_ceil(4) } else { missed };
     assert!(
         ran.max(not_killed) <= missed,
         "{ran} ran, {not_killed} were not killed, and {missed} are counted"

@@ -308,9 +308,10 @@ fn replace(bytes: &mut [u8], word: &[u8], other: &[u8]) {
 /// The loader that a binary names.
 fn loader_of(program: &str) -> String {
     let binary = fs::read(program).expect("a binary");
-    let at = binary.windows(8).position(|w| w == b"/lib64/l").expect("a loader");
-    let end = binary[at..].iter().position(|b| *b == 0).expect("its end");
-    String::from_utf8_lossy(&binary[at..at + end]).into_owned()
+    let within = binary.windows(9).position(|w| w == b"/ld-linux").expect("a loader");
+    let start = binary[..within].iter().rposition(|b| *b == 0).map_or(0, |at| at + 1);
+    let end = binary[within..].iter().position(|b| *b == 0).expect("its end");
+    String::from_utf8_lossy(&binary[start..within + end]).into_owned()
 }
 
 fn shown(path: &Path) -> String {
