@@ -5,6 +5,7 @@ mod bench;
 mod binaries;
 mod demo;
 mod deny;
+mod emulated;
 mod fuzz;
 mod guest;
 mod layout;
@@ -51,7 +52,8 @@ enum Chore {
     /// Every check: format, lints, unit tests, end-to-end tests with the real kernel and real shells.
     Test {
         /// Only tests whose name contains this; `chaos` is the long form of the tests that break things, `escape` of those that
-        /// try to run a script unseen, `siege` of those that try to blind the sensor, `cost` the work of long scripts, `chart` the tests of the Helm chart.
+        /// try to run a script unseen, `siege` of those that try to blind the sensor, `cost` the work of long scripts, `chart` the tests of the Helm chart,
+        /// `arm64` what is built for that architecture, emulated.
         filter: Option<String>,
         /// With `chaos` and `escape`: the seed of a run that is to be repeated.
         #[arg(long)]
@@ -62,8 +64,8 @@ enum Chore {
     },
     /// The capture tests inside virtual machines, on other kernels and on both tiers.
     VmTest {
-        /// 5.10, 6.1, 6.12 or all.
-        #[arg(long, value_parser = ["5.10", "6.1", "6.12", "all"])]
+        /// 5.10, 6.1, 6.12, 6.18, 7.2 or all.
+        #[arg(long, value_parser = ["5.10", "6.1", "6.12", "6.18", "7.2", "all"])]
         kernel: Option<String>,
         /// fexit, tracepoint or all.
         #[arg(long, value_parser = ["fexit", "tracepoint", "all"])]
@@ -130,7 +132,7 @@ enum Chore {
         /// latency, scoring, memory, capture, ring, hold, identity or ingest.
         what: Vec<String>,
         /// In a virtual machine with this kernel, instead of on this machine.
-        #[arg(long, value_parser = ["5.10", "6.1", "6.12"])]
+        #[arg(long, value_parser = ["5.10", "6.1", "6.12", "6.18", "7.2"])]
         kernel: Option<String>,
         /// Capture tier of the sensor.
         #[arg(long, value_parser = ["fexit", "tracepoint"])]

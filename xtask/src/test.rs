@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     architecture::Architecture,
-    binaries, deny,
+    binaries, deny, emulated,
     layout::{cargo, root},
     manifests, models, package,
     setup::{bpf_fs, packages, python, shells_32},
@@ -48,13 +48,16 @@ fn long_form(name: &str, seed: Option<u64>, runs: Option<u64>) -> anyhow::Result
 }
 
 /// Runs all checks, or the tests whose name contains `filter`; for those of [`LONG_FORMS`] their long form, for `chart` the
-/// chart's only, for `training` the trainer's, too.
+/// chart's only, for `arm64` those of that architecture, for `training` the trainer's, too.
 pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) -> anyhow::Result<ExitCode> {
     if let Some(name) = filter.filter(|name| LONG_FORMS.contains(name)) {
         return long_form(name, seed, runs);
     }
     if filter == Some("chart") {
         return chart().map(|()| ExitCode::SUCCESS);
+    }
+    if filter == Some("arm64") {
+        return emulated::run().map(|()| ExitCode::SUCCESS);
     }
     let cargo = |args: &[&str]| {
         let mut command = Command::new(cargo());

@@ -102,11 +102,16 @@ impl Tree {
     }
 
     /// Writes a program's text.
-    pub(super) fn write(&mut self, to: &str, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn write(&mut self, to: &str, text: &str) -> anyhow::Result<()> {
         let target = self.inside(Path::new(to))?;
         fs::write(&target, text)?;
         fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
         Ok(())
+    }
+
+    /// A path of the guest, here.
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
     }
 
     fn inside(&self, path: &Path) -> anyhow::Result<PathBuf> {

@@ -18,11 +18,14 @@ pub(crate) struct Series {
     suites: &'static [&'static str],
 }
 
-/// The series there are: the oldest that is supported, and those of Debian 12.
-pub(crate) const ALL: [Series; 3] = [
+/// The series there are: the oldest that is supported, those of Debian 12, that of the newest node images, and a newer one. Of 6.6,
+/// which node images have too, Debian has no package any more.
+pub(crate) const ALL: [Series; 5] = [
     Series { name: "5.10", suites: &["bullseye"] },
     Series { name: "6.1", suites: &["bookworm", "bookworm-security"] },
     Series { name: "6.12", suites: &["bookworm", "bookworm-security"] },
+    Series { name: "6.18", suites: &["trixie-backports"] },
+    Series { name: "7.2", suites: &["trixie-backports"] },
 ];
 
 /// Where its image is, after fetching it where needed.

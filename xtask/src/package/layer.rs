@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use flate2::{Compression, GzBuilder};
 
 /// Files by their place in the image.
 #[derive(Default)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     files: BTreeMap<PathBuf, (Vec<u8>, u32)>,
 }
 
@@ -29,6 +30,20 @@ impl Layer {
     /// Adds a text.
     pub(super) fn text(&mut self, at: &str, text: &str) {
         self.files.insert(relative(Path::new(at)), (text.as_bytes().to_vec(), 0o644));
+    }
+
+    /// Writes the files below a directory.
+    pub(crate) fn unpack(&self, dir: &Path) -> anyhow::Result<()> {
+        for empty in EMPTY {
+            fs::create_dir_all(dir.join(empty))?;
+        }
+        for (path, (bytes, mode)) in &self.files {
+            let to = dir.join(path);
+            fs::create_dir_all(to.parent().unwrap_or(dir))?;
+            fs::write(&to, bytes).with_context(|| format!("{}", to.display()))?;
+            fs::set_permissions(&to, fs::Permissions::from_mode(*mode))?;
+        }
+        Ok(())
     }
 
     /// The tar of it: sorted, owned by root, without times.

@@ -42,7 +42,7 @@ pub(crate) fn run(architectures: &[Architecture], name: &str) -> anyhow::Result<
     let layers = Architecture::ALL
         .into_iter()
         .filter(|each| architectures.contains(each))
-        .map(|each| Ok((each.name(), layer(each, &binaries::build_for(each)?, &dir)?)))
+        .map(|each| Ok((each.name(), files(each)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let names: Vec<_> = layers.iter().map(|(name, _)| *name).collect();
     let tar = dir.join(format!("scriptwatch-{VERSION}-linux-{}.tar", names.join("-")));
@@ -52,8 +52,11 @@ pub(crate) fn run(architectures: &[Architecture], name: &str) -> anyhow::Result<
     Ok(tar)
 }
 
-/// What is in an architecture's image.
-fn layer(architecture: Architecture, bin: &Path, scratch: &Path) -> anyhow::Result<Layer> {
+/// Builds what is in an architecture's image.
+pub(crate) fn files(architecture: Architecture) -> anyhow::Result<Layer> {
+    let bin = binaries::build_for(architecture)?;
+    let scratch = target().join("package");
+    fs::create_dir_all(&scratch).with_context(|| format!("{}", scratch.display()))?;
     let mut layer = Layer::default();
     let libraries = Libraries::of(architecture);
     for name in ["sensor", "collector"] {

@@ -42,6 +42,13 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Installs the packages of those programs that are missing.
+pub(crate) fn install_missing(why: &str, programs: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> =
+        programs.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { install(why, &missing) }
+}
+
 /// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
 /// server, a browser.
 const TESTED: [(&str, &str); 9] = [
@@ -81,10 +88,8 @@ pub(crate) fn for_vms(architecture: Architecture) -> anyhow::Result<()> {
         Architecture::Amd64 => ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
         Architecture::Arm64 => ("/usr/bin/qemu-system-aarch64", "qemu-system-arm"),
     };
-    let all = [qemu].into_iter().chain(VMS);
-    let missing: Vec<&str> =
-        all.filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| package).collect();
-    if missing.is_empty() { Ok(()) } else { install("virtual machines for tests", &missing) }
+    let all: Vec<_> = [qemu].into_iter().chain(VMS).collect();
+    install_missing("virtual machines for tests", &all)
 }
 
 /// Programs that measurements are compared with, and need.
@@ -98,20 +103,11 @@ const RIVALS: [(&str, &str); 4] = [
 /// What the measurements need.
 pub(crate) fn for_benches() -> anyhow::Result<()> {
     for_tests()?;
-    let missing: Vec<&str> =
-        RIVALS.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| *package).collect();
-    if missing.is_empty() { Ok(()) } else { install("what measurements are compared with", &missing) }
+    install_missing("what measurements are compared with", &RIVALS)
 }
 
 /// What the tests need.
 pub(crate) fn for_tests() -> anyhow::Result<()> {
-    let all = TESTED.into_iter().chain(shells());
-    let mut missing: Vec<&str> =
-        all.filter(|(path, _)| !Path::new(path).exists()).map(|(_, package)| package).collect();
-    missing.dedup();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        install("what the end-to-end tests run, and count instructions with", &missing)
-    }
+    let all: Vec<_> = TESTED.into_iter().chain(shells()).collect();
+    install_missing("what the end-to-end tests run, and count instructions with", &all)
 }
