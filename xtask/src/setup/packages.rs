@@ -50,8 +50,8 @@ pub(crate) fn install_missing(why: &str, programs: &[(&str, &str)]) -> anyhow::R
 }
 
 /// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
-/// server, a browser.
-const TESTED: [(&str, &str); 9] = [
+/// server, a browser, network namespaces.
+const TESTED: [(&str, &str); 11] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
     ("/usr/bin/faketime", "faketime"),
@@ -61,6 +61,8 @@ const TESTED: [(&str, &str); 9] = [
     ("/usr/bin/prometheus", "prometheus"),
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/chromedriver", "chromium-driver"),
+    ("/usr/sbin/ip", "iproute2"),
+    ("/usr/sbin/nft", "nftables"),
 ];
 
 /// The shells that the tests run, as programs and packages.
