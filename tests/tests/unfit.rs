@@ -76,3 +76,18 @@ fn too_few_descriptors_are_named_with_their_remedy() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && text.contains("only 64 files"), "{text}");
 }
+
+#[test]
+fn a_kernel_that_is_locked_down_is_named() {
+    // Only a kernel that was booted so is.
+    if std::env::var_os("SCRIPTWATCH_TEST_CONDITION").is_none_or(|condition| condition != "lockdown") {
+        eprintln!("SKIPPED: cargo xtask vm-test --condition lockdown");
+        return;
+    }
+    let output = Command::new(bin().join("sensor"))
+        .arg("run")
+        .env("SCRIPTWATCH_SENSOR_LOG", "error")
+        .output()
+        .unwrap();
+    refused(&output, &["lockdown=confidentiality", "lockdown=integrity"]);
+}

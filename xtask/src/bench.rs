@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use crate::{
     architecture::Architecture,
     binaries,
-    guest::{Guest, KERNELS},
+    guest::{Condition, Guest, KERNELS},
     layout::{cargo, release, root},
     setup::{configure, packages},
     step,
@@ -44,6 +44,7 @@ fn in_guest(what: &[String], kernel: &str, tier: Option<&str>) -> anyhow::Result
     let guest = Guest::prepare(
         series,
         Architecture::here(),
+        Condition::Usual,
         &programs,
         &[("measurements".to_owned(), command)],
         |tree| {

@@ -24,7 +24,6 @@ use std::process::ExitCode;
 
 use architecture::Architecture;
 use clap::{Parser, Subcommand};
-use vm_test::{Place, Tests};
 
 /// Chores of this project.
 #[derive(Parser)]
@@ -63,22 +62,7 @@ enum Chore {
         runs: Option<u64>,
     },
     /// The capture tests inside virtual machines, on other kernels and on both tiers.
-    VmTest {
-        /// 5.10, 6.1, 6.12, 6.18, 7.2 or all.
-        #[arg(long, value_parser = ["5.10", "6.1", "6.12", "6.18", "7.2", "all"])]
-        kernel: Option<String>,
-        /// fexit, tracepoint or all.
-        #[arg(long, value_parser = ["fexit", "tracepoint", "all"])]
-        tier: Option<String>,
-        /// Processor architecture of the guests; another's binaries are built first.
-        #[arg(long, value_enum, default_value = "amd64")]
-        arch: Architecture,
-        /// Only the tests that `cargo xtask test` runs there. Without other options on its two kernels, with a tier on each.
-        #[arg(long, conflicts_with = "filter")]
-        ordinary: bool,
-        /// Only tests whose name contains this.
-        filter: Option<String>,
-    },
+    VmTest(vm_test::VmTest),
     /// Judge recorded captures again: arguments as for `sensor replay`.
     #[command(disable_help_flag = true)]
     Replay {
@@ -147,20 +131,7 @@ fn main() -> ExitCode {
         Chore::Run { demo: false, sensor_args } => run::run(&sensor_args),
         Chore::Run { demo: true, sensor_args } => demo::run(&sensor_args),
         Chore::Test { filter, seed, runs } => test::run(filter.as_deref(), seed, runs),
-        Chore::VmTest { kernel: None, tier: None, arch, ordinary: true, .. } if arch.is_here() => {
-            vm_test::ordinary().map(|()| ExitCode::SUCCESS)
-        }
-        Chore::VmTest { kernel, tier, arch, ordinary, filter } => {
-            let is_wanted = |wanted: &Option<String>, name: &str| {
-                wanted.as_deref().is_none_or(|wanted| wanted == "all" || wanted == name)
-            };
-            let kernels = guest::KERNELS.into_iter().filter(|k| is_wanted(&kernel, k.name));
-            let tiers: Vec<_> = vm_test::TIERS.into_iter().filter(|t| is_wanted(&tier, t)).collect();
-            let places: Vec<_> = kernels.map(|kernel| Place { kernel, tiers: tiers.clone() }).collect();
-            let tests =
-                if ordinary { Tests::Ordinary } else { Tests::All(filter.as_deref().unwrap_or_default()) };
-            vm_test::run(&places, arch, &tests).map(|()| ExitCode::SUCCESS)
-        }
+        Chore::VmTest(vm_test) => vm_test.run().map(|()| ExitCode::SUCCESS),
         Chore::Replay { args } => models::sensor("replay", &args),
         Chore::Score { args } => models::sensor("score", &args),
         Chore::Eval { args } => models::sensor("eval", &args),

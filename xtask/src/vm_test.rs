@@ -12,7 +12,7 @@ use anyhow::{bail, ensure};
 
 use crate::{
     architecture::Architecture,
-    guest::{self, Guest, KERNELS, Ran, Series, test_binaries},
+    guest::{self, Condition, Guest, KERNELS, Ran, Series, test_binaries},
     setup::shells_32,
 };
 
@@ -36,13 +36,65 @@ const SUITE: [(&str, &[&str]); 9] = [
     ("hold", &["nothing_of_a_malicious_script_runs_however_it_comes"]),
     ("hold_ends", &["nobody_is_left_stopped", "who_is_held_stays_so_whoever_continues_it"]),
 ];
+/// The tests of what the sensor says where it cannot run.
+const UNFIT: (&str, &[&str]) = ("unfit", &["a_kernel_that_is_locked_down_is_named"]);
 /// Attempts at random of `escape` there.
 const ESCAPES: u32 = 40;
 /// The tiers.
-pub(crate) const TIERS: [&str; 2] = ["fexit", "tracepoint"];
+const TIERS: [&str; 2] = ["fexit", "tracepoint"];
 
 /// Where the guest has 32-bit shells.
 const SHELLS_32: &str = "/programs/shells-32";
+
+/// Which guests, and which tests in them.
+#[derive(clap::Args)]
+pub(crate) struct VmTest {
+    /// 5.10, 6.1, 6.12, 6.18, 7.2 or all.
+    #[arg(long, value_parser = ["5.10", "6.1", "6.12", "6.18", "7.2", "all"])]
+    kernel: Option<String>,
+    /// fexit, tracepoint or all.
+    #[arg(long, value_parser = ["fexit", "tracepoint", "all"])]
+    tier: Option<String>,
+    /// Processor architecture of the guests; another's binaries are built first.
+    #[arg(long, value_enum, default_value = "amd64")]
+    arch: Architecture,
+    /// How the guests differ from what nodes are usually like; then with some tests only. Without any option each is tried on one
+    /// kernel.
+    #[arg(long, value_enum)]
+    condition: Option<Condition>,
+    /// Only the tests that `cargo xtask test` runs there. Without other options on its two kernels, with a tier on each.
+    #[arg(long, conflicts_with = "filter")]
+    ordinary: bool,
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+}
+
+impl VmTest {
+    /// Runs them; fails if any test did.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        let is_any = self.kernel.is_none() && self.tier.is_none() && self.condition.is_none();
+        if self.ordinary && is_any && self.arch.is_here() {
+            return ordinary();
+        }
+        let is_wanted = |wanted: &Option<String>, name: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == "all" || wanted == name)
+        };
+        let tiers: Vec<_> = TIERS.into_iter().filter(|tier| is_wanted(&self.tier, tier)).collect();
+        let place = |kernel, condition| Place { kernel, tiers: tiers.clone(), condition };
+        let kernels = KERNELS.into_iter().filter(|kernel| is_wanted(&self.kernel, kernel.name));
+        let mut places: Vec<_> =
+            kernels.map(|kernel| place(kernel, self.condition.unwrap_or_default())).collect();
+        if is_any && self.filter.is_none() {
+            places.extend(Condition::OTHERS.map(|condition| place(OF_CONDITIONS, condition)));
+        }
+        let tests = if self.ordinary {
+            Tests::Ordinary
+        } else {
+            Tests::All(self.filter.as_deref().unwrap_or_default())
+        };
+        run(&places, self.arch, &tests)
+    }
+}
 
 /// A guest's kernel, and the tiers to try on it.
 pub(crate) struct Place {
@@ -50,6 +102,8 @@ pub(crate) struct Place {
     pub(crate) kernel: Series,
     /// The tiers.
     pub(crate) tiers: Vec<&'static str>,
+    /// How it differs from what nodes are usually like.
+    pub(crate) condition: Condition,
 }
 
 /// Which tests.
@@ -70,6 +124,9 @@ impl Tests<'_> {
     }
 }
 
+/// The kernel on which conditions are tried.
+const OF_CONDITIONS: Series = KERNELS[1];
+
 /// The oldest kernel on the one tier, the commonest on the other: the ordinary run's.
 const ORDINARY: [(&str, &str); 2] = [("5.10", "tracepoint"), ("6.1", "fexit")];
 
@@ -78,7 +135,11 @@ pub(crate) fn ordinary() -> anyhow::Result<()> {
     let of = |kernel: Series| ORDINARY.iter().filter(move |(name, _)| *name == kernel.name);
     let places: Vec<Place> = KERNELS
         .into_iter()
-        .map(|kernel| Place { kernel, tiers: of(kernel).map(|(_, tier)| *tier).collect() })
+        .map(|kernel| Place {
+            kernel,
+            tiers: of(kernel).map(|(_, tier)| *tier).collect(),
+            condition: Condition::Usual,
+        })
         .filter(|place| !place.tiers.is_empty())
         .collect();
     if let Err(e) = guest::fetch(places.iter().map(|p| p.kernel), Architecture::here()) {
@@ -99,18 +160,23 @@ pub(crate) fn run(places: &[Place], architecture: Architecture, tests: &Tests<'_
             "{filter:?} is no part of a test's name: letters, digits and _ are"
         );
     }
-    let programs = test_binaries(&SUITE.map(|(file, _)| file), architecture)?;
+    let programs = test_binaries(
+        &SUITE.map(|(file, _)| file).into_iter().chain([UNFIT.0]).collect::<Vec<_>>(),
+        architecture,
+    )?;
     let shells = shells_32::directory(architecture)?;
     let guests = places
         .iter()
         .map(|place| {
-            let commands: Vec<_> = place.tiers.iter().flat_map(|tier| commands(tier, tests)).collect();
-            let guest = Guest::prepare(place.kernel, architecture, &programs, &commands, |tree| {
-                for shell in shells_32::programs(&shells) {
-                    tree.put(&shell, &Path::new(SHELLS_32).join(shell.file_name().unwrap_or_default()))?;
-                }
-                Ok(())
-            })?;
+            let commands: Vec<_> =
+                place.tiers.iter().flat_map(|tier| commands(tier, place.condition, tests)).collect();
+            let guest =
+                Guest::prepare(place.kernel, architecture, place.condition, &programs, &commands, |tree| {
+                    for shell in shells_32::programs(&shells) {
+                        tree.put(&shell, &Path::new(SHELLS_32).join(shell.file_name().unwrap_or_default()))?;
+                    }
+                    Ok(())
+                })?;
             Ok((guest, commands.len()))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -141,10 +207,20 @@ pub(crate) fn run(places: &[Place], architecture: Architecture, tests: &Tests<'_
     Ok(())
 }
 
+/// The tests for a condition. Where the sensor cannot run, that it says so.
+fn suite(condition: Condition) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    let usual = SUITE.into_iter().filter(move |(file, _)| match condition {
+        Condition::Usual => true,
+        Condition::Lockdown => false,
+        Condition::Paranoid => ["capture", "strings"].contains(file),
+        Condition::CgroupV1 | Condition::Hybrid => ["capture", "cgroup", "hold"].contains(file),
+    });
+    usual.chain((condition == Condition::Lockdown).then_some(UNFIT))
+}
+
 /// Label and command line of each test file.
-fn commands(tier: &str, tests: &Tests<'_>) -> Vec<(String, String)> {
-    SUITE
-        .iter()
+fn commands(tier: &str, condition: Condition, tests: &Tests<'_>) -> Vec<(String, String)> {
+    suite(condition)
         .map(|(file, ordinary)| {
             let command = format!(
                 "SCRIPTWATCH_TEST_SHELLS_32={SHELLS_32} SCRIPTWATCH_SENSOR_TIER={tier} SCRIPTWATCH_TEST_RUNS={ESCAPES} /programs/{file} --test-threads=1 {}",
@@ -170,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_ordinary_runs_tests_are_there() {
-        for (file, names) in SUITE {
+        for (file, names) in SUITE.into_iter().chain([UNFIT]) {
             let tests = root().join("tests/tests");
             let text = std::fs::read_to_string(tests.join(file).with_extension("rs"))
                 .or_else(|_| std::fs::read_to_string(tests.join(file).join("main.rs")))

@@ -46,6 +46,11 @@ pub enum ProbeError {
         "the sensor is in a PID namespace of its own and cannot look at the node's processes: give its pod `hostPID: true` (Docker: --pid=host)"
     )]
     PidNamespace,
+    /// No program may read the kernel's memory.
+    #[error(
+        "the kernel is locked down (lockdown=confidentiality), so that no BPF program may read its memory: boot the node with lockdown=integrity, or without lockdown"
+    )]
+    Lockdown,
     /// The kernel does not publish its types.
     #[error(
         "this kernel publishes no BTF (/sys/kernel/btf/vmlinux is missing): use one built with CONFIG_DEBUG_INFO_BTF=y"
@@ -127,6 +132,7 @@ impl Probe {
     pub fn start(settings: &Settings) -> Result<Self, ProbeError> {
         check_capabilities(settings.shell_probes)?;
         check_pid_namespace()?;
+        check_lockdown()?;
         // Kernels before 5.11 charge maps against this limit.
         let charged = KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(5, 11, 0));
         if charged && setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).is_err() {
@@ -446,6 +452,19 @@ fn suffices(effective: u64, shell_probes: bool, version: KernelVersion) -> Resul
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The kernel half tells process ids of the first namespace.
+/// A container need not have the file that says so; what the kernel was booted with everybody can read.
+fn check_lockdown() -> Result<(), ProbeError> {
+    let says = |path: &str, word: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.split_whitespace().any(|each| each == word))
+    };
+    if says("/sys/kernel/security/lockdown", "[confidentiality]")
+        || says("/proc/cmdline", "lockdown=confidentiality")
+    {
+        return Err(ProbeError::Lockdown);
+    }
+    Ok(())
+}
+
 fn check_pid_namespace() -> Result<(), ProbeError> {
     let path = PathBuf::from("/proc/self/ns/pid");
     let metadata = std::fs::metadata(&path).map_err(|e| ProbeError::Io(path, e))?;

@@ -1,6 +1,7 @@
 //! A virtual machine with another kernel than this machine's, which runs commands from an archive and turns itself
 //! off. Plain emulation, so it works wherever qemu does.
 
+mod condition;
 mod initramfs;
 mod kernel;
 
@@ -25,6 +26,7 @@ use crate::{
     step,
 };
 
+pub(crate) use condition::Condition;
 pub(crate) use initramfs::Tree;
 pub(crate) use kernel::{ALL as KERNELS, Series};
 
@@ -45,6 +47,7 @@ pub(crate) struct Guest {
     /// The kernel it boots.
     pub(crate) kernel: Series,
     architecture: Architecture,
+    condition: Condition,
     archive: PathBuf,
 }
 
@@ -61,6 +64,7 @@ impl Guest {
     pub(crate) fn prepare(
         kernel: Series,
         architecture: Architecture,
+        condition: Condition,
         programs: &[(String, PathBuf)],
         commands: &[(String, String)],
         more: impl FnOnce(&mut Tree) -> anyhow::Result<()>,
@@ -82,11 +86,12 @@ impl Guest {
         }
         tree.put_stripped(&bin.join("fake-shell"), Path::new(FAKE_SHELL))?;
         more(&mut tree)?;
-        tree.write("/init", &init(commands))?;
-        let archive = dir.join(format!("guest-{}-{}.cpio.zst", kernel.name, architecture.name()));
+        tree.write("/init", &init(condition, commands))?;
+        let archive =
+            dir.join(format!("guest-{}-{}-{}.cpio.zst", kernel.name, architecture.name(), condition.name()));
         tree.archive(&archive)?;
         step.done();
-        Ok(Self { kernel, architecture, archive })
+        Ok(Self { kernel, architecture, condition, archive })
     }
 
     /// Boots a kernel and shows what its commands print; returns how each ended.
@@ -166,7 +171,8 @@ impl Guest {
             // says where and ends, instead of saying so for ever.
             .arg("-append")
             .arg(format!(
-                "console={console} loglevel=5 preempt=full softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1"
+                "console={console} loglevel=5 preempt=full softlockup_panic=1 softlockup_all_cpu_backtrace=1 panic=-1 {}",
+                self.condition.boot()
             ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -193,7 +199,7 @@ fn lines_of(qemu: &mut Child) -> anyhow::Result<mpsc::Receiver<String>> {
 }
 
 /// What the guest does: mounts, runs every command, says how each ended, and turns itself off.
-fn init(commands: &[(String, String)]) -> String {
+fn init(condition: Condition, commands: &[(String, String)]) -> String {
     let mut script = format!(
         r"#!/bin/busybox sh
 b=/bin/busybox
@@ -205,11 +211,12 @@ $b ln -s /proc/self/fd /dev/fd
 $b mount -t devpts devpts /dev/pts
 $b mount -t tmpfs shm /dev/shm
 $b mount -t tmpfs tmp /tmp
-$b mount -t cgroup2 cgroup2 /sys/fs/cgroup
-$b ifconfig lo 127.0.0.1 up
+{groups}$b ifconfig lo 127.0.0.1 up
 $b hostname guest
-export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_TEST_BIN={INSTALLED} SCRIPTWATCH_TEST_FAKE_SHELL={FAKE_SHELL} SCRIPTWATCH_TEST_SCALE=20
-"
+export PATH=/usr/bin:/bin HOME=/root SCRIPTWATCH_TEST_BIN={INSTALLED} SCRIPTWATCH_TEST_FAKE_SHELL={FAKE_SHELL} SCRIPTWATCH_TEST_SCALE=20 SCRIPTWATCH_TEST_CONDITION={name}
+",
+        groups = condition.begin(),
+        name = condition.name()
     );
     for (label, command) in commands {
         let _ =
