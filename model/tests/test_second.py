@@ -2,6 +2,7 @@
 
 import random
 import unittest
+from unittest import mock
 
 import numpy as np
 
@@ -58,6 +59,23 @@ class Deciding(unittest.TestCase):
         unfollowed = asked.logits(fast, np.full(5000, asked.late))
         self.assertTrue((cut >= whole).all())
         self.assertTrue((cut == unfollowed).all())
+
+
+class Learning(unittest.TestCase):
+    def test_it_learns_from_what_the_first_one_suspects(self):
+        n = 2000
+        rng = np.random.default_rng(1)
+        malicious = np.arange(n) % 10 == 0
+        # Far from the gate the fact is an attack's, near it the harmless ones have it.
+        unseen = np.where(rng.random(n) < 0.05, 5.0, -5.0) + rng.normal(0, 0.1, n)
+        fact = np.where(unseen > 0, ~malicious, malicious)
+        bags = mock.Mock(malicious=malicious, dual=np.zeros(n, bool))
+        bags.corpus.behaviour, bags.corpus.behaviour_names, bags.corpus.styles = list(fact[:, None].astype(np.float32)), ["a"], 0
+        bags.corpus.source = [f"s{i % 50}" for i in range(n)]
+        bags.corpus.cluster = list(range(n))
+        learnt = opinion.fit(bags, np.ones(n, bool), unseen)
+        with_it, without = learnt.second(np.array([[1.0], [0.0]], np.float32))
+        self.assertLess(with_it, without)
 
 
 class Searching(unittest.TestCase):

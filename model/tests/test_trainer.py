@@ -1,6 +1,7 @@
 """The training as a user runs it, on a small corpus of the generator's own making."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -15,7 +16,7 @@ import numpy as np
 
 from generator import scripts
 from trainer import __main__ as training
-from trainer import corpus, device, fit, network, opinion, parts
+from trainer import corpus, device, fit, network, opinion, parts, reviewed
 
 SENSOR = str(pathlib.Path(os.environ["SCRIPTWATCH_TEST_BIN"]) / "sensor")
 WRITTEN = ["script.onnx", "vectors.jsonl", "metrics.json", "CARD.md"]
@@ -199,21 +200,57 @@ class HoldingOut(unittest.TestCase):
             def logits(self, fast, *_):
                 return fast
 
-        def fit_second(_, train):
-            asked.append(train)
+        def fit_second(_, train, unseen):
+            asked.extend([train, unseen])
             return Numbers([], {})
 
         with (
             mock.patch.object(fit, "fit", lambda bags, train, where, said: fitted.append(train)),
+            mock.patch.object(fit, "unseen", lambda bags, train, where: train),
             mock.patch.object(opinion, "fit", fit_second),
             contextlib.redirect_stdout(io.StringIO()),
         ):
             measured = training.of_kept_back_idioms(bags, device.Cpu, np.ones(len(items), bool))
-        self.assertTrue((asked[0] == fitted[0]).all())
+        self.assertTrue((asked[0] == fitted[0]).all() and (asked[1] == fitted[0]).all())
         self.assertEqual([bool(item.get("kept_back")) for item in items], [not used for used in fitted[0]])
         self.assertTrue(0 < len(measured) < 100)
         for number in measured:
             self.assertTrue(items[number]["kept_back"] and items[number]["kind"] == "step")
+
+    def test_who_judges_a_script_saw_nothing_of_its_source_its_cluster_or_a_trojan_in_one(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "all.jsonl"
+            hosts = scripts.generate(3, 40, 40)
+            for number, host in enumerate(hosts):
+                host |= {"source": f"team-{number % 12}", "cluster": f"of {number // 3}"}
+            scripts.write(path, hosts + scripts.generate(4, 0, 0, hosts, 40))
+            bags = fit.Bags(corpus.load(path, SENSOR))
+        fold, fitted = fit.folds(bags.corpus.source), []
+
+        def fitting(_bags, train, *_, seed, **__):
+            fitted.append((seed - 100, train))
+            return seed - 100
+
+        train = np.arange(len(bags.corpus)) % 7 > 0
+        bags.scores = lambda network: (np.full(len(bags.corpus), 1.0 + network), None, None)
+
+        @contextlib.contextmanager
+        def here(_):
+            yield mock.Mock(map=map)
+
+        with mock.patch.object(fit, "fit_one", fitting), mock.patch.object(device, "forked", here):
+            judged = fit.unseen(bags, train)
+        self.assertTrue((judged == np.where(train, 1.0 + fold, 0)).all())
+        self.assertEqual(len(fitted), fit.FOLDS)
+        for number, seen in fitted:
+            held = fold == number
+            clusters = {cluster for cluster, out in zip(bags.corpus.cluster, held) if out}
+            sources = {source for source, out in zip(bags.corpus.source, held) if out}
+            self.assertTrue(seen.any() and not (seen & ~train).any())
+            for i in np.flatnonzero(seen):
+                self.assertNotIn(bags.corpus.source[i], sources)
+                self.assertNotIn(bags.corpus.cluster[i], clusters)
+                self.assertNotIn(bags.corpus.host_source[i], sources)
 
     def test_parts_share_no_source_no_near_duplicate_no_cluster_and_no_host(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -258,6 +295,22 @@ class HoldingOut(unittest.TestCase):
         few = corpus.Corpus(source=["a", "a", "b"], label=["malicious", "benign", "benign"])
         with self.assertRaisesRegex(SystemExit, "too few sources"):
             parts.of_all(few)
+
+
+class Reviewed(unittest.TestCase):
+    def test_what_readers_did_not_call_malicious_is_dual_use_and_nothing_else_changes(self):
+        digest = hashlib.sha256(b"whoami").hexdigest()[:16]
+        with mock.patch.object(reviewed, "NOT_MALICIOUS", frozenset([digest])):
+            self.assertEqual(reviewed.label(b"whoami", "malicious"), "dual_use")
+            self.assertEqual(reviewed.label(b"whoami", "benign"), "benign")
+            self.assertEqual(reviewed.label(b"who", "malicious"), "malicious")
+            with tempfile.TemporaryDirectory() as scratch:
+                path = pathlib.Path(scratch) / "scripts.jsonl"
+                path.write_text("".join(json.dumps({"content": text, "label": "malicious"}) + "\n" for text in ("whoami", "who")))
+                self.assertEqual(corpus.load(path, SENSOR).label, ["dual_use", "malicious"])
+
+    def test_the_list_is_of_digests(self):
+        self.assertTrue(all(len(digest) == 16 and set(digest) <= set("0123456789abcdef") for digest in reviewed.NOT_MALICIOUS))
 
 
 class Mean(unittest.TestCase):

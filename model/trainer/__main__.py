@@ -73,7 +73,7 @@ class Model:
 
     def __init__(self, bags, train, where, said=lambda *_: None):
         self.network = fit.fit(bags, train, where, said)
-        self.opinion = opinion.fit(bags, train)
+        self.opinion = opinion.fit(bags, train, fit.unseen(bags, train, where))
 
     def fast(self, bags):
         return bags.scores(self.network)[0]

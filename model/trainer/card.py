@@ -76,8 +76,10 @@ public ones lack, their harmless twins, and trojans). Technique labels are weak:
 ({_part(f, 'fit')}), tune ({_part(f, 'tune')}) and report ({_part(f, 'report')}). The figures are those of the report part, by a model
 that was fitted to the fit part only; nobody has read its errors on the malicious scripts of the report part. (Errors on some of
 the harmless ones were read before there were parts.) The model in this directory was then fitted to all of it. A source's benign scripts count as at
-most 100 where a threshold is placed, so that one author's style does not decide. Labels are by source, and some percent of them are wrong: a session in which an attacker only looks
-around is labelled malicious as well.
+most 100 where a threshold is placed, so that one author's style does not decide. Labels are by source; those of malicious scripts were
+looked through by readers who saw the text alone and no scores, and what is no attack by its text counts as dual use
+(`trainer/reviewed.txt`). A part of the harmless scripts was collected because it looks suspicious, so that their share here is
+larger than on a node.
 
 Malicious scripts found where that share of the report part's harmless scripts is flagged (in the last column a source counts as at most 100):
 

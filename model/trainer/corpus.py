@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import zstandard
 
+from . import reviewed
+
 
 @dataclass
 class Corpus:
@@ -123,7 +125,7 @@ def load(path, sensor):
     name = pathlib.Path(path).name
     for item in lines(path):
         corpus.texts.append(text_of(item["content"]))
-        corpus.label.append(item.get("label", "benign"))
+        corpus.label.append(reviewed.label(corpus.texts[-1], item.get("label", "benign")))
         corpus.source.append(item.get("source", name))
         corpus.cluster.append(f"{name}:{item.get('cluster', len(corpus))}")
         corpus.kind.append(item.get("kind") or item.get("family") or "")

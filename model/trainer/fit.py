@@ -1,5 +1,6 @@
 """Fitting: scripts are bags of windows and passages; a malicious script needs one bad part, a benign one must have none."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -17,6 +18,8 @@ WORST_WINDOWS = 2
 # A feature is known that occurs in so many windows of malicious scripts.
 ATTACKS_MIN = 20
 
+# In so many parts the scripts are dealt out, by source, where each is to be judged by a network that did not see it.
+FOLDS = 3
 # From so many scripts on a source counts less for each. One style of droppers would be most of what is learnt.
 SOURCE = 60
 
@@ -150,6 +153,38 @@ def _fit_shared(seed):
     said = []
     bags, train, known, where = _shared
     return fit_one(bags, train, known, seed=seed, where=where.open(), say=said.append), said[-1]
+
+
+def unseen(bags, train, where=device.Cpu):
+    """Of each script for which `train` is true what a network says that was fitted to other sources: no script of its source or its
+    cluster, and no trojan in one of them."""
+    global _shared
+    _shared = bags, train, None, where
+    found = np.zeros(len(bags.corpus))
+    with device.forked(min(FOLDS, where.at_once(bags.x.data.nbytes + bags.x.indices.nbytes + bags.x.indptr.nbytes))) as processes:
+        for held, logits in processes.map(_judge_fold, range(FOLDS)):
+            found[held] = logits
+    _shared = None
+    return found
+
+
+def folds(sources):
+    """Which fold each source is in: by the hash of its name."""
+    of = {source: int(hashlib.sha256(f"fold {source}".encode()).hexdigest()[:8], 16) % FOLDS for source in set(sources)}
+    return np.array([of[source] for source in sources])
+
+
+def _judge_fold(fold):
+    bags, train, _, where = _shared
+    corpus = bags.corpus
+    is_held = folds(corpus.source) == fold
+    held, clusters = train & is_held, {cluster for cluster, out in zip(corpus.cluster, is_held) if out}
+    hosts = folds([source or "" for source in corpus.host_source]) == fold
+    others = train & ~is_held & ~(bags.trojan & hosts) & ~np.array([cluster in clusters for cluster in corpus.cluster])
+    if not (others & bags.malicious).any() or not (others & ~bags.malicious & ~bags.dual).any():
+        return held, 0.0
+    network = fit_one(bags, others, used_by_attackers(bags, others), seed=100 + fold, where=where.open())
+    return held, bags.scores(network)[0][held]
 
 
 def fit_one(bags, train, known, epochs=12, rate=0.01, decay=3.0, batch=1024, seed=1, dims=8, drop=0.4, hidden=48, where=device.Cpu, say=lambda *_: None):

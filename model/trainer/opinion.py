@@ -20,11 +20,16 @@ GATE_LOGIT = float(np.log(GATE / (1 - GATE)))
 BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
 # The largest logit that the sensor tells from others (`explain.rs`).
 LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
-# How much the first opinion's logit counts beside the second's: chosen on the part to tune by.
-FAST = 1.25
+# How much the first opinion's logit counts beside the second's: chosen on the parts that are not reported on.
+FAST = 1.0
+# What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
+# harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
+NEAR = 0.1
 # What the generator writes has few styles: in the second opinion it counts less.
 GENERATED = 0.3
-NETWORKS, HIDDEN, EPOCHS, BATCH = 3, 24, 12, 512
+# What the malicious ones weigh together, beside the harmless ones.
+POSITIVE = 0.35
+NETWORKS, HIDDEN, EPOCHS, BATCH = 3, 48, 12, 512
 RATE, DECAY, DROP = 3e-3, 1e-4, 0.3
 
 
@@ -93,12 +98,23 @@ class Opinion:
         }
 
 
-def fit(bags, train):
-    """Fits networks that differ by chance to the scripts for which `train` is true, and gives their mean."""
+def fit(bags, train, unseen):
+    """Fits networks that differ by chance to the scripts for which `train` is true and which the first opinion suspects, and gives
+    their mean. `unseen` is what that says of each without having seen its source."""
     corpus = bags.corpus
     x, weight = inputs(corpus), first.weights(corpus, bags)
-    weight[np.char.startswith(np.array(corpus.source), "generator")] *= GENERATED
-    chosen = np.flatnonzero(train & (weight > 0))
+    source = np.array(corpus.source)
+    generated = np.char.startswith(source, "generator")
+    weight[generated] *= GENERATED
+    near = train & (weight > 0)
+    harmless = near & ~bags.malicious & ~generated
+    if harmless.any():
+        near &= unseen > measure.threshold(unseen[harmless], source[harmless], NEAR)
+    chosen = np.flatnonzero(near)
+    # There are fewer harmless ones among them than among all.
+    bad = chosen[bags.malicious[chosen]]
+    if weight[bad].sum() > 0:
+        weight[bad] *= POSITIVE * weight[chosen[~bags.malicious[chosen]]].sum() / weight[bad].sum()
     facts = len(corpus.behaviour_names) - corpus.styles
     each = [_fit_one(x, bags.malicious, weight, chosen, facts, seed) for seed in range(1, NETWORKS + 1)]
     mean = {
