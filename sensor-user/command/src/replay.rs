@@ -126,7 +126,8 @@ impl Telling<'_> {
         }
         let Replayed { capture, verdict, container, .. } = &replayed;
         replayed.suppressed = verdict.malicious
-            && self.suppressions.matching(capture, &verdict.hash, container.as_ref(), self.now).is_some();
+            // Recordings do not say where files came from.
+            && self.suppressions.matching(capture, &verdict.hash, container.as_ref(), None, self.now).is_some();
         let sums = &mut self.sums;
         sums.shown += 1;
         sums.suppressed += u64::from(replayed.suppressed);

@@ -298,8 +298,11 @@ impl Detector {
         }
         let identity = self.common.directory.identify(capture.cgroup);
         let container = identity.container.as_deref();
+        let is_in_container = container.is_some() && suppressions.need_provenance();
+        let path = capture.path.as_deref().filter(|_| is_in_container);
+        let provenance = path.and_then(|path| Provenance::of(capture.id.pid, path));
         let is_suppressed =
-            suppressions.matching(capture, &verdict.hash, container, Timestamp::now()).is_some();
+            suppressions.matching(capture, &verdict.hash, container, provenance, Timestamp::now()).is_some();
         let mut scripts = self.common.scripts();
         let is_of_one = capture.parent.is_some_and(|parent| scripts.is_left_alone(&parent));
         if is_suppressed || is_of_one {

@@ -164,9 +164,8 @@ impl<E: Fn(Finding, u64)> Reporter<E> {
         let node = self.node.borrow().clone();
         let container = identity.container.as_deref();
         let rules = self.suppressions.borrow().clone();
-        if let Some(rule) =
-            rules.matching(&detection.capture, &detection.verdict.hash, container, Timestamp::now())
-        {
+        let (capture, hash) = (&detection.capture, &detection.verdict.hash);
+        if let Some(rule) = rules.matching(capture, hash, container, detection.provenance, Timestamp::now()) {
             self.metrics.suppressed.inc();
             debug!(hash = %detection.verdict.hash, rule.reason, "suppressed");
             return;

@@ -33,7 +33,10 @@ pub enum Provenance {
 }
 
 impl Provenance {
-    /// The name in findings.
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Image, Self::Written, Self::Memory, Self::Volume];
+
+    /// The name in findings and rules.
     pub fn name(self) -> &'static str {
         match self {
             Self::Image => "image",

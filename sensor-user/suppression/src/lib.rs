@@ -13,6 +13,7 @@
 //! [[suppress]]
 //! namespace = "ci-*"
 //! image = "europe-docker.pkg.dev/acme/build/*"
+//! provenance = "image"
 //! reason = "they install toolchains"
 //! ```
 //!
@@ -24,7 +25,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
-use identity::Container;
+use identity::{Container, Provenance};
 pub use rule_file::RuleFileError;
 use script::Capture;
 use verdict::ScriptHash;
@@ -43,6 +44,7 @@ struct RuleForm {
     path: Option<String>,
     image: Option<String>,
     namespace: Option<String>,
+    provenance: Option<String>,
     expires: Option<toml::value::Datetime>,
     reason: String,
 }
@@ -54,6 +56,8 @@ pub struct Rule {
     path: Option<GlobMatcher>,
     image: Option<GlobMatcher>,
     namespace: Option<GlobMatcher>,
+    /// Where the script's file came from.
+    provenance: Option<Provenance>,
     /// The last day on which it holds, UTC.
     expires: Option<Date>,
     /// Why, in the operator's words.
@@ -84,13 +88,19 @@ impl Suppressions {
         self.rules.iter().any(|rule| rule.image.is_some() || rule.namespace.is_some())
     }
 
-    /// The first rule in force that matches a script that ran in `container`. A rule that names an image or a
-    /// namespace matches nothing of which those are not known.
+    /// Does any rule need to know where a script's file came from?
+    pub fn need_provenance(&self) -> bool {
+        self.rules.iter().any(|rule| rule.provenance.is_some())
+    }
+
+    /// The first rule in force that matches a script that ran in `container`. A rule that names an image, a namespace or a
+    /// provenance matches nothing of which that is not known.
     pub fn matching(
         &self,
         capture: &Capture,
         hash: &ScriptHash,
         container: Option<&Container>,
+        provenance: Option<Provenance>,
         now: Timestamp,
     ) -> Option<&Rule> {
         if self.rules.is_empty() {
@@ -109,6 +119,7 @@ impl Suppressions {
                 && fits(&rule.path, path.as_deref())
                 && fits(&rule.image, image)
                 && fits(&rule.namespace, namespace)
+                && rule.provenance.is_none_or(|wanted| provenance == Some(wanted))
         })
     }
 }
@@ -122,7 +133,7 @@ pub fn glob(text: &str) -> Result<GlobMatcher, String> {
 fn check(form: RuleForm) -> Result<Rule, String> {
     if form.sha256.is_none() && [&form.path, &form.image, &form.namespace].iter().all(|glob| glob.is_none()) {
         return Err(
-            "it names none of sha256, path, image and namespace, so it would suppress everything".to_owned()
+            "it names none of sha256, path, image and namespace, so it would suppress too much".to_owned()
         );
     }
     if form.reason.trim().is_empty() {
@@ -137,6 +148,12 @@ fn check(form: RuleForm) -> Result<Rule, String> {
     let glob = |key: &str, text: Option<String>| -> Result<Option<GlobMatcher>, String> {
         text.map(|text| glob(&text).map_err(|e| format!("{key} = {text:?}: {e}"))).transpose()
     };
+    let provenance = form.provenance.map(|text| {
+        let found = Provenance::ALL.into_iter().find(|each| each.name() == text);
+        found.ok_or_else(|| {
+            format!("provenance = {text:?} is none of {}", Provenance::ALL.map(Provenance::name).join(", "))
+        })
+    });
     let expires = form.expires.map(|datetime| {
         let date = datetime.date.filter(|_| datetime.time.is_none());
         date.and_then(|d| Date::new(d.year as i16, d.month as i8, d.day as i8).ok())
@@ -147,6 +164,7 @@ fn check(form: RuleForm) -> Result<Rule, String> {
         path: glob("path", form.path)?,
         image: glob("image", form.image)?,
         namespace: glob("namespace", form.namespace)?,
+        provenance: provenance.transpose()?,
         expires: expires.transpose()?,
         reason: form.reason,
     })
@@ -179,14 +197,14 @@ mod tests {
         .unwrap();
         let on = |date: &str| -> Timestamp { format!("{date}T23:59:00Z").parse().unwrap() };
         let reason = |path: &str, hash: &ScriptHash, date: &str| {
-            rules.matching(&capture(Some(path)), hash, None, on(date)).map(|r| r.reason.clone())
+            rules.matching(&capture(Some(path)), hash, None, None, on(date)).map(|r| r.reason.clone())
         };
         let other = ScriptHash::of(b"y");
         assert_eq!(reason("/opt/a/run.sh", &other, "2027-01-31").as_deref(), Some("ours"));
         assert_eq!(reason("/opt/a/run.sh", &other, "2027-02-01"), None);
         assert_eq!(reason("/opt/a/b/run.sh", &other, "2027-01-01"), None, "a star stays in a directory");
         assert_eq!(reason("/elsewhere", &hash, "2040-01-01").as_deref(), Some("reviewed"));
-        assert!(rules.matching(&capture(None), &other, None, on("2026-12-01")).is_none());
+        assert!(rules.matching(&capture(None), &other, None, None, on("2026-12-01")).is_none());
     }
 
     #[test]
@@ -208,16 +226,32 @@ mod tests {
                 pod: Some(pod),
             };
             let (hash, now) = (ScriptHash::of(b"x"), Timestamp::UNIX_EPOCH);
-            rules.matching(&capture(None), &hash, Some(&container), now).is_some()
+            rules.matching(&capture(None), &hash, Some(&container), None, now).is_some()
         };
         assert!(matches("ci-7", "registry.example/build/rust:1"));
         assert!(!matches("shop", "registry.example/build/rust:1"));
         assert!(!matches("ci-7", "registry.example/web:1"));
         assert!(!matches("ci-7", ""));
         assert!(
-            rules.matching(&capture(None), &ScriptHash::of(b"x"), None, Timestamp::UNIX_EPOCH).is_none(),
+            rules
+                .matching(&capture(None), &ScriptHash::of(b"x"), None, None, Timestamp::UNIX_EPOCH)
+                .is_none(),
             "nothing is known of it"
         );
+    }
+
+    #[test]
+    fn a_rule_about_provenance_needs_to_know_it() {
+        let rules =
+            load("[[suppress]]\npath = \"/opt/**\"\nprovenance = \"image\"\nreason = \"ours\"\n").unwrap();
+        assert!(rules.need_provenance());
+        let matches = |provenance| {
+            let (hash, now) = (ScriptHash::of(b"x"), Timestamp::UNIX_EPOCH);
+            rules.matching(&capture(Some("/opt/run.sh")), &hash, None, provenance, now).is_some()
+        };
+        assert!(matches(Some(Provenance::Image)));
+        assert!(!matches(Some(Provenance::Written)), "somebody wrote it since the container started");
+        assert!(!matches(None));
     }
 
     #[test]
@@ -225,6 +259,11 @@ mod tests {
         for (text, says) in [
             ("[[suppress]]\nreason = \"x\"\n", "rule 1: it names none of"),
             ("[[suppress]]\nsha256 = \"abc\"\nreason = \"x\"\n", "is not 64 hex digits"),
+            ("[[suppress]]\nprovenance = \"image\"\nreason = \"x\"\n", "rule 1: it names none of"),
+            (
+                "[[suppress]]\npath = \"/a\"\nprovenance = \"layer\"\nreason = \"x\"\n",
+                "is none of image, written",
+            ),
             ("[[suppress]]\npath = \"/a\"\nreason = \" \"\n", "reason is empty"),
             ("[[suppress]]\npath = \"/a[\"\nreason = \"x\"\n", "path = \"/a[\""),
             ("[[suppress]]\npaht = \"/a\"\nreason = \"x\"\n", "unknown field `paht`"),
