@@ -76,7 +76,7 @@ impl Image {
     pub fn save(&self, to: &Path) -> anyhow::Result<()> {
         let layer = self.layer()?;
         let config = serde_json::to_vec(&json!({
-            "architecture": "amd64",
+            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
             "config": { "Env": ["PATH=/bin:/usr/bin"], "Entrypoint": self.entrypoint },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))] },

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
@@ -200,57 +200,86 @@ fn resolve(question: &[u8]) -> Vec<u8> {
 }
 
 /// The rules that a network policy amounts to for one of its pods, as a network plugin would make them: what is not allowed is
-/// dropped, in the directions that the policy names.
-pub fn rules(policy: &Value, peers: &[Peer]) -> String {
-    let own = policy["metadata"]["namespace"].as_str().unwrap_or_default();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+/// dropped, in the directions that the policy names. Fails on what it does not know.
+pub fn rules(policy: &Value, peers: &[Peer]) -> anyhow::Result<String> {
+    let own = policy["metadata"]["namespace"].as_str().context("a namespace")?;
+    let spec = &policy["spec"];
+    known(spec, &["podSelector", "policyTypes", "egress", "ingress"])?;
     let mut text = String::from("table inet allowed {\n");
-    for (direction, hook, side, address) in
-        [("Egress", "output", "to", "ip daddr"), ("Ingress", "input", "from", "ip saddr")]
-    {
-        if !list(&policy["spec"]["policyTypes"]).iter().any(|each| each == direction) {
-            continue;
-        }
-        let _ = writeln!(text, "chain to_{hook} {{ type filter hook {hook} priority 0; policy drop;");
+    for direction in list(&spec["policyTypes"]) {
+        let (key, hook, side, address) = match direction.as_str() {
+            Some("Egress") => ("egress", "output", "to", "ip daddr"),
+            Some("Ingress") => ("ingress", "input", "from", "ip saddr"),
+            _ => bail!("policy type {direction}"),
+        };
+        writeln!(text, "chain to_{hook} {{ type filter hook {hook} priority 0; policy drop;")?;
         text += "ct state established,related accept\n";
-        for rule in list(&policy["spec"][direction.to_lowercase()]) {
-            let places = rule.get(side).map_or_else(
-                || vec![String::new()],
-                |sides| {
-                    let all = list(sides);
-                    let found = all.iter().flat_map(|side| addresses(side, own, peers));
-                    found.map(|place| format!("{address} {place} ")).collect()
-                },
-            );
-            for place in places {
-                for port in list(&rule["ports"]) {
-                    let protocol = port["protocol"].as_str().unwrap_or("TCP").to_lowercase();
-                    let _ = writeln!(text, "{place}{protocol} dport {} accept", port["port"]);
+        for rule in list(&spec[key]) {
+            known(&rule, &[side, "ports"])?;
+            let sides = list(&rule[side]);
+            let mut places = Vec::new();
+            for side in &sides {
+                places.extend(addresses(side, own, peers)?.iter().map(|place| format!("{address} {place} ")));
+            }
+            if sides.is_empty() {
+                // Everywhere.
+                places.push(String::new());
+            }
+            let mut ports = Vec::new();
+            for port in list(&rule["ports"]) {
+                known(&port, &["port", "protocol"])?;
+                let protocol = port["protocol"].as_str().unwrap_or("TCP").to_lowercase();
+                ports.push(format!("{protocol} dport {} ", port["port"]));
+            }
+            if ports.is_empty() {
+                // All of them.
+                ports.push(String::new());
+            }
+            for place in &places {
+                for port in &ports {
+                    writeln!(text, "{place}{port}accept")?;
                 }
             }
         }
         // A plugin drops it; told at once, the test does not wait.
         text += "reject\n}\n";
     }
-    text + "}\n"
+    Ok(text + "}\n")
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn known(object: &Value, keys: &[&str]) -> anyhow::Result<()> {
+    let unknown = object.as_object().into_iter().flatten().find(|(key, _)| !keys.contains(&key.as_str()));
+    ensure!(unknown.is_none(), "the test does not know what {unknown:?} means");
+    Ok(())
 }
 
 /// The addresses that a peer of a rule means.
-fn addresses(side: &Value, own: &str, peers: &[Peer]) -> Vec<String> {
-    if let Some(block) = side["ipBlock"]["cidr"].as_str() {
-        return vec![block.to_owned()];
+fn addresses(side: &Value, own: &str, peers: &[Peer]) -> anyhow::Result<Vec<String>> {
+    known(side, &["ipBlock", "namespaceSelector", "podSelector"])?;
+    if let Some(block) = side.get("ipBlock") {
+        known(block, &["cidr"])?;
+        return Ok(vec![block["cidr"].as_str().context("a block of addresses")?.to_owned()]);
     }
-    let wanted = |selector: &Value| -> Vec<(String, String)> {
-        let labels = selector["matchLabels"].as_object();
-        let pairs = labels.into_iter().flatten();
-        pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    let wanted = |selector: &Value| -> anyhow::Result<Vec<(String, String)>> {
+        known(selector, &["matchLabels"])?;
+        let labels = selector["matchLabels"].as_object().into_iter().flatten();
+        labels
+            .map(|(name, value)| Ok((name.clone(), value.as_str().context("a label")?.to_owned())))
+            .collect()
     };
-    let is_of = |peer: &Peer| match side.get("namespaceSelector") {
-        None => peer.namespace == own,
-        Some(selector) => wanted(selector)
-            .iter()
-            .all(|(name, value)| name == "kubernetes.io/metadata.name" && value == peer.namespace),
+    let namespaces = side.get("namespaceSelector").map(&wanted).transpose()?;
+    let labels = wanted(&side["podSelector"])?;
+    let is_meant = |peer: &&Peer| {
+        let is_of = namespaces.as_ref().map_or(peer.namespace == own, |wanted| {
+            wanted
+                .iter()
+                .all(|(name, value)| name == "kubernetes.io/metadata.name" && value == peer.namespace)
+        });
+        is_of && labels.iter().all(|pair| peer.labels.contains(pair))
     };
-    let has_labels = |peer: &Peer| wanted(&side["podSelector"]).iter().all(|pair| peer.labels.contains(pair));
-    peers.iter().filter(|peer| is_of(peer) && has_labels(peer)).map(|peer| peer.address.to_string()).collect()
+    Ok(peers.iter().filter(is_meant).map(|peer| peer.address.to_string()).collect())
 }

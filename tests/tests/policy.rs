@@ -1,5 +1,5 @@
 //! The chart's network policies as rules, in network namespaces: names resolve with each of the resolvers that clusters have, the
-//! metadata server is reached as each of the data planes shows it, findings get to the collector, and nothing else gets anywhere.
+//! metadata server is reached as each of the data planes shows it, findings get to the collector, and no other port that is tried gets anywhere.
 
 use std::{
     fmt::Write,
@@ -25,7 +25,8 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 50);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 const ALL: [Ipv4Addr; 9] =
     [KUBE_DNS, NODE_LOCAL_DNS, METADATA, NODE, SENSOR, COLLECTOR, MONITORING, STRANGER, OUTSIDE];
-const PORTS: [u16; 8] = [53, 80, 443, 988, 6443, 7600, 7601, 8080];
+/// All that the policies name, and some that they do not.
+const PORTS: [u16; 12] = [22, 53, 80, 443, 988, 4317, 6443, 7600, 7601, 8080, 8443, 16443];
 
 fn peers() -> Vec<Peer> {
     let of = |address, namespace, component: &str| Peer {
@@ -57,7 +58,8 @@ fn network(name: &str, is_dataplane_v2: bool) -> PodNetwork {
     let translation = format!(
         "table ip nodes {{\nchain translated {{ type nat hook output priority -100;\n{translated}}}\n}}\n"
     );
-    network.enforce(&(translation + &rules(policy, &peers()))).expect("rules");
+    let rules = rules(policy, &peers()).expect("rules");
+    network.enforce(&(translation + &rules)).expect("nftables");
     network
 }
 
@@ -108,9 +110,9 @@ fn a_sensor_reaches_names_metadata_and_collector_and_nothing_else() {
 }
 
 #[test]
-fn a_collector_is_reached_by_sensors_and_monitoring_and_reaches_names_and_tls_only() {
+fn a_collector_is_reached_by_sensors_and_monitoring_and_reaches_names_and_ports_of_tls() {
     let mut allowed = resolvers();
-    allowed.extend(ALL.iter().flat_map(|at| [443, 6443].map(|port| (Protocol::Tcp, *at, port))));
+    allowed.extend(ALL.iter().flat_map(|at| [443, 6443, 8443, 16443].map(|port| (Protocol::Tcp, *at, port))));
     let collector = network("collector", false);
     check(&collector, &allowed);
     names_resolve(&collector);

@@ -56,7 +56,7 @@ pub(crate) struct VmTest {
     #[arg(long, value_parser = ["fexit", "tracepoint", "all"])]
     tier: Option<String>,
     /// Processor architecture of the guests; another's binaries are built first.
-    #[arg(long, value_enum, default_value = "amd64")]
+    #[arg(long, value_enum, default_value_t = Architecture::here())]
     arch: Architecture,
     /// How the guests differ from what nodes are usually like; then with some tests only. Without any option each is tried on one
     /// kernel.
@@ -80,13 +80,18 @@ impl VmTest {
             wanted.as_deref().is_none_or(|wanted| wanted == "all" || wanted == name)
         };
         let tiers: Vec<_> = TIERS.into_iter().filter(|tier| is_wanted(&self.tier, tier)).collect();
-        let place = |kernel, condition| Place { kernel, tiers: tiers.clone(), condition };
+        let place = |kernel: Series, condition| {
+            let can = |tier: &&str| *tier != TIERS[0] || kernel.has_fexit(self.arch);
+            Place { kernel, tiers: tiers.iter().copied().filter(can).collect(), condition }
+        };
         let kernels = KERNELS.into_iter().filter(|kernel| is_wanted(&self.kernel, kernel.name));
         let mut places: Vec<_> =
             kernels.map(|kernel| place(kernel, self.condition.unwrap_or_default())).collect();
         if is_any && self.filter.is_none() {
             places.extend(Condition::OTHERS.map(|condition| place(OF_CONDITIONS, condition)));
         }
+        places.retain(|place| !place.tiers.is_empty());
+        ensure!(!places.is_empty(), "none of these kernels has this tier on {}", self.arch.name());
         let tests = if self.ordinary {
             Tests::Ordinary
         } else {
@@ -137,7 +142,10 @@ pub(crate) fn ordinary() -> anyhow::Result<()> {
         .into_iter()
         .map(|kernel| Place {
             kernel,
-            tiers: of(kernel).map(|(_, tier)| *tier).collect(),
+            tiers: of(kernel)
+                .map(|(_, tier)| *tier)
+                .filter(|tier| *tier != TIERS[0] || kernel.has_fexit(Architecture::here()))
+                .collect(),
             condition: Condition::Usual,
         })
         .filter(|place| !place.tiers.is_empty())

@@ -11,7 +11,7 @@ use crate::{
     hold::{Source, hold},
     maps::{SHELLS, is_followed},
     reads::flush,
-    text,
+    registers, text,
     verifier::shares_no_stack,
 };
 
@@ -22,7 +22,7 @@ pub fn input_string(ctx: ProbeContext) -> u32 {
     if !is_followed(tgid) || !text::is_addressed(tgid, ctx.as_ptr()) {
         return 0;
     }
-    let Some(string) = ctx.arg::<u64>(0) else { return 0 };
+    let Some(string) = ctx.arg::<u64>(0).map(registers::untagged) else { return 0 };
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
     let _ = flush(tgid, shell);

@@ -17,7 +17,7 @@ use crate::{
     kernel::{field, offset},
     maps::{SHELLS, is_followed},
     reads::flush,
-    text,
+    registers, text,
     verifier::shares_no_stack,
 };
 
@@ -32,6 +32,7 @@ pub fn parse_and_execute(ctx: ProbeContext) -> u32 {
         return 0;
     }
     let (Some(string), Some(by)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) else { return 0 };
+    let (string, by) = (registers::untagged(string), registers::untagged(by));
     let mut text = Text { what: TEXT_EVALUATED, by_shell: 0, offset: 0, total: 0, by: [0; TEXT_BY_BYTES] };
     unsafe {
         bpf_probe_read_user_str(text.by.as_mut_ptr().cast(), TEXT_BY_BYTES as u32, by as *const _);

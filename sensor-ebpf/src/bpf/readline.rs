@@ -12,7 +12,7 @@ use ebpf::{
 use crate::{
     hold::{Source, hold},
     maps::{LINES, SHELLS, is_followed},
-    text,
+    registers, text,
     verifier::shares_no_stack,
 };
 
@@ -23,7 +23,7 @@ pub fn readline(ctx: RetProbeContext) -> u32 {
     if !is_followed(tgid) || !text::is_addressed(tgid, ctx.as_ptr()) {
         return 0;
     }
-    let line: u64 = ctx.ret();
+    let line = registers::untagged(ctx.ret());
     let Some(shell) = SHELLS.get_ptr_mut(tgid) else { return 0 };
     let shell = unsafe { &mut *shell };
     // The line stands for the keystrokes it was made of.

@@ -53,7 +53,7 @@ mod layout {
 }
 #[cfg(bpf_target_arch = "aarch64")]
 mod layout {
-    use super::{Call, field};
+    use super::{Call, field, untagged};
 
     pub(super) const READ: u64 = 63;
     /// `read(2)` of 32-bit programs.
@@ -65,7 +65,7 @@ mod layout {
     pub(super) fn call(regs: u64) -> Call {
         let [buffer, count]: [u64; 2] = field(regs, 8);
         let fd: u64 = field(regs, 272);
-        Call { number: u64::from(field::<u32>(regs, 280)), fd: fd as i32, buffer, count }
+        Call { number: u64::from(field::<u32>(regs, 280)), fd: fd as i32, buffer: untagged(buffer), count }
     }
 
     /// Was the system call made by 32-bit code? The processor's state says so (`PSR_MODE32_BIT`).
@@ -79,6 +79,13 @@ mod layout {
     pub(super) fn compat_call(regs: u64) -> Call {
         call(regs)
     }
+}
+
+/// An address of a program without what the processor leaves out of account: arm64 lets programs put a tag into its highest byte,
+/// which `read(2)` takes and a copy by BPF does not.
+#[inline(always)]
+pub(crate) fn untagged(address: u64) -> u64 {
+    if cfg!(bpf_target_arch = "aarch64") { address & (u64::MAX >> 8) } else { address }
 }
 
 /// Finds what the current task, which is leaving `read(2)`, called it with; `None` when it is not where it should be.

@@ -132,7 +132,7 @@ impl Run {
         {
             self.fact(Fact::ShellEscape, &call.name);
         }
-        if has(&["memfd_create", "syscall(319"]) {
+        if has(&["memfd_create", "syscall(319", "syscall(279"]) {
             self.fact(Fact::RunsMemory, &call.name);
         }
         if has(&["requests.post", "http.post", "urlopen(", "sendmail", "smtplib"])

@@ -186,7 +186,12 @@ impl Run {
                 }
                 return Some(Value::default());
             }
-            b"ld-linux-x86-64.so.2" | b"ld.so" => skip(&["--argv0", "--preload", "--library-path"], 0),
+            name if name == b"ld.so"
+                || name.starts_with(b"ld-linux") && name.contains(&b'.')
+                || name.starts_with(b"ld-musl-") =>
+            {
+                skip(&["--argv0", "--preload", "--library-path"], 0)
+            }
             _ => return None,
         };
         let inner = &arguments[at..];

@@ -1,11 +1,6 @@
 //! Pods of this node that the sensor cannot see into, as a metric and, if asked for, as a finding.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use detection::Impairments;
 use finding::Reason;
@@ -19,14 +14,16 @@ use prometheus_client::{
 /// How often it is looked for new ones; the runtime is asked as seldom.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Reports them: once for each runtime handler that has some.
+/// Reports them: once for each runtime handler that has some, and again when it has twice as many.
 pub(crate) async fn tell(hidden: impl Fn() -> BTreeMap<String, u64>, impairments: Impairments) {
-    let (mut told, mut look) = (BTreeSet::new(), tokio::time::interval(LOOK));
+    let (mut told, mut look) = (BTreeMap::new(), tokio::time::interval(LOOK));
     loop {
         look.tick().await;
         for (handler, count) in hidden() {
-            if told.insert(handler) {
-                impairments.report(Reason::PodsUnseen, 0, count);
+            let before = told.entry(handler).or_insert(0);
+            if count > 0 && count >= 2 * *before {
+                impairments.report(Reason::PodsUnseen, 0, count - *before);
+                *before = count;
             }
         }
     }
@@ -63,7 +60,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn each_runtime_handler_is_told_once() {
+    async fn each_runtime_handler_is_told_once_and_again_when_it_has_twice_as_many() {
         let mut registry = Registry::default();
         let impairments = Impairments::register(&mut registry);
         let pods = Arc::new(AtomicU64::new(0));
@@ -72,6 +69,7 @@ mod tests {
             move || match pods.load(Ordering::Relaxed) {
                 0 => BTreeMap::new(),
                 1 => [("gvisor".to_owned(), 2)].into(),
+                2 => [("gvisor".to_owned(), 3), ("kata".to_owned(), 1)].into(),
                 _ => [("gvisor".to_owned(), 5), ("kata".to_owned(), 1)].into(),
             }
         };
@@ -82,7 +80,7 @@ mod tests {
             let line = text.lines().find(|line| line.contains("pods_unseen")).expect("a counter").to_owned();
             line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok())
         };
-        for (state, sum) in [(0, 0), (1, 2), (1, 2), (2, 3), (2, 3)] {
+        for (state, sum) in [(0, 0), (1, 2), (1, 2), (2, 3), (2, 3), (3, 6), (2, 6)] {
             pods.store(state, Ordering::Relaxed);
             tokio::time::sleep(2 * LOOK).await;
             assert_eq!(counted(), Some(sum), "state {state}");

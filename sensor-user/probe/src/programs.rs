@@ -60,7 +60,7 @@ pub enum ProbeError {
     #[error("the kernel's BTF cannot be read: {0}")]
     Btf(String),
     /// A structure field is not there.
-    #[error("this kernel has no field {0}: it is not supported (5.10 to 6.18 are)")]
+    #[error("this kernel has no field {0}: it is not supported (5.10 to 7.2 are)")]
     NoField(String),
     /// The object file with the programs is missing.
     #[error(
@@ -339,6 +339,19 @@ fn compat_read(functions: &Functions) -> Option<&'static str> {
     (cfg!(target_arch = "x86_64") && has_one()).then_some(COMPAT_READ)
 }
 
+/// Can the processor run 32-bit programs, too? On arm64 the kernel refuses their personality where it cannot.
+fn runs_32_bit() -> bool {
+    const PER_LINUX32: libc::c_ulong = 8;
+    const ASK: libc::c_ulong = 0xffff_ffff;
+    // SAFETY: it changes what this thread's `uname` says, and changes it back.
+    unsafe {
+        let own = libc::personality(ASK);
+        let runs = libc::personality(PER_LINUX32) != -1;
+        libc::personality(libc::c_ulong::from(own.cast_unsigned()));
+        runs
+    }
+}
+
 /// Has the kernel this symbol? It takes a tenth of a second to list them all.
 fn has_symbol(name: &str) -> bool {
     let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
@@ -362,7 +375,7 @@ fn attach_tracepoint(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), Probe
             }
         },
         // Where all programs share one, a probe on it would cost every read of the machine.
-        None => cfg!(target_arch = "aarch64") && has_symbol(COMPAT_ENTRY),
+        None => cfg!(target_arch = "aarch64") && runs_32_bit() && has_symbol(COMPAT_ENTRY),
     };
     if by_every_call {
         let raw: &mut RawTracePoint = program(ebpf, "compat_read_exit")?;
@@ -451,20 +464,20 @@ fn suffices(effective: u64, shell_probes: bool, version: KernelVersion) -> Resul
 /// Inode of the first PID namespace (`PROC_PID_INIT_INO` of the kernel).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// The kernel half tells process ids of the first namespace.
-/// A container need not have the file that says so; what the kernel was booted with everybody can read.
+/// The kernel says so in a file that a container need not have; what it was booted with everybody can read.
 fn check_lockdown() -> Result<(), ProbeError> {
-    let says = |path: &str, word: &str| {
-        std::fs::read_to_string(path).is_ok_and(|text| text.split_whitespace().any(|each| each == word))
-    };
-    if says("/sys/kernel/security/lockdown", "[confidentiality]")
-        || says("/proc/cmdline", "lockdown=confidentiality")
-    {
-        return Err(ProbeError::Lockdown);
-    }
-    Ok(())
+    let says = |text: &str, wanted: &str| text.split_whitespace().any(|word| word == wanted);
+    let is_locked = std::fs::read_to_string("/sys/kernel/security/lockdown").map_or_else(
+        |_| {
+            let booted = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+            says(&booted, "lockdown=confidentiality")
+        },
+        |state| says(&state, "[confidentiality]"),
+    );
+    if is_locked { Err(ProbeError::Lockdown) } else { Ok(()) }
 }
 
+/// The kernel half tells process ids of the first namespace.
 fn check_pid_namespace() -> Result<(), ProbeError> {
     let path = PathBuf::from("/proc/self/ns/pid");
     let metadata = std::fs::metadata(&path).map_err(|e| ProbeError::Io(path, e))?;

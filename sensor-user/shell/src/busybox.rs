@@ -39,7 +39,7 @@ pub(crate) static PROFILE: Profile = Profile {
     reads_lines_by: None,
     applets: Some(Applets { binary: "busybox", shells: &["ash", "bash", "hush", "sh"] }),
     limits: &[
-        "What it evaluates is seen on amd64, where the function that takes strings in can be told by what it does.",
+        "What it evaluates is seen in 64-bit builds for x86 and Arm, where the function that takes strings in can be told by what it does.",
         "hush reads its script on whatever descriptor is free: of a file below 10 only the name is known.",
     ],
 };

@@ -42,7 +42,7 @@ pub(crate) static PROFILE: Profile = Profile {
     reads_lines_by: None,
     applets: None,
     limits: &[
-        "What it evaluates is seen on amd64, where the function that takes strings in can be told by what it does.",
+        "What it evaluates is seen in 64-bit builds for x86 and Arm, where the function that takes strings in can be told by what it does.",
         "Which shell it is is not known: its arguments may be read in another way.",
     ],
 };

@@ -32,22 +32,23 @@ impl Condition {
         if self == Self::Lockdown { "lockdown=confidentiality" } else { "" }
     }
 
-    /// Lines of the guest's first program: control groups, and what else is set. `$b` is busybox.
+    /// Lines of the guest's first program: control groups, and what else is set. `$b` is busybox. A guest in which that fails ends, before
+    /// its tests do.
     pub(super) fn begin(self) -> &'static str {
-        const VERSION_1: &str = "$b mount -t tmpfs cgroup /sys/fs/cgroup
-for c in cpu memory pids; do $b mkdir /sys/fs/cgroup/$c; $b mount -t cgroup -o $c $c /sys/fs/cgroup/$c; done
+        const VERSION_1: &str = "$b mount -t tmpfs cgroup /sys/fs/cgroup || $b poweroff -f
+for c in cpu memory pids; do $b mkdir /sys/fs/cgroup/$c; $b mount -t cgroup -o $c $c /sys/fs/cgroup/$c || $b poweroff -f; done
 ";
-        const HYBRID: &str = "$b mount -t tmpfs cgroup /sys/fs/cgroup
-for c in cpu memory pids; do $b mkdir /sys/fs/cgroup/$c; $b mount -t cgroup -o $c $c /sys/fs/cgroup/$c; done
-$b mkdir /sys/fs/cgroup/unified; $b mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
+        const HYBRID: &str = "$b mount -t tmpfs cgroup /sys/fs/cgroup || $b poweroff -f
+for c in cpu memory pids; do $b mkdir /sys/fs/cgroup/$c; $b mount -t cgroup -o $c $c /sys/fs/cgroup/$c || $b poweroff -f; done
+$b mkdir /sys/fs/cgroup/unified; $b mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified || $b poweroff -f
 ";
         match self {
             Self::Usual => "$b mount -t cgroup2 cgroup2 /sys/fs/cgroup\n",
             Self::Lockdown => {
-                "$b mount -t cgroup2 cgroup2 /sys/fs/cgroup\n$b mount -t securityfs none /sys/kernel/security\n"
+                "$b mount -t cgroup2 cgroup2 /sys/fs/cgroup\n$b mount -t securityfs none /sys/kernel/security || $b poweroff -f\n"
             }
             Self::Paranoid => {
-                "$b mount -t cgroup2 cgroup2 /sys/fs/cgroup\necho 3 > /proc/sys/kernel/perf_event_paranoid\n"
+                "$b mount -t cgroup2 cgroup2 /sys/fs/cgroup\necho 3 > /proc/sys/kernel/perf_event_paranoid || $b poweroff -f\n"
             }
             Self::CgroupV1 => VERSION_1,
             Self::Hybrid => HYBRID,

@@ -18,6 +18,13 @@ pub(crate) struct Series {
     suites: &'static [&'static str],
 }
 
+impl Series {
+    /// Has it fexit? On arm64 programs at the kernel's functions came with 6.4.
+    pub(crate) fn has_fexit(self, architecture: Architecture) -> bool {
+        architecture == Architecture::Amd64 || !["5.10", "6.1"].contains(&self.name)
+    }
+}
+
 /// The series there are: the oldest that is supported, those of Debian 12, that of the newest node images, and a newer one. Of 6.6,
 /// which node images have too, Debian has no package any more.
 pub(crate) const ALL: [Series; 5] = [

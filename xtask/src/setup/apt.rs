@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 
-use crate::step;
+use crate::{architecture::Architecture, step};
 
 /// apt with lists of its own, so that other releases and architectures than this machine's can be asked.
 pub(crate) struct Apt {
@@ -53,7 +53,7 @@ impl Apt {
         ];
         let foreign = architecture.map(|name| format!("APT::Architectures::={name}"));
         // Naming one replaces the list, so this machine's own is named, too.
-        let own = foreign.is_some().then(|| "APT::Architectures::=amd64".to_owned());
+        let own = foreign.is_some().then(|| format!("APT::Architectures::={}", Architecture::here().name()));
         let all = options.into_iter().chain(own).chain(foreign);
         Ok(Self { options: all.flat_map(|option| ["-o".to_owned(), option]).collect() })
     }

@@ -1,6 +1,10 @@
 //! System packages, by Debian's names.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::bail;
 
@@ -11,6 +15,9 @@ pub(crate) fn has(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
 }
+
+/// Steps run side by side, and apt-get waits for nobody unless told.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Installs packages, or says which are missing and how to get them.
 pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
@@ -26,9 +33,11 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> anyhow::Result<()> {
     }
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(["-o", "DPkg::Lock::Timeout=600"]).args(args);
         command
     };
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut install = vec!["install", "-y", "--no-install-recommends"];
     install.extend(packages);
     // Always, though it costs seconds: lists as an image brings them name versions that are years old. A mirror

@@ -30,29 +30,37 @@ fn candidates(code: &[u8]) -> BTreeSet<usize> {
     };
     let called = words.iter().enumerate().filter_map(target).filter(|at| *at < words.len());
     let stores = words.iter().enumerate().filter(|(at, word)| {
-        stored_32(**word).is_some_and(|offset| {
+        stored_32(**word).into_iter().flatten().any(|offset| {
             let near = &words[at.saturating_sub(NEAR / WORD)..words.len().min(at + NEAR / WORD)];
-            near.iter().any(|word| stores_64_at(*word, offset + 8))
+            near.iter().any(|word| stored_64(*word).contains(&Some(offset + 8)))
         })
     });
     around(called.map(|at| at * WORD).collect(), stores.map(|(at, _)| at * WORD))
 }
 
-/// `str wN, [xM, #offset]`: the offset, bytes.
-fn stored_32(word: u32) -> Option<u32> {
-    (word & 0xffc0_0000 == 0xb900_0000).then_some((word >> 10 & 0xfff) * 4)
+/// `str wN, [xM, #offset]`, `stur`, or `stp` of two such: the offset, bytes; of a pair both.
+fn stored_32(word: u32) -> [Option<u32>; 2] {
+    stored(word, 0xb900_0000, 0xb800_0000, 0x2900_0000, 4)
 }
 
-/// `str xN, [xM, #offset]`, or `stp` of two such.
-fn stores_64_at(word: u32, offset: u32) -> bool {
-    match word & 0xffc0_0000 {
-        0xf900_0000 => (word >> 10 & 0xfff) * 8 == offset,
-        0xa900_0000 => {
-            let first = (word >> 15 & 0x7f) * 8;
-            first == offset || first + 8 == offset
-        }
-        _ => false,
+/// The same of `xN`.
+fn stored_64(word: u32) -> [Option<u32>; 2] {
+    stored(word, 0xf900_0000, 0xf800_0000, 0xa900_0000, 8)
+}
+
+fn stored(word: u32, scaled: u32, unscaled: u32, pair: u32, bytes: u32) -> [Option<u32>; 2] {
+    if word & 0xffc0_0000 == scaled {
+        return [Some((word >> 10 & 0xfff) * bytes), None];
     }
+    if word & 0xffe0_0c00 == unscaled {
+        // Nine bits with a sign; a structure's fields are not in front of it.
+        return [Some(word >> 12 & 0x1ff).filter(|offset| *offset < 0x100), None];
+    }
+    if word & 0xffc0_0000 == pair {
+        let first = (word >> 15 & 0x7f) * bytes;
+        return [Some(first), Some(first + bytes)];
+    }
+    [None, None]
 }
 
 /// What registers hold, a bit for each.
@@ -260,6 +268,10 @@ mod tests {
         ];
         let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         assert_eq!(starts(&code), [12]);
+        // `stur` means the same.
+        let mut other = code.clone();
+        other[48..52].copy_from_slice(&0xb801_0260_u32.to_le_bytes());
+        assert_eq!(starts(&other), [12]);
         // Whatever the bytes are, the answer comes.
         for at in 0..code.len() {
             starts(&code[at..]);

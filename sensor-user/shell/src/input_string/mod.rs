@@ -15,6 +15,12 @@ use std::collections::BTreeSet;
 
 use object::{Architecture, Object, ObjectSegment, SegmentFlags, elf::PF_X};
 
+/// Parts of a file that are executed, and bytes of them, that are looked at: shells have one, of a megabyte or two. Who makes others makes
+/// them to be searched for long.
+const SEGMENTS: usize = 4;
+const CODE_BYTES: usize = 8 << 20;
+/// Functions that are looked at in each; Debian's busybox has 250 that may be it.
+const CANDIDATES: usize = 4096;
 /// Instructions looked at of a function.
 const INSTRUCTIONS: usize = 90;
 /// A function's bytes in front of where it stores the length.
@@ -30,32 +36,42 @@ pub(crate) fn find(binary: &[u8]) -> Option<u64> {
         Architecture::Aarch64 => arm64::starts,
         _ => return None,
     };
-    let mut found = Vec::new();
-    for segment in file.segments() {
-        let SegmentFlags::Elf { p_flags } = segment.flags() else { continue };
-        if p_flags & PF_X == 0 {
-            continue;
-        }
-        let Ok(code) = segment.data() else { continue };
-        let (in_file, _) = segment.file_range();
+    let executed = file
+        .segments()
+        .filter(|segment| matches!(segment.flags(), SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0));
+    // Two that show the same bytes are one.
+    let ranges: BTreeSet<(u64, u64)> =
+        executed.map(|segment| segment.file_range()).take(SEGMENTS + 1).collect();
+    let bytes: u64 = ranges.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
+    if ranges.len() > SEGMENTS || bytes > CODE_BYTES as u64 {
+        return None;
+    }
+    let mut found = BTreeSet::new();
+    for (in_file, size) in ranges {
+        let end = in_file.checked_add(size).and_then(|end| usize::try_from(end).ok());
+        let Some(code) = end.and_then(|end| binary.get(in_file as usize..end)) else { continue };
         found.extend(starts(code).into_iter().map(|at| in_file + at as u64));
     }
-    match found[..] {
-        [one] => Some(one),
-        _ => None,
-    }
+    let mut found = found.into_iter();
+    found.next().filter(|_| found.next().is_none())
 }
 
-/// Of the functions that are called, those in which one of these stores may stand.
+/// Of the functions that are called, those in which one of these stores may stand; none where there are too many of them.
 fn around(mut called: Vec<usize>, stores: impl Iterator<Item = usize>) -> BTreeSet<usize> {
     called.sort_unstable();
     called.dedup();
-    stores
-        .flat_map(|at| {
-            let first = called.partition_point(|start| start + FUNCTION_BYTES < at);
-            called[first..].iter().copied().take_while(move |start| *start <= at)
-        })
-        .collect()
+    let near = stores.flat_map(|at| {
+        let first = called.partition_point(|start| start + FUNCTION_BYTES < at);
+        called[first..].iter().copied().take_while(move |start| *start <= at)
+    });
+    let mut found = BTreeSet::new();
+    for start in near {
+        found.insert(start);
+        if found.len() > CANDIDATES {
+            return BTreeSet::new();
+        }
+    }
+    found
 }
 
 /// Offsets in structures that something was stored at.
@@ -93,5 +109,42 @@ mod tests {
             assert_eq!(find(&binary), None, "{path}");
         }
         assert_eq!(find(b"\x7fELF and then nothing of it"), None);
+    }
+
+    /// The head of a 64-bit ELF image of a machine, with as many executable segments, each of the whole file.
+    fn image(machine: u16, segments: u16, code: &[u8]) -> Vec<u8> {
+        let size = 64 + 56 * usize::from(segments) + code.len();
+        let mut image = b"\x7fELF\x02\x01\x01".to_vec();
+        image.resize(16, 0);
+        image.extend([2, 0]);
+        image.extend(machine.to_le_bytes());
+        image.extend(1u32.to_le_bytes());
+        image.extend([0u64, 64, 0].iter().flat_map(|word| word.to_le_bytes()));
+        image.extend(0u32.to_le_bytes());
+        image.extend([64u16, 56, segments, 64, 0, 0].iter().flat_map(|half| half.to_le_bytes()));
+        for _ in 0..segments {
+            image.extend([1u32, 5].iter().flat_map(|word| word.to_le_bytes()));
+            image
+                .extend([0, 0, 0, size as u64, size as u64, 4096].iter().flat_map(|word| word.to_le_bytes()));
+        }
+        image.extend(code);
+        image
+    }
+
+    #[test]
+    fn what_is_made_to_be_searched_for_long_is_left_soon() {
+        for (machine, call, store) in [
+            // `call` to itself, and stores of a length and of a string.
+            (62, &[0xe8, 0xfb, 0xff, 0xff, 0xff][..], &[0x89, 0x43, 0x10, 0x48, 0x89, 0x5b, 0x18][..]),
+            (183, &0x9400_0000_u32.to_le_bytes()[..], &[0x60, 0x12, 0x00, 0xb9, 0x75, 0x0e, 0x00, 0xf9][..]),
+        ] {
+            let code = [call, store].concat().repeat((7 << 20) / (call.len() + store.len()));
+            for segments in [1, 60, 60_000] {
+                let image = image(machine, segments, &code);
+                let begun = std::time::Instant::now();
+                assert_eq!(find(&image), None);
+                assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{machine} {segments}");
+            }
+        }
     }
 }
