@@ -40,6 +40,20 @@ impl Call<'_> {
             .filter(|argument| argument.text.first() != Some(&b'-') || argument.text.len() == 1)
     }
 
+    /// Arguments that are no options and no values of options, where all long options but these take one.
+    pub(crate) fn operands_of(&self, flags: &[&str]) -> impl Iterator<Item = &Value> {
+        let takes_value = |text: &[u8]| {
+            text.starts_with(b"--")
+                && !text.contains(&b'=')
+                && !flags.iter().any(|flag| flag.as_bytes() == text)
+        };
+        let mut before: &[u8] = b"";
+        self.arguments.iter().filter(move |argument| {
+            let behind = std::mem::replace(&mut before, &argument.text);
+            argument.text.first() != Some(&b'-') && !takes_value(behind)
+        })
+    }
+
     /// Is a letter among the short options?
     pub(crate) fn flag(&self, letter: u8) -> bool {
         self.arguments.iter().any(|a| {

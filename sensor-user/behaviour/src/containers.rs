@@ -8,6 +8,10 @@ use crate::{
     value::Value,
 };
 
+/// Workloads that watch a cluster for attacks.
+const WATCHERS: &[&str] =
+    &["falco", "tetragon", "tracee", "sysdig", "crowdstrike", "wazuh", "kubearmor", "neuvector"];
+
 impl Run {
     pub(crate) fn container(&mut self, call: &Call<'_>) {
         let line = call.line();
@@ -40,6 +44,12 @@ impl Run {
             b"debugfs" => self.fact(Fact::EscapeMount, &line),
             b"etcdctl" if call.has(&["get"]) => {
                 self.fact(Fact::ClusterReach, &line);
+            }
+            b"etcdctl" if call.has(&["del"]) && call.has(&["--prefix", "--from-key"]) => {
+                self.fact(Fact::DeletesData, &line);
+            }
+            b"helm" if call.has(&["uninstall", "delete"]) && call.says(WATCHERS) => {
+                self.fact(Fact::DefenceStopped, &line);
             }
             _ => {}
         }
@@ -101,9 +111,12 @@ impl Run {
             }
         }
         let says = |part: &str| contains(&manifest, part);
-        let creates = call.has(&["apply", "create", "run", "replace"]);
+        let creates = call.has(&["apply", "create", "run", "replace", "patch"]);
+        let privileged =
+            says("privileged: true") || says("\"privileged\":true") || says("\"privileged\": true");
         if creates
             && (says("hostPID")
+                || privileged && call.has(&["patch"])
                 || says("hostPath")
                     && (says("path: /\n")
                         || says("\"path\":\"/\"")
@@ -125,6 +138,9 @@ impl Run {
         }
         if has("clusterrolebinding") && creates && (says("cluster-admin") || says("ClusterRoleBinding")) {
             self.fact(Fact::ClusterRights, line);
+        }
+        if call.has(&["delete", "scale"]) && call.says(WATCHERS) {
+            self.fact(Fact::DefenceStopped, line);
         }
         if has("delete")
             && (has("--all")

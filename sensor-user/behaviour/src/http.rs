@@ -11,14 +11,50 @@ use crate::{
     value::{Taint, UNKNOWN, Value},
 };
 
-/// Options in one word of which the last takes a value, as in `-sd`.
-fn is_bundle(text: &[u8], last: &[u8]) -> bool {
-    (3..=7).contains(&text.len())
-        && text[0] == b'-'
-        && text[1..].iter().all(u8::is_ascii_alphabetic)
-        && text.last().is_some_and(|b| last.contains(b))
-        && text[1..text.len() - 1].iter().all(|b| b"sSfkLNvigq".contains(b))
+/// Letters of curl's options that take a value (curl(1)).
+const WITH_VALUE: &[u8] = b"AbcCdDeEFHKmoPQrtTuUwxXyYz";
+
+/// The arguments of curl with each short option by itself: `-sXPUT` is `-s -X PUT`.
+fn one_by_one(arguments: &[Value]) -> Vec<Value> {
+    let mut all = Vec::with_capacity(arguments.len());
+    let mut is_value = false;
+    for argument in arguments {
+        let is_cluster = argument.text.len() > 2 && argument.text[0] == b'-' && argument.text[1] != b'-';
+        if is_value || !is_cluster {
+            is_value = !is_value
+                && argument.text.len() == 2
+                && argument.text[0] == b'-'
+                && WITH_VALUE.contains(&argument.text[1]);
+            all.push(argument.clone());
+            continue;
+        }
+        for (at, letter) in argument.text.iter().enumerate().skip(1) {
+            all.push(Value { text: vec![b'-', *letter], taint: Taint::default() });
+            if WITH_VALUE.contains(letter) {
+                let rest = &argument.text[at + 1..];
+                is_value = rest.is_empty();
+                if !is_value {
+                    all.push(Value { text: rest.to_vec(), taint: argument.taint });
+                }
+                break;
+            }
+        }
+    }
+    all
 }
+
+/// Who answers with the address that one comes from.
+const TELLS_ADDRESS: &[&str] = &[
+    "api.ipify.org",
+    "ifconfig.me",
+    "ifconfig.co",
+    "icanhazip.com",
+    "ipinfo.io",
+    "checkip.amazonaws.com",
+    "ipecho.net",
+    "ident.me",
+    "ip-api.com",
+];
 
 /// Is it a header by which one logs in?
 fn is_credential(header: &[u8]) -> bool {
@@ -35,12 +71,19 @@ impl Run {
         let mut body = Value::default();
         let (mut uploads, mut deletes) = (false, false);
         let is_wget = call.is(&["wget", "wget2"]);
+        let own;
+        let arguments = if call.is(&["curl"]) {
+            own = one_by_one(call.arguments);
+            &own[..]
+        } else {
+            call.arguments
+        };
         let mut at = 0;
         let mut all = Taint::default();
-        while let Some(argument) = call.arguments.get(at) {
+        while let Some(argument) = arguments.get(at) {
             at += 1;
             let text = &argument.text[..];
-            let next = call.arguments.get(at);
+            let next = arguments.get(at);
             all = all.and(argument.taint);
             let mut sends = |run: &mut Self, value: &Value| {
                 uploads = true;
@@ -59,14 +102,6 @@ impl Run {
                 body.append(value);
             };
             match text {
-                _ if !is_wget && is_bundle(text, b"dFT") => {
-                    if let Some(value) = next {
-                        let upload = text.ends_with(b"T");
-                        let at_sign: &[u8] = if upload { b"@" } else { b"" };
-                        sends(self, &Value { text: [at_sign, &value.text[..]].concat(), taint: value.taint });
-                        at += 1;
-                    }
-                }
                 b"-d" | b"--data" | b"--data-binary" | b"--data-raw" | b"--data-urlencode" | b"-F"
                 | b"--form" | b"--json" | b"--post-data" | b"--body-data" => {
                     if let Some(value) = next {
@@ -122,6 +157,11 @@ impl Run {
                     deletes |= next.is_some_and(|v| v.text == b"DELETE");
                     at += 1;
                 }
+                b"-C" | b"-D" | b"-E" | b"-K" | b"-P" | b"-Q" | b"-r" | b"-U" | b"-y" | b"-Y" | b"-z"
+                    if !is_wget =>
+                {
+                    at += 1;
+                }
                 b"-u" | b"--user" | b"-m" | b"--max-time" | b"--connect-timeout" | b"--retry" | b"-w"
                 | b"-x" | b"--proxy" | b"-T" | b"-t" | b"--tries" | b"--timeout" | b"--cacert" | b"-c"
                 | b"--retry-delay" => at += 1,
@@ -169,6 +209,9 @@ impl Run {
         let mut taint = Taint::default();
         let mut external = false;
         for url in &urls {
+            if TELLS_ADDRESS.iter().any(|host| contains(url, host)) {
+                self.looked("public address");
+            }
             let (host, port, about) = host::of_url(url).unwrap_or((Host::Unknown, None, url.clone()));
             match host {
                 Host::Metadata => {

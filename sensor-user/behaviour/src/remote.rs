@@ -7,6 +7,35 @@ use crate::{
     value::{Taint, Value},
 };
 
+/// Long options of rclone and of the clouds' tools that take no value.
+const TRANSFER_FLAGS: &[&str] = &[
+    "--recursive",
+    "--quiet",
+    "--dryrun",
+    "--dry-run",
+    "--delete",
+    "--follow-symlinks",
+    "--no-follow-symlinks",
+    "--no-progress",
+    "--only-show-errors",
+    "--no-guess-mime-type",
+    "--no-sign-request",
+    "--progress",
+    "--verbose",
+    "--debug",
+    "--public",
+    "--overwrite",
+    "--no-check-certificate",
+    "--ignore-existing",
+    "--update",
+    "--checksum",
+    "--links",
+    "--copy-links",
+    "--fast-list",
+    "--use-json-log",
+    "--no-traverse",
+];
+
 impl Run {
     pub(crate) fn ssh(&mut self, call: &Call<'_>) -> Value {
         let line = call.line();
@@ -98,7 +127,11 @@ impl Run {
     }
 
     pub(crate) fn copy_away(&mut self, call: &Call<'_>) -> Value {
-        let operands: Vec<Value> = call.operands().cloned().collect();
+        let operands: Vec<Value> = if call.is(&["rclone"]) {
+            call.operands_of(TRANSFER_FLAGS).cloned().collect()
+        } else {
+            call.operands().cloned().collect()
+        };
         let is_remote = |v: &Value| {
             let text = &v.text;
             let colon = text.iter().position(|b| *b == b':');
@@ -148,13 +181,8 @@ impl Run {
                 let path = self.path(&source.text);
                 all.taint = all.taint.and(self.content(&path).taint).and(source.taint);
             }
-            if call
-                .arguments
-                .iter()
-                .rev()
-                .find(|a| a.text.first() != Some(&b'-'))
-                .is_none_or(|a| contains(&a.text, "://"))
-            {
+            let to = call.operands_of(TRANSFER_FLAGS).last();
+            if to.is_none_or(|to| contains(&to.text, "://")) {
                 self.sent(&all, b"object storage");
             }
         }

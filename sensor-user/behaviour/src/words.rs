@@ -231,12 +231,16 @@ impl Reader<'_> {
             let innermost = nested.last().copied().unwrap_or(closing);
             let was_blank = std::mem::replace(&mut blank, matches!(byte, b' ' | b'\t' | b'\n' | b';'));
             i += 1;
-            match byte {
-                b'\\' if innermost != b'\'' => i += 1,
-                _ if byte == innermost && nested.pop().is_none() => {
+            // What closes opens nothing.
+            if byte == innermost {
+                if nested.pop().is_none() {
                     self.i = i;
                     return start..i - 1;
                 }
+                continue;
+            }
+            match byte {
+                b'\\' if innermost != b'\'' => i += 1,
                 _ if innermost == b'\'' => {}
                 b'(' if innermost == b')' => nested.push(b')'),
                 b'\'' if innermost != b'"' && innermost != b'}' => nested.push(b'\''),

@@ -76,6 +76,14 @@ impl Run {
                 }
                 skip(&["-u", "-C"], 0)
             }
+            b"split" | b"tar" | b"gtar" => {
+                let starts = |a: &Value, option: &[u8]| a.text.strip_prefix(option).map(<[u8]>::to_vec);
+                let text = arguments
+                    .iter()
+                    .find_map(|a| starts(a, b"--filter=").or_else(|| starts(a, b"--to-command=")))?;
+                self.script(&text, call.input);
+                return None;
+            }
             b"timeout" | b"chrt" => skip(&["-k", "-s", "--signal"], 1),
             b"nice" | b"ionice" | b"stdbuf" | b"taskset" | b"cpulimit" => {
                 skip(&["-n", "-c", "-p", "-l", "-e"], usize::from(call.is(&["taskset"])))
