@@ -55,10 +55,16 @@ class Deciding(unittest.TestCase):
 
     def test_what_was_cut_looks_no_better_than_what_was_not_followed(self):
         asked, fast, second = self.calibrated(np.random.default_rng(3))
-        cut, whole = asked.logits(fast, second - 100, True), asked.logits(fast, second - 100)
+        cut, whole = asked.logits(fast, second - 100, 0.0), asked.logits(fast, second - 100)
         unfollowed = asked.logits(fast, np.full(5000, asked.late))
         self.assertTrue((cut >= whole).all())
         self.assertTrue((cut == unfollowed).all())
+
+    def test_floors_are_by_what_only_attackers_do(self):
+        names = ["fetch", "shell.reverse", "c2.loop", "cut"]
+        rows = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 1]]
+        corpus = mock.Mock(behaviour=[np.array(row, np.float32) for row in rows], behaviour_names=names, attacks=["shell.reverse", "c2.loop"])
+        self.assertEqual(list(opinion.floors(corpus)), [-np.inf, opinion.ONE, opinion.MORE, 0.0, 0.0])
 
 
 class Learning(unittest.TestCase):

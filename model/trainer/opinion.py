@@ -22,6 +22,9 @@ BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
 LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
 # How much the first opinion's logit counts beside the second's: chosen on the parts that are not reported on.
 FAST = 1.0
+# The floors of scripts that do one thing that only attackers do, and several. One alone 5 of 100 suspicious harmless scripts seem to do;
+# several hardly any.
+ONE, MORE = -1.0, 1.0
 # What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
 # harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
 NEAR = 0.1
@@ -38,11 +41,14 @@ def inputs(corpus):
     return np.stack(corpus.behaviour).astype(np.float32)
 
 
-def is_held(corpus):
-    """Which scripts must look no better than if they had not been followed: those that were not followed to their end, and those that
-    do something that only attackers do, whatever care is written around it."""
-    names = {"cut", *corpus.attacks}
-    return inputs(corpus)[:, [n for n, name in enumerate(corpus.behaviour_names) if name in names]].max(1) > 0
+def floors(corpus):
+    """How much above what stands in for it when it is late the second opinion is at least: nothing for scripts that were not followed
+    to their end, ONE for those that do a thing that only attackers do, MORE for those that do two, whatever care is written around
+    it; minus infinity for others."""
+    x = inputs(corpus)
+    attacks = x[:, [n for n, name in enumerate(corpus.behaviour_names) if name in set(corpus.attacks)]].sum(1)
+    cut = x[:, corpus.behaviour_names.index("cut")] > 0
+    return np.maximum(np.where(cut, 0.0, -np.inf), np.where(attacks > 1, MORE, np.where(attacks == 1, ONE, -np.inf)))
 
 
 class Opinion:
@@ -56,16 +62,16 @@ class Opinion:
         p = self.p
         return x @ p["l"] + np.maximum(x @ p["A"] + p["b"], 0) @ p["c"] + p["d"][0]
 
-    def calibrate(self, fast, second, placed, sources, held=False):
+    def calibrate(self, fast, second, placed, sources, floors=-np.inf):
         """Places the gate and the balanced operating point by harmless scripts: `placed` is their mask."""
         rates = measure.RATES
         self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
         moved = self.moved(fast)
         alone = measure.threshold(moved[placed], sources[placed], rates["balanced"])
-        # What is held depends on where the operating point is, and the other way round: a few steps agree.
+        # The floors depend on where the operating point is, and the other way round: a few steps agree.
         both, balanced = FAST * moved + second, FAST * alone
         for _ in range(4):
-            raised = np.where(held, np.maximum(second, balanced - FAST * alone), second)
+            raised = np.maximum(second, balanced - FAST * alone + floors)
             both = np.where(moved >= GATE_LOGIT, FAST * moved + raised, -1e9)
             balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
         self.bias = BALANCED_AT - balanced
@@ -77,10 +83,10 @@ class Opinion:
         single precision."""
         return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
 
-    def logits(self, fast, second, held=False):
-        """Of each script the logit as the sensor computes it; `held` as `is_held` says."""
+    def logits(self, fast, second, floors=-np.inf):
+        """Of each script the logit as the sensor computes it; `floors` as the function says."""
         moved = self.moved(fast)
-        second = np.where(held, np.maximum(second, self.late), second)
+        second = np.maximum(second, self.late + floors)
         both = np.minimum(GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias), LOGIT_MAX)
         return np.where(moved >= GATE_LOGIT, both, moved)
 
@@ -95,6 +101,8 @@ class Opinion:
             "opinion.first": f"{FAST:.6f}",
             "opinion.bias": f"{self.bias:.6f}",
             "opinion.late": f"{self.late:.6f}",
+            "opinion.floor.one": f"{self.late + ONE:.6f}",
+            "opinion.floor.more": f"{self.late + MORE:.6f}",
         }
 
 

