@@ -60,7 +60,7 @@ pub enum ProbeError {
     #[error("the kernel's BTF cannot be read: {0}")]
     Btf(String),
     /// A structure field is not there.
-    #[error("this kernel has no field {0}: it is not supported (5.10 to 7.2 are)")]
+    #[error("this kernel has no field {0}: it is not supported (5.10 to 6.18 are)")]
     NoField(String),
     /// The object file with the programs is missing.
     #[error(
