@@ -228,11 +228,16 @@ fn suite(condition: Condition) -> impl Iterator<Item = (&'static str, &'static [
 
 /// Label and command line of each test file.
 fn commands(tier: &str, condition: Condition, tests: &Tests<'_>) -> Vec<(String, String)> {
+    // Where the sensor cannot run, no other test holds.
+    let arguments = |ordinary: &[&str]| match condition {
+        Condition::Lockdown => Tests::Ordinary.arguments(ordinary),
+        _ => tests.arguments(ordinary),
+    };
     suite(condition)
         .map(|(file, ordinary)| {
             let command = format!(
                 "SCRIPTWATCH_TEST_SHELLS_32={SHELLS_32} SCRIPTWATCH_SENSOR_TIER={tier} SCRIPTWATCH_TEST_RUNS={ESCAPES} /programs/{file} --test-threads=1 {}",
-                tests.arguments(ordinary)
+                arguments(ordinary)
             );
             (format!("{file}, tier {tier}"), command)
         })
