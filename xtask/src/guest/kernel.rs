@@ -60,12 +60,17 @@ pub(crate) fn image(series: Series, architecture: Architecture) -> anyhow::Resul
         .max_by_key(|name| numbers(name))
         .with_context(|| format!("Debian's lists name no kernel of the series {}", series.name))?;
     let scratch = tempfile::tempdir_in(&dir)?;
-    let package = format!("{newest}:{}", architecture.name());
-    let unpacked = apt.unpack(&package, "about 30 MB", scratch.path())?;
-    let Some(image) = find(&unpacked.join("boot")) else { bail!("{newest} holds no kernel image") };
-    let name = image.file_name().context("a kernel image without a name")?;
-    fs::rename(&image, dir.join(name))?;
-    Ok(dir.join(name))
+    // From 7 on the image is in a package that this one depends on.
+    for package in [newest.to_owned(), newest.replace("linux-image", "linux-binary")] {
+        let unpacked =
+            apt.unpack(&format!("{package}:{}", architecture.name()), "about 30 MB", scratch.path())?;
+        if let Some(image) = find(&unpacked.join("boot")) {
+            let name = image.file_name().context("a kernel image without a name")?;
+            fs::rename(&image, dir.join(name))?;
+            return Ok(dir.join(name));
+        }
+    }
+    bail!("{newest} holds no kernel image")
 }
 
 fn find(dir: &Path) -> Option<PathBuf> {
