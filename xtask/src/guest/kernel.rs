@@ -60,14 +60,17 @@ pub(crate) fn image(series: Series, architecture: Architecture) -> anyhow::Resul
         .max_by_key(|name| numbers(name))
         .with_context(|| format!("Debian's lists name no kernel of the series {}", series.name))?;
     let scratch = tempfile::tempdir_in(&dir)?;
-    // From 7 on the image is in a package that this one depends on.
+    // From 7 on the image is in a package that this one depends on, beside its modules.
     for package in [newest.to_owned(), newest.replace("linux-image", "linux-binary")] {
         let unpacked =
             apt.unpack(&format!("{package}:{}", architecture.name()), "about 30 MB", scratch.path())?;
-        if let Some(image) = find(&unpacked.join("boot")) {
-            let name = image.file_name().context("a kernel image without a name")?;
-            fs::rename(&image, dir.join(name))?;
-            return Ok(dir.join(name));
+        let release = newest.trim_start_matches("linux-image-");
+        let beside_modules = unpacked.join("usr/lib/modules").join(release).join("vmlinuz");
+        let in_boot = find(&unpacked.join("boot"));
+        if let Some(image) = in_boot.or_else(|| beside_modules.exists().then_some(beside_modules)) {
+            let to = dir.join(format!("vmlinuz-{release}"));
+            fs::rename(&image, &to)?;
+            return Ok(to);
         }
     }
     bail!("{newest} holds no kernel image")
