@@ -40,17 +40,20 @@ impl Call<'_> {
             .filter(|argument| argument.text.first() != Some(&b'-') || argument.text.len() == 1)
     }
 
-    /// Arguments that are no options and no values of options, where all long options but these take one.
+    /// Arguments that are no options and no values of options, where all long options but these and `--no-…` take one. What names a
+    /// place elsewhere (`s3://…`, `remote:…`) counts in any case: an option that is not known must not hide it.
     pub(crate) fn operands_of(&self, flags: &[&str]) -> impl Iterator<Item = &Value> {
         let takes_value = |text: &[u8]| {
             text.starts_with(b"--")
+                && !text.starts_with(b"--no-")
                 && !text.contains(&b'=')
                 && !flags.iter().any(|flag| flag.as_bytes() == text)
         };
         let mut before: &[u8] = b"";
         self.arguments.iter().filter(move |argument| {
             let behind = std::mem::replace(&mut before, &argument.text);
-            argument.text.first() != Some(&b'-') && !takes_value(behind)
+            let is_elsewhere = argument.text.contains(&b':') && behind != b"--endpoint-url";
+            argument.text.first() != Some(&b'-') && (is_elsewhere || !takes_value(behind))
         })
     }
 

@@ -15,17 +15,12 @@ const TRANSFER_FLAGS: &[&str] = &[
     "--dry-run",
     "--delete",
     "--follow-symlinks",
-    "--no-follow-symlinks",
-    "--no-progress",
     "--only-show-errors",
-    "--no-guess-mime-type",
-    "--no-sign-request",
     "--progress",
     "--verbose",
     "--debug",
     "--public",
     "--overwrite",
-    "--no-check-certificate",
     "--ignore-existing",
     "--update",
     "--checksum",
@@ -33,7 +28,6 @@ const TRANSFER_FLAGS: &[&str] = &[
     "--copy-links",
     "--fast-list",
     "--use-json-log",
-    "--no-traverse",
 ];
 
 impl Run {

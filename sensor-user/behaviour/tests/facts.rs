@@ -576,6 +576,9 @@ fn options_in_one_word_and_values_of_options_are_told_apart() {
         &[
             "aws s3 sync /var/lib/app s3://b/x --acl public-read",
             "rclone copy /srv r:b --transfers 16 --progress",
+            "aws s3 cp /srv/dump --a-switch-nobody-knows s3://b/x",
+            "aws s3 cp /srv/dump s3://b/x --endpoint-url https://192.0.2.9",
+            "rclone copy /srv --a-switch-nobody-knows r:b",
         ],
         &[Sends],
     );
