@@ -111,8 +111,9 @@ mod tests {
         assert_eq!(find(b"\x7fELF and then nothing of it"), None);
     }
 
-    /// The head of a 64-bit ELF image of a machine, with as many executable segments, each of the whole file.
-    fn image(machine: u16, segments: u16, code: &[u8]) -> Vec<u8> {
+    /// The head of a 64-bit ELF image of a machine, with as many executable segments, of the whole file or each a byte shorter than
+    /// the one before.
+    fn image(machine: u16, segments: u16, shorter: u64, code: &[u8]) -> Vec<u8> {
         let size = 64 + 56 * usize::from(segments) + code.len();
         let mut image = b"\x7fELF\x02\x01\x01".to_vec();
         image.resize(16, 0);
@@ -122,13 +123,25 @@ mod tests {
         image.extend([0u64, 64, 0].iter().flat_map(|word| word.to_le_bytes()));
         image.extend(0u32.to_le_bytes());
         image.extend([64u16, 56, segments, 64, 0, 0].iter().flat_map(|half| half.to_le_bytes()));
-        for _ in 0..segments {
+        for n in 0..u64::from(segments) {
+            let size = size as u64 - n * shorter;
             image.extend([1u32, 5].iter().flat_map(|word| word.to_le_bytes()));
-            image
-                .extend([0, 0, 0, size as u64, size as u64, 4096].iter().flat_map(|word| word.to_le_bytes()));
+            image.extend([0, 0, 0, size, size, 4096].iter().flat_map(|word| word.to_le_bytes()));
         }
         image.extend(code);
         image
+    }
+
+    #[test]
+    fn it_is_found_once_or_not_at_all() {
+        let (code, at) = arm64::tests::sample();
+        let head = |segments: usize| 64 + 56 * segments;
+        assert_eq!(find(&image(183, 1, 0, &code)), Some((head(1) + at) as u64));
+        assert_eq!(find(&image(183, 4, 1, &code)), Some((head(4) + at) as u64), "parts that overlap");
+        assert_eq!(find(&image(183, 5, 1, &code)), None, "more parts than a shell has");
+        assert_eq!(find(&image(183, 1, 0, &[&code[..], &code[..]].concat())), None, "two such functions");
+        assert_eq!(around((0..CANDIDATES).collect(), 0..CANDIDATES).len(), CANDIDATES);
+        assert!(around((0..=CANDIDATES).collect(), 0..=CANDIDATES).is_empty());
     }
 
     #[test]
@@ -140,7 +153,7 @@ mod tests {
         ] {
             let code = [call, store].concat().repeat((7 << 20) / (call.len() + store.len()));
             for segments in [1, 60, 60_000] {
-                let image = image(machine, segments, &code);
+                let image = image(machine, segments, 0, &code);
                 let begun = std::time::Instant::now();
                 assert_eq!(find(&image), None);
                 assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{machine} {segments}");
