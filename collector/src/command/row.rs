@@ -8,19 +8,21 @@ use terminal::field;
 use super::Format;
 
 /// Names of the columns.
-pub(crate) const COLUMNS: [&str; 8] =
-    ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "ORIGIN", "SCRIPT", "RESPONSE", "ID"];
+pub(crate) const COLUMNS: [&str; 9] =
+    ["TIME (UTC)", "SEVERITY", "SCORE", "NODE", "POD", "ORIGIN", "SCRIPT", "RESPONSE", "ID"];
 
 /// The cells of a finding's row, as a terminal may show them.
-pub(crate) fn cells(summary: &Summary) -> [String; 8] {
+pub(crate) fn cells(summary: &Summary) -> [String; 9] {
+    let or_none = |text: &str, most| if text.is_empty() { "-".to_owned() } else { field(text, most) };
     [
         summary.time.clone(),
         summary.severity.to_owned(),
         summary.score.clone(),
         field(&summary.node, 40),
+        or_none(&summary.pod, 50),
         field(&summary.origin, 12),
         field(&summary.script, 60),
-        if summary.response.is_empty() { "-".to_owned() } else { field(&summary.response, 16) },
+        or_none(&summary.response, 16),
         field(&summary.id, 32),
     ]
 }

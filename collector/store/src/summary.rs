@@ -13,6 +13,8 @@ pub struct Summary {
     pub score: String,
     /// Node of the sensor.
     pub node: String,
+    /// Its pod, `NAMESPACE/NAME`; empty outside of pods.
+    pub pod: String,
     /// How the script came to its shell.
     pub origin: String,
     /// Path of the script, or how its shell was called.
@@ -50,6 +52,10 @@ impl Summary {
                 _ => String::new(),
             },
             node: node.to_owned(),
+            pod: match (string("Pod_Namespace"), string("Pod_Name")) {
+                (_, name) if name.is_empty() => String::new(),
+                (namespace, name) => format!("{namespace}/{name}"),
+            },
             origin: string("Script_Origin"),
             script: what,
             response: string("Response_Action"),
