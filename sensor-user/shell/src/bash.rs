@@ -1,5 +1,6 @@
 //! GNU bash. Options: `parse_long_options` and `parse_shell_options` of shell.c.
 
+use crate::mark::marks;
 use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 /// They must come before all other options.
@@ -27,7 +28,7 @@ const LONG: &[&str] = &[
 pub(crate) static PROFILE: Profile = Profile {
     name: "bash",
     programs: &["bash", "rbash"],
-    marks: &[
+    marks: marks![
         b"BASH_VERSINFO",
         b"BASH_EXECUTION_STRING",
         b"BASH_LINENO",

@@ -1,5 +1,6 @@
 //! busybox. Its shells, ash and hush, are applets of one binary. Options: `procargs` and `options` of ash.c.
 
+use crate::mark::marks;
 use crate::profile::{
     Applets, Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads,
 };
@@ -7,7 +8,7 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "busybox",
     programs: &["busybox"],
-    marks: &[
+    marks: marks![
         b"BusyBox v",
         b"applet not found",
         b"BusyBox is copyrighted",

@@ -1,11 +1,12 @@
 //! dash, the Debian Almquist shell. Options: `procargs` and `options` of options.c.
 
+use crate::mark::marks;
 use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "dash",
     programs: &["dash"],
-    marks: &[
+    marks: marks![
         b"Illegal option -o %s",
         b"%s unexpected (expecting %s)",
         b"Illegal option -%c",

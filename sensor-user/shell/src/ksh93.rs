@@ -1,5 +1,6 @@
 //! The Korn shell of AT&T, ksh93, and its continuation ksh93u+m. Options: `sh_argopts` of args.c.
 
+use crate::mark::marks;
 use crate::profile::{
     Grammar, LonePlus, Long, LooksLikeOption, Named, Operand, Profile, Reads, SourcedReads,
 };
@@ -7,7 +8,14 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "ksh93",
     programs: &["ksh93", "rksh93"],
-    marks: &[b".sh.match", b".sh.version", b"/etc/ksh.kshrc", b".sh.subscript", b".sh.edchar", b".sh.lineno"],
+    marks: marks![
+        b".sh.match",
+        b".sh.version",
+        b"/etc/ksh.kshrc",
+        b".sh.subscript",
+        b".sh.edchar",
+        b".sh.lineno"
+    ],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::RestOrNextUnless(LooksLikeOption::DashAndMore))],
         long: Long::Plain,

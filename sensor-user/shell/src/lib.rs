@@ -13,6 +13,7 @@ mod input_string;
 mod invocation;
 mod ksh93;
 mod loader;
+mod mark;
 mod mksh;
 mod opaque;
 mod posix;

@@ -1,5 +1,6 @@
 //! The MirBSD Korn shell, mksh and lksh. Options: `parse_args` of misc.c.
 
+use crate::mark::marks;
 use crate::profile::{
     Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads, SourcedReads,
 };
@@ -7,7 +8,7 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "mksh",
     programs: &["lksh", "mksh"],
-    marks: &[b"KSHEGID", b"KSHUID", b"KSHGID", b"KSH_VERSION", b"PIPESTATUS"],
+    marks: marks![b"KSHEGID", b"KSHUID", b"KSHGID", b"KSH_VERSION", b"PIPESTATUS"],
     grammar: Grammar {
         with_operand: &[
             (b'o', Operand::RestOrNextUnless(LooksLikeOption::DashOrPlus)),

@@ -1,11 +1,12 @@
 //! Any other shell with the builtins of POSIX, taken for one that reads as dash does.
 
+use crate::mark::marks;
 use crate::profile::{Evaluates, Grammar, LonePlus, Long, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "posix",
     programs: &["sh", "ash", "ksh"],
-    marks: &[],
+    marks: marks![],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::Next)],
         long: Long::Plain,

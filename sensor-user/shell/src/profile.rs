@@ -1,5 +1,7 @@
 //! The form of a profile: data, so that a shell's file reads like a table and not like a program.
 
+use crate::mark::Mark;
+
 /// A shell family. All texts are as they stand in the family's sources.
 #[derive(Debug)]
 pub struct Profile {
@@ -8,7 +10,7 @@ pub struct Profile {
     /// Names its programs usually bear. Only looked at when the binary itself cannot be read any more.
     pub programs: &'static [&'static str],
     /// Texts that every build of it holds. More than half of them must be there for a binary to be recognised.
-    pub marks: &'static [&'static [u8]],
+    pub marks: &'static [Mark],
     /// How its arguments are read.
     pub grammar: Grammar,
     /// Which of its reads are script.

@@ -8,7 +8,11 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use crate::{family::Family, table::families};
+use crate::{
+    family::Family,
+    mark::{Mark, marks},
+    table::families,
+};
 
 /// Builtins and reserved words of the POSIX shell command language (IEEE 1003.1, volume 3, chapter 2).
 const COMMANDS: [&str; 30] = [
@@ -45,8 +49,14 @@ const VARIABLES: [&str; 22] = [
 const COMMANDS_MIN: usize = 10;
 const VARIABLES_MIN: usize = 7;
 /// Texts of the dynamic loaders of glibc and musl: what they run is told by their arguments.
-const LOADER: [&str; 6] =
-    ["inhibit-cache", "inhibit-rpath", "library-path", "preload", "argv0", "Dynamic Program Loader"];
+static LOADER: &[Mark] = marks![
+    b"inhibit-cache",
+    b"inhibit-rpath",
+    b"library-path",
+    b"preload",
+    b"argv0",
+    b"Dynamic Program Loader",
+];
 const LOADER_MIN: usize = 3;
 
 /// The longest pattern, about: pieces overlap by so much.
@@ -67,14 +77,14 @@ struct Patterns {
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-    let marks = families().enumerate().flat_map(|(n, family)| {
-        family.profile().marks.iter().map(move |mark| (mark.to_vec(), Part::Mark(n)))
-    });
+    let marks = families()
+        .enumerate()
+        .flat_map(|(n, family)| family.profile().marks.iter().map(move |mark| (mark.text(), Part::Mark(n))));
     let words = |words: &'static [&'static str], part| {
         // Whole words, as they stand in tables.
         words.iter().map(move |word| (format!("{word}\0").into_bytes(), part))
     };
-    let texts = LOADER.iter().map(|text| (text.as_bytes().to_vec(), Part::Loader));
+    let texts = LOADER.iter().map(|text| (text.text(), Part::Loader));
     let (patterns, parts): (Vec<_>, Vec<_>) = marks
         .chain(words(&COMMANDS, Part::Command))
         .chain(words(&VARIABLES, Part::Variable))

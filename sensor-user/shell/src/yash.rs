@@ -1,11 +1,12 @@
 //! yash, Yet Another Shell. Options: `parse_shell_options` of option.c. It keeps most of its texts in wide characters.
 
+use crate::mark::marks;
 use crate::profile::{Grammar, LonePlus, Long, Name, Named, Operand, Profile, Reads, SourcedReads};
 
 pub(crate) static PROFILE: Profile = Profile {
     name: "yash",
     programs: &["yash"],
-    marks: &[b"Yet another shell", b"yash -c", b"Y\0\0\0A\0\0\0S\0\0\0H\0\0\0_\0\0\0V"],
+    marks: marks![b"Yet another shell", b"yash -c", b"Y\0\0\0A\0\0\0S\0\0\0H\0\0\0_\0\0\0V"],
     grammar: Grammar {
         with_operand: &[(b'o', Operand::RestOrNext)],
         long: Long::WithOperands(&["profile", "rcfile"]),

@@ -1,5 +1,6 @@
 //! The Z shell. Options: `parseargs` and `parseopts` of init.c.
 
+use crate::mark::marks;
 use crate::profile::{
     Evaluates, Grammar, LonePlus, Long, Name, Named, Operand, Profile, Reads, SourcedReads,
 };
@@ -7,7 +8,7 @@ use crate::profile::{
 pub(crate) static PROFILE: Profile = Profile {
     name: "zsh",
     programs: &["zsh", "rzsh"],
-    marks: &[
+    marks: marks![
         b"ZSH_NAME",
         b"shinstdin",
         b"ZSH_EVAL_CONTEXT",
