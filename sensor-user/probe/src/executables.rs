@@ -89,7 +89,8 @@ impl Executables {
                 self.askers.entry(*ticket).or_default().insert(exec.cgroup);
                 return Lookup::Asked(*ticket);
             }
-            let lookup = self.ask(header.tgid, exec.cgroup, Some(exec.exe), path, exec.exe.size);
+            let process = (header.tgid, exec.ppid);
+            let lookup = self.ask(process, exec.cgroup, Some(exec.exe), path, exec.exe.size);
             if let Lookup::Asked(ticket) = lookup {
                 self.asked.insert(exec.exe, ticket);
             }
@@ -106,7 +107,7 @@ impl Executables {
 
     /// What the program is that a loader was told to run by this path.
     pub fn loaded(&mut self, tgid: u32, cgroup: u64, path: &[u8]) -> Lookup {
-        self.ask(tgid, cgroup, None, path, 0)
+        self.ask((tgid, 0), cgroup, None, path, 0)
     }
 
     /// What was found out since the last call.
@@ -174,10 +175,18 @@ impl Executables {
         }
     }
 
-    fn ask(&mut self, tgid: u32, cgroup: u64, key: Option<FileKey>, path: &[u8], size: u64) -> Lookup {
+    /// About a process and its parent.
+    fn ask(
+        &mut self,
+        (tgid, parent): (u32, u32),
+        cgroup: u64,
+        key: Option<FileKey>,
+        path: &[u8],
+        size: u64,
+    ) -> Lookup {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let job = Job { ticket, tgid, cgroup, key, path: path.to_vec(), size };
+        let job = Job { ticket, tgid, parent, cgroup, key, path: path.to_vec(), size };
         match self.desk.requests.try_send(Request::Inspect(job)) {
             Ok(()) => {
                 self.askers.insert(ticket, HashSet::from([cgroup]));

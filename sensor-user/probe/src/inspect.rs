@@ -96,19 +96,18 @@ fn key_of(metadata: &std::fs::Metadata) -> FileKey {
     }
 }
 
-/// Inspects the executable of a live process, or the file at `path` on this node when the process is gone. `None` when
-/// neither is the file that `key` names.
-pub(crate) fn inspect(tgid: u32, key: &FileKey, path: Option<&[u8]>) -> Option<Inspected> {
+/// Inspects the executable of a live process. When the process is gone, the file at `path` where its parent sees it, or on this
+/// node. `None` when none of them is the file that `key` names.
+pub(crate) fn inspect(tgid: u32, parent: u32, key: &FileKey, path: &[u8]) -> Option<Inspected> {
+    use std::os::unix::ffi::OsStrExt;
     let mut candidates = vec![PathBuf::from(format!("/proc/{tgid}/exe"))];
-    if let Some(path) = path {
-        use std::os::unix::ffi::OsStrExt;
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
-        if let Ok(below) = path.strip_prefix("/") {
-            candidates.push(PathBuf::from(format!("/proc/{tgid}/root")).join(below));
-            candidates.push(Path::new("/proc/1/root").join(below));
-        }
-        candidates.push(path);
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+    if let Ok(below) = path.strip_prefix("/") {
+        // What is short, such as `wc`, is gone before it is looked at; in a container only others of it see its files.
+        candidates
+            .extend([tgid, parent, 1].map(|pid| PathBuf::from(format!("/proc/{pid}/root")).join(below)));
     }
+    candidates.push(path);
     let (file, size) = candidates.iter().find_map(|path| {
         let file = open_file(path)?;
         let metadata = file.metadata().ok()?;

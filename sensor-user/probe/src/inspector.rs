@@ -49,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     /// Process that runs it.
     pub(crate) tgid: u32,
+    /// Who started that.
+    pub(crate) parent: u32,
     /// Its cgroup.
     pub(crate) cgroup: u64,
     /// The executable of the process; `None` when only the path is to be looked at.
@@ -155,11 +157,12 @@ impl Inspector {
                 self.give_up_on(&job);
                 continue;
             }
-            let (ticket, tgid, key, path) = (job.ticket, job.tgid, job.key, job.path.clone());
+            let (ticket, tgid, parent) = (job.ticket, job.tgid, job.parent);
+            let (key, path) = (job.key, job.path.clone());
             let results = self.results.0.clone();
             let read = move || {
                 let found = match key {
-                    Some(key) => inspect(tgid, &key, Some(&path)).map(|inspected| (key, inspected)),
+                    Some(key) => inspect(tgid, parent, &key, &path).map(|inspected| (key, inspected)),
                     None => inspect_path(tgid, &path),
                 };
                 // Nobody listens when the sensor ends.
