@@ -49,6 +49,8 @@ pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries
 const IS_FOLLOWED: u8 = 1;
 /// Of a process: it is followed, was followed, or descends from one that was.
 const DESCENDS: u8 = 2;
+/// Of a process: the first of two programs on a hook has dealt with what happens to it.
+const DEALT_WITH: u8 = 4;
 
 /// Who forked whom, of what descends from shells: a parent may have ended before its script is judged.
 #[map]
@@ -200,6 +202,25 @@ pub(crate) fn forget(tgid: u32) {
 pub(crate) fn descend(child: u32, descendant: &Descendant) {
     mark(child, DESCENDS);
     let _ = DESCENDANTS.insert(child, descendant, 0);
+}
+
+/// The first of two programs on a hook says that it ran. From 7.0 on programs on tracepoints can be preempted, and the kernel skips a
+/// program that is running on that processor already. So there the second one does what the first one could not.
+#[inline(always)]
+pub(crate) fn dealt_with(tgid: u32) {
+    if let Some(byte) = followed_byte(tgid) {
+        unsafe { *byte |= DEALT_WITH };
+    }
+}
+
+/// Did the first one run? Asked once.
+#[inline(always)]
+pub(crate) fn was_dealt_with(tgid: u32) -> bool {
+    // Processes that cannot be marked are not followed.
+    let Some(byte) = followed_byte(tgid) else { return true };
+    let was = unsafe { *byte } & DEALT_WITH != 0;
+    unsafe { *byte &= !DEALT_WITH };
+    was
 }
 
 /// Accounts for an event that userspace does not get, in its process and in its cgroup.

@@ -25,7 +25,10 @@ use crate::{
     emit,
     hold::{Source, hold},
     kernel::{field, file_key, offset, pid_in_namespace},
-    maps::{EVENTS, EXES, SHELLS, count, counted, follow, header, is_followed, unfollow},
+    maps::{
+        EVENTS, EXES, SHELLS, count, counted, dealt_with, follow, header, is_followed, unfollow,
+        was_dealt_with,
+    },
     multicall, path,
     reads::flush,
     share,
@@ -34,9 +37,26 @@ use crate::{
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    executed(&ctx, tgid);
+    dealt_with(tgid);
+    0
+}
+
+/// Where the kernel may have skipped the other one.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn sched_process_exec_skipped(ctx: RawTracePointContext) -> i32 {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if !was_dealt_with(tgid) {
+        executed(&ctx, tgid);
+    }
+    0
+}
+
+#[inline(always)]
+fn executed(ctx: &RawTracePointContext, tgid: u32) {
     let args = ctx.as_ptr() as *const u64;
     let (task, bprm) = unsafe { (*args, *args.add(2)) };
-    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     let file: u64 = field(bprm, offset!(bprm_file));
     let exe = file_key(file);
     let mut class = unsafe { EXES.get(exe) }.map_or(EXE_UNKNOWN, |known| known.class);
@@ -48,7 +68,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         leave(tgid, class == EXE_OTHER);
     }
     if class == EXE_OTHER {
-        return 0;
+        return;
     }
     let class = any(u64::from(class)) as u32;
     count(counter::EXECS, 1);
@@ -74,7 +94,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
             // Each processor says so once: whoever fills the table could fill the log as well.
             if counted(counter::SHELLS_FULL) == 1 {
                 warn!(
-                    &ctx,
+                    ctx,
                     "the table of shells, or a cgroup's share of it, is full: process {} is not followed",
                     tgid
                 );
@@ -89,7 +109,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
         if followed {
             unfollow(tgid);
         }
-        return 0;
+        return;
     }
     announce(shell, task, bprm, tgid, followed, cgroup.id());
     if !cgroup.is_announced() {
@@ -102,7 +122,6 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     if followed {
         hold(shell, tgid, Source::default());
     }
-    0
 }
 
 /// The image that was followed under this id is gone.

@@ -15,10 +15,23 @@ use crate::{
 
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
+    exited(&ctx);
+    0
+}
+
+/// Where the kernel may have skipped the other one, behind which nothing is left to do.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn sched_process_exit_skipped(ctx: RawTracePointContext) -> i32 {
+    exited(&ctx);
+    0
+}
+
+#[inline(always)]
+fn exited(ctx: &RawTracePointContext) {
     let ids = bpf_get_current_pid_tgid();
     let tgid = (ids >> 32) as u32;
     if !descends(tgid) {
-        return 0;
+        return;
     }
     let task = unsafe { *(ctx.as_ptr() as *const u64) };
     let signal: u64 = field(task, offset!(task_signal));
@@ -30,7 +43,6 @@ pub fn sched_process_exit(ctx: RawTracePointContext) -> i32 {
     if is_last {
         forget(tgid);
     }
-    0
 }
 
 /// The shell has ended.

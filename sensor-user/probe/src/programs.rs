@@ -172,7 +172,10 @@ impl Probe {
         let tier = attach_reads(&mut ebpf, settings.tier, &functions, &mut self_test)?;
         // Exec last: from here on shells are followed, and their reads are seen already.
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
-            attach_raw(&mut ebpf, name)?;
+            attach_raw(&mut ebpf, name, name)?;
+            if may_skip_tracepoints() {
+                attach_raw(&mut ebpf, &format!("{name}_skipped"), name)?;
+            }
         }
         // The kernel's types, parsed here and in aya, took a hundred megabytes for a moment.
         // SAFETY: malloc_trim has no preconditions.
@@ -395,10 +398,16 @@ fn attach_compat_kprobe(ebpf: &mut Ebpf, function: &str) -> Result<(), ProbeErro
     Ok(())
 }
 
-fn attach_raw(ebpf: &mut Ebpf, name: &str) -> Result<(), ProbeError> {
+/// Programs on tracepoints can be preempted, and are skipped where they run already, from 7.0 on: until then the kernel kept others
+/// off the processor.
+fn may_skip_tracepoints() -> bool {
+    KernelVersion::current().map_or(true, |version| version >= KernelVersion::new(6, 19, 0))
+}
+
+fn attach_raw(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<(), ProbeError> {
     let raw: &mut RawTracePoint = program(ebpf, name)?;
     raw.load().map_err(|e| refused(&format!("program {name}"), &e))?;
-    raw.attach(name).map_err(|e| refused(&format!("attachment to {name}"), &e))?;
+    raw.attach(tracepoint).map_err(|e| refused(&format!("attachment to {tracepoint}"), &e))?;
     Ok(())
 }
 
