@@ -121,6 +121,15 @@ pub struct LinuxPodSandboxConfig {
     #[prost(message, optional, tag = "2")]
     pub security_context: ::core::option::Option<LinuxSandboxSecurityContext>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsConfig {
+    #[prost(string, repeated, tag = "1")]
+    pub servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub searches: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PodSandboxConfig {
     #[prost(message, optional, tag = "1")]
@@ -129,6 +138,8 @@ pub struct PodSandboxConfig {
     pub hostname: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub log_directory: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub dns_config: ::core::option::Option<DnsConfig>,
     #[prost(btree_map = "string, string", tag = "6")]
     pub labels: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -172,6 +183,13 @@ pub struct RemovePodSandboxResponse {}
 pub struct PodSandboxStatusRequest {
     #[prost(string, tag = "1")]
     pub pod_sandbox_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub verbose: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PodSandboxNetworkStatus {
+    #[prost(string, tag = "1")]
+    pub ip: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PodSandboxStatus {
@@ -184,6 +202,8 @@ pub struct PodSandboxStatus {
     /// Unix time, nanoseconds.
     #[prost(int64, tag = "4")]
     pub created_at: i64,
+    #[prost(message, optional, tag = "5")]
+    pub network: ::core::option::Option<PodSandboxNetworkStatus>,
     #[prost(btree_map = "string, string", tag = "7")]
     pub labels: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -199,6 +219,12 @@ pub struct PodSandboxStatus {
 pub struct PodSandboxStatusResponse {
     #[prost(message, optional, tag = "1")]
     pub status: ::core::option::Option<PodSandboxStatus>,
+    /// What the runtime tells besides, when asked to be verbose: containerd has JSON under "info".
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub info: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PodSandbox {
@@ -284,8 +310,12 @@ pub struct LinuxContainerSecurityContext {
     pub run_as_user: ::core::option::Option<Int64Value>,
     #[prost(bool, tag = "7")]
     pub readonly_rootfs: bool,
+    #[prost(int64, repeated, tag = "8")]
+    pub supplemental_groups: ::prost::alloc::vec::Vec<i64>,
     #[prost(bool, tag = "11")]
     pub no_new_privs: bool,
+    #[prost(message, optional, tag = "12")]
+    pub run_as_group: ::core::option::Option<Int64Value>,
     #[prost(string, repeated, tag = "13")]
     pub masked_paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "14")]

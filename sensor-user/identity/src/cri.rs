@@ -191,7 +191,8 @@ impl Client {
         let mut cri = self.cri.clone();
         let found = within(CALL, cri.list_containers(list)).await?.containers;
         let Some(listed) = found.into_iter().find(|c| c.id == id.as_str()) else { return Ok(false) };
-        let sandbox = PodSandboxStatusRequest { pod_sandbox_id: listed.pod_sandbox_id.clone() };
+        let sandbox =
+            PodSandboxStatusRequest { pod_sandbox_id: listed.pod_sandbox_id.clone(), verbose: false };
         let pod = match within(CALL, cri.pod_sandbox_status(sandbox)).await {
             Ok(response) => response.status.and_then(|status| Some(pod(status.metadata?, status.labels))),
             Err(status) if status.code() == Code::NotFound => None,
