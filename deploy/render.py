@@ -101,7 +101,13 @@ class ApiServer(http.server.BaseHTTPRequestHandler):
             self.reply(200, {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "kube-dns"},
                              "spec": {"clusterIP": os.environ["KUBE_DNS"]}})
         elif path.endswith("-collector-tls") and "SECRET" in os.environ:
-            self.reply(200, json.loads(os.environ["SECRET"]))
+            import yaml
+
+            secret = yaml.safe_load(os.environ["SECRET"])
+            # Helm writes into what it creates whose it is.
+            secret["metadata"].setdefault("annotations", {}).update(
+                {"meta.helm.sh/release-name": sys.argv[2], "meta.helm.sh/release-namespace": sys.argv[3]})
+            self.reply(200, secret)
         elif path.endswith("/secrets"):
             self.reply(200, {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []})
         else:

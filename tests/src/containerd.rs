@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use proto::cri::{self, runtime_service_client::RuntimeServiceClient};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
@@ -21,6 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running containerd.
 pub struct Containerd {
+    network: Option<PodNetworking>,
     dir: TempDir,
     child: Child,
     runtime: Runtime,
@@ -30,12 +33,54 @@ pub struct Containerd {
     shared: Option<PathBuf>,
 }
 
+/// Where a node's pods get networks of their own.
+#[derive(Clone, Debug)]
+pub struct PodNetworking {
+    /// The node's network namespace, by name: containerd and its network plugins run in it.
+    pub node: String,
+    /// The addresses of the node's pods, such as `10.64.1.0/24`.
+    pub subnet: String,
+    /// Who resolves names for them.
+    pub resolver: Ipv4Addr,
+}
+
+impl PodNetworking {
+    /// The configuration of Debian's network plugins.
+    fn plugins(&self, dir: &Path) -> String {
+        json!({
+            "cniVersion": "0.4.0",
+            "name": "pods",
+            "plugins": [{
+                "type": "bridge",
+                "bridge": "cni0",
+                "isGateway": true,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{ "subnet": self.subnet }]],
+                    "routes": [{ "dst": "0.0.0.0/0" }],
+                    "dataDir": dir.join("addresses"),
+                },
+            }],
+        })
+        .to_string()
+    }
+}
+
 /// A pod's sandbox.
 #[derive(Clone, Debug)]
 pub struct Pod {
     /// Id of its sandbox.
     pub sandbox: String,
     config: cri::PodSandboxConfig,
+}
+
+/// How a pod that runs is reached.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its network namespace.
+    pub namespace: PathBuf,
 }
 
 impl Pod {
@@ -74,6 +119,12 @@ pub struct Plan<'a> {
     pub host_pid: bool,
     /// Runs as this user.
     pub user: Option<i64>,
+    /// Runs as this group.
+    pub group: Option<i64>,
+    /// And is in these.
+    pub groups: &'a [i64],
+    /// Bytes that it may use; 0: any.
+    pub memory: i64,
 }
 
 impl Containerd {
@@ -84,11 +135,16 @@ impl Containerd {
 
     /// Likewise, where containers have their files by this snapshotter.
     pub fn start_on(snapshotter: &'static str, images: &[Image]) -> anyhow::Result<Self> {
-        Self::start_in(tempfile::tempdir()?, None, snapshotter, images)
+        Self::start_in(tempfile::tempdir()?, None, None, snapshotter, images)
     }
 
     /// Likewise, where what is mounted below the state is seen in containers that ask for it: on nodes everything is mounted so.
     pub fn start_shared(images: &[Image]) -> anyhow::Result<Self> {
+        Self::start_node(None, images)
+    }
+
+    /// Likewise, where each pod has a network of its own.
+    pub fn start_node(network: Option<PodNetworking>, images: &[Image]) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let state = dir.path().join("run");
         fs::create_dir(&state)?;
@@ -97,16 +153,21 @@ impl Containerd {
             let status = Command::new("mount").args(args).args(from).arg(&state).status()?;
             ensure!(status.success(), "mount {args:?} {}", state.display());
         }
-        Self::start_in(dir, Some(state), "native", images)
+        Self::start_in(dir, Some(state), network, "native", images)
     }
 
     fn start_in(
         dir: TempDir,
         shared: Option<PathBuf>,
+        network: Option<PodNetworking>,
         snapshotter: &'static str,
         images: &[Image],
     ) -> anyhow::Result<Self> {
         let at = dir.path().display();
+        if let Some(network) = &network {
+            fs::create_dir(dir.path().join("cni"))?;
+            fs::write(dir.path().join("cni/pods.conflist"), network.plugins(dir.path()))?;
+        }
         fs::write(
             dir.path().join("config.toml"),
             format!(
@@ -119,15 +180,19 @@ address = "{at}/run/containerd.sock"
 sandbox_image = "docker.io/local/pause:1"
 disable_apparmor = true
 restrict_oom_score_adj = true
+netns_mounts_under_state_dir = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{at}/cni"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "{snapshotter}"
 "#
             ),
         )?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let child = spawn(dir.path())?;
+        let child = spawn(dir.path(), network.as_ref())?;
         let client = runtime.block_on(connect(&dir.path().join("run/containerd.sock")))?;
-        let containerd = Self { dir, child, runtime, client, snapshotter, shared };
+        let containerd = Self { network, dir, child, runtime, client, snapshotter, shared };
         let pause = Image::new("docker.io/local/pause:1")
             .file("/bin/busybox", Path::new("/bin/busybox"))
             .entrypoint(&["/bin/busybox", "sleep", "86400"]);
@@ -181,7 +246,7 @@ snapshotter = "{snapshotter}"
 
     /// Starts it again.
     pub fn resume(&mut self) -> anyhow::Result<()> {
-        self.child = spawn(self.dir.path())?;
+        self.child = spawn(self.dir.path(), self.network.as_ref())?;
         self.client = self.runtime.block_on(connect(&self.socket()))?;
         Ok(())
     }
@@ -205,7 +270,7 @@ snapshotter = "{snapshotter}"
             ("app".to_owned(), format!("{name}-app")),
         ]);
         let node = cri::NamespaceOption {
-            network: cri::NamespaceMode::Node.into(),
+            network: self.network_mode().into(),
             pid: pid.into(),
             ..cri::NamespaceOption::default()
         };
@@ -217,6 +282,15 @@ snapshotter = "{snapshotter}"
                 attempt: 0,
             }),
             labels,
+            dns_config: self.network.as_ref().map(|network| cri::DnsConfig {
+                servers: vec![network.resolver.to_string()],
+                searches: [&format!("{namespace}.svc"), "svc"]
+                    .map(|domain| format!("{domain}.cluster.local"))
+                    .into_iter()
+                    .chain(["cluster.local".to_owned()])
+                    .collect(),
+                options: vec!["ndots:5".to_owned()],
+            }),
             log_directory: self.dir.path().join("logs").join(name).display().to_string(),
             linux: Some(cri::LinuxPodSandboxConfig {
                 cgroup_parent: format!("/kubepods/burstable/pod{uid}"),
@@ -231,6 +305,25 @@ snapshotter = "{snapshotter}"
             cri::RunPodSandboxRequest { config: Some(config.clone()), runtime_handler: String::new() };
         let response = self.runtime.block_on(self.client.clone().run_pod_sandbox(request))?;
         Ok(Pod { sandbox: response.into_inner().pod_sandbox_id, config })
+    }
+
+    /// Has each pod a network of its own?
+    pub fn has_networks(&self) -> bool {
+        self.network.is_some()
+    }
+
+    fn network_mode(&self) -> cri::NamespaceMode {
+        if self.network.is_some() { cri::NamespaceMode::Pod } else { cri::NamespaceMode::Node }
+    }
+
+    /// How a pod is reached that has a network of its own.
+    pub fn reached(&self, pod: &Pod) -> anyhow::Result<Reached> {
+        let request = cri::PodSandboxStatusRequest { pod_sandbox_id: pod.sandbox.clone(), verbose: true };
+        let told = self.runtime.block_on(self.client.clone().pod_sandbox_status(request))?.into_inner();
+        let network = told.status.and_then(|status| status.network).context("no network")?;
+        let info: Value = serde_json::from_str(told.info.get("info").context("no info")?)?;
+        let pid = info["pid"].as_u64().context("no process id")?;
+        Ok(Reached { address: network.ip.parse()?, namespace: format!("/proc/{pid}/ns/net").into() })
     }
 
     /// Makes a container; returns its id.
@@ -257,11 +350,13 @@ snapshotter = "{snapshotter}"
                 drop_capabilities: vec!["ALL".to_owned()],
             }),
             namespace_options: Some(cri::NamespaceOption {
-                network: cri::NamespaceMode::Node.into(),
+                network: self.network_mode().into(),
                 pid: pid.into(),
                 ..cri::NamespaceOption::default()
             }),
             run_as_user: plan.user.map(|value| cri::Int64Value { value }),
+            run_as_group: plan.group.map(|value| cri::Int64Value { value }),
+            supplemental_groups: plan.groups.to_vec(),
             readonly_rootfs: plan.hardened,
             no_new_privs: plan.hardened,
             seccomp: plan.hardened.then_some(cri::SecurityProfile {
@@ -282,7 +377,13 @@ snapshotter = "{snapshotter}"
             mounts,
             labels,
             log_path: format!("{}.log", plan.name),
-            linux: Some(cri::LinuxContainerConfig { resources: None, security_context: Some(security) }),
+            linux: Some(cri::LinuxContainerConfig {
+                resources: (plan.memory > 0).then(|| cri::LinuxContainerResources {
+                    memory_limit_in_bytes: plan.memory,
+                    ..cri::LinuxContainerResources::default()
+                }),
+                security_context: Some(security),
+            }),
             ..cri::ContainerConfig::default()
         };
         let request = cri::CreateContainerRequest {
@@ -309,13 +410,22 @@ snapshotter = "{snapshotter}"
 
     /// Runs a command in a container and returns what it printed.
     pub fn exec(&self, id: &str, command: &[&str]) -> anyhow::Result<String> {
+        Ok(text(&self.exec_sync(id, command)?.stdout))
+    }
+
+    /// Likewise; returns its exit code and all that it printed.
+    pub fn exec_status(&self, id: &str, command: &[&str]) -> anyhow::Result<(i32, String)> {
+        let response = self.exec_sync(id, command)?;
+        Ok((response.exit_code, text(&response.stdout) + &text(&response.stderr)))
+    }
+
+    fn exec_sync(&self, id: &str, command: &[&str]) -> anyhow::Result<cri::ExecSyncResponse> {
         let request = cri::ExecSyncRequest {
             container_id: id.to_owned(),
             cmd: command.iter().map(|&part| part.to_owned()).collect(),
             timeout: 30,
         };
-        let response = self.runtime.block_on(self.client.clone().exec_sync(request))?.into_inner();
-        Ok(String::from_utf8_lossy(&response.stdout).into_owned())
+        Ok(self.runtime.block_on(self.client.clone().exec_sync(request))?.into_inner())
     }
 
     /// Runs a command in a container without containerd, by the runtime below it.
@@ -388,9 +498,17 @@ async fn remove(mut client: RuntimeServiceClient<Channel>, sandbox: String) -> a
     Ok(())
 }
 
-fn spawn(dir: &Path) -> anyhow::Result<Child> {
+fn spawn(dir: &Path, network: Option<&PodNetworking>) -> anyhow::Result<Child> {
     let log = fs::File::options().create(true).append(true).open(dir.join("containerd.log"))?;
-    Command::new("containerd")
+    let mut command = match network {
+        None => Command::new("containerd"),
+        Some(network) => {
+            let mut nsenter = Command::new("nsenter");
+            nsenter.arg(format!("--net=/run/netns/{}", network.node)).arg("containerd");
+            nsenter
+        }
+    };
+    command
         .arg("--config")
         .arg(dir.join("config.toml"))
         .args(["--log-level", "warn"])
@@ -416,6 +534,10 @@ async fn connect(socket: &Path) -> anyhow::Result<RuntimeServiceClient<Channel>>
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Different for different names, the same for the same.

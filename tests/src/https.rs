@@ -1,4 +1,4 @@
-//! An HTTPS server on loopback that answers as a test says.
+//! An HTTPS server that answers as a test says.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -30,6 +30,15 @@ pub fn serve(
     files: &Files,
     answer: impl Fn(Asked) -> (u16, String) + Send + 'static,
 ) -> anyhow::Result<SocketAddr> {
+    serve_at(TcpListener::bind("127.0.0.1:0")?, files, answer)
+}
+
+/// Likewise, where there is a listener already.
+pub fn serve_at(
+    listener: TcpListener,
+    files: &Files,
+    answer: impl Fn(Asked) -> (u16, String) + Send + 'static,
+) -> anyhow::Result<SocketAddr> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)?.collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_file(&files.key)?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -37,7 +46,6 @@ pub fn serve(
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {

@@ -2,7 +2,7 @@
 //! as the API server does, at `/openid/v1/jwks`, to who shows a token.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     certificate::Files,
-    https::{Asked, serve},
+    https::{Asked, serve_at},
 };
 
 /// Where API servers publish their keys.
@@ -79,12 +79,17 @@ fn openssl(args: &[&str], input: &[u8]) -> anyhow::Result<Vec<u8>> {
 impl Issuer {
     /// Starts one whose API server has this certificate, and gives its keys to who shows this token.
     pub fn start(files: &Files, bearer: &str) -> anyhow::Result<Self> {
+        Self::start_at(TcpListener::bind("127.0.0.1:0")?, files, bearer)
+    }
+
+    /// Likewise, where there is a listener already.
+    pub fn start_at(listener: TcpListener, files: &Files, bearer: &str) -> anyhow::Result<Self> {
         let key = Key::make("first")?;
         let published = Arc::new(Mutex::new(vec![key.public.clone()]));
         let (shared, header) = (published.clone(), ("authorization".to_owned(), format!("Bearer {bearer}")));
         let failures = Arc::new(AtomicUsize::new(0));
         let failed = failures.clone();
-        let address = serve(files, move |asked: Asked| {
+        let address = serve_at(listener, files, move |asked: Asked| {
             if !asked.headers.contains(&header) {
                 return (401, String::new());
             }

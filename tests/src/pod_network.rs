@@ -2,17 +2,19 @@
 //! address for each thing that a pod may want to reach.
 
 use std::{
-    fmt::Write as _,
-    fs::{self, File},
+    fs,
     io::Write,
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     process::{Command, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
-use nix::sched::{CloneFlags, setns};
-use serde_json::Value;
+use anyhow::{Context, ensure};
+
+use crate::{
+    names,
+    namespace::{inside, ip},
+};
 
 /// The pod's own address, and the first beyond it.
 pub const POD: Ipv4Addr = Ipv4Addr::new(10, 64, 1, 2);
@@ -21,16 +23,6 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 64, 1, 1);
 pub const RESOLVED: &str = "192.0.2.80";
 /// How long nothing has to come.
 const PATIENCE: Duration = Duration::from_millis(400);
-
-/// A pod of the cluster, as selectors see it.
-pub struct Peer {
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// Its namespace.
-    pub namespace: &'static str,
-    /// Its labels.
-    pub labels: Vec<(String, String)>,
-}
 
 /// Both namespaces; they go with it.
 pub struct PodNetwork {
@@ -87,12 +79,7 @@ impl PodNetwork {
             let (tcp, udp) = inside(&self.beyond, || Ok((TcpListener::bind(at)?, UdpSocket::bind(at)?)))?;
             // They end with the test's process.
             std::thread::spawn(move || tcp.incoming().flatten().for_each(drop));
-            std::thread::spawn(move || {
-                let mut question = [0; 512];
-                while let Ok((n, from)) = udp.recv_from(&mut question) {
-                    let _ = udp.send_to(&resolve(&question[..n]), from);
-                }
-            });
+            names::serve(udp, |_| RESOLVED.parse().ok());
         }
         Ok(())
     }
@@ -149,24 +136,6 @@ impl Drop for PodNetwork {
     }
 }
 
-fn ip(line: &str) -> anyhow::Result<()> {
-    let output = Command::new("ip").args(line.split(' ')).output().context("ip")?;
-    ensure!(output.status.success(), "ip {line}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// Does something in a network namespace, on a thread of its own.
-fn inside<T: Send>(name: &str, what: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
-    let namespace = File::open(format!("/run/netns/{name}"))?;
-    std::thread::scope(|scope| {
-        let done = scope.spawn(|| {
-            setns(&namespace, CloneFlags::CLONE_NEWNET)?;
-            what()
-        });
-        done.join().unwrap_or_else(|_| anyhow::bail!("it panicked"))
-    })
-}
-
 fn exchange(protocol: Protocol, to: SocketAddrV4) -> anyhow::Result<()> {
     match protocol {
         Protocol::Tcp => drop(TcpStream::connect_timeout(&to.into(), PATIENCE)?),
@@ -178,108 +147,4 @@ fn exchange(protocol: Protocol, to: SocketAddrV4) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The answer to a question of the Domain Name System (RFC 1035): one address, for whatever has one.
-fn resolve(question: &[u8]) -> Vec<u8> {
-    if question.len() < 17 {
-        return question.to_vec();
-    }
-    let end = question[12..].iter().position(|b| *b == 0).map_or(question.len(), |at| 12 + at + 5);
-    let Some(asked) = question.get(12..end) else { return question.to_vec() };
-    let is_ipv4 = asked[asked.len() - 4..] == [0, 1, 0, 1];
-    let mut answer = question[..2].to_vec();
-    answer.extend([0x81, 0x80, 0, 1, 0, u8::from(is_ipv4), 0, 0, 0, 0]);
-    answer.extend(asked);
-    if is_ipv4 {
-        let address: Ipv4Addr = RESOLVED.parse().unwrap_or(Ipv4Addr::UNSPECIFIED);
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
-        answer.extend(address.octets());
-    }
-    answer
-}
-
-/// The rules that a network policy amounts to for one of its pods, as a network plugin would make them: what is not allowed is
-/// dropped, in the directions that the policy names. Fails on what it does not know.
-pub fn rules(policy: &Value, peers: &[Peer]) -> anyhow::Result<String> {
-    let own = policy["metadata"]["namespace"].as_str().context("a namespace")?;
-    let spec = &policy["spec"];
-    known(spec, &["podSelector", "policyTypes", "egress", "ingress"])?;
-    let mut text = String::from("table inet allowed {\n");
-    for direction in list(&spec["policyTypes"]) {
-        let (key, hook, side, address) = match direction.as_str() {
-            Some("Egress") => ("egress", "output", "to", "ip daddr"),
-            Some("Ingress") => ("ingress", "input", "from", "ip saddr"),
-            _ => bail!("policy type {direction}"),
-        };
-        writeln!(text, "chain to_{hook} {{ type filter hook {hook} priority 0; policy drop;")?;
-        text += "ct state established,related accept\n";
-        for rule in list(&spec[key]) {
-            known(&rule, &[side, "ports"])?;
-            let sides = list(&rule[side]);
-            let mut places = Vec::new();
-            for side in &sides {
-                places.extend(addresses(side, own, peers)?.iter().map(|place| format!("{address} {place} ")));
-            }
-            if sides.is_empty() {
-                // Everywhere.
-                places.push(String::new());
-            }
-            let mut ports = Vec::new();
-            for port in list(&rule["ports"]) {
-                known(&port, &["port", "protocol"])?;
-                let protocol = port["protocol"].as_str().unwrap_or("TCP").to_lowercase();
-                ports.push(format!("{protocol} dport {} ", port["port"]));
-            }
-            if ports.is_empty() {
-                // All of them.
-                ports.push(String::new());
-            }
-            for place in &places {
-                for port in &ports {
-                    writeln!(text, "{place}{port}accept")?;
-                }
-            }
-        }
-        // A plugin drops it; told at once, the test does not wait.
-        text += "reject\n}\n";
-    }
-    Ok(text + "}\n")
-}
-
-fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_default()
-}
-
-fn known(object: &Value, keys: &[&str]) -> anyhow::Result<()> {
-    let unknown = object.as_object().into_iter().flatten().find(|(key, _)| !keys.contains(&key.as_str()));
-    ensure!(unknown.is_none(), "the test does not know what {unknown:?} means");
-    Ok(())
-}
-
-/// The addresses that a peer of a rule means.
-fn addresses(side: &Value, own: &str, peers: &[Peer]) -> anyhow::Result<Vec<String>> {
-    known(side, &["ipBlock", "namespaceSelector", "podSelector"])?;
-    if let Some(block) = side.get("ipBlock") {
-        known(block, &["cidr"])?;
-        return Ok(vec![block["cidr"].as_str().context("a block of addresses")?.to_owned()]);
-    }
-    let wanted = |selector: &Value| -> anyhow::Result<Vec<(String, String)>> {
-        known(selector, &["matchLabels"])?;
-        let labels = selector["matchLabels"].as_object().into_iter().flatten();
-        labels
-            .map(|(name, value)| Ok((name.clone(), value.as_str().context("a label")?.to_owned())))
-            .collect()
-    };
-    let namespaces = side.get("namespaceSelector").map(&wanted).transpose()?;
-    let labels = wanted(&side["podSelector"])?;
-    let is_meant = |peer: &&Peer| {
-        let is_of = namespaces.as_ref().map_or(peer.namespace == own, |wanted| {
-            wanted
-                .iter()
-                .all(|(name, value)| name == "kubernetes.io/metadata.name" && value == peer.namespace)
-        });
-        is_of && labels.iter().all(|pair| peer.labels.contains(pair))
-    };
-    Ok(peers.iter().filter(is_meant).map(|peer| peer.address.to_string()).collect())
 }

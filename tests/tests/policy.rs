@@ -8,7 +8,8 @@ use std::{
 
 use e2e::{
     manifests,
-    pod_network::{Peer, PodNetwork, Protocol, RESOLVED, rules},
+    pod_network::{PodNetwork, Protocol, RESOLVED},
+    policy::{Peer, rules},
 };
 
 const KUBE_DNS: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 10);
@@ -58,7 +59,7 @@ fn network(name: &str, is_dataplane_v2: bool) -> PodNetwork {
     let translation = format!(
         "table ip nodes {{\nchain translated {{ type nat hook output priority -100;\n{translated}}}\n}}\n"
     );
-    let rules = rules(policy, &peers()).expect("rules");
+    let rules = rules(policy, &peers(), None).expect("rules");
     network.enforce(&(translation + &rules)).expect("nftables");
     network
 }

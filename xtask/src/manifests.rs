@@ -133,6 +133,26 @@ impl Tools {
         Ok(format!("{HEAD}{objects}"))
     }
 
+    /// What the end-to-end tests install into a cluster of their own: the chart as it is, as an upgrade changes it (with the
+    /// certificate that is there), and the pod of `helm test`.
+    pub(crate) fn for_cluster(&self) -> anyhow::Result<PathBuf> {
+        let dir = root().join("target/chart");
+        fs::create_dir_all(&dir)?;
+        let installed = self.render(&json!({}))?.map_err(anyhow::Error::msg)?;
+        let secret = document(&installed, "Secret", &format!("{NAME}-collector-tls"))?;
+        let other = json!({
+            "collector": { "port": 7610, "retentionDays": 30 },
+            "sensor": { "config": { "operating_point": "sensitive" } },
+        });
+        let cluster = [("SECRET", secret)];
+        let upgraded = self.render_in(&other, &cluster)?.map_err(anyhow::Error::msg)?;
+        let test = self.render_in(&json!({}), &[("HOOKS", "1")])?.map_err(anyhow::Error::msg)?;
+        for (name, text) in [("installed", installed), ("upgraded", upgraded), ("test", test)] {
+            fs::write(dir.join(format!("{name}.yaml")), text)?;
+        }
+        Ok(dir)
+    }
+
     /// A table of the chart's values.
     fn table(&self) -> anyhow::Result<String> {
         let output = self.script(&["--values", "chart"], "")?;
@@ -475,6 +495,14 @@ impl Tools {
         step.done();
         Ok(())
     }
+}
+
+/// An object of a manifest.
+fn document<'a>(manifest: &'a str, kind: &str, name: &str) -> anyhow::Result<&'a str> {
+    let (kind, name) = (format!("\nkind: {kind}\n"), format!("\n  name: {name}\n"));
+    let mut documents = manifest.split("\n---\n");
+    let found = documents.find(|document| document.contains(&kind) && document.contains(&name));
+    found.with_context(|| format!("no{kind}of{name}is rendered"))
 }
 
 /// What platform teams set.

@@ -93,6 +93,13 @@ pub(crate) fn run(filter: Option<&str>, seed: Option<u64>, runs: Option<u64>) ->
     // The sensor sees every shell of the machine, so one test at a time.
     let mut tests = cargo(&["test", "--release", "-p", "scriptwatch-e2e", "--", "--test-threads=1", name]);
     tests.env("SCRIPTWATCH_TEST_BIN", &bin).env("SCRIPTWATCH_TEST_IMAGE", image);
+    match manifests::tools().and_then(|tools| tools.for_cluster()) {
+        Ok(dir) => {
+            tests.env("SCRIPTWATCH_TEST_CHART", dir);
+        }
+        Err(e) if std::env::var_os("CI").is_some() => return Err(e),
+        Err(e) => eprintln!("==> SKIPPED: the tests of a cluster with the chart: {e:#}"),
+    }
     match shells_32::directory(Architecture::here()) {
         Ok(dir) => {
             tests.env("SCRIPTWATCH_TEST_SHELLS_32", dir);

@@ -60,9 +60,10 @@ pub(crate) fn install_missing(why: &str, programs: &[(&str, &str)]) -> anyhow::R
 
 /// What the end-to-end tests run beside shells, as programs and the packages that hold them: a container runtime, a message
 /// server, a browser, network namespaces.
-const TESTED: [(&str, &str); 11] = [
+const TESTED: [(&str, &str); 12] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
     ("/usr/bin/faketime", "faketime"),
     ("/usr/sbin/nats-server", "nats-server"),
     ("/usr/bin/valgrind", "valgrind"),
