@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use ::shell::recognition;
 use e2e::{
     node::Node,
     outcome::bytes,
@@ -439,6 +440,6 @@ fn this_projects_own_programs_are_no_shells() {
     // They hold all texts by which shells are known, masked; another sensor on the node, or a later version, looks at them.
     for name in ["sensor", "collector"] {
         let binary = fs::read(e2e::daemon::bin().join(name)).unwrap();
-        assert_eq!(shell::recognition::recognize(&binary), shell::recognition::Recognized::Other, "{name}");
+        assert_eq!(recognition::recognize(&binary), recognition::Recognized::Other, "{name}");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     fact::Fact,
     place::{self, Place},
     run::Run,
-    value::Value,
+    value::{UNKNOWN, Value},
 };
 
 impl Run {
@@ -98,6 +98,14 @@ impl Run {
     }
 
     fn mode(&mut self, call: &Call<'_>) {
+        if call.has(&["-x", "-rx", "-rwx", "-wx"]) {
+            for file in call.operands().take(64).cloned().collect::<Vec<_>>() {
+                let path = self.path(&file.text);
+                if Place::of(&path) == Place::SystemProgram {
+                    self.fact(Fact::ToolsRemoved, &path);
+                }
+            }
+        }
         let mut operands = call.operands().take(64).cloned();
         let Some(mode) = operands.next() else { return };
         let setuid = contains(&mode.text, "u+s")
@@ -167,6 +175,10 @@ impl Run {
     fn service(&mut self, call: &Call<'_>) {
         let stops = call.has(&["stop", "disable", "mask", "off", "kill", "remove"]);
         let names: Vec<Vec<u8>> = call.operands().map(|a| a.text.to_ascii_lowercase()).collect();
+        // One after the other, whatever they are called.
+        if stops && self.loops > 0 && call.operands().any(|name| name.text.first() == Some(&UNKNOWN)) {
+            self.fact(Fact::StopsMany, b"every service");
+        }
         for name in &names {
             if stops && !matches!(&name[..], b"stop" | b"disable" | b"mask" | b"off" | b"kill" | b"remove") {
                 self.stopped(name);

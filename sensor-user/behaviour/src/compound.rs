@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use crate::{
+    fact::Fact,
     place,
     run::{ARGUMENTS_MAX, Run},
-    syntax::{Kind, Redirect, Script, literal},
+    syntax::{Kind, Redirect, Script, Statement, literal},
     value::{Taint, Value},
 };
 
@@ -108,6 +109,9 @@ impl Run {
             }
             _ => {}
         }
+        if counts.0 > 0 && only_starts(&script.statements[opener + 1..end.min(script.statements.len())]) {
+            self.fact(Fact::ForkBomb, b"a loop that only starts processes");
+        }
         let is_loop = !matches!(statement.kind, Kind::Group(_));
         if is_loop {
             self.enter(counts, 1);
@@ -127,4 +131,19 @@ impl Run {
         add(&mut self.over_files, files);
         add(&mut self.over_passwords, passwords);
     }
+}
+
+/// Does a loop without an end start processes in the background and do nothing that takes time?
+fn only_starts(body: &[Statement]) -> bool {
+    let is_quick = |statement: &Statement| match statement.kind {
+        Kind::Simple => statement.words.first().is_none_or(|word| {
+            matches!(literal(word).as_deref(), Some(b"true" | b":" | b"[" | b"1" | b"echo" | b"test"))
+        }),
+        _ => false,
+    };
+    let starts = body.iter().filter(|statement| statement.background && !is_quick(statement));
+    starts.count() > 0
+        && body.iter().all(|statement| {
+            statement.background || is_quick(statement) || matches!(statement.kind, Kind::End)
+        })
 }

@@ -178,6 +178,9 @@ impl Run {
                 let path = call.operands().last().map(|a| self.path(&a.text)).unwrap_or_default();
                 self.fact(Fact::TimeForged, &path);
             }
+            b"touch" if call.taint().has(crate::value::Taint::EVERY_FILE) => {
+                self.fact(Fact::TimeForged, b"every file");
+            }
             b"mount" => {
                 let line = call.line();
                 if contains(&line, "/proc/") && (call.has(&["--bind", "-o"]) || contains(&line, "bind")) {

@@ -152,7 +152,7 @@ impl Run {
         let unset = known.as_ref().is_none_or(|value| value.text.is_empty());
         // The name behind the mark tells one unknown value from another.
         let mut value =
-            known.unwrap_or_else(|| Value { text: [&[UNKNOWN], name].concat(), taint: Taint::default() });
+            known.unwrap_or_else(|| Value { text: [&[UNKNOWN], name].concat(), taint: named(name) });
         match operator {
             [b':', b'-' | b'=', default @ ..] | [b'-' | b'=', default @ ..] if unset => {
                 value = self.text_of(default);
@@ -271,10 +271,40 @@ impl Run {
                 all.append(&value);
                 all
             }
+            // In the other branch there is no such command.
+            (false, Some(before)) if value.text.is_empty() && is_command(&before.text) => return,
             _ => value,
         };
         self.set(name, value);
     }
+}
+
+/// Does a variable hold a command and its options, to be written before what it works on?
+fn is_command(text: &[u8]) -> bool {
+    let mut words = text.split(u8::is_ascii_whitespace);
+    let name = words.next().unwrap_or_default();
+    words.next().is_some()
+        && matches!(
+            base_name(name),
+            b"curl" | b"wget" | b"nc" | b"ssh" | b"sudo" | b"fetch" | b"python" | b"python3"
+        )
+}
+
+/// Is a variable that comes from outside named like a secret?
+fn named(name: &[u8]) -> Taint {
+    const SECRETS: [&[u8]; 9] = [
+        b"TOKEN",
+        b"SECRET",
+        b"PASSWORD",
+        b"PASSWD",
+        b"API_KEY",
+        b"APIKEY",
+        b"ACCESS_KEY",
+        b"PRIVATE_KEY",
+        b"CREDENTIAL",
+    ];
+    let is_secret = SECRETS.iter().any(|part| memchr::memmem::find(name, part).is_some());
+    if is_secret || name.ends_with(b"_PAT") { Taint::NAMED_SECRET } else { Taint::default() }
 }
 
 /// `{a,b}` is two words.

@@ -9,6 +9,20 @@ use crate::{
 };
 
 impl Run {
+    /// Words that ask for a password in another program's name.
+    fn prompted(&mut self, text: &[u8]) {
+        if contains(text, "[sudo] password") {
+            self.fact(Fact::PromptForged, b"[sudo] password");
+        }
+    }
+
+    /// The environment, in a form that no mask of a log fits.
+    fn encoded(&mut self, value: &Value, how: &[u8]) {
+        if value.taint.has(Taint::SECRET) && value.taint.has(Taint::HOST) {
+            self.fact(Fact::SecretEncoded, how);
+        }
+    }
+
     pub(crate) fn file_tool(&mut self, call: &Call<'_>) -> Value {
         let input = call.input;
         let passes = || Value { text: vec![UNKNOWN], taint: call.taint() };
@@ -33,6 +47,7 @@ impl Run {
                 if escapes {
                     self.unescape(&mut all);
                 }
+                self.prompted(&all.text);
                 if newline {
                     all.text.push(b'\n');
                 }
@@ -75,6 +90,7 @@ impl Run {
                     out.text.push(b' ');
                     out.append(argument);
                 }
+                self.prompted(&out.text);
                 if let Some(name) = into {
                     self.set(&name, out);
                     return Value::default();
@@ -127,10 +143,12 @@ impl Run {
                 if decodes {
                     Self::decoded(&all, if call.is(&["base32"]) { "base32" } else { "base64" })
                 } else {
+                    self.encoded(&all, &call.name);
                     Value { text: vec![UNKNOWN], taint: all.taint }
                 }
             }
             b"rev" => {
+                self.encoded(input, b"rev");
                 let text = input
                     .text
                     .split(|b| *b == b'\n')
@@ -176,6 +194,9 @@ impl Run {
             }
             b"sed" | b"perl" => {
                 self.sed(call);
+                if call.says(&["s/./", "s/\\(.\\)/"]) {
+                    self.encoded(input, b"sed");
+                }
                 if input.text.len() > 1 && call.manner.fed {
                     Value { text: input.text.clone(), taint: input.taint }
                 } else {
@@ -259,6 +280,9 @@ impl Run {
                 if call.flag(b's') {
                     self.fact(Fact::SecretPrompt, b"read -s");
                 }
+                for argument in call.arguments {
+                    self.prompted(&argument.text);
+                }
                 let names: Vec<Vec<u8>> = call.operands().map(|a| a.text.clone()).collect();
                 let taint = if call.manner.fed || input.taint != Taint::default() {
                     input.taint
@@ -304,6 +328,9 @@ impl Run {
                 }
                 Value::default()
             }
+            b"which" if call.arguments.len() == 1 && is_name(&call.arguments[0].text) => {
+                Value::text(&[b"/usr/bin/", &call.arguments[0].text[..]].concat())
+            }
             b"mktemp" => Value::text(place::MKTEMP),
             b"dirname" | b"basename" | b"realpath" => {
                 let mut value = call.operands().next().cloned().unwrap_or_default();
@@ -337,4 +364,10 @@ impl Run {
             }),
         }
     }
+}
+
+/// Is it the name of a command without a path?
+fn is_name(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+'))
 }

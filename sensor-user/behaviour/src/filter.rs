@@ -75,7 +75,12 @@ impl Run {
                     self.fact(Fact::KeyLiteral, &path);
                 }
                 Place::Accounts | Place::Shadow => self.fact(Fact::AccountAdded, &path),
-                Place::Pam => self.fact(Fact::PamChanged, &path),
+                Place::Pam => {
+                    self.fact(Fact::PamChanged, &path);
+                    if contains(&script, "pam_permit") || contains(&script, "pam_exec") {
+                        self.fact(Fact::PamOpened, &path);
+                    }
+                }
                 Place::Sudoers => self.fact(Fact::SudoersChanged, &path),
                 Place::Cron => {
                     self.fact(

@@ -262,12 +262,16 @@ impl Run {
             }
             if contains(url, "/api/v1/")
                 && (all.has(Taint::SECRET) || contains(url, "secrets") || contains(url, "kubernetes"))
-                || contains(url, "10250/run")
-                || contains(url, "10250/exec")
                 || contains(url, "10255")
                 || contains(url, "2379/v")
             {
                 self.fact(Fact::ClusterReach, url);
+            }
+            if contains(url, ":10250/run") || contains(url, ":10250/exec") {
+                self.fact(Fact::KubeletCommand, url);
+            }
+            if uploads && contains(url, "authorized_keys") {
+                self.fact(Fact::KeyLiteral, url);
             }
             if external || host == Host::Own {
                 let key = if host == Host::Address { base_name(url) } else { &url[..] };
@@ -291,10 +295,11 @@ impl Run {
                 .iter()
                 .filter(|a| a.text == *url)
                 .fold(Taint::default(), |t, a| t.and(a.taint));
-            if (uploads || contains(url, "?") || of_url.has(Taint::SECRET)) && external {
+            let told = Taint::SECRET.and(Taint::NAMED_SECRET);
+            if (uploads || contains(url, "?") || of_url.has(told)) && external {
                 let mut whole = body.clone();
                 whole.taint = whole.taint.and(of_url);
-                if uploads || whole.taint.has(Taint::SECRET.and(Taint::HOST)) {
+                if uploads || whole.taint.has(told.and(Taint::HOST)) {
                     self.sent(&whole, &about);
                     if matches!(host, Host::Hook | Host::Paste | Host::Tunnel) {
                         self.fact(Fact::SendsToDrop, &about);

@@ -145,6 +145,8 @@ impl Run {
             {
                 self.fact(Fact::FillsDisk, &call.name);
             }
+            b"strace" | b"ltrace" if call.flag(b'p') => self.fact(Fact::Captures, &call.name),
+            b"evtest" => self.fact(Fact::Captures, &call.name),
             b"wall" if call.says(&["encrypted", "hacked", "pwned", "HACKED", "PWNED"]) => {
                 self.fact(Fact::Defaces, b"wall");
             }

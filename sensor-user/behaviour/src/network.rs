@@ -38,7 +38,9 @@ impl Run {
             b"dig" | b"nslookup" | b"host" | b"drill" | b"getent" => {
                 let sent = Taint::SECRET.and(Taint::OUTPUT).and(Taint::ARCHIVE).and(Taint::FILES);
                 let secret = call.arguments.iter().any(|a| a.taint.has(sent) && contains(&a.text, "."));
-                if secret && !call.is(&["getent"]) {
+                // Names that are put together and asked for one after the other.
+                let fed = call.manner.fed && !call.input.is_known() && contains(&call.input.text, ".");
+                if (secret || fed && self.loops > 0) && !call.is(&["getent"]) {
                     self.fact(Fact::SendsDns, &call.name);
                 }
                 Some(Value::unknown(Taint::OUTPUT.and(if call.has(&["TXT", "txt", "-t=TXT", "-type=txt"]) {
@@ -65,7 +67,8 @@ impl Run {
                 self.fact(Fact::Scans, &call.name);
                 Some(Value::unknown(Taint::HOSTS.and(Taint::OUTPUT)))
             }
-            b"hydra" | b"medusa" | b"ncrack" | b"patator" | b"crowbar" | b"john" | b"hashcat" => {
+            b"hydra" | b"medusa" | b"ncrack" | b"patator" | b"crowbar" | b"john" | b"hashcat"
+            | b"sucrack" => {
                 self.fact(Fact::BruteForce, &call.name);
                 Some(Value::default())
             }
@@ -96,6 +99,13 @@ impl Run {
                 self.sent(&all, &call.name);
                 Some(Value::default())
             }
+            b"websocat" | b"wscat" => {
+                self.fact(Fact::SocketTool, &call.name);
+                if call.says(&[":10250/exec", ":10250/run", ":10250/attach"]) {
+                    self.fact(Fact::KubeletCommand, &call.name);
+                }
+                Some(Value::unknown(Taint::REMOTE))
+            }
             b"tcpdump" | b"tshark" | b"dumpcap" | b"ettercap" | b"arpspoof" | b"bettercap" | b"responder" => {
                 self.fact(Fact::Captures, &call.name);
                 Some(Value::default())
@@ -114,6 +124,9 @@ impl Run {
         self.fact(Fact::Sends, about);
         if taint.has(Taint::SECRET) {
             self.fact(Fact::SendsSecret, about);
+        }
+        if taint.has(Taint::NAMED_SECRET) {
+            self.fact(Fact::SendsVariable, about);
         }
         if taint.has(Taint::HOST) {
             self.fact(Fact::SendsHostFacts, about);

@@ -359,6 +359,7 @@ const SIGNS: &[(Place, &[Sign])] = &[
             Below("/hostfs"),
             Below("/rootfs/"),
             Below("/host_"),
+            Below("/host-"),
             Below("/mnt/host"),
             Below("/node-fs"),
         ],
@@ -480,6 +481,14 @@ pub(crate) fn is_hidden(path: &[u8]) -> bool {
     let mut parts = path.rsplit(|b| *b == b'/');
     let name = parts.next().unwrap_or_default();
     strange(name) || blank(name) || parts.any(|name| strange(name) && is_temporary(path) || blank(name))
+}
+
+/// Is a file hidden, or one of the directories above it?
+pub(crate) fn is_below_hidden(path: &[u8]) -> bool {
+    let mut ends: Vec<usize> =
+        path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).collect();
+    ends.push(path.len());
+    ends.iter().rev().take(32).any(|end| is_hidden(&path[..*end]))
 }
 
 /// Does a path mean nearly everything on a machine?

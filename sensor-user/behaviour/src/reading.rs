@@ -31,7 +31,7 @@ impl Run {
             }
         }
         if path == b"$0" {
-            return Value::unknown(Taint::FILES);
+            return Value::unknown(Taint::FILES.and(Taint::ITSELF));
         }
         let place = Place::of(path);
         let fact = match place {

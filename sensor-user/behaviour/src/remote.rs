@@ -192,6 +192,13 @@ impl Run {
             || has("get-credentials")
         {
             self.secret(Fact::SecretCloud, &line);
+            let from_store = has("secretsmanager get")
+                || has("get-parameter")
+                || has("versions access")
+                || has("secret show");
+            if from_store && self.loops > 0 && call.arguments.iter().any(|a| !a.is_known()) {
+                self.fact(Fact::SecretStore, &line);
+            }
             return Value::unknown(Taint::SECRET.and(Taint::OUTPUT));
         }
         if has("s3 rm") && has("--recursive")

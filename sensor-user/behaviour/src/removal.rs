@@ -47,7 +47,10 @@ impl Run {
                     self.fact(Fact::KeyReplaced, &path);
                 }
                 Place::Cron => self.fact(Fact::CronRemoved, &path),
-                Place::SystemProgram if !recursive => {
+                Place::Accounts | Place::Shadow | Place::Sudoers if path.starts_with(b"/etc/") => {
+                    self.fact(Fact::LocksOut, &path);
+                }
+                Place::SystemProgram if !path.ends_with(b"/") => {
                     if matches!(
                         base_name(&path),
                         b"wget"
@@ -62,6 +65,18 @@ impl Run {
                             | b"rm"
                             | b"chmod"
                             | b"bash"
+                            | b"sh"
+                            | b"dash"
+                            | b"sudo"
+                            | b"su"
+                            | b"login"
+                            | b"ls"
+                            | b"cat"
+                            | b"cp"
+                            | b"mv"
+                            | b"apt"
+                            | b"systemctl"
+                            | b"kubectl"
                             | b"python"
                     ) {
                         self.fact(Fact::ToolsRemoved, &path);

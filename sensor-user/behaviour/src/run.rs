@@ -509,7 +509,14 @@ impl Run {
 
     /// An absolute path as far as the directory is known.
     pub(crate) fn path(&self, path: &[u8]) -> Vec<u8> {
-        let path = path.strip_prefix(b"./").unwrap_or(path);
+        let mut path = path.strip_prefix(b"./").unwrap_or(path);
+        if path.starts_with(b"../../../") && self.directory.is_empty() {
+            // So far up that it is the root.
+            while let Some(rest) = path.strip_prefix(b"../") {
+                path = rest;
+            }
+            return self.path(&[b"/", path].concat());
+        }
         let absolute = matches!(path.first(), None | Some(b'/' | b'~' | b'$' | &UNKNOWN));
         let mut full = if absolute || self.directory.is_empty() {
             path.to_vec()

@@ -45,6 +45,10 @@ impl Taint {
     pub(crate) const FIFO: Self = Self(1 << 18);
     /// Came from a bare public address.
     pub(crate) const ADDRESS: Self = Self(1 << 20);
+    /// The text of the script itself.
+    pub(crate) const ITSELF: Self = Self(1 << 21);
+    /// The value of a variable that nothing sets here and that is named like a secret.
+    pub(crate) const NAMED_SECRET: Self = Self(1 << 22);
     /// Source code of a program that wants root's rights.
     pub(crate) const SOURCE: Self = Self(1 << 19);
 

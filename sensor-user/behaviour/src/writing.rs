@@ -72,7 +72,15 @@ impl Run {
                 self.fact(Fact::HookAdded, path);
                 self.strange(value, Fact::ProfileStrange, path);
             }
-            Place::Pam => self.fact(Fact::PamChanged, path),
+            Place::Pam => {
+                self.fact(Fact::PamChanged, path);
+                if contains(&value.text, "pam_permit")
+                    || contains(&value.text, "pam_exec")
+                    || path.ends_with(b".so") && value.taint.has(Taint::REMOTE)
+                {
+                    self.fact(Fact::PamOpened, path);
+                }
+            }
             Place::Preload => self.fact(Fact::PreloadAdded, path),
             Place::Sudoers => self.fact(Fact::SudoersChanged, path),
             Place::SshdConfig
@@ -103,7 +111,8 @@ impl Run {
             {
                 self.fact(Fact::HostsForged, path);
             }
-            Place::Log | Place::History
+            Place::History if !append => self.emptied(path),
+            Place::Log
                 if !append
                     && (value.text.is_empty() || value.text == b"\n" || value.taint.has(Taint::NOISE)) =>
             {
@@ -169,6 +178,9 @@ impl Run {
             let content = Rc::new(value.clone().with(Taint::SOURCE));
             self.remember(path, File { content: Some(content), written: true, ..File::default() });
             return;
+        }
+        if self.over_files > 0 && value.taint.has(Taint::ITSELF) && !is_system(path) {
+            self.fact(Fact::Infects, path);
         }
         if self.over_files > 0 && value.taint.has(Taint::ENCRYPTED) {
             self.fact(Fact::EncryptsMany, path);
@@ -274,13 +286,13 @@ impl Run {
             let program = command.split(u8::is_ascii_whitespace).next().unwrap_or_default();
             if facts.iter().any(|f| is_strange(*f))
                 || place::is_temporary(program)
-                || place::is_hidden(program)
+                || place::is_below_hidden(program)
                 || self.files.get(program).is_some_and(|f| f.fetched && self.has(Fact::FetchAddress))
             {
                 self.fact(Fact::UnitStrange, path);
             }
         }
-        if value.taint.has(Taint::DECODED) {
+        if value.taint.has(Taint::DECODED) || place::is_hidden(path) {
             self.fact(Fact::UnitStrange, path);
         }
     }
@@ -341,6 +353,15 @@ impl Run {
         for source in sources.iter().take(64) {
             let to = self.target(&source.text, &target.text);
             let from = self.path(&source.text);
+            if moves && to == b"/dev/null" && place::is_broad(&from) {
+                self.fact(Fact::DeletesBroadly, &from);
+            }
+            if from == b"$0" && self.over_files > 0 {
+                self.fact(Fact::Infects, &to);
+            }
+            if base_name(&from) == b"pam_permit.so" && Place::of(&to) == Place::Pam {
+                self.fact(Fact::PamOpened, &to);
+            }
             if matches!(Place::of(&to), Place::Log | Place::History) && from == b"/dev/null" {
                 self.emptied(&to);
                 continue;
