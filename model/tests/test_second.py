@@ -61,10 +61,13 @@ class Deciding(unittest.TestCase):
         self.assertTrue((cut == unfollowed).all())
 
     def test_floors_are_by_what_only_attackers_do(self):
-        names = ["fetch", "shell.reverse", "c2.loop", "cut"]
-        rows = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 1]]
-        corpus = mock.Mock(behaviour=[np.array(row, np.float32) for row in rows], behaviour_names=names, attacks=["shell.reverse", "c2.loop"])
-        self.assertEqual(list(opinion.floors(corpus)), [-np.inf, opinion.ONE, opinion.MORE, 0.0, 0.0])
+        names = ["fetch", "shell.reverse", "c2.loop", "evade.history", "cut"]
+        rows = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 1, 0], [0, 1, 0, 1, 0]]
+        behaviour = [np.array(row, np.float32) for row in rows]
+        attacks, suspicious = ["shell.reverse", "c2.loop"], ["evade.history"]
+        corpus = mock.Mock(behaviour=behaviour, behaviour_names=names, attacks=attacks, suspicious=suspicious)
+        one, more = opinion.ONE, opinion.MORE
+        self.assertEqual(list(opinion.floors(corpus)), [-np.inf, one, more, one, opinion.CUT, opinion.SUSPICIOUS, more])
 
 
 class Learning(unittest.TestCase):

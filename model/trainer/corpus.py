@@ -43,12 +43,14 @@ class Corpus:
     styles: int = 0
     # Names of facts that only attackers set off.
     attacks: list = field(default_factory=list)
+    suspicious: list = field(default_factory=list)
 
     def extend(self, other):
         for name in self.__dataclass_fields__:
-            if name not in ("behaviour_names", "styles", "attacks"):
+            if name not in ("behaviour_names", "styles", "attacks", "suspicious"):
                 getattr(self, name).extend(getattr(other, name))
-        self.behaviour_names, self.styles, self.attacks = other.behaviour_names, other.styles, other.attacks
+        self.behaviour_names, self.styles = other.behaviour_names, other.styles
+        self.attacks, self.suspicious = other.attacks, other.suspicious
 
     def __len__(self):
         return len(self.label)
@@ -103,7 +105,8 @@ def read_behaviour(corpus, path, sensor):
     done = subprocess.run([sensor, "facts", "--names"], stdout=subprocess.PIPE, check=True)
     names = json.loads(done.stdout)
     place = {name: n for n, name in enumerate(names["facts"])}
-    corpus.behaviour_names, corpus.styles, corpus.attacks = names["facts"] + names["style"], len(names["style"]), names["attacks"]
+    corpus.behaviour_names, corpus.styles = names["facts"] + names["style"], len(names["style"])
+    corpus.attacks, corpus.suspicious = names["attacks"], names["suspicious"]
     done = subprocess.run([sensor, "facts", str(path)], stdout=subprocess.PIPE, check=True)
     for line in done.stdout.splitlines():
         said = json.loads(line)

@@ -22,9 +22,10 @@ BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
 LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
 # How much the first opinion's logit counts beside the second's: chosen on the parts that are not reported on.
 FAST = 1.0
-# The floors of scripts that do one thing that only attackers do, and several. One alone 5 of 100 suspicious harmless scripts seem to do;
-# several hardly any.
-ONE, MORE = -1.0, 1.0
+# How far below what stands in for it when it is late the second opinion may be: for scripts that were not followed to their end (many
+# long ones are not, and padding is easy), that do what is seldom harmless, that do one thing that only attackers do, and something
+# else besides. Chosen on the parts that are not reported on.
+CUT, SUSPICIOUS, ONE, MORE = -2.0, -2.0, 0.0, 1.0
 # What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
 # harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
 NEAR = 0.1
@@ -42,13 +43,18 @@ def inputs(corpus):
 
 
 def floors(corpus):
-    """How much above what stands in for it when it is late the second opinion is at least: nothing for scripts that were not followed
-    to their end, ONE for those that do a thing that only attackers do, MORE for those that do two, whatever care is written around
-    it; minus infinity for others."""
+    """How much above what stands in for it when it is late the second opinion is at least, whatever care is written around what a
+    script does; minus infinity where there is no floor."""
     x = inputs(corpus)
-    attacks = x[:, [n for n, name in enumerate(corpus.behaviour_names) if name in set(corpus.attacks)]].sum(1)
-    cut = x[:, corpus.behaviour_names.index("cut")] > 0
-    return np.maximum(np.where(cut, 0.0, -np.inf), np.where(attacks > 1, MORE, np.where(attacks == 1, ONE, -np.inf)))
+
+    def count(which):
+        return x[:, [n for n, name in enumerate(corpus.behaviour_names) if name in set(which)]].sum(1)
+
+    attacks, steps = count(corpus.attacks), count(corpus.attacks) + count(corpus.suspicious)
+    floor = np.where(x[:, corpus.behaviour_names.index("cut")] > 0, CUT, -np.inf)
+    for does, least in ((steps > 0, SUSPICIOUS), (attacks > 0, ONE), ((attacks > 0) & (steps > 1), MORE)):
+        floor = np.where(does, np.maximum(floor, least), floor)
+    return floor
 
 
 class Opinion:
@@ -101,6 +107,8 @@ class Opinion:
             "opinion.first": f"{FAST:.6f}",
             "opinion.bias": f"{self.bias:.6f}",
             "opinion.late": f"{self.late:.6f}",
+            "opinion.floor.cut": f"{self.late + CUT:.6f}",
+            "opinion.floor.suspicious": f"{self.late + SUSPICIOUS:.6f}",
             "opinion.floor.one": f"{self.late + ONE:.6f}",
             "opinion.floor.more": f"{self.late + MORE:.6f}",
         }

@@ -251,7 +251,7 @@ impl Run {
 
     pub(crate) fn set(&mut self, name: &[u8], value: Value) {
         if self.variables.len() >= NAMES_MAX && !self.variables.contains_key(name) {
-            self.fact(Fact::Cut, b"");
+            self.fact(Fact::Cut, b"variables");
             self.variables.retain(|_, value| value.taint != Taint::default());
             // A sweep must free much, or there is one for each new name.
             if self.variables.len() > NAMES_MAX / 2 {

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Leaning {
     /// An attack's step.
     Attack,
+    /// An attack's step that administrators take now and then.
+    Suspicious,
     /// Something that attackers and administrators do.
     Either,
     /// How careful people write.
@@ -55,7 +57,7 @@ facts! {
     FetchRun Either "fetch.run" "T1105" "fetches a file and runs it"
     FetchExecutable Either "fetch.executable" "T1105" "fetches a file and makes it executable"
     FetchToTemporary Either "fetch.to-temporary" "T1105" "fetches a file to a temporary directory"
-    FetchHidden Attack "fetch.hidden" "T1564.001" "fetches a file to a hidden name"
+    FetchHidden Suspicious "fetch.hidden" "T1564.001" "fetches a file to a hidden name"
     FetchTemporaryRun Attack "fetch.temporary-run" "T1105" "fetches a file to a temporary directory and runs it"
     FetchRunBackground Attack "fetch.run-background" "T1105" "fetches a file and runs it in the background"
     FetchRunDelete Attack "fetch.run-delete" "T1070.004" "fetches a file, runs it and deletes it"
@@ -70,10 +72,10 @@ facts! {
     FetchVendor Care "fetch.vendor" "" "fetches from a well-known publisher"
     FetchUnchecked Either "fetch.unchecked" "T1105" "fetches without checking the certificate"
     FetchAlternatives Either "fetch.alternatives" "T1105" "tries several tools to fetch one thing"
-    FetchManyRuns Attack "fetch.many-runs" "T1105" "fetches and runs several files one after the other"
+    FetchManyRuns Suspicious "fetch.many-runs" "T1105" "fetches and runs several files one after the other"
     FetchVerified Care "fetch.verified" "" "compares a checksum or a signature"
     RunsTemporary Either "run.temporary" "T1059.004" "runs a file in a temporary directory"
-    RunsHidden Attack "run.hidden" "T1564.001" "runs a file with a hidden name"
+    RunsHidden Suspicious "run.hidden" "T1564.001" "runs a file with a hidden name"
     RunsSilently Either "run.silently" "T1564" "runs something in the background without any output"
     RunsRenamed Attack "run.renamed" "T1036" "runs something under another name"
     RunsWritten Either "run.written" "T1059.004" "writes a script and runs it"
@@ -81,8 +83,8 @@ facts! {
     RunsDecoded Attack "run.decoded" "T1140" "decodes something and runs it"
     RunsMemory Attack "run.memory" "T1620" "runs a program from memory"
     EvaluatesText Either "run.evaluates" "T1059.004" "evaluates text"
-    HidesCommand Attack "hide.command" "T1027" "puts a command's name together from parts"
-    HidesGlob Attack "hide.glob" "T1027" "names a command by a pattern"
+    HidesCommand Suspicious "hide.command" "T1027" "puts a command's name together from parts"
+    HidesGlob Suspicious "hide.glob" "T1027" "names a command by a pattern"
     HidesCode Either "hide.codes" "T1027" "holds text as codes"
     HidesBlob Either "hide.blob" "T1027" "holds a long encoded text"
     DeletesItself Attack "hide.deletes-itself" "T1070.004" "deletes itself"
@@ -103,7 +105,7 @@ facts! {
     SendsArchive Either "send.archive" "T1560" "packs files and sends them to a host"
     SendsVariable Either "send.variable" "T1041" "sends a host the value of a variable that is named like a secret"
     SendsDns Attack "send.dns" "T1048.003" "sends data within names that it looks up"
-    SendsToDrop Attack "send.drop" "T1567" "sends data to a drop site or a web hook"
+    SendsToDrop Suspicious "send.drop" "T1567" "sends data to a drop site or a web hook"
     SecretKey Either "secret.ssh-key" "T1552.004" "reads private keys"
     SecretCloud Either "secret.cloud" "T1552.001" "reads credentials of a cloud"
     SecretCluster Either "secret.cluster" "T1552.001" "reads credentials of a cluster"
@@ -111,15 +113,15 @@ facts! {
     SecretShadow Either "secret.shadow" "T1003.008" "reads the password file"
     SecretHistory Either "secret.history" "T1552.003" "reads shell histories"
     SecretFile Either "secret.file" "T1552.001" "reads files that hold passwords"
-    SecretBrowser Attack "secret.browser" "T1555.003" "reads a browser's or a wallet's secrets"
+    SecretBrowser Suspicious "secret.browser" "T1555.003" "reads a browser's or a wallet's secrets"
     SecretEnvironment Either "secret.environment" "T1003.007" "reads other processes' environment or memory"
     SecretMetadata Either "secret.metadata" "T1552.005" "asks the metadata server for credentials"
     SecretSearch Either "secret.search" "T1552.001" "searches files for passwords or keys"
-    SecretStore Attack "secret.store" "T1555.006" "reads one secret of a store after the other"
+    SecretStore Suspicious "secret.store" "T1555.006" "reads one secret of a store after the other"
     SecretEncoded Either "secret.encoded" "T1552" "prints its environment encoded, so that nothing in it is masked"
     SecretMany Attack "secret.many" "T1552" "reads secrets of several kinds"
     SecretPrompt Either "secret.prompt" "T1056" "asks for a password and keeps it"
-    PromptForged Attack "secret.prompt-forged" "T1056.002" "asks for a password as another program would"
+    PromptForged Attack "secret.prompt-forged" "T1056" "asks for a password as another program would"
     KeyAdded Either "persist.ssh-key" "T1098.004" "adds a key that may log in over SSH"
     KeyLiteral Attack "persist.ssh-key-literal" "T1098.004" "adds a key of its own to those that may log in over SSH"
     KeyReplaced Attack "persist.ssh-replaced" "T1098.004" "replaces the directory of SSH keys"
@@ -127,10 +129,10 @@ facts! {
     CronFetches Attack "persist.cron-fetches" "T1053.003" "installs a cron job that fetches or runs something strange"
     CronRemoved Either "persist.cron-removed" "T1489" "removes cron jobs"
     UnitAdded Either "persist.unit" "T1543.002" "installs a service"
-    UnitStrange Attack "persist.unit-strange" "T1543.002" "installs a service that runs something strange"
+    UnitStrange Suspicious "persist.unit-strange" "T1543.002" "installs a service that runs something strange"
     InitAdded Either "persist.init" "T1037" "adds a command to what runs at start-up"
     ProfileAdded Either "persist.profile" "T1546.004" "adds a command to a shell's start-up file"
-    ProfileStrange Attack "persist.profile-strange" "T1546.004" "adds strange commands to a start-up file"
+    ProfileStrange Suspicious "persist.profile-strange" "T1546.004" "adds strange commands to a start-up file"
     WebShell Attack "persist.web-shell" "T1505.003" "writes a page that runs commands"
     HookAdded Either "persist.hook" "T1546" "adds a command to an event of the system (udev, motd, package manager, git)"
     PamChanged Either "persist.pam" "T1556.003" "changes how users are authenticated"
@@ -141,8 +143,8 @@ facts! {
     AccountAdded Either "account.added" "T1136" "adds a user, or rights to one"
     AccountRoot Attack "account.root" "T1136.001" "adds a user with root's rights"
     PasswordSet Either "account.password" "T1098" "sets a password"
-    PasswordLiteral Attack "account.password-literal" "T1098" "sets a password that stands in the script"
-    SshLoosened Attack "account.ssh-loosened" "T1556" "lets root or passwords in over SSH"
+    PasswordLiteral Suspicious "account.password-literal" "T1098" "sets a password that stands in the script"
+    SshLoosened Suspicious "account.ssh-loosened" "T1556" "lets root or passwords in over SSH"
     SetuidShell Attack "root.setuid-shell" "T1548.001" "makes a shell or an interpreter run as root"
     SetuidSet Either "root.setuid" "T1548.001" "makes a file run as its owner"
     SetuidSearch Either "root.setuid-search" "T1548.001" "searches files that run as root"
@@ -152,13 +154,13 @@ facts! {
     CommandForged Either "root.command-forged" "T1574.007" "puts a file of its own in place of a command"
     SystemReplaced Attack "root.system-replaced" "T1554" "replaces a program of the system"
     NamespaceTrick Either "root.namespace" "T1611" "makes a namespace of its own"
-    HistoryOff Attack "evade.history" "T1562.003" "keeps its commands out of the history"
+    HistoryOff Suspicious "evade.history" "T1562.003" "keeps its commands out of the history"
     LogsRemoved Either "evade.logs" "T1070.002" "removes or empties logs"
     LogsMany Either "evade.logs-many" "T1070.002" "removes or empties several logs"
-    DefenceStopped Attack "evade.defence" "T1562.001" "stops or removes security software"
+    DefenceStopped Suspicious "evade.defence" "T1562.001" "stops or removes security software"
     FirewallOff Either "evade.firewall" "T1562.004" "switches a firewall off"
     FirewallOpened Either "evade.firewall-opened" "T1562.004" "opens a port"
-    LoggingStopped Attack "evade.logging" "T1562.006" "stops logging"
+    LoggingStopped Suspicious "evade.logging" "T1562.006" "stops logging"
     Immutable Either "evade.immutable" "T1222.002" "makes a file immutable, or mutable again"
     TimeForged Either "evade.time" "T1070.006" "gives a file another file's or a false time"
     ProcessHidden Attack "evade.process" "T1564" "hides a process"
@@ -183,7 +185,7 @@ facts! {
     WormProbe Attack "lateral.probe" "T1021" "tries the words that worms log in with"
     ForkBomb Attack "impact.fork-bomb" "T1499" "multiplies without end"
     Floods Either "impact.floods" "T1498" "sends packets without end"
-    FillsDisk Attack "impact.fills" "T1499" "fills a disk"
+    FillsDisk Suspicious "impact.fills" "T1499" "fills a disk"
     ShutsDown Either "impact.shutdown" "T1529" "shuts the machine down"
     Defaces Attack "impact.defaces" "T1491" "replaces what a server shows"
     EscapeHost Attack "escape.host" "T1611" "enters the node's namespaces"
@@ -198,7 +200,7 @@ facts! {
     RemoteMany Either "lateral.many" "T1021.004" "runs commands on many hosts"
     RemotePassword Either "lateral.password" "T1078" "logs in to another host with a password that it knows"
     RemoteSpreads Attack "lateral.spreads" "T1021.004" "copies itself or what it fetched to other hosts"
-    Infects Attack "lateral.infects" "T1080" "copies itself into files that it finds"
+    Infects Suspicious "lateral.infects" "T1080" "copies itself into files that it finds"
     KnownHosts Either "lateral.known-hosts" "T1018" "reads which hosts this one knows"
     Scans Either "lateral.scan" "T1046" "scans for open ports"
     BruteForce Attack "lateral.brute-force" "T1110" "tries many passwords"
@@ -221,6 +223,13 @@ facts! {
     Licensed Care "care.license" "" "carries a licence"
     Configures Care "care.configure" "" "is a generated configuration script"
     Cut Either "cut" "" "is longer than what is followed"
+}
+
+impl Fact {
+    /// Is it an attack's step, whoever may take it otherwise?
+    pub fn is_of_attacks(self) -> bool {
+        matches!(self.leaning(), Leaning::Attack | Leaning::Suspicious)
+    }
 }
 
 impl fmt::Display for Fact {

@@ -21,8 +21,8 @@ use crate::{
 };
 
 /// Statements that are run, and bytes that are handed about, in all.
-const STEPS_MAX: usize = 20_000;
-const BYTES_MAX: usize = 4 << 20;
+const STEPS_MAX: usize = 60_000;
+const BYTES_MAX: usize = 12 << 20;
 /// A statement of the script itself has a share of what is left: what it would need for itself and for so many behind it, so that none
 /// takes the others' away.
 const SHARES_MAX: usize = 16;
@@ -143,7 +143,7 @@ pub(crate) fn follow(text: &[u8], time: Option<Duration>) -> Option<Behaviour> {
     run.remarks(&script);
     run.statements(&script, 0..script.statements.len(), &Value::default());
     if text.len() > TEXT_MAX || run.steps == 0 || run.bytes == 0 || run.units == 0 {
-        run.fact(Fact::Cut, b"");
+        run.fact(Fact::Cut, b"length");
     }
     run.sum_up();
     for evidence in &mut run.evidence {
@@ -243,7 +243,7 @@ impl Run {
         let before = left;
         let script = Rc::new(Script::read(text, &mut left));
         if left == 0 {
-            self.fact(Fact::Cut, b"");
+            self.fact(Fact::Cut, b"words");
         }
         self.units -= before - left;
         script
@@ -252,7 +252,7 @@ impl Run {
     /// One script, call or command deeper would be too deep: what is there is not followed.
     pub(crate) fn too_deep(&mut self, is: bool) -> bool {
         if is {
-            self.fact(Fact::Cut, b"");
+            self.fact(Fact::Cut, b"depth");
         }
         is
     }
@@ -308,7 +308,7 @@ impl Run {
             }
             self.steps = self.steps.saturating_sub(1);
             if !self.spend(STATEMENT_BYTES) {
-                self.fact(Fact::Cut, b"");
+                self.fact(Fact::Cut, b"statements");
                 break;
             }
             let statement = &script.statements[i];
@@ -325,7 +325,7 @@ impl Run {
                 Kind::Function(name, end) => {
                     let body = i + 1..*end;
                     if self.functions.len() >= NAMES_MAX && !self.functions.contains_key(name) {
-                        self.fact(Fact::Cut, b"");
+                        self.fact(Fact::Cut, b"functions");
                         self.functions.clear();
                     }
                     let function =
@@ -438,7 +438,7 @@ impl Run {
             arguments.extend(self.expand(script, &word));
             if arguments.len() > ARGUMENTS_MAX {
                 arguments.truncate(ARGUMENTS_MAX);
-                self.fact(Fact::Cut, b"");
+                self.fact(Fact::Cut, b"arguments");
                 break;
             }
             if !self.spend(0) {
@@ -490,7 +490,7 @@ impl Run {
         }
         if self.files.len() >= NAMES_MAX && !self.files.contains_key(path) {
             // Who fills the table does so to hide what comes behind.
-            self.fact(Fact::Cut, b"");
+            self.fact(Fact::Cut, b"files");
             self.files.retain(|_, file| file.fetched || file.executable || file.fifo);
             if self.files.len() > NAMES_MAX / 2 {
                 self.files.clear();

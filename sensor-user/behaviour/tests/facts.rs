@@ -424,12 +424,7 @@ fn ordinary_administration_does_none_of_an_attacks_steps() {
     ];
     for script in scripts {
         let does = Behaviour::of(script.as_bytes());
-        let attacks: Vec<Fact> = does
-            .evidence
-            .iter()
-            .map(|e| e.fact)
-            .filter(|f| f.leaning() == scriptwatch_behaviour::Leaning::Attack)
-            .collect();
+        let attacks: Vec<Fact> = does.evidence.iter().map(|e| e.fact).filter(|f| f.is_of_attacks()).collect();
         assert!(attacks.is_empty(), "{script:?}: {attacks:?}");
     }
 }

@@ -29,15 +29,18 @@ struct Names {
     facts: Vec<&'static str>,
     /// Those that only attackers set off.
     attacks: Vec<&'static str>,
+    /// Those that administrators set off, too, now and then.
+    suspicious: Vec<&'static str>,
     style: [&'static str; STYLE.len()],
 }
 
 /// Writes the names of all facts.
 pub fn names(out: &mut dyn Write) -> anyhow::Result<()> {
     let facts = Fact::ALL.iter().map(|fact| fact.id()).collect();
-    let attack = |fact: &&Fact| fact.leaning() == Leaning::Attack;
-    let attacks = Fact::ALL.iter().filter(attack).map(|fact| fact.id()).collect();
-    serde_json::to_writer(&mut *out, &Names { facts, attacks, style: STYLE })?;
+    let of =
+        |leaning| Fact::ALL.iter().filter(|fact| fact.leaning() == leaning).map(|fact| fact.id()).collect();
+    let (attacks, suspicious) = (of(Leaning::Attack), of(Leaning::Suspicious));
+    serde_json::to_writer(&mut *out, &Names { facts, attacks, suspicious, style: STYLE })?;
     writeln!(out)?;
     Ok(())
 }

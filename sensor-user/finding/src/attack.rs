@@ -1,6 +1,5 @@
 //! What a finding makes of the techniques that the model recognised: Security Command Center's enum values, and a severity.
 
-use behaviour::Leaning;
 use proto::scc::{
     MitreAttack,
     finding::Severity,
@@ -104,6 +103,7 @@ const MAPPINGS: &[Mapping] = &[
         urgent: true,
     },
     Mapping { id: "T1555.003", techniques: &[Technique::CredentialsFromPasswordStores], urgent: false },
+    Mapping { id: "T1555.006", techniques: &[Technique::CredentialsFromPasswordStores], urgent: true },
     Mapping { id: "T1110", techniques: &[Technique::BruteForce], urgent: false },
     Mapping { id: "T1543.002", techniques: &[Technique::CreateOrModifySystemProcess], urgent: false },
     Mapping { id: "T1037", techniques: &[Technique::BootOrLogonInitializationScripts], urgent: false },
@@ -255,7 +255,7 @@ const URGENT_FACTS: usize = 4;
 
 /// Which of several findings to look at first, which the severity does not tell: it is the same for all of them.
 pub(crate) fn triage(verdict: &Verdict) -> &'static str {
-    let attacks = verdict.reasons.iter().filter(|reason| reason.fact.leaning() == Leaning::Attack).count();
+    let attacks = verdict.reasons.iter().filter(|reason| reason.fact.is_of_attacks()).count();
     let urgent = labels(verdict).filter_map(mapping).any(|mapping| mapping.urgent);
     if urgent || attacks >= URGENT_FACTS { "urgent" } else { "usual" }
 }

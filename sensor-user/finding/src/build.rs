@@ -18,7 +18,6 @@ use crate::{
     place::Place,
     time::{rfc3339, timestamp},
 };
-use behaviour::Leaning;
 use identity::{Identity, Node, ProcessFacts, Provenance};
 use response::{Action, Held, Response};
 use script::{Capture, Origin};
@@ -325,9 +324,8 @@ fn reason(reason: &Reason) -> String {
 
 /// What a script does, in a sentence: the weightiest facts of an attack, or whichever there are.
 fn does(verdict: &Verdict) -> String {
-    let attacks = |attack: bool| {
-        verdict.reasons.iter().filter(move |reason| (reason.fact.leaning() == Leaning::Attack) == attack)
-    };
+    let attacks =
+        |attack: bool| verdict.reasons.iter().filter(move |reason| reason.fact.is_of_attacks() == attack);
     let said: Vec<&str> =
         attacks(true).chain(attacks(false)).take(DESCRIBED).map(|reason| reason.fact.sentence()).collect();
     match &said[..] {

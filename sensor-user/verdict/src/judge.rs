@@ -296,7 +296,7 @@ fn reasons_of(does: &[Evidence], weights: &[f32], content: &[u8]) -> Vec<Reason>
         .zip(weights)
         .filter(|(evidence, weight)| match evidence.fact.leaning() {
             // Of several that say the same none carries much: each of them is told.
-            Leaning::Attack => true,
+            Leaning::Attack | Leaning::Suspicious => true,
             Leaning::Either => **weight >= REASON_MIN,
             Leaning::Care => false,
         })

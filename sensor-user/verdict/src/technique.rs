@@ -67,6 +67,8 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique { id: "T1528", name: "Steal Application Access Token", tactic: "CREDENTIAL_ACCESS" },
     Technique { id: "T1003.008", name: "/etc/passwd and /etc/shadow", tactic: "CREDENTIAL_ACCESS" },
     Technique { id: "T1555.003", name: "Credentials from Web Browsers", tactic: "CREDENTIAL_ACCESS" },
+    Technique { id: "T1555.006", name: "Cloud Secrets Management Stores", tactic: "CREDENTIAL_ACCESS" },
+    Technique { id: "T1080", name: "Taint Shared Content", tactic: "LATERAL_MOVEMENT" },
     Technique { id: "T1110", name: "Brute Force", tactic: "CREDENTIAL_ACCESS" },
     Technique { id: "T1543.002", name: "Systemd Service", tactic: "PERSISTENCE" },
     Technique { id: "T1037", name: "Boot or Logon Initialization Scripts", tactic: "PERSISTENCE" },
