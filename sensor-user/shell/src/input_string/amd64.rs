@@ -28,9 +28,9 @@ fn candidates(code: &[u8]) -> BTreeSet<usize> {
 /// The opcode of a near call, and that of a store of a register.
 const CALL: u8 = 0xe8;
 const STORE: u8 = 0x89;
-/// `mov %eax, offset(%register)` with an offset of a byte.
+/// A 32-bit register is stored at another's address, with an offset of a byte.
 fn is_length(bytes: &[u8]) -> bool {
-    bytes[0] == STORE && bytes[1] & 0xf8 == 0x40 && bytes[1] & 7 != 4
+    bytes[0] == STORE && bytes[1] & 0xc0 == 0x40 && bytes[1] & 7 != 4
 }
 
 /// Is a 64-bit register stored near this place, eight bytes behind that offset?
@@ -54,11 +54,11 @@ impl Function<'_> {
         let mut decoder = Decoder::with_ip(64, &self.code[self.at..], self.at as u64, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
         let mut stored = Stored::default();
-        // Where the argument is, in registers and on the stack; which registers are zero; whether EAX is its length.
+        // Where the argument is, in registers and on the stack; which registers are zero; where its length is.
         let mut string = vec![Register::RDI];
         let mut spilled: Vec<(Register, u64)> = Vec::new();
         let mut zeros: Vec<Register> = Vec::new();
-        let mut is_length = false;
+        let mut length: Vec<Register> = Vec::new();
         for _ in 0..INSTRUCTIONS {
             if !decoder.can_decode() {
                 return false;
@@ -79,7 +79,10 @@ impl Function<'_> {
                     break;
                 }
                 Mnemonic::Call => {
-                    is_length = string.contains(&Register::RDI);
+                    length.retain(|r| is_kept(*r));
+                    if string.contains(&Register::RDI) {
+                        length.push(Register::RAX);
+                    }
                     string.retain(|r| is_kept(*r));
                     zeros.retain(|r| is_kept(*r));
                 }
@@ -96,7 +99,7 @@ impl Function<'_> {
                         if is_string {
                             stored.string.push(place.1);
                         }
-                        if is_register && is_length && i.op1_register() == Register::EAX {
+                        if is_register && from != i.op1_register() && length.contains(&from) {
                             stored.length.push(place.1);
                         }
                         if zeros.contains(&from) || !is_register && i.immediate(1) == 0 {
@@ -110,10 +113,16 @@ impl Function<'_> {
                     let is_string = moves
                         && (i.op1_kind() == OpKind::Register && string.contains(&i.op1_register())
                             || i.op1_kind() == OpKind::Memory && spilled.contains(&place));
+                    let is_length = moves
+                        && i.op1_kind() == OpKind::Register
+                        && length.contains(&whole(i.op1_register()));
                     let is_zero = i.mnemonic() == Mnemonic::Xor && i.op0_register() == i.op1_register();
                     string.retain(|r| *r != to);
                     zeros.retain(|r| *r != to);
-                    is_length &= to != Register::RAX;
+                    length.retain(|r| *r != to);
+                    if is_length {
+                        length.push(to);
+                    }
                     if is_string {
                         string.push(to);
                     }
@@ -155,4 +164,46 @@ fn is_kept(register: Register) -> bool {
         register,
         Register::RBX | Register::RBP | Register::R12 | Register::R13 | Register::R14 | Register::R15
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function as compilers write it for size: the length goes into another register before it is stored.
+    fn sample(store_length: &[u8]) -> Vec<u8> {
+        let parts: [&[u8]; 12] = [
+            // call the function below
+            &[0xe8, 0x01, 0x00, 0x00, 0x00, 0xc3],
+            // push %rbx; mov %rdi,%rbx
+            &[0x53, 0x48, 0x89, 0xfb],
+            // call something; mov (%rip),%rax
+            &[0xe8, 0x40, 0x00, 0x00, 0x00],
+            &[0x48, 0x8b, 0x05, 0x00, 0x01, 0x00, 0x00],
+            // mov %rbx,0x18(%rax); mov %rbx,%rdi; call strlen
+            &[0x48, 0x89, 0x58, 0x18],
+            &[0x48, 0x89, 0xdf],
+            &[0xe8, 0x30, 0x00, 0x00, 0x00],
+            // mov %rax,%rcx; mov (%rip),%rax
+            &[0x48, 0x89, 0xc1],
+            &[0x48, 0x8b, 0x05, 0x00, 0x01, 0x00, 0x00],
+            store_length,
+            // xor %esi,%esi; mov %rsi,0x20(%rax)
+            &[0x31, 0xf6, 0x48, 0x89, 0x70, 0x20],
+            &[0x5b, 0xc3],
+        ];
+        let mut code = parts.concat();
+        code.resize(code.len() + 0x80, 0x90);
+        code
+    }
+
+    #[test]
+    fn a_length_in_any_register_is_followed() {
+        // mov %ecx,0x10(%rax)
+        assert_eq!(starts(&sample(&[0x89, 0x48, 0x10])), [6]);
+        // mov %edx,0x10(%rax): nobody knows what that is.
+        assert!(starts(&sample(&[0x89, 0x50, 0x10])).is_empty());
+        // mov %rcx,0x10(%rax): as a length of 64 bits it is none.
+        assert!(starts(&sample(&[0x48, 0x89, 0x48, 0x10])).is_empty());
+    }
 }
