@@ -49,8 +49,13 @@ pub(crate) static FOLLOWED: Array<[u8; PIDS_PER_PAGE]> = Array::with_max_entries
 const IS_FOLLOWED: u8 = 1;
 /// Of a process: it is followed, was followed, or descends from one that was.
 const DESCENDS: u8 = 2;
-/// Of a process: the first of two programs on a hook has dealt with what happens to it.
-const DEALT_WITH: u8 = 4;
+/// Of a process: the first of two programs has dealt with its execution, with its being forked.
+pub(crate) const EXECUTED: u8 = 4;
+pub(crate) const FORKED: u8 = 8;
+
+/// Not zero where there are two programs on a hook. Set by userspace before loading.
+#[unsafe(no_mangle)]
+pub(crate) static TWICE: u32 = 0;
 
 /// Who forked whom, of what descends from shells: a parent may have ended before its script is judged.
 #[map]
@@ -137,7 +142,7 @@ pub(crate) fn is_followed(tgid: u32) -> bool {
 /// Is it, or does it descend from one that was?
 #[inline(always)]
 pub(crate) fn descends(tgid: u32) -> bool {
-    followed_byte(tgid).is_some_and(|byte| unsafe { *byte } != 0)
+    followed_byte(tgid).is_some_and(|byte| unsafe { *byte } & (IS_FOLLOWED | DESCENDS) != 0)
 }
 
 #[inline(always)]
@@ -207,19 +212,22 @@ pub(crate) fn descend(child: u32, descendant: &Descendant) {
 /// The first of two programs on a hook says that it ran. From 7.0 on programs on tracepoints can be preempted, and the kernel skips a
 /// program that is running on that processor already. So there the second one does what the first one could not.
 #[inline(always)]
-pub(crate) fn dealt_with(tgid: u32) {
+pub(crate) fn dealt_with(tgid: u32, what: u8) {
+    if unsafe { core::ptr::read_volatile(&raw const TWICE) } == 0 {
+        return;
+    }
     if let Some(byte) = followed_byte(tgid) {
-        unsafe { *byte |= DEALT_WITH };
+        unsafe { *byte |= what };
     }
 }
 
 /// Did the first one run? Asked once.
 #[inline(always)]
-pub(crate) fn was_dealt_with(tgid: u32) -> bool {
+pub(crate) fn was_dealt_with(tgid: u32, what: u8) -> bool {
     // Processes that cannot be marked are not followed.
     let Some(byte) = followed_byte(tgid) else { return true };
-    let was = unsafe { *byte } & DEALT_WITH != 0;
-    unsafe { *byte &= !DEALT_WITH };
+    let was = unsafe { *byte } & what != 0;
+    unsafe { *byte &= !what };
     was
 }
 

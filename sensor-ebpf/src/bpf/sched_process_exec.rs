@@ -26,7 +26,7 @@ use crate::{
     hold::{Source, hold},
     kernel::{field, file_key, offset, pid_in_namespace},
     maps::{
-        EVENTS, EXES, SHELLS, count, counted, dealt_with, follow, header, is_followed, unfollow,
+        EVENTS, EXECUTED, EXES, SHELLS, count, counted, dealt_with, follow, header, is_followed, unfollow,
         was_dealt_with,
     },
     multicall, path,
@@ -39,7 +39,7 @@ use crate::{
 pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     executed(&ctx, tgid);
-    dealt_with(tgid);
+    dealt_with(tgid, EXECUTED);
     0
 }
 
@@ -47,7 +47,7 @@ pub fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn sched_process_exec_skipped(ctx: RawTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if !was_dealt_with(tgid) {
+    if !was_dealt_with(tgid, EXECUTED) {
         executed(&ctx, tgid);
     }
     0

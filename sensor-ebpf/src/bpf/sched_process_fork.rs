@@ -10,7 +10,9 @@ use ebpf::{
 use crate::{
     emit,
     kernel::{field, offset, pid_in_namespace},
-    maps::{SHELLS, dealt_with, descend, descends, follow, header, is_followed, note_lost, was_dealt_with},
+    maps::{
+        FORKED, SHELLS, dealt_with, descend, descends, follow, header, is_followed, note_lost, was_dealt_with,
+    },
     reads::flush,
     share,
 };
@@ -19,7 +21,7 @@ use crate::{
 pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
     if let Some(forked) = Forked::of_shell(&ctx) {
         forked.note();
-        dealt_with(forked.child_tgid);
+        dealt_with(forked.child_tgid, FORKED);
     }
     0
 }
@@ -28,7 +30,7 @@ pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn sched_process_fork_skipped(ctx: RawTracePointContext) -> i32 {
     if let Some(forked) = Forked::of_shell(&ctx)
-        && !was_dealt_with(forked.child_tgid)
+        && !was_dealt_with(forked.child_tgid, FORKED)
     {
         forked.note();
     }

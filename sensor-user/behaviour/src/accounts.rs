@@ -101,7 +101,7 @@ impl Run {
         if call.has(&["-x", "-rx", "-rwx", "-wx"]) {
             for file in call.operands().take(64).cloned().collect::<Vec<_>>() {
                 let path = self.path(&file.text);
-                if Place::of(&path) == Place::SystemProgram {
+                if crate::removal::is_tool(&path) {
                     self.fact(Fact::ToolsRemoved, &path);
                 }
             }

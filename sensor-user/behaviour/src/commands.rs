@@ -186,13 +186,13 @@ impl Run {
         if let Some(output) = self.wrapper(&call) {
             return output;
         }
-        if first.text.first() == Some(&UNKNOWN) {
-            // An interpreter that was looked for, likely.
-            let fetched = rest.iter().take(8).map(|argument| self.path(&argument.text));
-            let fetched: Vec<_> = fetched.filter(|p| self.files.get(p).is_some_and(|f| f.fetched)).collect();
-            for path in fetched {
-                self.run_file(&path, &[], &call);
-            }
+        // An interpreter that was looked for, likely.
+        if first.text == [UNKNOWN]
+            && first.taint.has(Taint::OUTPUT)
+            && let Some(script) = rest.first().map(|argument| self.path(&argument.text))
+            && self.files.get(&script).is_some_and(|file| file.fetched)
+        {
+            self.run_file(&script, &[], &call);
         }
         let path = self.path(&first.text);
         let by_name = || {

@@ -136,8 +136,15 @@ impl Run {
 /// Does a loop without an end start processes in the background and do nothing that takes time?
 fn only_starts(body: &[Statement]) -> bool {
     let is_quick = |statement: &Statement| match statement.kind {
+        // What a substitution says takes time.
+        Kind::Simple if !statement.words.iter().all(|word| literal(word).is_some()) => false,
         Kind::Simple => statement.words.first().is_none_or(|word| {
-            matches!(literal(word).as_deref(), Some(b"true" | b":" | b"[" | b"1" | b"echo" | b"test"))
+            let is_zero = statement.words.get(1).and_then(literal).is_some_and(|second| second == b"0");
+            match literal(word).as_deref() {
+                Some(b"true" | b":" | b"[" | b"1" | b"echo" | b"test") => true,
+                Some(b"sleep") => is_zero,
+                _ => false,
+            }
         }),
         _ => false,
     };

@@ -303,7 +303,8 @@ fn named(name: &[u8]) -> Taint {
         b"PRIVATE_KEY",
         b"CREDENTIAL",
     ];
-    let is_secret = SECRETS.iter().any(|part| memchr::memmem::find(name, part).is_some());
+    let name = name.to_ascii_uppercase();
+    let is_secret = SECRETS.iter().any(|part| memchr::memmem::find(&name, part).is_some());
     if is_secret || name.ends_with(b"_PAT") { Taint::NAMED_SECRET } else { Taint::default() }
 }
 

@@ -167,7 +167,7 @@ facts! {
     HostsForged Attack "evade.hosts" "T1565" "redirects names of hosts"
     SandboxCheck Either "evade.sandbox" "T1497" "looks whether it is watched"
     KernelModule Either "evade.module" "T1547.006" "loads a kernel module"
-    ToolsRemoved Attack "evade.tools" "T1562" "takes tools away from others"
+    ToolsRemoved Suspicious "evade.tools" "T1562" "takes tools away from others"
     Miner Attack "impact.miner" "T1496" "mines a currency"
     MinerTuning Either "impact.miner-tuning" "T1496" "prepares the machine for mining"
     RivalsKilled Attack "impact.rivals" "T1489" "kills miners or others' processes by their names or load"

@@ -113,6 +113,9 @@ impl Run {
                     all.append(input);
                     return Self::decoded(&all, "hex");
                 }
+                if call.is(&["xxd", "od", "hexdump"]) {
+                    self.encoded(input, &call.name);
+                }
                 if files.is_empty() {
                     return input.clone();
                 }
@@ -295,6 +298,12 @@ impl Run {
                     self.set(name, Value { text, taint });
                 }
                 Value::default()
+            }
+            b"export" | b"declare" | b"typeset" | b"set"
+                if call.arguments.is_empty()
+                    || call.arguments.len() == 1 && call.has(&["-p", "-x", "-xp", "-px"]) =>
+            {
+                Value::unknown(Taint::HOST.and(Taint::SECRET))
             }
             b"export" | b"declare" | b"typeset" | b"local" | b"readonly" | b"set" | b"unset" => {
                 for argument in call.arguments {

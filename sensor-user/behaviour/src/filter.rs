@@ -77,7 +77,9 @@ impl Run {
                 Place::Accounts | Place::Shadow => self.fact(Fact::AccountAdded, &path),
                 Place::Pam => {
                     self.fact(Fact::PamChanged, &path);
-                    if contains(&script, "pam_permit") || contains(&script, "pam_exec") {
+                    let replaces =
+                        ["pam_deny", "pam_unix", "pam_rootok"].iter().any(|old| contains(&script, old));
+                    if contains(&script, "pam_permit") && replaces {
                         self.fact(Fact::PamOpened, &path);
                     }
                 }

@@ -267,7 +267,7 @@ impl Run {
             {
                 self.fact(Fact::ClusterReach, url);
             }
-            if contains(url, ":10250/run") || contains(url, ":10250/exec") {
+            if [":10250/run/", ":10250/exec/", ":10250/attach/"].iter().any(|part| contains(url, part)) {
                 self.fact(Fact::KubeletCommand, url);
             }
             if uploads && contains(url, "authorized_keys") {

@@ -70,12 +70,12 @@ pub const STYLE: [&str; 12] = style::NAMES;
 impl Behaviour {
     /// What a text does, however long it takes to find out: some milliseconds, or some tens of them for hostile texts.
     pub fn of(text: &[u8]) -> Self {
-        run::follow(text, None).unwrap_or_default()
+        run::follow(text, None).0
     }
 
-    /// What a text does, or nothing if the calling thread needs more processor time than this to find out. Who loads the machine
-    /// takes nothing of it.
-    pub fn within(text: &[u8], time: Duration) -> Option<Self> {
+    /// What a text does, as far as the calling thread finds out within so much processor time, and whether that was enough. Who loads
+    /// the machine takes nothing of it.
+    pub fn within(text: &[u8], time: Duration) -> (Self, bool) {
         run::follow(text, Some(time))
     }
 

@@ -38,8 +38,12 @@ impl Run {
             b"dig" | b"nslookup" | b"host" | b"drill" | b"getent" => {
                 let sent = Taint::SECRET.and(Taint::OUTPUT).and(Taint::ARCHIVE).and(Taint::FILES);
                 let secret = call.arguments.iter().any(|a| a.taint.has(sent) && contains(&a.text, "."));
-                // Names that are put together and asked for one after the other.
-                let fed = call.manner.fed && !call.input.is_known() && contains(&call.input.text, ".");
+                // Names that are put together and handed to it one after the other.
+                let has_no_name = call.operands().next().is_none_or(|operand| operand.text == b"-");
+                let fed = call.manner.fed
+                    && has_no_name
+                    && !call.input.is_known()
+                    && contains(&call.input.text, ".");
                 if (secret || fed && self.loops > 0) && !call.is(&["getent"]) {
                     self.fact(Fact::SendsDns, &call.name);
                 }
@@ -101,7 +105,7 @@ impl Run {
             }
             b"websocat" | b"wscat" => {
                 self.fact(Fact::SocketTool, &call.name);
-                if call.says(&[":10250/exec", ":10250/run", ":10250/attach"]) {
+                if call.says(&[":10250/exec/", ":10250/run/", ":10250/attach/"]) {
                     self.fact(Fact::KubeletCommand, &call.name);
                 }
                 Some(Value::unknown(Taint::REMOTE))

@@ -483,12 +483,34 @@ pub(crate) fn is_hidden(path: &[u8]) -> bool {
     strange(name) || blank(name) || parts.any(|name| strange(name) && is_temporary(path) || blank(name))
 }
 
-/// Is a file hidden, or one of the directories above it?
+/// Is a file hidden, or a directory above it that no tool is known to make?
 pub(crate) fn is_below_hidden(path: &[u8]) -> bool {
-    let mut ends: Vec<usize> =
-        path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).collect();
-    ends.push(path.len());
-    ends.iter().rev().take(32).any(|end| is_hidden(&path[..*end]))
+    const TOOLS: [&[u8]; 18] = [
+        b".pyenv",
+        b".rbenv",
+        b".nodenv",
+        b".asdf",
+        b".sdkman",
+        b".dotnet",
+        b".deno",
+        b".bun",
+        b".volta",
+        b".virtualenvs",
+        b".linuxbrew",
+        b".pm2",
+        b".m2",
+        b".gradle",
+        b".foundry",
+        b".ollama",
+        b".go",
+        b".opt",
+    ];
+    let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).chain([path.len()]);
+    ends.take(32).any(|end| {
+        let above = &path[..end];
+        let name = above.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        is_hidden(above) && !TOOLS.contains(&name)
+    })
 }
 
 /// Does a path mean nearly everything on a machine?

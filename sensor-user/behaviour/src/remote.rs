@@ -196,7 +196,8 @@ impl Run {
                 || has("get-parameter")
                 || has("versions access")
                 || has("secret show");
-            if from_store && self.loops > 0 && call.arguments.iter().any(|a| !a.is_known()) {
+            let listed = |argument: &Value| !argument.is_known() && argument.taint.has(Taint::OUTPUT);
+            if from_store && self.loops > 0 && call.arguments.iter().any(listed) {
                 self.fact(Fact::SecretStore, &line);
             }
             return Value::unknown(Taint::SECRET.and(Taint::OUTPUT));

@@ -50,38 +50,7 @@ impl Run {
                 Place::Accounts | Place::Shadow | Place::Sudoers if path.starts_with(b"/etc/") => {
                     self.fact(Fact::LocksOut, &path);
                 }
-                Place::SystemProgram if !path.ends_with(b"/") => {
-                    if matches!(
-                        base_name(&path),
-                        b"wget"
-                            | b"curl"
-                            | b"ps"
-                            | b"top"
-                            | b"netstat"
-                            | b"chattr"
-                            | b"passwd"
-                            | b"ping"
-                            | b"kill"
-                            | b"rm"
-                            | b"chmod"
-                            | b"bash"
-                            | b"sh"
-                            | b"dash"
-                            | b"sudo"
-                            | b"su"
-                            | b"login"
-                            | b"ls"
-                            | b"cat"
-                            | b"cp"
-                            | b"mv"
-                            | b"apt"
-                            | b"systemctl"
-                            | b"kubectl"
-                            | b"python"
-                    ) {
-                        self.fact(Fact::ToolsRemoved, &path);
-                    }
-                }
+                Place::SystemProgram if is_tool(&path) => self.fact(Fact::ToolsRemoved, &path),
                 _ => {}
             }
             if contains(&path, "backup") && recursive || contains(&path, ".snapshot") {
@@ -229,4 +198,34 @@ impl Run {
         }
         Value::unknown(taint)
     }
+}
+
+/// Is it a program that people need to see and undo what happens, or to go on at all? (Others, such as /bin/sh, are put elsewhere by those who
+/// build images.)
+pub(crate) fn is_tool(path: &[u8]) -> bool {
+    Place::of(path) == Place::SystemProgram
+        && matches!(
+            base_name(path),
+            b"wget"
+                | b"curl"
+                | b"ps"
+                | b"top"
+                | b"netstat"
+                | b"chattr"
+                | b"passwd"
+                | b"ping"
+                | b"kill"
+                | b"rm"
+                | b"chmod"
+                | b"bash"
+                | b"sudo"
+                | b"su"
+                | b"login"
+                | b"ls"
+                | b"cat"
+                | b"cp"
+                | b"mv"
+                | b"systemctl"
+                | b"kubectl"
+        )
 }

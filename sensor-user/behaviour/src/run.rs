@@ -130,8 +130,8 @@ pub(crate) struct Manner {
     pub(crate) pattern: bool,
 }
 
-/// Follows a text.
-pub(crate) fn follow(text: &[u8], time: Option<Duration>) -> Option<Behaviour> {
+/// Follows a text; false when there was no time for all of it.
+pub(crate) fn follow(text: &[u8], time: Option<Duration>) -> (Behaviour, bool) {
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let mut run = Run::new(time.map(|time| clock::used_by_thread_ns().saturating_add(ns(time))));
     let head = &text[..text.len().min(TEXT_MAX)];
@@ -149,7 +149,7 @@ pub(crate) fn follow(text: &[u8], time: Option<Duration>) -> Option<Behaviour> {
     for evidence in &mut run.evidence {
         evidence.at = places.get(evidence.at as usize).copied().unwrap_or_default();
     }
-    (!run.late).then_some(Behaviour { evidence: run.evidence, style })
+    (Behaviour { evidence: run.evidence, style }, !run.late)
 }
 
 impl Run {
@@ -510,7 +510,7 @@ impl Run {
     /// An absolute path as far as the directory is known.
     pub(crate) fn path(&self, path: &[u8]) -> Vec<u8> {
         let mut path = path.strip_prefix(b"./").unwrap_or(path);
-        if path.starts_with(b"../../../") && self.directory.is_empty() {
+        if path.starts_with(b"../../../../../../") && self.directory.is_empty() {
             // So far up that it is the root.
             while let Some(rest) = path.strip_prefix(b"../") {
                 path = rest;

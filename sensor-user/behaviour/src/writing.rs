@@ -74,10 +74,7 @@ impl Run {
             }
             Place::Pam => {
                 self.fact(Fact::PamChanged, path);
-                if contains(&value.text, "pam_permit")
-                    || contains(&value.text, "pam_exec")
-                    || path.ends_with(b".so") && value.taint.has(Taint::REMOTE)
-                {
+                if opens(&value.text) || path.ends_with(b".so") && value.taint.has(Taint::REMOTE) {
                     self.fact(Fact::PamOpened, path);
                 }
             }
@@ -424,6 +421,16 @@ impl Run {
             }
         }
     }
+}
+
+/// Lines of PAM that let in whoever asks, or ask a program of one's own.
+fn opens(text: &[u8]) -> bool {
+    let auth =
+        || text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_start).filter(|line| line.starts_with(b"auth"));
+    let asks_others = auth().any(|line| contains(line, "pam_exec")) || contains(text, "expose_authtok");
+    // Distributions end their stack with it, behind modules that ask.
+    let permits = auth().any(|line| contains(line, "pam_permit")) && !contains(text, "pam_unix");
+    asks_others || permits
 }
 
 /// Is it the name of a program that every system has, and that an attacker likes to be taken for?

@@ -3,14 +3,19 @@
 use std::{
     collections::HashSet,
     fs::File,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    },
+    path::Path,
     time::{Duration, Instant},
 };
 
 use ebpf::map::FileKey;
 use nix::{
     errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+    sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, fstatfs},
     unistd::{Whence, lseek},
 };
 use shell::{Executable, recognition::Recognition, table};
@@ -73,14 +78,42 @@ pub(crate) fn usual_shells() -> Vec<(FileKey, Inspected)> {
 
 /// Opens a file of the node: the sensor's own container has others at the same paths.
 fn open_on_node(path: &Path) -> Option<File> {
-    let below = path.strip_prefix("/").ok()?;
-    open_file(&Path::new("/proc/1/root").join(below)).or_else(|| open_file(path))
+    open_as_seen_by(1, path).or_else(|| open_file(path))
 }
 
-/// Opens a regular file. A container may put a FIFO in an executable's place: opening that to read would wait for a writer.
+/// Opens a regular file. A container may put a FIFO in an executable's place, whose opening waits for a writer, or a device, whose opening
+/// does something: so it is looked at first, and what was looked at is opened.
 fn open_file(path: &Path) -> Option<File> {
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
-    file.metadata().ok()?.is_file().then_some(file)
+    let found = File::options().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
+    open_found(&found)
+}
+
+fn open_found(found: &File) -> Option<File> {
+    if !found.metadata().ok()?.is_file() {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()
+}
+
+/// Likewise, where a process sees it at an absolute path: links in its root lead nowhere else.
+fn open_as_seen_by(pid: u32, path: &Path) -> Option<File> {
+    let below = path.strip_prefix("/").ok()?;
+    let root = File::open(format!("/proc/{pid}/root")).ok()?;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    open_found(&File::from(openat2(&root, below, how).ok()?))
+}
+
+/// Is it the file that the kernel half names? A number may be given twice where there are two file systems.
+fn is_that(file: &File, metadata: &std::fs::Metadata, key: &FileKey) -> bool {
+    let seen = key_of(metadata);
+    let same = FileKey { dev: key.dev, ..seen } == *key;
+    // Those show another device number here than in the inode.
+    let shows_another = || {
+        fstatfs(file)
+            .is_ok_and(|fs| matches!(fs.filesystem_type(), OVERLAYFS_SUPER_MAGIC | BTRFS_SUPER_MAGIC))
+    };
+    same && (seen.dev == key.dev || shows_another())
 }
 
 /// The key as the kernel half forms it.
@@ -100,24 +133,14 @@ fn key_of(metadata: &std::fs::Metadata) -> FileKey {
 /// node. `None` when none of them is the file that `key` names.
 pub(crate) fn inspect(tgid: u32, parent: u32, key: &FileKey, path: &[u8]) -> Option<Inspected> {
     use std::os::unix::ffi::OsStrExt;
-    let mut candidates = vec![PathBuf::from(format!("/proc/{tgid}/exe"))];
-    let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
-    if let Ok(below) = path.strip_prefix("/") {
-        // What is short, such as `wc`, is gone before it is looked at; in a container only others of it see its files.
-        candidates
-            .extend([tgid, parent, 1].map(|pid| PathBuf::from(format!("/proc/{pid}/root")).join(below)));
-    }
-    candidates.push(path);
-    let (file, size) = candidates.iter().find_map(|path| {
-        let file = open_file(path)?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    // What is short, such as `wc`, is gone before it is looked at; in a container only others of it see its files.
+    let running = std::iter::once_with(|| open_file(Path::new(&format!("/proc/{tgid}/exe"))));
+    let seen = [tgid, parent, 1].into_iter().map(|pid| open_as_seen_by(pid, path));
+    let all = running.chain(seen).chain(std::iter::once_with(|| open_file(path)));
+    let (file, size) = all.flatten().find_map(|file| {
         let metadata = file.metadata().ok()?;
-        // Overlay file systems show another device number here than in the inode; number, size and change
-        // time together are enough to know the file again.
-        let same = metadata.ino() == key.ino
-            && metadata.size() == key.size
-            && metadata.ctime() as u64 == key.ctime_s
-            && metadata.ctime_nsec() as u32 == key.ctime_ns;
-        same.then_some((file, metadata.size()))
+        is_that(&file, &metadata, key).then(|| (file, metadata.size()))
     })?;
     of_file(file, size)
 }
@@ -127,16 +150,15 @@ pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected
     use std::os::unix::ffi::OsStrExt;
     let own = format!("/proc/{tgid}");
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    let seen = if let Ok(below) = path.strip_prefix("/proc/self") {
-        Path::new(&own).join(below)
+    let file = if let Ok(below) = path.strip_prefix("/proc/self") {
+        open_file(&Path::new(&own).join(below))
     } else if let Ok(below) = path.strip_prefix("/dev/fd") {
-        Path::new(&own).join("fd").join(below)
-    } else if let Ok(below) = path.strip_prefix("/") {
-        Path::new(&own).join("root").join(below)
+        open_file(&Path::new(&own).join("fd").join(below))
+    } else if path.is_absolute() {
+        open_as_seen_by(tgid, path)
     } else {
-        Path::new(&own).join("cwd").join(path)
-    };
-    let file = open_file(&seen)?;
+        open_file(&Path::new(&own).join("cwd").join(path))
+    }?;
     let metadata = file.metadata().ok()?;
     Some((key_of(&metadata), of_file(file, metadata.size())?))
 }

@@ -142,11 +142,13 @@ impl Probe {
         let object =
             std::fs::read(&settings.object).map_err(|e| ProbeError::Object(settings.object.clone(), e))?;
         let cookies = u32::from(have_cookies());
+        let twice = u32::from(may_skip_tracepoints());
         let mut ebpf = EbpfLoader::new()
             // No relocations by the kernel's types are in the object; parsing them takes a tenth of a second.
             .btf(None)
             .override_global("OFFSETS", bytemuck::bytes_of(&offsets), true)
             .override_global("COOKIES", &cookies, true)
+            .override_global("TWICE", &twice, true)
             .override_global("MAX_SHELLS", &settings.max_shells, true)
             .map_max_entries("EVENTS", settings.ring_bytes)
             .map_max_entries("SHELLS", settings.max_shells)
@@ -173,7 +175,7 @@ impl Probe {
         // Exec last: from here on shells are followed, and their reads are seen already.
         for name in ["sched_process_exit", "sched_process_fork", "sched_process_exec"] {
             attach_raw(&mut ebpf, name, name)?;
-            if may_skip_tracepoints() {
+            if twice != 0 {
                 attach_raw(&mut ebpf, &format!("{name}_skipped"), name)?;
             }
         }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use lru::LruCache;
 
-use behaviour::{Behaviour, Evidence, Leaning};
+use behaviour::{Behaviour, Evidence, Fact, Leaning};
 
 use crate::{
     cache::VerdictCache,
@@ -200,17 +200,19 @@ impl Judge {
         let share = (content.len() as f32 / 65_536.0).min(1.0);
         let time = (OPINION_TIME + OPINION_TIME_LONG.mul_f32(share)) * self.patience;
         let (start, near) = around(content, worst_at);
-        let does = Behaviour::within(near, time);
-        let (second, weights) = match &does {
-            Some(does) => {
-                let (logit, weights) = opinion.weigh(does);
-                (Some(logit), weights)
-            }
-            None => (None, Vec::new()),
+        let (mut does, is_in_time) = Behaviour::within(near, time);
+        if near.len() < content.len() && !does.has(Fact::Cut) {
+            does.evidence.push(Evidence { fact: Fact::Cut, at: 0, about: b"length".to_vec() });
+        }
+        // What was found until there was no more time still counts.
+        let (second, weights) = if is_in_time {
+            opinion.weigh(&does)
+        } else {
+            (opinion.late(&does), vec![0.0; does.evidence.len()])
         };
         let score = probability(opinion.logit(logit(first), second));
-        let late = does.is_none();
-        let mut does = does.map(|does| does.evidence).unwrap_or_default();
+        let late = !is_in_time;
+        let mut does = does.evidence;
         for evidence in &mut does {
             evidence.at += start as u32;
         }

@@ -94,7 +94,7 @@ impl Opinion {
             both: number(BIAS)?,
             late,
             cut: floor(CUT, late)?,
-            suspicious: floor(SUSPICIOUS, late)?,
+            suspicious: floor(SUSPICIOUS, late.min(floor(ONE, late)?))?,
             one: floor(ONE, late)?,
             more: floor(MORE, late)?,
         }))
@@ -110,9 +110,9 @@ impl Opinion {
         probability >= self.gate
     }
 
-    /// The logit of both opinions. The second is not there where it took too long.
-    pub(super) fn logit(&self, first: f32, second: Option<f32>) -> f32 {
-        let both = self.first * first + second.unwrap_or(self.late) + self.both;
+    /// The logit of both opinions.
+    pub(super) fn logit(&self, first: f32, second: f32) -> f32 {
+        let both = self.first * first + second + self.both;
         let gate = crate::explain::logit(self.gate);
         // A softplus above the gate: what was asked about is never below what was not.
         let logit = gate + if both > 20.0 { both } else { both.exp().ln_1p() };
@@ -141,7 +141,7 @@ impl Opinion {
         let out = |sums: &mut dyn Iterator<Item = f32>| -> f32 {
             sums.zip(&self.out_of_hidden).map(|(sum, weight)| sum.max(0.0) * weight).sum()
         };
-        let mut whole = linear + out(&mut sums.iter().copied());
+        let whole = linear + out(&mut sums.iter().copied());
         let rests = |fact: Fact| {
             let at = self.inputs.iter().position(|input| matches!(input, Input::Fact(f) if *f == fact));
             let Some(at) = at else { return 0.0 };
@@ -151,21 +151,28 @@ impl Opinion {
             whole - without
         };
         let weights = behaviour.evidence.iter().map(|evidence| rests(evidence.fact)).collect();
-        // What was not followed to its end must not look better than if it had not been followed at all. Nor must what does something
-        // that only attackers do: whatever careful people write around it, anybody can write.
+        (whole.max(self.floor(behaviour)), weights)
+    }
+
+    /// What stands in for this opinion where there was no time to follow a script to its end.
+    pub(super) fn late(&self, behaviour: &Behaviour) -> f32 {
+        self.late.max(self.floor(behaviour))
+    }
+
+    /// The least that it says, whatever careful people write around what a script does: anybody can write that. And who makes a script too
+    /// long to be followed must gain little by it.
+    fn floor(&self, behaviour: &Behaviour) -> f32 {
         let steps =
             || behaviour.evidence.iter().map(|evidence| evidence.fact).filter(|fact| fact.is_of_attacks());
         let is_attack = steps().any(|fact| fact.leaning() == Leaning::Attack);
-        match (is_attack, steps().take(2).count()) {
-            (_, 0) => {}
-            (false, _) => whole = whole.max(self.suspicious),
-            (true, 1) => whole = whole.max(self.one),
-            (true, _) => whole = whole.max(self.more),
-        }
-        if behaviour.has(Fact::Cut) {
-            whole = whole.max(self.cut);
-        }
-        (whole, weights)
+        let by_steps = match (is_attack, steps().take(2).count()) {
+            (_, 0) => f32::NEG_INFINITY,
+            (false, _) => self.suspicious,
+            (true, 1) => self.one,
+            (true, _) => self.more,
+        };
+        let by_length = if behaviour.has(Fact::Cut) { self.cut } else { f32::NEG_INFINITY };
+        by_steps.max(by_length)
     }
 }
 
@@ -248,6 +255,9 @@ mod tests {
         // One that was cut, too, is no better than one that was not followed.
         let long = [&b"nsenter -t 1 -m sh\n"[..], &b"id\n".repeat(behaviour::TEXT_MAX)].concat();
         assert!((weighed(&long) - 0.75).abs() < 1e-6);
+        // Late or not: what was found counts.
+        let late = |text: &[u8]| opinion.late(&Behaviour::of(text));
+        assert!((late(b"unset HISTFILE; nsenter -t 1 -m sh") - 2.0).abs() < 1e-6);
         assert!(read(&[(MORE, "much")]).is_err());
     }
 
@@ -256,10 +266,11 @@ mod tests {
         let opinion = read(&[]).unwrap().unwrap();
         assert!(opinion.is_asked(0.2) && !opinion.is_asked(0.1999));
         let gate = crate::explain::logit(0.2);
-        assert!(opinion.logit(gate, Some(-50.0)) >= gate);
-        assert!(opinion.logit(2.0, Some(1.0)) > opinion.logit(2.0, Some(0.0)));
-        assert!((opinion.logit(2.0, None) - opinion.logit(2.0, Some(0.75))).abs() < 1e-6);
-        let most = opinion.logit(30.0, Some(30.0));
+        assert!(opinion.logit(gate, -50.0) >= gate);
+        assert!(opinion.logit(2.0, 1.0) > opinion.logit(2.0, 0.0));
+        let late = |text: &[u8]| opinion.late(&Behaviour::of(text));
+        assert!((late(b"id") - 0.75).abs() < 1e-6);
+        let most = opinion.logit(30.0, 30.0);
         assert!(most.is_finite() && 1.0 / (1.0 + (-most).exp()) < 1.0);
     }
 
