@@ -139,6 +139,18 @@ how much the logit fell in the middle of them:
 
 {_attacked(f['attacked'])}
 
+Of the scripts of a Debian installation and of source packages, as they are (`trainer/natural.py`; those of the report part):
+
+| operating point | flagged |
+| --- | --- |
+{chr(10).join(f"| `{name}` | {_rate(value)} |" for name, value in f['natural'].items())}
+
+Benign scripts flagged at `balanced`, by length:
+
+| from bytes | flagged |
+| --- | --- |
+{chr(10).join(f"| {name} | {_rate(value)} |" for name, value in f['false_alarms_by_length'].items())}
+
 Benign scripts flagged at `balanced`, by kind:
 
 | kind | flagged |

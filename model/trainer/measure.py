@@ -68,6 +68,12 @@ def at_rates(bags, scores, part):
     return out
 
 
+# How the sources of scripts are named that were fetched as they are on a machine (`trainer/natural.py`).
+NATURAL = "debian-natural"
+# Harmless scripts are told by their length, from so many bytes on.
+LENGTHS = [0, 1024, 4096, 16384, 65536]
+
+
 def figures(bags, scores, part, hidden, kept_back):
     """What is found of the report part, by source, kind, technique and tactic, and what is flagged there. `hidden` has scores
     of the same scripts for each transform, `kept_back` those of generated attacks whose idiom was not trained on."""
@@ -88,6 +94,12 @@ def figures(bags, scores, part, hidden, kept_back):
     out["sources"] = {name: len(set(source[~generated & (part == name)])) for name in (parts.FIT, parts.TUNE, parts.REPORT)}
     out["generated"] = int(generated.sum())
     out["at_rate"] = at_rates(bags, scores, part)
+    natural = benign & np.char.startswith(source, NATURAL)
+    size = np.array([len(text) for text in corpus.texts])
+    balanced = scores > logits["balanced"]
+    out["natural"] = {name: share(natural, scores > logit) for name, logit in logits.items()}
+    bounds = list(zip(LENGTHS, LENGTHS[1:] + [np.inf]))
+    out["false_alarms_by_length"] = {str(low): share(benign & (size >= low) & (size < high), balanced) for low, high in bounds}
     for name, logit in logits.items():
         hit = scores > logit
         out[name] = {

@@ -25,7 +25,7 @@ FAST = 1.0
 # How far below what stands in for it when it is late the second opinion may be: for scripts that were not followed to their end (many
 # long ones are not, and padding is easy), that do what is seldom harmless, that do one thing that only attackers do, and something
 # else besides. Chosen on the parts that are not reported on.
-CUT, SUSPICIOUS, ONE, MORE = -2.0, -2.0, 0.0, 1.0
+CUT, SUSPICIOUS, ONE, MORE = -2.0, -2.0, -1.0, 1.0
 # What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
 # harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
 NEAR = 0.1

@@ -46,9 +46,22 @@ pub struct Node {
     pub containerd: Containerd,
     /// Its files.
     pub dir: TempDir,
-    namespace: String,
     gateway: Ipv4Addr,
+    // Behind the runtime, which needs it to end its pods.
+    namespace: Namespace,
 }
+
+/// A network namespace, which goes with this.
+struct Namespace(String);
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = ip(&format!("netns del {}", self.0));
+    }
+}
+
+/// Labels of a pod.
+type Labels = Vec<(String, String)>;
 
 /// The nodes, and who signs tokens.
 pub struct Cluster {
@@ -64,6 +77,8 @@ pub struct Member {
     pub node: usize,
     /// `sensor`, `collector` or `test`.
     pub component: &'static str,
+    /// Its labels.
+    pub labels: Labels,
     /// The pod.
     pub running: Running,
 }
@@ -72,16 +87,11 @@ fn own_address(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 128, 0, 2 + node as u8)
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = ip(&format!("netns del {}", self.namespace));
-    }
-}
-
 impl Node {
     fn start(index: usize, images: &[Image]) -> anyhow::Result<Self> {
         let namespace = format!("swn{}{index}", std::process::id());
         ip(&format!("netns add {namespace}"))?;
+        let guard = Namespace(namespace.clone());
         ip(&format!("-n {namespace} link set lo up"))?;
         ip(&format!("-n {namespace} addr add {RESOLVER}/32 dev lo"))?;
         inside(&namespace, || Ok(fs::write("/proc/sys/net/ipv4/ip_forward", "1")?))?;
@@ -101,7 +111,7 @@ impl Node {
             containerd: Containerd::start_node(Some(network), images)?,
             dir: tempfile::tempdir()?,
             gateway: Ipv4Addr::new(10, 64, index as u8 + 1, 1),
-            namespace,
+            namespace: guard,
         })
     }
 }
@@ -113,14 +123,14 @@ impl Cluster {
         for node in &nodes {
             node.containerd.import_tar(archive)?;
         }
-        let [first, second] = [&nodes[0].namespace, &nodes[1].namespace];
+        let [first, second] = [&nodes[0].namespace.0, &nodes[1].namespace.0];
         ip(&format!("-n {first} link add eth0 type veth peer name eth0 netns {second}"))?;
         for (index, node) in nodes.iter().enumerate() {
             let (own, other) = (own_address(index), 1 - index);
-            ip(&format!("-n {} addr add {own}/24 dev eth0", node.namespace))?;
-            ip(&format!("-n {} link set eth0 up", node.namespace))?;
+            ip(&format!("-n {} addr add {own}/24 dev eth0", node.namespace.0))?;
+            ip(&format!("-n {} link set eth0 up", node.namespace.0))?;
             let via = own_address(other);
-            ip(&format!("-n {} route add 10.64.{}.0/24 via {via}", node.namespace, other + 1))?;
+            ip(&format!("-n {} route add 10.64.{}.0/24 via {via}", node.namespace.0, other + 1))?;
         }
         let dir = nodes[0].dir.path();
         let authority = Authority::new("the cluster's")?;
@@ -161,12 +171,16 @@ impl Cluster {
         (node, component, name): (usize, &'static str, &str),
         template: &Value,
     ) -> anyhow::Result<()> {
+        let labels = template["metadata"]["labels"].as_object().into_iter().flatten();
+        let labels: Labels = labels
+            .map(|(key, value)| Ok((key.clone(), value.as_str().context("a label")?.to_owned())))
+            .collect::<anyhow::Result<_>>()?;
         let running = self.kubelet(node, |kubelet| {
             kubelet.run(name, objects, template, |reached| {
-                self.enforce(objects, members, Some((node, component, reached)))
+                self.enforce(objects, members, Some((node, &labels, reached)))
             })
         })?;
-        members.push(Member { node, component, running });
+        members.push(Member { node, component, labels, running });
         Ok(())
     }
 
@@ -175,35 +189,52 @@ impl Cluster {
         &self,
         objects: &Objects,
         members: &[Member],
-        coming: Option<(usize, &str, &Reached)>,
+        coming: Option<(usize, &Labels, &Reached)>,
     ) -> anyhow::Result<()> {
         let running = members
             .iter()
-            .filter_map(|member| Some((member.node, member.component, member.running.reached.as_ref()?)));
-        let all: Vec<(usize, &str, &Reached)> = running.chain(coming).collect();
+            .filter_map(|member| Some((member.node, &member.labels, member.running.reached.as_ref()?)));
+        let all: Vec<(usize, &Labels, &Reached)> = running.chain(coming).collect();
         let peers: Vec<Peer> = all
             .iter()
-            .map(|(_, component, reached)| Peer {
+            .map(|(_, labels, reached)| Peer {
                 address: reached.address,
                 namespace: NAMESPACE,
-                labels: [("name", NAMESPACE), ("instance", NAMESPACE), ("component", component)]
-                    .map(|(name, value)| (format!("app.kubernetes.io/{name}"), value.to_owned()))
-                    .into(),
+                labels: (*labels).clone(),
             })
             .collect();
-        let collector = all.iter().rfind(|(_, component, _)| *component == "collector");
-        for (node, component, reached) in &all {
+        // The service's pods, by its selector, and their port by the name that it has there.
+        let service = &objects["Service scriptwatch-collector"]["spec"];
+        let container =
+            &objects["Deployment scriptwatch-collector"]["spec"]["template"]["spec"]["containers"][0];
+        let (port, target) = (&service["ports"][0]["port"], &service["ports"][0]["targetPort"]);
+        let target = container["ports"].as_array().context("ports")?.iter().find(|p| p["name"] == *target);
+        let target = &target.context("the service's target is no port of its pods")?["containerPort"];
+        let mut behind = Vec::new();
+        for (_, labels, reached) in &all {
+            if selects(&service["selector"], labels)? {
+                behind.push(reached.address);
+            }
+        }
+        for (node, labels, reached) in &all {
             let mut text = format!(
                 "flush ruleset\ntable ip services {{\nchain translated {{ type nat hook output priority -100;\n\
                  ip daddr {API} tcp dport 443 dnat to {}:{API_PORT}\n",
                 own_address(0)
             );
-            if let Some((_, _, collector)) = collector {
-                let port = &objects["Service scriptwatch-collector"]["spec"]["ports"][0]["port"];
-                writeln!(text, "ip daddr {COLLECTOR} tcp dport {port} dnat to {}:{port}", collector.address)?;
+            if let Some(pod) = behind.last() {
+                writeln!(text, "ip daddr {COLLECTOR} tcp dport {port} dnat to {pod}:{target}")?;
             }
             text += "}\n}\n";
-            if let Some(policy) = objects.get(&format!("NetworkPolicy scriptwatch-{component}")) {
+            let policies = objects.iter().filter(|(key, _)| key.starts_with("NetworkPolicy "));
+            let mut of_it = Vec::new();
+            for (key, policy) in policies {
+                if selects(&policy["spec"]["podSelector"]["matchLabels"], labels)? {
+                    of_it.push((key, policy));
+                }
+            }
+            ensure!(of_it.len() <= 1, "the test knows no pod with several policies: {of_it:?}");
+            if let Some((_, policy)) = of_it.first() {
                 text += &rules(policy, &peers, Some(self.nodes[*node].gateway))?;
             }
             enforce(reached, &text)?;
@@ -211,13 +242,22 @@ impl Cluster {
         Ok(())
     }
 
+    /// Has each pod a policy? (The pod of `helm test` has none.)
+    pub fn is_policed(&self, objects: &Objects, member: &Member) -> anyhow::Result<bool> {
+        let mut policies = objects.iter().filter(|(key, _)| key.starts_with("NetworkPolicy "));
+        policies.try_fold(false, |is, (_, policy)| {
+            Ok(is | selects(&policy["spec"]["podSelector"]["matchLabels"], &member.labels)?)
+        })
+    }
+
     /// What a probe of the kubelet gets from a pod; 0: nothing.
     pub fn probe(&self, member: &Member, port: u16, path: &str) -> u16 {
         let Some(reached) = &member.running.reached else { return 0 };
         let at = SocketAddrV4::new(reached.address, port);
-        let asked = inside(&self.nodes[member.node].namespace, || {
+        let asked = inside(&self.nodes[member.node].namespace.0, || {
             let mut stream =
                 std::net::TcpStream::connect_timeout(&at.into(), std::time::Duration::from_secs(1))?;
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
             write!(stream, "GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n")?;
             let mut answer = String::new();
             std::io::Read::read_to_string(&mut stream, &mut answer)?;
@@ -225,6 +265,12 @@ impl Cluster {
         });
         asked.unwrap_or(0)
     }
+}
+
+/// Does a selector by labels select who has these? One that names none is no selector here.
+fn selects(wanted: &Value, labels: &[(String, String)]) -> anyhow::Result<bool> {
+    let wanted = wanted.as_object().filter(|wanted| !wanted.is_empty()).context("a selector by labels")?;
+    Ok(wanted.iter().all(|(key, value)| labels.iter().any(|(k, v)| k == key && value == v.as_str())))
 }
 
 fn enforce(reached: &Reached, rules: &str) -> anyhow::Result<()> {

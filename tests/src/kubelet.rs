@@ -89,9 +89,16 @@ impl Kubelet<'_> {
         if let Some(reached) = &reached {
             prepare(reached)?;
         }
+        known(
+            &spec["securityContext"],
+            &["fsGroup", "runAsGroup", "runAsNonRoot", "runAsUser", "seccompProfile"],
+        )?;
         let account = spec["serviceAccountName"].as_str().unwrap_or("default");
         let mut sources = BTreeMap::new();
         for volume in list(&spec["volumes"]) {
+            for source in ["hostPath", "persistentVolumeClaim", "configMap", "secret", "projected"] {
+                known(&volume[source], &["path", "type", "claimName", "name", "secretName", "sources"])?;
+            }
             let at = self.dir.join("pods").join(name).join(text(&volume["name"])?);
             let source = self.volume(volume, &at, objects, (namespace, account))?;
             if let Some(group) = spec["securityContext"]["fsGroup"].as_u64()
@@ -207,6 +214,7 @@ impl Kubelet<'_> {
             user: either("runAsUser").as_i64(),
             group: either("runAsGroup").as_i64(),
             groups: group.as_slice(),
+            // Requests decide where a pod goes, which is decided here by who runs it.
             memory: bytes(&container["resources"]["limits"]["memory"])?,
         };
         self.containerd.run(pod, &plan)
@@ -281,6 +289,13 @@ impl Kubelet<'_> {
         let mut printed = String::new();
         for (name, id) in &running.containers {
             self.containerd.stop_container(id)?;
+            let status = self.containerd.wait(id)?;
+            ensure!(
+                status.exit_code == 0,
+                "{name} of {} ended with {}",
+                running.pod.name(),
+                status.exit_code
+            );
             printed += &self.containerd.output(&running.pod, name);
         }
         self.containerd.remove(&running.pod)?;

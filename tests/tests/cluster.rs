@@ -104,6 +104,11 @@ impl<'a> Release<'a> {
             .kubelet(node, |kubelet| kubelet.wait("ready", &member.running, is_ready))
             .expect("readiness");
         self.cluster.enforce(&self.objects, &self.members, None).expect("rules");
+        let member = self.members.last().expect("a pod");
+        assert!(
+            self.cluster.is_policed(&self.objects, member).expect("policies"),
+            "no policy is about {name}"
+        );
         if component == "sensor" {
             self.watched[node].push((Instant::now(), None));
         }
@@ -127,6 +132,15 @@ impl<'a> Release<'a> {
         let is_changed = |key: &str| before[key]["spec"]["template"] != self.objects[key]["spec"]["template"];
         let (collector, sensors) = (is_changed(COLLECTOR), is_changed(SENSOR));
         assert!(collector && sensors, "the upgrade replaces no pods");
+        for key in [COLLECTOR, SENSOR] {
+            assert_eq!(
+                before[key]["spec"]["selector"], self.objects[key]["spec"]["selector"],
+                "no API server takes that"
+            );
+        }
+        // What is done below.
+        assert_eq!(self.objects[COLLECTOR]["spec"]["strategy"]["type"], "Recreate");
+        assert_eq!(self.objects[SENSOR]["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"], 1);
         self.end(0, "collector");
         self.start(0, "collector");
         for node in 0..2 {
@@ -323,12 +337,23 @@ fn proved(release: &mut Release<'_>, test: &Objects) {
     assert!(nodes.contains("node-1") && nodes.contains("node-2"), "{nodes}");
 }
 
+/// Ends the attackers when it goes.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Attacks on both nodes while everything is replaced: each that a sensor watched from its begin to its end is found once, with
 /// its pod and node, and none twice.
 fn upgraded(release: &mut Release<'_>, objects: Objects, webs: &[(Pod, String); 2]) {
     let cluster = release.cluster;
     let goes_on = AtomicBool::new(true);
     let ran: Vec<(usize, usize, Instant, Instant)> = std::thread::scope(|scope| {
+        // Also when the upgrade fails: the scope waits for the attackers.
+        let ends = Ends(&goes_on);
         let attackers = [0, 1].map(|node| {
             let (goes_on, web) = (&goes_on, &webs[node].1);
             scope.spawn(move || {
@@ -348,7 +373,7 @@ fn upgraded(release: &mut Release<'_>, objects: Objects, webs: &[(Pod, String); 
         release.upgrade(objects);
         // And some when all is new.
         std::thread::sleep(Duration::from_secs(1));
-        goes_on.store(false, Ordering::Relaxed);
+        drop(ends);
         attackers.into_iter().flat_map(|attacker| attacker.join().expect("an attacker")).collect()
     });
     let of = |findings: &[Value], node: usize, number: usize| {
@@ -404,6 +429,7 @@ fn uninstalled(mut release: Release<'_>, webs: &[(Pod, String); 2]) {
     for kind in ["map_id", "prog_id", "link_id"] {
         assert!(held.iter().any(|(name, _)| name == kind), "no {kind} is seen: {held:?}");
     }
+    assert_eq!(still_there(&held).len(), held.len(), "the kernel does not tell what it has");
     let sandboxes: Vec<String> = release.members.iter().map(|m| m.running.pod.sandbox.clone()).collect();
     release.printed.clear();
     for node in 0..2 {
@@ -413,17 +439,27 @@ fn uninstalled(mut release: Release<'_>, webs: &[(Pod, String); 2]) {
     let total = |line: &str, name: &str| {
         line.split(name).nth(1).and_then(|rest| rest.split(' ').next()?.trim().parse::<u64>().ok())
     };
-    let totals: Vec<&str> = release.printed.lines().filter(|line| line.contains("totals:")).collect();
-    for line in totals.iter().filter(|line| line.contains("findings_spooled_total")) {
+    let totals: Vec<&str> =
+        release.printed.lines().filter(|line| line.contains("findings_spooled_total")).collect();
+    assert_eq!(totals.len(), 2, "not both sensors ended cleanly: {}", release.printed);
+    for line in totals {
         assert_eq!(total(line, "spool_findings="), Some(0), "findings wait: {line}");
     }
-    assert!(!totals.is_empty(), "no sensor ended cleanly: {}", release.printed);
     // The kernel frees them when no processor can be using them any more.
     daemon::wait_until("the kernel has nothing of the sensors", || still_there(&held).is_empty());
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
     for sandbox in &sandboxes {
         assert!(!mounts.contains(sandbox.as_str()), "a mount of {sandbox} is left");
     }
+    let networks = |node: usize| {
+        let state = cluster.nodes[node].containerd.state();
+        mounts
+            .lines()
+            .filter(|line| line.contains(&format!("{}/", state.display())) && line.contains("netns"))
+            .count()
+    };
+    // Those of the two pods that go on.
+    assert_eq!([networks(0), networks(1)], [1, 1], "networks of pods are left: {mounts}");
     for (node, (_, id)) in webs.iter().enumerate() {
         let said = cluster.nodes[node].containerd.exec(id, &[BASH, "-c", "echo goes on"]).expect("an exec");
         assert_eq!(said, "goes on\n");
