@@ -237,4 +237,28 @@ mod tests {
         assert_eq!(is_refused, Ok(true));
         assert!(open_file(Path::new("/proc/self/exe")).is_some());
     }
+
+    #[test]
+    fn a_file_of_another_file_system_is_another_file() {
+        let path = format!("/dev/shm/scriptwatch-that-{}", std::process::id());
+        let Ok(file) = File::create_new(&path) else { return };
+        let metadata = file.metadata().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let key = key_of(&metadata);
+        assert!(is_that(&file, &metadata, &key));
+        // Two such file systems number their files alike.
+        assert!(!is_that(&file, &metadata, &FileKey { dev: key.dev + 1, ..key }));
+        assert!(!is_that(&file, &metadata, &FileKey { ctime_ns: key.ctime_ns ^ 1, ..key }));
+    }
+
+    #[test]
+    fn links_in_a_process_root_lead_nowhere_else() {
+        let here = std::env::temp_dir().join(format!("scriptwatch-link-{}", std::process::id()));
+        std::os::unix::fs::symlink("/proc/self/exe", &here).unwrap();
+        // What such a link means depends on who follows it.
+        let found = open_as_seen_by(std::process::id(), &here);
+        std::fs::remove_file(&here).unwrap();
+        assert!(found.is_none());
+        assert!(open_as_seen_by(std::process::id(), Path::new("/bin/sh")).is_some());
+    }
 }
