@@ -149,7 +149,8 @@ def main():
 
     say("fitting to everything")
     model = Model(bags, np.ones(len(everything), bool), where, say)
-    model.opinion.gate, model.opinion.bias, model.opinion.late = calibrated.gate, calibrated.bias, calibrated.late
+    for name in ("gate", "bias", "late", "look"):
+        setattr(model.opinion, name, getattr(calibrated, name))
     # The first opinion's logits are moved so that the gate has its own.
     bias = opinion.GATE_LOGIT - calibrated.gate
     points = {name: float(measure.sigmoid(logit)) for name, logit in figures["logits"].items()}

@@ -22,10 +22,14 @@ BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
 LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
 # How much the first opinion's logit counts beside the second's: chosen on the parts that are not reported on.
 FAST = 1.0
-# How far below what stands in for it when it is late the second opinion may be: for scripts that were not followed to their end (many
-# long ones are not, and padding is easy), that do what is seldom harmless, that do one thing that only attackers do, and something
-# else besides. Chosen on the parts that are not reported on.
-CUT, SUSPICIOUS, ONE, MORE = -2.0, -2.0, -1.0, 1.0
+# How far above or below what stands in for it when it is late the second opinion is at least: for scripts that were not followed to their
+# end (many long ones are not, and padding is easy), that do what is seldom harmless, that do one thing that only attackers do, that and
+# another, and three things that only attackers do. Chosen on the parts that are not reported on, where 511 of 2,820 attacks do three of
+# them, and no one of 39,409 harmless scripts. (Two do eight, most of them long: that is not enough to go by.)
+CUT, SUSPICIOUS, ONE, MORE, THREE = -2.0, -2.0, -1.0, 1.0, 3.0
+# Whose words look worse than all but this share of the harmless ones is followed, too, and counts as asked about if it does three things
+# that only attackers do.
+LOOK = 0.1
 # What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
 # harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
 NEAR = 0.1
@@ -52,7 +56,8 @@ def floors(corpus):
 
     attacks, steps = count(corpus.attacks), count(corpus.attacks) + count(corpus.suspicious)
     floor = np.where(x[:, corpus.behaviour_names.index("cut")] > 0, CUT, -np.inf)
-    for does, least in ((steps > 0, SUSPICIOUS), (attacks > 0, ONE), ((attacks > 0) & (steps > 1), MORE)):
+    rules = [(steps > 0, SUSPICIOUS), (attacks > 0, ONE), ((attacks > 0) & (steps > 1), MORE), (attacks > 2, THREE)]
+    for does, least in rules:
         floor = np.where(does, np.maximum(floor, least), floor)
     return floor
 
@@ -63,6 +68,8 @@ class Opinion:
     def __init__(self, names, parameters):
         self.names, self.p = names, parameters
         self.gate = self.bias = self.late = 0.0
+        # From which logit of the first opinion on a script is followed.
+        self.look = GATE_LOGIT
 
     def second(self, x):
         p = self.p
@@ -73,12 +80,15 @@ class Opinion:
         rates = measure.RATES
         self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
         moved = self.moved(fast)
+        look = measure.threshold(moved[placed], sources[placed], LOOK)
+        self.look = min(GATE_LOGIT, float(look))
+        asked = self.asked(moved, floors)
         alone = measure.threshold(moved[placed], sources[placed], rates["balanced"])
         # The floors depend on where the operating point is, and the other way round: a few steps agree.
         both, balanced = FAST * moved + second, FAST * alone
         for _ in range(4):
             raised = np.maximum(second, balanced - FAST * alone + floors)
-            both = np.where(moved >= GATE_LOGIT, FAST * moved + raised, -1e9)
+            both = np.where(asked, FAST * moved + raised, -1e9)
             balanced = measure.threshold(both[placed], sources[placed], rates["balanced"])
         self.bias = BALANCED_AT - balanced
         # Stands in for the second where it is late: the first one's balanced operating point is where both have theirs.
@@ -89,12 +99,17 @@ class Opinion:
         single precision."""
         return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
 
+    def asked(self, moved, floors):
+        """Which scripts this opinion is about."""
+        return (moved >= GATE_LOGIT) | ((moved >= self.look) & (np.asarray(floors) >= THREE))
+
     def logits(self, fast, second, floors=-np.inf):
         """Of each script the logit as the sensor computes it; `floors` as the function says."""
         moved = self.moved(fast)
+        asked = self.asked(moved, floors)
         second = np.maximum(second, self.late + floors)
         both = np.minimum(GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias), LOGIT_MAX)
-        return np.where(moved >= GATE_LOGIT, both, moved)
+        return np.where(asked, both, moved)
 
     def metadata(self):
         order = ("A", "b", "c", "l", "d")
@@ -111,6 +126,8 @@ class Opinion:
             "opinion.floor.suspicious": f"{self.late + SUSPICIOUS:.6f}",
             "opinion.floor.one": f"{self.late + ONE:.6f}",
             "opinion.floor.more": f"{self.late + MORE:.6f}",
+            "opinion.floor.three": f"{self.late + THREE:.6f}",
+            "opinion.look": f"{measure.sigmoid(self.look):.6f}",
         }
 
 

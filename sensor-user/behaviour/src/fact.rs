@@ -125,6 +125,7 @@ facts! {
     KeyAdded Either "persist.ssh-key" "T1098.004" "adds a key that may log in over SSH"
     KeyLiteral Attack "persist.ssh-key-literal" "T1098.004" "adds a key of its own to those that may log in over SSH"
     KeyReplaced Attack "persist.ssh-replaced" "T1098.004" "replaces the directory of SSH keys"
+    KeyOnly Attack "persist.ssh-only" "T1098.004" "removes the directory of SSH keys and puts one key of its own there"
     CronAdded Either "persist.cron" "T1053.003" "installs a cron job"
     CronFetches Attack "persist.cron-fetches" "T1053.003" "installs a cron job that fetches or runs something strange"
     CronRemoved Either "persist.cron-removed" "T1489" "removes cron jobs"

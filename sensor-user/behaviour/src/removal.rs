@@ -44,6 +44,7 @@ impl Run {
                 Place::SshDirectory | Place::AuthorizedKeys
                     if (recursive || call.is(&["rm"])) && Place::of(&path) == Place::SshDirectory =>
                 {
+                    self.tally.keys_removed = true;
                     self.fact(Fact::KeyReplaced, &path);
                 }
                 Place::Cron => self.fact(Fact::CronRemoved, &path),

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) assembled: usize,
     pub(crate) prints: usize,
     pub(crate) logins: usize,
+    /// The directory of SSH keys was removed.
+    pub(crate) keys_removed: bool,
     /// What was looked for among processes last.
     pub(crate) sought: Vec<u8>,
 }

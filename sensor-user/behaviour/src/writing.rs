@@ -54,6 +54,9 @@ impl Run {
                     .any(|kind| contains(&value.text, kind))
                 {
                     self.fact(Fact::KeyLiteral, path);
+                    if self.tally.keys_removed {
+                        self.fact(Fact::KeyOnly, path);
+                    }
                 }
                 if value.taint.has(Taint::REMOTE) {
                     self.fact(Fact::KeyLiteral, path);

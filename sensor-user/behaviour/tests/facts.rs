@@ -48,7 +48,11 @@ fn the_line_that_replaces_all_keys_by_one_is_known() {
         &[
             "cd ~ && rm -rf .ssh && mkdir .ssh && echo \"ssh-rsa AAAAB3NzaC1yc2E mdrfckr\">>.ssh/authorized_keys && chmod -R go= ~/.ssh && cd ~",
         ],
-        &[KeyReplaced, KeyAdded, KeyLiteral],
+        &[KeyReplaced, KeyAdded, KeyLiteral, KeyOnly],
+    );
+    none_does(
+        &["mkdir -pm 700 ~/.ssh; echo 'ssh-rsa AAAA vagrant insecure public key' > ~/.ssh/authorized_keys"],
+        &[KeyOnly],
     );
 }
 

@@ -194,8 +194,8 @@ impl Judge {
     /// Looks at what a script does, if the first opinion finds it suspicious. Of a script that is longer than what is followed, it is
     /// the part around its worst place.
     fn ask_second(&self, first: f32, content: &[u8], worst_at: usize) -> Second {
-        let Some(opinion) = self.model.opinion().filter(|opinion| opinion.is_asked(first)) else {
-            return Second { score: first, does: Vec::new(), weights: Vec::new(), late: false };
+        let Some(opinion) = self.model.opinion().filter(|opinion| opinion.is_followed(first)) else {
+            return Second::not_asked(first);
         };
         let share = (content.len() as f32 / 65_536.0).min(1.0);
         let time = (OPINION_TIME + OPINION_TIME_LONG.mul_f32(share)) * self.patience;
@@ -203,6 +203,9 @@ impl Judge {
         let (mut does, is_in_time) = Behaviour::within(near, time);
         if near.len() < content.len() && !does.has(Fact::Cut) {
             does.evidence.push(Evidence { fact: Fact::Cut, at: 0, about: b"length".to_vec() });
+        }
+        if !opinion.is_asked(first, &does) {
+            return Second::not_asked(first);
         }
         // What was found until there was no more time still counts.
         let (second, weights) = if is_in_time {
@@ -277,6 +280,13 @@ struct Second {
     does: Vec<Evidence>,
     weights: Vec<f32>,
     late: bool,
+}
+
+impl Second {
+    /// The first opinion alone counts.
+    fn not_asked(first: f32) -> Self {
+        Self { score: first, does: Vec::new(), weights: Vec::new(), late: false }
+    }
 }
 
 /// What is followed of a script, from the beginning of a line on, and where it begins.

