@@ -38,15 +38,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A harmless script of some length, different for each `seed`.
+/// A harmless script of some length, different for each `seed`. It holds codes and encoded text; what looks only a little suspicious is
+/// followed, and that allocates.
 fn script(lines: usize, seed: usize) -> String {
     const LINES: [&str; 6] = [
         "if [ ! -d /var/lib/app ]; then mkdir -p /var/lib/app; fi",
         "tar czf \"/backup/app-$(date +%F).tar.gz\" /etc/app ${DATA:-/var/lib/app}",
         "level=info; name=app; echo \"${name} at $level\" >&2",
         "find /var/log/app -name '*.log' -mtime +7 -delete",
-        "printf '\\x41\\102\\n' | tr a-z A-Z",
-        "echo bGV2ZWw6IGluZm8KbmFtZTogYXBwCg== | base64 -d > /etc/app/config.yaml",
+        "printf '\\033[32mdone\\x1b[0m\\n'",
+        "test \"$(echo YXBwCg== | base64 --decode)\" = app",
     ];
     let body: Vec<&str> = (0..lines).map(|i| LINES[(seed + i * 5) % LINES.len()]).collect();
     format!("#!/bin/bash\nset -eu\nexport RUN={seed}\n{}\n", body.join("\n"))
