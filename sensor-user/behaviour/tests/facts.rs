@@ -724,6 +724,7 @@ fn commands_are_followed_through_what_finds_them() {
         &[
             "curl -o /tmp/kubectl https://dl.example/kubectl; $SUDO mv /tmp/kubectl /usr/local/bin/kubectl",
             "curl -o /tmp/i.tgz https://dl.example/i.tgz; $TAR -xzf /tmp/i.tgz; ${RM} -f /tmp/i.tgz",
+            "read -r TOOL; curl -o /tmp/i.tgz https://dl.example/i.tgz; $TOOL /tmp/i.tgz",
         ],
         &[FetchRun],
     );
