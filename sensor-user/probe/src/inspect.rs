@@ -104,16 +104,27 @@ fn open_as_seen_by(pid: u32, path: &Path) -> Option<File> {
     open_found(&File::from(openat2(&root, below, how).ok()?))
 }
 
-/// Is it the file that the kernel half names? A number may be given twice where there are two file systems.
-fn is_that(file: &File, metadata: &std::fs::Metadata, key: &FileKey) -> bool {
+/// Is it the file that the kernel half names, as that process sees it? A number may be given twice where there are two file systems.
+fn is_that(file: &File, pid: u32, metadata: &std::fs::Metadata, key: &FileKey) -> bool {
     let seen = key_of(metadata);
     let same = FileKey { dev: key.dev, ..seen } == *key;
-    // Those show another device number here than in the inode.
+    // Those show another device number here than in the inode. Their mount has the inode's, if the process has that mount.
     let shows_another = || {
         fstatfs(file)
             .is_ok_and(|fs| matches!(fs.filesystem_type(), OVERLAYFS_SUPER_MAGIC | BTRFS_SUPER_MAGIC))
     };
-    same && (seen.dev == key.dev || shows_another())
+    same && (seen.dev == key.dev
+        || shows_another() && device_of_mount(file, pid).is_none_or(|dev| dev == key.dev))
+}
+
+/// The device of the mount that a file was opened on, as the kernel half forms it, if that is one of the process's.
+fn device_of_mount(file: &File, pid: u32) -> Option<u32> {
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let id = told.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().to_owned();
+    let mounts = std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok()?;
+    let mount = mounts.lines().find(|line| line.split(' ').next() == Some(&*id))?;
+    let (major, minor) = mount.split(' ').nth(2)?.split_once(':')?;
+    Some(major.parse::<u32>().ok()? << 20 | minor.parse::<u32>().ok()?)
 }
 
 /// The key as the kernel half forms it.
@@ -135,12 +146,13 @@ pub(crate) fn inspect(tgid: u32, parent: u32, key: &FileKey, path: &[u8]) -> Opt
     use std::os::unix::ffi::OsStrExt;
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
     // What is short, such as `wc`, is gone before it is looked at; in a container only others of it see its files.
-    let running = std::iter::once_with(|| open_file(Path::new(&format!("/proc/{tgid}/exe"))));
-    let seen = [tgid, parent, 1].into_iter().map(|pid| open_as_seen_by(pid, path));
-    let all = running.chain(seen).chain(std::iter::once_with(|| open_file(path)));
-    let (file, size) = all.flatten().find_map(|file| {
+    let running = std::iter::once_with(|| (tgid, open_file(Path::new(&format!("/proc/{tgid}/exe")))));
+    let seen = [tgid, parent, 1].into_iter().map(|pid| (pid, open_as_seen_by(pid, path)));
+    let own = std::iter::once_with(|| (std::process::id(), open_file(path)));
+    let (file, size) = running.chain(seen).chain(own).find_map(|(pid, file)| {
+        let file = file?;
         let metadata = file.metadata().ok()?;
-        is_that(&file, &metadata, key).then(|| (file, metadata.size()))
+        is_that(&file, pid, &metadata, key).then(|| (file, metadata.size()))
     })?;
     of_file(file, size)
 }
@@ -244,11 +256,13 @@ mod tests {
         let Ok(file) = File::create_new(&path) else { return };
         let metadata = file.metadata().unwrap();
         std::fs::remove_file(&path).unwrap();
-        let key = key_of(&metadata);
-        assert!(is_that(&file, &metadata, &key));
+        let (key, own) = (key_of(&metadata), std::process::id());
+        // Its mount says so, too.
+        assert_eq!(device_of_mount(&file, own), Some(key.dev));
+        assert!(is_that(&file, own, &metadata, &key));
         // Two such file systems number their files alike.
-        assert!(!is_that(&file, &metadata, &FileKey { dev: key.dev + 1, ..key }));
-        assert!(!is_that(&file, &metadata, &FileKey { ctime_ns: key.ctime_ns ^ 1, ..key }));
+        assert!(!is_that(&file, own, &metadata, &FileKey { dev: key.dev + 1, ..key }));
+        assert!(!is_that(&file, own, &metadata, &FileKey { ctime_ns: key.ctime_ns ^ 1, ..key }));
     }
 
     #[test]
