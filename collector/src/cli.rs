@@ -421,6 +421,56 @@ impl IndexArgs {
     }
 }
 
+/// Which findings are listed, and how.
+#[derive(Args)]
+pub struct ListArgs {
+    /// The store.
+    #[command(flatten)]
+    pub store: StorePath,
+    /// Maximum number of findings.
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// Continue after the page that printed this token.
+    #[arg(long, value_name = "TOKEN")]
+    pub page_token: Option<Cursor>,
+    /// Only findings of this pod: its name, or namespace/name.
+    #[arg(long)]
+    pub pod: Option<String>,
+    /// Only findings of pods in this namespace.
+    #[arg(long)]
+    pub namespace: Option<String>,
+    /// Only findings of images whose name begins with this.
+    #[arg(long)]
+    pub image: Option<String>,
+    /// Only findings of scripts whose SHA-256 begins with these hex digits.
+    #[arg(long)]
+    pub sha256: Option<String>,
+    /// Only findings with this ATT&CK technique, such as T1105, or a sub-technique of it.
+    #[arg(long)]
+    pub technique: Option<String>,
+    /// Only findings of scripts that came to their shell so: file, command, stdin, sourced, eval, environment, interactive, session.
+    #[arg(long)]
+    pub origin: Option<String>,
+    /// Only findings of script files that came from there: image, written, memory, volume.
+    #[arg(long)]
+    pub provenance: Option<String>,
+    /// Only findings of scripts that a process of this name wrote, such as curl.
+    #[arg(long, value_name = "NAME")]
+    pub written_by: Option<String>,
+    /// Only findings of this node.
+    #[arg(long)]
+    pub node: Option<String>,
+    /// Only findings since this time, such as 2027-01-31T10:00Z, or since so long ago, such as 1h or 7d.
+    #[arg(long, value_parser = moment)]
+    pub since: Option<i64>,
+    /// Only findings before this time.
+    #[arg(long, value_parser = moment)]
+    pub until: Option<i64>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
 /// What the collector can do.
 #[derive(Subcommand)]
 pub enum Command {
@@ -429,44 +479,7 @@ pub enum Command {
     /// Write the findings of a JetStream stream into a database.
     Index(Box<IndexArgs>),
     /// List findings, newest first, page by page.
-    List {
-        /// The store.
-        #[command(flatten)]
-        store: StorePath,
-        /// Maximum number of findings.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        /// Continue after the page that printed this token.
-        #[arg(long, value_name = "TOKEN")]
-        page_token: Option<Cursor>,
-        /// Only findings of this pod: its name, or namespace/name.
-        #[arg(long)]
-        pod: Option<String>,
-        /// Only findings of pods in this namespace.
-        #[arg(long)]
-        namespace: Option<String>,
-        /// Only findings of images whose name begins with this.
-        #[arg(long)]
-        image: Option<String>,
-        /// Only findings of scripts whose SHA-256 begins with these hex digits.
-        #[arg(long)]
-        sha256: Option<String>,
-        /// Only findings with this ATT&CK technique, such as T1105, or a sub-technique of it.
-        #[arg(long)]
-        technique: Option<String>,
-        /// Only findings of this node.
-        #[arg(long)]
-        node: Option<String>,
-        /// Only findings since this time, such as 2027-01-31T10:00Z, or since so long ago, such as 1h or 7d.
-        #[arg(long, value_parser = moment)]
-        since: Option<i64>,
-        /// Only findings before this time.
-        #[arg(long, value_parser = moment)]
-        until: Option<i64>,
-        /// How to print.
-        #[arg(long, value_enum, default_value = "table")]
-        format: Format,
-    },
+    List(Box<ListArgs>),
     /// Copy the store to a file. The store may be in use.
     Backup {
         /// The store.

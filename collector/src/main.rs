@@ -63,32 +63,23 @@ fn start(command: Command) -> anyhow::Result<()> {
             drop(out);
             return run(|stop| index(args.options(), stop));
         }
-        Command::List {
-            store,
-            limit,
-            page_token,
-            pod,
-            namespace,
-            image,
-            sha256,
-            technique,
-            node,
-            since,
-            until,
-            format,
-        } => {
+        Command::List(args) => {
+            let args = *args;
             let search = Search {
-                sha256,
-                pod,
-                namespace,
-                image,
-                technique,
-                node,
-                since_ns: since,
-                until_ns: until,
-                after: page_token,
+                sha256: args.sha256,
+                pod: args.pod,
+                namespace: args.namespace,
+                image: args.image,
+                technique: args.technique,
+                origin: args.origin,
+                provenance: args.provenance,
+                written_by: args.written_by,
+                node: args.node,
+                since_ns: args.since,
+                until_ns: args.until,
+                after: args.page_token,
             };
-            list::run(&up_to_date(&store.store)?, &search, limit, format, &mut out)?;
+            list::run(&up_to_date(&args.store.store)?, &search, args.limit, args.format, &mut out)?;
         }
         Command::Backup { store, to } => {
             anyhow::ensure!(!to.exists(), "{} exists already: name another file", to.display());

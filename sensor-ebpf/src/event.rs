@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::{
-    limit::{CGROUP_BYTES, EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES, TEXT_BY_BYTES},
+    limit::{CGROUP_BYTES, COMM_BYTES, EXEC_NAME_BYTES, NAME_BYTES, PATH_BYTES, TEXT_BY_BYTES},
     map::FileKey,
 };
 
@@ -30,6 +30,9 @@ pub const KIND_ENVIRONMENT: u16 = 9;
 
 /// A shell was stopped after what was sent of it before: it waits for a verdict. Body: [`Hold`].
 pub const KIND_HOLD: u16 = 10;
+
+/// Who wrote what a shell reads. Body: [`Writer`].
+pub const KIND_WRITER: u16 = 11;
 
 /// The read was of single bytes, gathered in the kernel.
 pub const FLAG_GATHERED: u16 = 1;
@@ -137,6 +140,23 @@ pub struct Path {
     pub dev: u32,
     /// `PATH_EXE` or `PATH_FILE`.
     pub purpose: u32,
+}
+
+/// Body of [`KIND_WRITER`]: the last process whose standard output a pipe or file was when it was executed, or that opened the file
+/// for writing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Writer {
+    /// Inode number of what is read.
+    pub ino: u64,
+    /// When that was, boot time in ns.
+    pub time_ns: u64,
+    /// Its device number.
+    pub dev: u32,
+    /// Thread group id of the writer.
+    pub tgid: u32,
+    /// Its name (`task_struct.comm`), NUL-terminated.
+    pub comm: [u8; COMM_BYTES],
 }
 
 /// Set in [`Cgroup::id`] when the cgroup is one of a version 1 hierarchy, whose ids are counted on their own.

@@ -46,6 +46,10 @@ pub const HOLD_STALE_NS: u64 = 150_000_000;
 pub const HOLD_KEPT_NS: u64 = 1_500_000_000;
 /// Descendants of shells remembered, also of those that have ended.
 pub const DESCENDANTS_MAX: u32 = 32_768;
+/// Bytes of a task's name (`TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+/// Pipes and files whose writer is remembered.
+pub const WRITERS_MAX: u32 = 8192;
 /// Executables whose class is remembered in the kernel.
 pub const EXES_MAX: u32 = 16_384;
 /// `pid_max` can be at most 2^22; one byte a process says whether it is a shell.

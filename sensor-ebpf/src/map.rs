@@ -64,6 +64,8 @@ pub struct Shell {
     pub counted: u64,
     /// Length of a string that is being measured: kept here, since the verifier does not follow values in maps.
     pub measured: u64,
+    /// Inode of what it read last of which the writer was looked for; 0 when none.
+    pub asked_ino: u64,
 }
 
 /// Entries that a cgroup has, or all together.
@@ -128,6 +130,18 @@ pub struct Descendant {
     pub parent_start_ns: u64,
     /// Its parent's thread group id.
     pub parent: u32,
+    /// Unused, zero.
+    pub reserved: u32,
+}
+
+/// A pipe or a file, while it exists.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+pub struct Written {
+    /// Inode number.
+    pub ino: u64,
+    /// Device number.
+    pub dev: u32,
     /// Unused, zero.
     pub reserved: u32,
 }

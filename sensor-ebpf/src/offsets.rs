@@ -100,6 +100,8 @@ pub struct Offsets {
     pub file_mnt: u32,
     /// `file.f_inode`
     pub file_inode: u32,
+    /// `file.f_mode`
+    pub file_mode: u32,
     /// `file.f_pos`
     pub file_pos: u32,
     /// `dentry.d_parent`

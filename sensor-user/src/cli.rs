@@ -300,6 +300,9 @@ pub(crate) struct Replay {
     /// Only scripts of containers whose image matches this glob.
     #[arg(long, value_parser = glob)]
     pub(crate) image: Option<GlobMatcher>,
+    /// Only scripts that a process of this name wrote, such as curl.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) written_by: Option<String>,
     /// Only scripts that contain this text.
     #[arg(long)]
     pub(crate) contains: Option<String>,

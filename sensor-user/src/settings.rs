@@ -79,6 +79,7 @@ pub(crate) fn replay(args: cli::Replay) -> anyhow::Result<Replay> {
             path: args.path,
             pod: args.pod,
             image: args.image,
+            written_by: args.written_by,
             contains: args.contains,
         },
         show: Show {

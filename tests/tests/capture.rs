@@ -86,6 +86,34 @@ fn data_that_a_script_reads_is_not_in_its_content() {
 }
 
 #[test]
+fn who_wrote_what_a_shell_reads_is_known() {
+    let node = Node::start(&[]).unwrap();
+    let file = |name: &str| node.file(name, format!(": written {name}\n").as_bytes()).unwrap();
+    let (piped, copied, sent, sourced) = (file("piped"), file("copied"), file("sent"), file("sourced"));
+    let script = format!(
+        "cat {0} | bash\n/bin/busybox cp {1} {1}.sh; sh {1}.sh\n/bin/busybox dd if={2} of={2}.sh; sh {2}.sh\ncat {3} | /bin/busybox tee {3}.sh; . {3}.sh\n\
+         echo ': written by echo' > {3}.echo; sh {3}.echo\necho ': written by nobody' | sh\n",
+        piped.display(),
+        copied.display(),
+        sent.display(),
+        sourced.display()
+    );
+    shell::run("/bin/bash", &["-c", &script]).unwrap();
+    let outcome = node.finish().unwrap();
+    let writer = |text: &str, origin: &str| {
+        let writer = &outcome.captured_once(text.as_bytes(), origin)["writer"];
+        String::from_utf8(bytes(&writer["name"])).unwrap()
+    };
+    assert_eq!(writer(": written piped\n", "stdin"), "cat");
+    assert_eq!(writer(": written copied\n", "file"), "busybox");
+    assert_eq!(writer(": written sent\n", "file"), "busybox");
+    assert_eq!(writer(": written sourced\n", "sourced"), "busybox");
+    assert_eq!(writer(": written by echo\n", "file"), "bash");
+    assert!(outcome.captured_once(b": written by nobody\n", "stdin")["writer"].is_null());
+    assert!(outcome.captured_once(script.as_bytes(), "command")["writer"].is_null());
+}
+
+#[test]
 fn a_shell_is_known_by_what_it_is_not_by_its_name() {
     let node = Node::start(&[]).unwrap();
     let copy = node.path("renamed-tool");

@@ -20,6 +20,12 @@ pub struct Columns {
     pub image: String,
     /// ATT&CK ids, each between blanks.
     pub techniques: String,
+    /// How the script came to its shell.
+    pub origin: String,
+    /// Where its file came from.
+    pub provenance: String,
+    /// Name of the process that wrote it.
+    pub written_by: String,
     /// It is to be looked at first.
     pub is_urgent: bool,
 }
@@ -38,6 +44,9 @@ impl Columns {
             pod: property("Pod_Name"),
             image: property("Container_Image_Uri"),
             techniques: techniques(finding.source_properties.get("Verdict_Techniques")),
+            origin: property("Script_Origin"),
+            provenance: property("Script_Provenance"),
+            written_by: property("Script_Written_By"),
             is_urgent: finding.is_urgent(),
         }
     }

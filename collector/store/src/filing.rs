@@ -127,12 +127,14 @@ fn insert(
     // An updated row gets a new sequence number, so that followers see the update. An old version of a finding that
     // comes late, over a connection thought dead, replaces nothing, and what is stored already is no news. A name is a node's own.
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id, urgent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO finding (name, event_ns, stored_ns, node, sha256, message, revision, namespace, pod, image, techniques, id, urgent,
+             origin, provenance, written_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (name, node) DO UPDATE SET seq = (SELECT MAX(seq) + 1 FROM (SELECT MAX(seq) AS seq FROM finding UNION ALL SELECT seq FROM sqlite_sequence WHERE name = 'finding')), event_ns = excluded.event_ns,
              stored_ns = excluded.stored_ns, sha256 = excluded.sha256, message = excluded.message,
              revision = excluded.revision, namespace = excluded.namespace, pod = excluded.pod, image = excluded.image,
-             techniques = excluded.techniques, urgent = excluded.urgent
+             techniques = excluded.techniques, urgent = excluded.urgent, origin = excluded.origin,
+             provenance = excluded.provenance, written_by = excluded.written_by
          WHERE excluded.revision > finding.revision
              OR (excluded.revision = finding.revision AND excluded.message != finding.message)",
     )?;
@@ -149,7 +151,10 @@ fn insert(
         of.image,
         of.techniques,
         name.rsplit('/').next().unwrap_or_default(),
-        of.is_urgent
+        of.is_urgent,
+        of.origin,
+        of.provenance,
+        of.written_by
     ])?;
     Ok(())
 }

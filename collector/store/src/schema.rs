@@ -8,7 +8,7 @@ use crate::{columns::Columns, error::StoreError};
 type Step = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// `STEPS[n]` leads from version n to n + 1; the version is kept in `PRAGMA user_version`.
-const STEPS: [Step; 8] = [first, searchable, sinks, of_nodes, held, sensors, projects, ahead];
+const STEPS: [Step; 9] = [first, searchable, sinks, of_nodes, held, sensors, projects, ahead, sources];
 
 /// The last segment of a finding's name. An index on this expression would cost more than all else of a row.
 const ID: &str = "substr(name, length(rtrim(name, replace(name, '/', ''))) + 1)";
@@ -185,6 +185,29 @@ CREATE TABLE sink_ahead (
 ) STRICT, WITHOUT ROWID;
 ",
     )?;
+    Ok(())
+}
+
+/// Where scripts came from, and who wrote them.
+fn sources(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "
+ALTER TABLE finding ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN provenance TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN written_by TEXT NOT NULL DEFAULT '';
+CREATE INDEX finding_provenance ON finding (provenance) WHERE provenance != '';
+CREATE INDEX finding_written_by ON finding (written_by) WHERE written_by != '';
+",
+    )?;
+    let mut select = transaction.prepare("SELECT seq, message FROM finding")?;
+    let mut update = transaction
+        .prepare("UPDATE finding SET origin = ?2, provenance = ?3, written_by = ?4 WHERE seq = ?1")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (seq, message): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let of = Columns::of(&prost::Message::decode(&message[..])?);
+        update.execute(params![seq, of.origin, of.provenance, of.written_by])?;
+    }
     Ok(())
 }
 

@@ -19,6 +19,12 @@ pub struct Search {
     pub image: Option<String>,
     /// This ATT&CK technique, or one below it.
     pub technique: Option<String>,
+    /// How the script came to its shell: `file`, `stdin`, ….
+    pub origin: Option<String>,
+    /// Where its file came from: `image`, `written`, `memory` or `volume`.
+    pub provenance: Option<String>,
+    /// Name of the process that wrote it.
+    pub written_by: Option<String>,
     /// Name of the node.
     pub node: Option<String>,
     /// Events from this Unix time on, ns.
@@ -105,6 +111,13 @@ impl Search {
                 "(instr(techniques, ?) > 0 OR instr(techniques, ?) > 0)",
                 vec![text(&format!(" {technique} ")), text(&format!(" {technique}."))],
             );
+        }
+        let exact =
+            [("origin", &self.origin), ("provenance", &self.provenance), ("written_by", &self.written_by)];
+        for (column, wanted) in exact {
+            if let Some(wanted) = wanted {
+                and(&format!("{column} = ?"), vec![text(wanted)]);
+            }
         }
         if let Some(node) = &self.node {
             and("node = ?", vec![text(node)]);

@@ -457,10 +457,14 @@ pub(crate) mod tests {
                 property(f, "Pod_Name", "web-0");
                 property(f, "Pod_Namespace", "shop");
                 property(f, "Container_Image_Uri", "registry.example/web:1");
+                property(f, "Script_Origin", "stdin");
+                property(f, "Script_Written_By", "curl");
             }),
             at(2, 200, |f| {
                 property(f, "Pod_Name", "web-0");
                 property(f, "Pod_Namespace", "other");
+                property(f, "Script_Origin", "file");
+                property(f, "Script_Provenance", "written");
             }),
             at(3, 300, |f| {
                 let id = Value { kind: Some(Kind::StringValue("T1053.003".to_owned())) };
@@ -478,6 +482,10 @@ pub(crate) mod tests {
         assert_eq!(search(|s| s.pod = Some("web-0".to_owned())), ["2", "1"]);
         assert_eq!(search(|s| s.pod = Some("shop/web-0".to_owned())), ["1"]);
         assert_eq!(search(|s| s.image = Some("registry.example/".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.origin = Some("stdin".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.provenance = Some("written".to_owned())), ["2"]);
+        assert_eq!(search(|s| s.written_by = Some("curl".to_owned())), ["1"]);
+        assert_eq!(search(|s| s.written_by = Some("' OR 1".to_owned())), Vec::<String>::new());
         assert_eq!(search(|s| s.technique = Some("T1053".to_owned())), ["3"]);
         assert_eq!(search(|s| s.technique = Some("T105".to_owned())), Vec::<String>::new());
         assert_eq!(search(|s| s.since_ns = Some(200_000_000_000)), ["3", "2"]);

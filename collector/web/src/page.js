@@ -202,6 +202,8 @@ async function show(which) {
       ["Parents", parents],
       ["Script", file.path],
       ["Origin", properties.Script_Origin],
+      ["Provenance", properties.Script_Provenance],
+      ["Written by", properties.Script_Written_By && `${properties.Script_Written_By} (pid ${properties.Script_Written_By_Pid})`],
       ["SHA-256", file.sha256],
       ["Size", file.size && `${file.size} bytes${file.partiallyHashed ? `, the first ${file.hashedSize} kept` : ""}`],
       ["Score", properties.Verdict_Score],

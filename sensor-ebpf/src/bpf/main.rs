@@ -30,6 +30,7 @@ mod sys_exit_read;
 mod sys_read_fexit;
 mod text;
 mod verifier;
+mod writers;
 
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

@@ -6,12 +6,12 @@ use aya_ebpf::{
 };
 use ebpf::{
     counter,
-    event::{Header, Read, Record},
+    event::{Header, Read, Record, Writer},
     limit::{
         CGROUPS_MAX, CHUNK_BYTES, DESCENDANTS_MAX, EXES_MAX, HOLDS_MAX, LINE_BYTES, LINES_MAX, PID_PAGES,
-        PIDS_PER_PAGE, SHELLS_MAX,
+        PIDS_PER_PAGE, SHELLS_MAX, WRITERS_MAX,
     },
-    map::{DataSource, Descendant, Entries, Exe, FileKey, Held, Holding, Share, Shell, Stop},
+    map::{DataSource, Descendant, Entries, Exe, FileKey, Held, Holding, Share, Shell, Stop, Written},
 };
 
 use crate::quota::{self, Table};
@@ -109,6 +109,10 @@ pub(crate) static HOLD_CGROUPS: LruHashMap<u64, u8> = LruHashMap::with_max_entri
 /// What a process reads as data, by thread group id, written by userspace: it is not stopped for it.
 #[map]
 pub(crate) static HOLD_DATA: LruHashMap<u32, DataSource> = LruHashMap::with_max_entries(HOLDS_MAX, 0);
+
+/// Who wrote to a pipe or a file last, as far as that was looked at.
+#[map]
+pub(crate) static WRITERS: LruHashMap<Written, Writer> = LruHashMap::with_max_entries(WRITERS_MAX, 0);
 
 /// `ebpf::counter` indexes.
 #[map]

@@ -18,6 +18,7 @@ use crate::{
     registers::Call,
     share,
     verifier::{any, bounded, forget},
+    writers,
 };
 
 const S_IFMT: u32 = 0o170_000;
@@ -92,8 +93,9 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     let regular = forget(regular);
     let (pos, ret, asked) = (any(pos as u64) as i64, any(ret as u64) as i64, any(asked));
     let (size, ino) = (any(size), any(ino));
-    let body =
-        Read { ino, size, pos, ret: ret as u64, count: asked, dev: device(inode), mode, fd, reserved: 0 };
+    let dev = device(inode);
+    writers::tell(shell, tgid, ino, dev);
+    let body = Read { ino, size, pos, ret: ret as u64, count: asked, dev, mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
         if gather(tgid, shell, body, buffer) {
             hold(shell, tgid, Source { ino, dev: body.dev, fd, may_be_data: fd < SCRIPT_FD_MIN });

@@ -33,6 +33,7 @@ use crate::{
     reads::flush,
     share,
     verifier::any,
+    writers,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -57,6 +58,7 @@ pub fn sched_process_exec_skipped(ctx: RawTracePointContext) -> i32 {
 fn executed(ctx: &RawTracePointContext, tgid: u32) {
     let args = ctx.as_ptr() as *const u64;
     let (task, bprm) = unsafe { (*args, *args.add(2)) };
+    writers::begins();
     let file: u64 = field(bprm, offset!(bprm_file));
     let exe = file_key(file);
     let mut class = unsafe { EXES.get(exe) }.map_or(EXE_UNKNOWN, |known| known.class);
@@ -85,6 +87,7 @@ fn executed(ctx: &RawTracePointContext, tgid: u32) {
         held_ns: 0,
         counted: cgroup.id(),
         measured: 0,
+        asked_ino: 0,
     };
     let is_in = follow(tgid, &fresh);
     // Account losses in the table where it holds the process, so that the next event carries them.

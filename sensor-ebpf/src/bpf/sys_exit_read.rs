@@ -12,7 +12,7 @@ use crate::{
 
 /// Offset of the return value in the tracepoint's record: a head of eight bytes, the number, then the value;
 /// stable, as the format file in tracefs shows.
-const RETURN_VALUE: usize = 16;
+pub(crate) const RETURN_VALUE: usize = 16;
 
 #[tracepoint]
 pub fn sys_exit_read(ctx: TracePointContext) -> u32 {

@@ -26,6 +26,8 @@ pub struct Filter {
     pub pod: Option<GlobMatcher>,
     /// In a container whose image fits this glob.
     pub image: Option<GlobMatcher>,
+    /// Read from what a process of this name wrote.
+    pub written_by: Option<String>,
     /// Holding this text.
     pub contains: Option<String>,
 }
@@ -57,6 +59,9 @@ impl Filter {
             })
             && self.pod.as_ref().is_none_or(|glob| pod.is_some_and(|pod| glob.is_match(pod)))
             && self.image.as_ref().is_none_or(|glob| image.is_some_and(|image| glob.is_match(image)))
+            && self.written_by.as_ref().is_none_or(|name| {
+                capture.writer.as_ref().is_some_and(|writer| writer.name == name.as_bytes())
+            })
             && self
                 .contains
                 .as_ref()

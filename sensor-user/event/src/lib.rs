@@ -4,7 +4,7 @@
 use bytemuck::{Pod, bytes_of};
 use ebpf::event::{
     Cgroup, Chunk, Exec, Exit, Fork, Header, Hold, KIND_ARGS, KIND_CGROUP, KIND_ENVIRONMENT, KIND_EXEC,
-    KIND_EXIT, KIND_FORK, KIND_HOLD, KIND_PATH, KIND_READ, KIND_TEXT, Path, Read, Text,
+    KIND_EXIT, KIND_FORK, KIND_HOLD, KIND_PATH, KIND_READ, KIND_TEXT, KIND_WRITER, Path, Read, Text, Writer,
 };
 
 /// One event, borrowing its payload from the ring buffer.
@@ -30,6 +30,8 @@ pub enum Event<'a> {
     Exit(Header, Exit),
     /// A followed process was stopped, and waits for a verdict.
     Hold(Header, Hold),
+    /// Who wrote what is about to be read.
+    Writer(Header, Writer),
 }
 
 /// A record that is not what it says.
@@ -73,6 +75,7 @@ impl<'a> Event<'a> {
             KIND_FORK => Self::Fork(header, take(record, body, kind)?),
             KIND_EXIT => Self::Exit(header, take(record, body, kind)?),
             KIND_HOLD => Self::Hold(header, take(record, body, kind)?),
+            KIND_WRITER => Self::Writer(header, take(record, body, kind)?),
             other => return Err(DecodeError::Kind(other)),
         })
     }
@@ -91,6 +94,7 @@ impl<'a> Event<'a> {
             Self::Fork(_, fork) => (bytes_of(fork), &[]),
             Self::Exit(_, exit) => (bytes_of(exit), &[]),
             Self::Hold(_, hold) => (bytes_of(hold), &[]),
+            Self::Writer(_, writer) => (bytes_of(writer), &[]),
         };
         let header = Header { len: payload.len() as u32, ..*self.header() };
         [bytes_of(&header), body, payload].concat()
@@ -108,7 +112,8 @@ impl<'a> Event<'a> {
             | Self::Cgroup(header, ..)
             | Self::Fork(header, _)
             | Self::Exit(header, _)
-            | Self::Hold(header, _) => header,
+            | Self::Hold(header, _)
+            | Self::Writer(header, _) => header,
         }
     }
 }

@@ -234,6 +234,10 @@ fn properties(
     if let Some(provenance) = evidence.provenance {
         properties.insert("Script_Provenance", string(provenance.name()));
     }
+    if let Some(writer) = &capture.writer {
+        properties.insert("Script_Written_By", string(&text(&writer.name)));
+        properties.insert("Script_Written_By_Pid", number(f64::from(writer.pid)));
+    }
     if let Some(unseen) = capture.unseen() {
         properties.insert("Shell_Unseen", string(unseen.name()));
     }
@@ -280,6 +284,10 @@ fn describe(capture: &Capture, verdict: &Verdict, node: &Node, place: &Place<'_>
         Origin::Environment => "in a variable of its environment",
         Origin::Interactive => "typed at a terminal",
         Origin::Session => "joined from several",
+    };
+    let how = match &capture.writer {
+        Some(writer) => format!("{how} that {} wrote,", text(&writer.name)),
+        None => how.to_owned(),
     };
     let interpreter = text(&capture.interpreter.path);
     let does = does(verdict);

@@ -141,6 +141,7 @@ fn resolve(types: &TypeInformation) -> Result<Offsets, ProbeError> {
         file_dentry: one("file", "f_path.dentry")?,
         file_mnt: one("file", "f_path.mnt")?,
         file_inode: one("file", "f_inode")?,
+        file_mode: one("file", "f_mode")?,
         file_pos: one("file", "f_pos")?,
         dentry_parent: one("dentry", "d_parent")?,
         dentry_name: one("dentry", "d_name.name")?,

@@ -9,7 +9,7 @@ use std::{
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{FExit, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
+    programs::{FEntry, FExit, KProbe, Program, ProgramError, RawTracePoint, TracePoint},
     util::KernelVersion,
 };
 use ebpf::map::{Exe, FileKey};
@@ -293,13 +293,14 @@ fn attach_reads(
 /// Takes a tier's programs out again.
 fn detach_reads(ebpf: &mut Ebpf, tier: Tier) {
     let names: &[&str] = match tier {
-        Tier::Fexit => &["sys_read_fexit", "compat_read_fexit"],
-        Tier::Tracepoint => &["sys_exit_read", "compat_read_return", "compat_read_exit"],
+        Tier::Fexit => &["sys_read_fexit", "compat_read_fexit", "file_opened"],
+        Tier::Tracepoint => &["sys_exit_read", "sys_exit_open", "compat_read_return", "compat_read_exit"],
     };
     for name in names {
         // One that was not loaded cannot be unloaded, which is as well.
         let unloaded = match ebpf.program_mut(name) {
             Some(Program::FExit(program)) => program.unload(),
+            Some(Program::FEntry(program)) => program.unload(),
             Some(Program::TracePoint(program)) => program.unload(),
             Some(Program::KProbe(program)) => program.unload(),
             Some(Program::RawTracePoint(program)) => program.unload(),
@@ -330,12 +331,21 @@ fn attach_fexit(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), ProbeError
     let fexit: &mut FExit = program(ebpf, "sys_read_fexit")?;
     fexit.load(function, &btf).map_err(|e| refused("program sys_read_fexit", &e))?;
     fexit.attach().map_err(|e| refused("attachment to the return of read", &e))?;
+    let entry: &mut FEntry = program(ebpf, "file_opened")?;
+    writers_seen(entry.load("security_file_open", &btf).and_then(|()| entry.attach()).map(drop));
     if let Some(function) = compat_read(functions) {
         let fexit: &mut FExit = program(ebpf, "compat_read_fexit")?;
         fexit.load(function, &btf).map_err(|e| refused("program compat_read_fexit", &e))?;
         fexit.attach().map_err(|e| refused("attachment to the return of 32-bit read", &e))?;
     }
     Ok(())
+}
+
+/// Without it captures lack who wrote a file, and nothing else.
+fn writers_seen(attached: Result<(), ProgramError>) {
+    if let Err(e) = attached {
+        info!("who writes files is not seen: {e}");
+    }
 }
 
 /// The kernel's function for `read(2)` of 32-bit programs; `None` where it has none for them alone.
@@ -370,6 +380,14 @@ fn attach_tracepoint(ebpf: &mut Ebpf, functions: &Functions) -> Result<(), Probe
     tracepoint
         .attach("syscalls", "sys_exit_read")
         .map_err(|e| refused("attachment to syscalls/sys_exit_read", &e))?;
+    let opened: &mut TracePoint = program(ebpf, "sys_exit_open")?;
+    writers_seen(opened.load());
+    // arm64 has no `open(2)`.
+    for name in ["sys_exit_openat", "sys_exit_open"] {
+        if cfg!(target_arch = "x86_64") || name.ends_with("at") {
+            writers_seen(opened.attach("syscalls", name).map(drop));
+        }
+    }
     // The tracepoint does not fire for 32-bit programs.
     let by_every_call = match compat_read(functions) {
         Some(function) => match attach_compat_kprobe(ebpf, function) {

@@ -89,6 +89,19 @@ pub struct Interpreter {
     pub sha256: Option<String>,
 }
 
+/// The process that wrote what a shell read, as far as it is known: the last one whose standard output a pipe or file was when it
+/// was executed, or that opened the file for writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// Its process id, host's PID namespace.
+    pub pid: u32,
+    /// Its name, at most 15 bytes. Whoever runs may choose it.
+    #[serde(with = "crate::byte_string")]
+    pub name: Vec<u8>,
+    /// When that was, Unix time in ns.
+    pub time_unix_ns: u64,
+}
+
 /// What is not perfect about a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -172,6 +185,9 @@ pub struct Capture {
     /// Absolute path of the script on disk; only where it came from a file.
     #[serde(default, with = "crate::byte_string::optional", skip_serializing_if = "Option::is_none")]
     pub path: Option<Vec<u8>>,
+    /// Who wrote the file or the pipe that it was read from; `None` where nobody was seen to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Writer>,
     /// The shell.
     pub interpreter: Interpreter,
     /// The shell's arguments, its name first; cut at a limit.
@@ -280,6 +296,7 @@ impl Capture {
             + self.joined.capacity() * size_of::<Joined>()
             + optional(&self.path)
             + optional(&self.evaluated_by)
+            + self.writer.as_ref().map_or(0, |writer| writer.name.capacity())
             + self.interpreter.path.capacity()
     }
 }

@@ -20,7 +20,7 @@ mod unseen;
 
 pub use assembler::{Assembler, AssemblerCounts, Classified, Classify, Limits};
 pub use capture::{
-    Capture, Forks, HeldShell, Interpreter, Joined, Origin, Output, ScriptFlags, ScriptId, Unseen,
+    Capture, Forks, HeldShell, Interpreter, Joined, Origin, Output, ScriptFlags, ScriptId, Unseen, Writer,
 };
 pub use content::Content;
 #[cfg(feature = "sample")]

@@ -19,6 +19,7 @@ pub fn sample(pid: u32, content: &[u8]) -> Capture {
         size: content.len() as u64,
         flags: ScriptFlags::default(),
         path: None,
+        writer: None,
         interpreter: Interpreter {
             kind: Family::named("bash").expect("a profile"),
             path: b"/bin/bash".to_vec(),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ebpf::event::{Header, Text};
+use ebpf::event::{Header, Text, Writer};
 
 use crate::{capture::Origin, content::Content};
 
@@ -38,6 +38,8 @@ pub(super) struct Script {
     pub(super) origin: Origin,
     pub(super) source: Source,
     pub(super) path: Option<Vec<u8>>,
+    /// Who wrote what it is read from.
+    pub(super) writer: Option<Writer>,
     pub(super) content: Content,
     /// Where its content begins in the whole, bytes.
     pub(super) offset: u64,
@@ -112,6 +114,7 @@ impl Script {
             origin,
             source,
             path: None,
+            writer: None,
             content: Content::default(),
             offset: 0,
             first_ns: time_ns,

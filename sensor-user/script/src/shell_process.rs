@@ -6,7 +6,7 @@ use std::{
 };
 
 use ebpf::{
-    event::{Exec, Header, Read},
+    event::{Exec, Header, Read, Writer},
     limit::{CHUNK_BYTES, CHUNKS_PER_ARGV, NAME_BYTES, PATH_BYTES},
     map::EXE_UNKNOWN,
 };
@@ -72,6 +72,8 @@ pub(super) struct ShellProcess {
     pub(super) scripts: Vec<Script>,
     /// Path of the file that is about to be read.
     pub(super) announced: Option<(Source, Vec<u8>)>,
+    /// Who wrote what it read last of which that is known.
+    pub(super) writer: Option<Writer>,
     /// Processes that run this shell: it and its subshells.
     pub(super) processes: u32,
     /// Events lost since the shell began.
@@ -122,6 +124,7 @@ impl ShellProcess {
             invocation: None,
             scripts: Vec::new(),
             announced: None,
+            writer: None,
             processes: 1,
             lost: 0,
             captured: false,
@@ -216,6 +219,7 @@ impl ShellProcess {
         shell.exe_path.clone_from(&self.exe_path);
         let path = self.announced.as_ref().map(|(_, path)| path.clone()).unwrap_or_default();
         shell.announced.clone_from(&self.announced);
+        shell.writer = self.writer;
         shell.script_name = Some(last_part(&path).to_vec());
         let name = self.argv.first().map(|name| name[..name.len().min(NAME_BYTES)].to_vec());
         shell.argv = vec![name.unwrap_or_default(), path];

@@ -216,6 +216,7 @@ impl Session {
             content: of.text,
             flags: of.flags,
             path: None,
+            writer: None,
             time_unix_ns: of
                 .joined
                 .iter()

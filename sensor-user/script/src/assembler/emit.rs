@@ -1,12 +1,13 @@
 //! When a capture of a script is emitted, and what it holds.
 
 use ebpf::{event::Hold, map::DataSource};
+use event::until_nul;
 
 use super::{Assembler, Classify, IDLE_NS, ShellId};
 use std::{ops::Range, sync::Arc};
 
 use crate::{
-    capture::{Capture, HeldShell, Origin, Output, ScriptFlags},
+    capture::{Capture, HeldShell, Origin, Output, ScriptFlags, Writer},
     keystrokes,
     script::{Script, Source},
     shell_process::ShellProcess,
@@ -212,6 +213,11 @@ fn capture_of(shell: &ShellProcess, index: usize, boot_unix_ns: u64) -> Capture 
             mixed_with_data: script.origin == Origin::Stdin && script.tells.1,
         },
         path: script.path.clone(),
+        writer: script.writer.map(|writer| Writer {
+            pid: writer.tgid,
+            name: until_nul(&writer.comm).to_vec(),
+            time_unix_ns: boot_unix_ns + writer.time_ns,
+        }),
         interpreter: shell.interpreter(),
         args: shell.argv.clone(),
         args_truncated: shell.arguments_cut || shell.argv_cut,

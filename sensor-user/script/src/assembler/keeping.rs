@@ -85,10 +85,11 @@ impl Assembler {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         let Some(script) = shell.scripts.get(index) else { return };
         let (of, origin, reader, last_ns) = (script.ordinal, script.origin, script.reader, script.last_ns);
-        let (path, offset) = (script.path.clone(), script.offset.saturating_add(at));
+        let (path, writer, offset) = (script.path.clone(), script.writer, script.offset.saturating_add(at));
         let alone = shell.add(origin, Source::Part { of, number: 0 }, last_ns);
         let script = &mut shell.scripts[alone];
-        (script.path, script.reader, script.lossy, script.offset) = (path, reader, true, offset);
+        (script.path, script.writer) = (path, writer);
+        (script.reader, script.lossy, script.offset) = (reader, true, offset);
         script.content.write(0, bytes, bytes.len());
         self.counts.scripts += 1;
         self.emit_and_drop(id, alone, last_ns, emit);

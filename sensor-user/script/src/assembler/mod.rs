@@ -261,6 +261,7 @@ impl Assembler {
                     _ => {}
                 }
             }
+            Event::Writer(_, writer) => shell.writer = Some(*writer),
             Event::Text(header, text, bytes) => self.string(id, header, text, bytes, emit),
             Event::Read(header, read, bytes) => self.read(id, *header, read, bytes, emit),
             Event::Fork(header, fork) => self.fork(id, header, *fork, emit),

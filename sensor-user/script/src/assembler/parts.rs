@@ -77,7 +77,7 @@ impl Assembler {
     ) -> Option<usize> {
         let shell = self.shells.get_mut(&id)?;
         let script = shell.scripts.get(main)?;
-        let (of, origin, path) = (script.ordinal, script.origin, script.path.clone());
+        let (of, origin, path, writer) = (script.ordinal, script.origin, script.path.clone(), script.writer);
         let source = Source::Part { of, number };
         if let Some(index) = shell.scripts.iter().position(|s| s.source == source) {
             return Some(index);
@@ -96,6 +96,7 @@ impl Assembler {
         let index = shell.add(origin, source, header.time_ns);
         let script = &mut shell.scripts[index];
         script.path = path;
+        script.writer = writer;
         script.lossy |= lossy;
         script.offset = number * self.limits.script_bytes as u64 - overlap.len() as u64;
         script.content.write(0, &overlap, overlap.len());

@@ -168,6 +168,8 @@ impl Assembler {
         let path = path.filter(|path| path.len() <= room);
         let candidate = origin == Origin::Sourced && shell.tells_sourced();
         let index = shell.add(origin, source, header.time_ns);
+        let writer = shell.writer.filter(|writer| (writer.dev, writer.ino) == (read.dev, read.ino));
+        shell.scripts[index].writer = writer;
         shell.scripts[index].path = path;
         shell.scripts[index].candidate = candidate;
         self.counts.scripts += u64::from(!candidate);
