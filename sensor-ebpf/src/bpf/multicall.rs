@@ -19,7 +19,6 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
     let mut at: u64 = field(mm, offset!(mm_arg_start));
     let end: u64 = field(mm, offset!(mm_arg_end));
     let mut name = [0u8; NAME];
-    let mut len = 0;
     for _ in 0..ARGUMENTS {
         if at >= end {
             return false;
@@ -29,22 +28,14 @@ pub(crate) fn may_call_a_shell(task: u64) -> bool {
         if n <= 0 || n as usize >= NAME {
             return true;
         }
-        len = n as usize - 1;
+        let len = n as usize - 1;
         // All of them end so: sh, ash, bash, hush, lash, msh.
         if len >= 2 && name[(len - 1) & (NAME - 1)] == b'h' && name[(len - 2) & (NAME - 1)] == b's' {
             return true;
         }
         at += n as u64;
     }
-    // More arguments than are looked at: there may be a shell behind the binary's own name. Looked for without a loop,
-    // which 5.10 does not take here.
-    at < end && names_the_binary(&name, len)
-}
-
-/// Does this name begin with `busyb` or end with `ybox`?
-#[inline(always)]
-fn names_the_binary(name: &[u8; NAME], len: usize) -> bool {
-    let from_end = |i: usize| name[len.wrapping_sub(i) & (NAME - 1)];
-    name.starts_with(b"busyb")
-        || from_end(1) == b'x' && from_end(2) == b'o' && from_end(3) == b'b' && from_end(4) == b'y'
+    // More arguments than are looked at: there may be a shell behind the binary's own name, which is no option. Where its last part
+    // begins cannot be looked for without a loop, which 5.10 does not take here.
+    at < end && name[0] != b'-'
 }

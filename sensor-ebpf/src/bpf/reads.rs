@@ -73,12 +73,15 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
 
     let script_fd = fd == 0 || fd >= SCRIPT_FD_MIN;
     let ino: u64 = field(inode, offset!(inode_ino));
-    if regular && pos == 0 && asked == SNIFF_BYTES {
+    // A file of just that size that is read whole is not looked at first.
+    let is_whole = asked == size;
+    if regular && pos == 0 && asked == SNIFF_BYTES && !is_whole {
         shell.sniffed_ino = ino;
     }
     // With a low limit on open files shells cannot move their script's descriptor up, and some source on low ones.
-    let begins = regular && pos == 0 && asked != LOADER_BYTES[0] && asked != LOADER_BYTES[1];
-    if begins && !script_fd {
+    let is_of_loader = asked == LOADER_BYTES[0] || asked == LOADER_BYTES[1];
+    let begins = regular && pos == 0 && !(is_of_loader && is_library(buffer));
+    if begins && !script_fd && !is_whole {
         shell.begun_ino = ino;
     }
     // Byte by byte only scripts are read, and what the builtin `read` reads.
@@ -128,6 +131,14 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
         let may_be_data = fd < SCRIPT_FD_MIN && !(regular && pos == 0);
         hold(shell, tgid, Source { ino, dev: body.dev, fd, may_be_data });
     }
+}
+
+/// Did it read the beginning of an ELF file?
+#[inline(always)]
+fn is_library(buffer: u64) -> bool {
+    let mut magic = 0u32;
+    let read = unsafe { bpf_probe_read_user((&raw mut magic).cast(), 4, buffer as *const _) };
+    read == 0 && magic == u32::from_le_bytes(*b"\x7fELF")
 }
 
 /// Appends a byte in the middle of a line: nine of ten reads of a shell on a pipe, so they skip everything that

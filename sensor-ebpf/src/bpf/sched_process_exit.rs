@@ -28,16 +28,16 @@ pub fn sched_process_exit_skipped(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn exited(ctx: &RawTracePointContext) {
-    let ids = bpf_get_current_pid_tgid();
-    let tgid = (ids >> 32) as u32;
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     if !descends(tgid) {
         return;
     }
     let task = unsafe { *(ctx.as_ptr() as *const u64) };
     let signal: u64 = field(task, offset!(task_signal));
-    // Its last thread: until then it may fork.
+    // Its last thread: until then it may fork, or read.
     let is_last = field::<u32>(signal, offset!(signal_live)) == 0;
-    if ids as u32 == tgid && is_followed(tgid) {
+    // The first may end long before: the shell goes on in another thread.
+    if is_last && is_followed(tgid) {
         end(task, tgid);
     }
     if is_last {
