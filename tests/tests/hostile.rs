@@ -46,6 +46,8 @@ fn executable(tgid: u32) -> Arc<Executable> {
         sha256: None,
         probe_points: ProbePoints::default(),
         probed: tgid % 2 == 1,
+        probed_ns: 0,
+        probes_lost: Arc::default(),
     })
 }
 

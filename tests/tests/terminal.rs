@@ -50,6 +50,8 @@ fn lines_entered_at_other_shells_are_a_script() {
         ("/bin/dash", &["-i"][..], false),
         ("/bin/busybox", &["sh", "-i"], true),
         ("/bin/bash-static", &["-i"], true),
+        // It reads keys from the terminal by a descriptor of its own.
+        ("/bin/zsh", &["-f", "-i"], true),
     ] {
         let mut terminal = Terminal::start(program, args, node.dir.path()).unwrap();
         expected.push((terminal.pid(), program, keystrokes));

@@ -36,7 +36,7 @@ impl Control {
         self.tell(key, inspected.executable().class(), number);
         self.count();
         let probed = number != 0 && (points.evaluates.is_some() || points.input_string.is_some());
-        (inspected.hashed(probed), evicted)
+        (inspected.hashed(probed.then(boot_ns)), evicted)
     }
 
     /// Tells the kernel half again: its table is smaller than userspace's, and may have forgotten.
@@ -73,4 +73,10 @@ impl Control {
             tracing::debug!("class of an executable not stored: {e}");
         }
     }
+}
+
+/// The time since boot, in ns.
+pub(crate) fn boot_ns() -> u64 {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .map_or(u64::MAX, |now| now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }

@@ -89,7 +89,7 @@ impl Executables {
                 self.askers.entry(*ticket).or_default().insert(exec.cgroup);
                 return Lookup::Asked(*ticket);
             }
-            let process = (header.tgid, exec.ppid);
+            let process = (header.tgid, header.exec_ns, exec.ppid);
             let lookup = self.ask(process, exec.cgroup, Some(exec.exe), path, exec.exe.size);
             if let Lookup::Asked(ticket) = lookup {
                 self.asked.insert(exec.exe, ticket);
@@ -107,7 +107,7 @@ impl Executables {
 
     /// What the program is that a loader was told to run by this path.
     pub fn loaded(&mut self, tgid: u32, cgroup: u64, path: &[u8]) -> Lookup {
-        self.ask((tgid, 0), cgroup, None, path, 0)
+        self.ask((tgid, 0, 0), cgroup, None, path, 0)
     }
 
     /// What was found out since the last call.
@@ -129,7 +129,10 @@ impl Executables {
                 // At its next execution it is inspected again, and gets its probes back.
                 Answer::Evicted(keys) => {
                     for key in keys {
-                        self.known.pop(&key);
+                        if let Some(known) = self.known.pop(&key) {
+                            // Those that run say so from here on.
+                            known.probes_lost.store(true, Ordering::Relaxed);
+                        }
                         self.users.remove(&key);
                         self.used.remove(&key);
                     }
@@ -178,7 +181,7 @@ impl Executables {
     /// About a process and its parent.
     fn ask(
         &mut self,
-        (tgid, parent): (u32, u32),
+        (tgid, exec_ns, parent): (u32, u64, u32),
         cgroup: u64,
         key: Option<FileKey>,
         path: &[u8],
@@ -186,7 +189,7 @@ impl Executables {
     ) -> Lookup {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let job = Job { ticket, tgid, parent, cgroup, key, path: path.to_vec(), size };
+        let job = Job { ticket, tgid, exec_ns, parent, cgroup, key, path: path.to_vec(), size };
         match self.desk.requests.try_send(Request::Inspect(job)) {
             Ok(()) => {
                 self.askers.insert(ticket, HashSet::from([cgroup]));

@@ -8,17 +8,32 @@ use std::{
         unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ebpf::map::FileKey;
+use ebpf::map::{EXE_OTHER, FileKey};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, fstatfs},
     unistd::{Whence, lseek},
 };
-use shell::{Executable, recognition::Recognition, table};
+use shell::{Executable, ProbePoints, recognition::Recognition, table, unusual_loader};
+
+/// What a file's key is worth: its times move in steps, so who writes twice within one leaves them as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// It names what was read, now and later.
+    Lasting,
+    /// What was read was executed, but the file was changed so lately that its key may come to name something else.
+    Young,
+    /// And what was executed may have been something else.
+    Doubtful,
+}
+
+/// The longest step of a file system's times where they have fractions of seconds (a tick of the kernel), and where they have none.
+const STEP: Duration = Duration::from_millis(20);
+const WHOLE_STEP: Duration = Duration::from_secs(2);
 
 /// An executable just inspected, with its file still open: probes go in first, since the shell runs already, and hashing
 /// takes milliseconds.
@@ -35,14 +50,28 @@ impl Inspected {
         &self.executable
     }
 
+    /// The kernel runs another file in its place, which it names as its loader: it is what that is.
+    fn is_run_by(&mut self, tgid: u32, loader: &[u8]) {
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(std::ffi::OsStr::from_bytes(loader));
+        let Some(file) = open_as_seen_by(tgid, path) else { return };
+        let Some(other) = file.metadata().ok().and_then(|metadata| of_file(file, metadata.size())) else {
+            return;
+        };
+        if other.executable.family.is_some() {
+            // Its functions are elsewhere.
+            self.executable = Executable { probe_points: ProbePoints::default(), ..other.executable };
+        }
+    }
+
     /// The open file.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// What was found, with the hash when it is a shell, and whether it was probed.
-    pub(crate) fn hashed(self, probed: bool) -> Executable {
-        self.executable.hashed(&self.binary, probed)
+    /// What was found, with the hash when it is a shell, and since when it is probed (boot time in ns).
+    pub(crate) fn hashed(self, probed_ns: Option<u64>) -> Executable {
+        self.executable.hashed(&self.binary, probed_ns)
     }
 }
 
@@ -142,7 +171,12 @@ fn key_of(metadata: &std::fs::Metadata) -> FileKey {
 
 /// Inspects the executable of a live process. When the process is gone, the file at `path` where its parent sees it, or on this
 /// node. `None` when none of them is the file that `key` names.
-pub(crate) fn inspect(tgid: u32, parent: u32, key: &FileKey, path: &[u8]) -> Option<Inspected> {
+pub(crate) fn inspect(
+    (tgid, exec_ns): (u32, u64),
+    parent: u32,
+    key: &FileKey,
+    path: &[u8],
+) -> Option<(Inspected, Key)> {
     use std::os::unix::ffi::OsStrExt;
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
     // What is short, such as `wc`, is gone before it is looked at; in a container only others of it see its files.
@@ -154,11 +188,46 @@ pub(crate) fn inspect(tgid: u32, parent: u32, key: &FileKey, path: &[u8]) -> Opt
         let metadata = file.metadata().ok()?;
         is_that(&file, pid, &metadata, key).then(|| (file, metadata.size()))
     })?;
-    of_file(file, size)
+    let mut inspected = of_file(file, size)?;
+    if inspected.executable.class() == EXE_OTHER
+        && let Some(loader) = unusual_loader(&inspected.binary)
+    {
+        inspected.is_run_by(tgid, &loader);
+    }
+    // It was changed while it was read.
+    let after = key_of(&inspected.file.metadata().ok()?);
+    if (FileKey { dev: key.dev, ..after }) != *key {
+        return None;
+    }
+    let now = SystemTime::now();
+    let executed = now - Duration::from_nanos(crate::control::boot_ns().saturating_sub(exec_ns));
+    // Nobody can write to what is being executed.
+    let worth = if !was_young(&after, executed) {
+        Key::Lasting
+    } else if !runs(tgid, key) {
+        Key::Doubtful
+    } else if was_young(&after, now) {
+        Key::Young
+    } else {
+        Key::Lasting
+    };
+    Some((inspected, worth))
+}
+
+/// Was the file changed within the last step of its file system's times before then?
+fn was_young(key: &FileKey, then: SystemTime) -> bool {
+    let then = then.duration_since(UNIX_EPOCH).unwrap_or_default();
+    then < Duration::new(key.ctime_s, key.ctime_ns) + if key.ctime_ns == 0 { WHOLE_STEP } else { STEP }
+}
+
+/// Does the process run this file?
+fn runs(tgid: u32, key: &FileKey) -> bool {
+    let exe = format!("/proc/{tgid}/exe");
+    std::fs::metadata(exe).is_ok_and(|metadata| (FileKey { dev: key.dev, ..key_of(&metadata) }) == *key)
 }
 
 /// Inspects the program that a loader was told to run, as its process sees that path.
-pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected)> {
+pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected, Key)> {
     use std::os::unix::ffi::OsStrExt;
     let own = format!("/proc/{tgid}");
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
@@ -172,7 +241,9 @@ pub(crate) fn inspect_path(tgid: u32, path: &[u8]) -> Option<(FileKey, Inspected
         open_file(&Path::new(&own).join("cwd").join(path))
     }?;
     let metadata = file.metadata().ok()?;
-    Some((key_of(&metadata), of_file(file, metadata.size())?))
+    let key = key_of(&metadata);
+    let worth = if was_young(&key, SystemTime::now()) { Key::Doubtful } else { Key::Lasting };
+    Some((key, of_file(file, metadata.size())?, worth))
 }
 
 /// Looks at a file for a bounded time; `None` when that was too short. Holes are passed over: padding by them costs nothing.

@@ -3,18 +3,19 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
-use ebpf::map::FileKey;
+use ebpf::map::{EXE_OTHER, FileKey};
 use shell::Executable;
 use tracing::{debug, warn};
 
 use crate::{
     control::Control,
-    inspect::{Inspected, inspect, inspect_path},
+    inspect::{Inspected, Key, inspect, inspect_path},
     reader::Waker,
 };
 
@@ -26,6 +27,8 @@ const STUCK_MAX: usize = 32;
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Files that wait to be read.
 const WAITING: usize = 1024;
+/// When a file that was changed just before it was executed is looked at again.
+const AGAIN: Duration = Duration::from_millis(2500);
 /// Requests on their way.
 const REQUESTS: usize = 4096;
 
@@ -49,6 +52,8 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     /// Process that runs it.
     pub(crate) tgid: u32,
+    /// When it was executed, boot time in ns.
+    pub(crate) exec_ns: u64,
     /// Who started that.
     pub(crate) parent: u32,
     /// Its cgroup.
@@ -77,6 +82,9 @@ pub struct Inspector {
     results: (Sender<Done>, Receiver<Done>),
     waiting: VecDeque<Job>,
     running: HashMap<Ticket, Running>,
+    /// What runs and was changed just before: it is looked at once more when its key will last, or each of its reads would be
+    /// handed over.
+    again: VecDeque<(Instant, Job)>,
     on_unreadable: Box<dyn Fn(u64) + Send>,
 }
 
@@ -89,7 +97,7 @@ struct Running {
 
 struct Done {
     ticket: Ticket,
-    found: Option<(FileKey, Inspected)>,
+    found: Option<(FileKey, Inspected, Key)>,
 }
 
 /// The capture thread's ends of the channels to the inspector.
@@ -111,6 +119,7 @@ impl Inspector {
             results: unbounded(),
             waiting: VecDeque::new(),
             running: HashMap::new(),
+            again: VecDeque::new(),
             on_unreadable: Box::new(|_| {}),
         };
         (inspector, Desk { requests, answers: answered })
@@ -135,6 +144,7 @@ impl Inspector {
                 default(interval.min(DEADLINE / 4)) => {}
             }
             self.give_up_on_late_ones();
+            self.look_again();
             self.start_readers();
         }
     }
@@ -157,12 +167,13 @@ impl Inspector {
                 self.give_up_on(&job);
                 continue;
             }
-            let (ticket, tgid, parent) = (job.ticket, job.tgid, job.parent);
+            let (ticket, tgid, exec_ns, parent) = (job.ticket, job.tgid, job.exec_ns, job.parent);
             let (key, path) = (job.key, job.path.clone());
             let results = self.results.0.clone();
             let read = move || {
                 let found = match key {
-                    Some(key) => inspect(tgid, parent, &key, &path).map(|inspected| (key, inspected)),
+                    Some(key) => inspect((tgid, exec_ns), parent, &key, &path)
+                        .map(|(inspected, worth)| (key, inspected, worth)),
                     None => inspect_path(tgid, &path),
                 };
                 // Nobody listens when the sensor ends.
@@ -183,17 +194,48 @@ impl Inspector {
 
     fn done(&mut self, done: Done) {
         let Some(running) = self.running.remove(&done.ticket) else { return };
-        let Some((key, inspected)) = done.found else {
+        let Some((key, inspected, worth)) = done.found else {
             if !running.is_stuck {
                 self.answer_unseen(&running.job);
             }
             return;
         };
+        let is_other = inspected.executable().class() == EXE_OTHER;
+        match worth {
+            // That it is no shell must be true of whatever the key names.
+            Key::Doubtful if is_other => {
+                if !running.is_stuck {
+                    self.answer_unseen(&running.job);
+                }
+                return;
+            }
+            Key::Young if is_other => {
+                let executable = Arc::new(inspected.hashed(None));
+                self.answer(Answer::Executable(done.ticket, None, executable));
+                if self.again.len() < WAITING {
+                    self.again.push_back((Instant::now() + AGAIN, running.job));
+                }
+                return;
+            }
+            _ => {}
+        }
         // Also when it comes late: from its next execution on it is known.
         let (executable, evicted) = self.control.register(key, inspected, running.job.cgroup);
         self.answer(Answer::Executable(done.ticket, Some(key), Arc::new(executable)));
         if !evicted.is_empty() {
             self.answer(Answer::Evicted(evicted));
+        }
+    }
+
+    fn look_again(&mut self) {
+        while let Some((at, _)) = self.again.front()
+            && *at <= Instant::now()
+            && let Some((_, job)) = self.again.pop_front()
+        {
+            // What has ended hands over nothing.
+            if Path::new(&format!("/proc/{}", job.tgid)).exists() && self.waiting.len() < WAITING {
+                self.waiting.push_back(job);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Does a command that a shell substitutes stand in a text that is known already? Shells print a command anew before they run
 //! it (bash since 5.2): how many blanks there are, and whether a newline or a semicolon ends a command, changes, and `>&2`
-//! becomes `1>&2`. So these do not count; where words end does.
+//! becomes `1>&2`. So these do not count; where words end does, and where commands do.
 
 use memchr::memmem;
 
@@ -15,16 +15,20 @@ pub(super) const STEPS: usize = 128 * 1024;
 /// Is `command` a part of `text`?
 #[cfg(test)]
 fn holds(text: &[u8], command: &[u8]) -> bool {
-    holds_within(text, command, &mut { STEPS })
+    holds_within(text, command, false, &mut { STEPS })
 }
 
 /// Is `command` a part of `text`, with so many bytes to compare? What is left of them when it ends.
-pub(super) fn holds_within(text: &[u8], command: &[u8], steps: &mut usize) -> bool {
+/// `exactly`: byte for byte.
+pub(super) fn holds_within(text: &[u8], command: &[u8], exactly: bool, steps: &mut usize) -> bool {
     if command.len() > COMMAND_BYTES {
         return false;
     }
     if memmem::find_iter(text, command).take(PLACES).any(|at| !is_comment(text, at)) {
         return true;
+    }
+    if exactly {
+        return false;
     }
     // Of nothing but blanks.
     let Some(anchor) = longest_word(command) else { return true };
@@ -65,33 +69,50 @@ fn longest_word(command: &[u8]) -> Option<std::ops::Range<usize>> {
     (!longest.is_empty()).then_some(longest)
 }
 
-/// The bytes that count, each with whether it is apart from the one before it.
-fn pieces(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, bool)> + '_ {
+/// What is between two bytes that count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    Nothing,
+    /// Words end here.
+    Blank,
+    /// A command ends here.
+    Separator,
+}
+
+/// The bytes that count, each with what is between it and the one before it.
+fn pieces(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, Gap)> + '_ {
     let mut last = range.start.checked_sub(1);
     range.filter(|at| counts(bytes, *at)).map(move |at| {
-        let is_apart = last.is_some_and(|last| are_apart(bytes, last, at));
+        let gap = last.map_or(Gap::Nothing, |last| gap(bytes, last, at));
         last = Some(at);
-        (bytes[at], is_apart)
+        (bytes[at], gap)
     })
 }
 
-/// As above from the end, each with whether it is apart from the one behind it.
-fn pieces_backwards(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, bool)> + '_ {
+/// As above from the end, each with what is between it and the one behind it.
+fn pieces_backwards(bytes: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item = (u8, Gap)> + '_ {
     let mut last = Some(range.end).filter(|end| *end < bytes.len());
     range.rev().filter(|at| counts(bytes, *at)).map(move |at| {
-        let is_apart = last.is_some_and(|last| are_apart(bytes, at, last));
+        let gap = last.map_or(Gap::Nothing, |last| gap(bytes, at, last));
         last = Some(at);
-        (bytes[at], is_apart)
+        (bytes[at], gap)
     })
 }
 
-/// Is there something between these two that separates words? Beside an operator it separates nothing.
-fn are_apart(bytes: &[u8], first: usize, second: usize) -> bool {
+/// What separates these two? Beside an operator nothing does, and behind some words a newline is as good as a blank.
+fn gap(bytes: &[u8], first: usize, second: usize) -> Gap {
+    const GOES_ON: [&[u8]; 8] = [b"then", b"do", b"else", b"elif", b"in", b"if", b"while", b"until"];
     let is_operator = |b: u8| matches!(b, b'|' | b'&' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | b'`');
-    second - first > 1
-        && !is_operator(bytes[first])
-        && !is_operator(bytes[second])
-        && bytes[first + 1..second].iter().any(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b';'))
+    if second - first <= 1 || is_operator(bytes[first]) || is_operator(bytes[second]) {
+        return Gap::Nothing;
+    }
+    let between = &bytes[first + 1..second];
+    if between.iter().any(|b| matches!(b, b'\n' | b';')) {
+        let before = &bytes[first.saturating_sub(8)..=first];
+        let word = before.rsplit(|b| !b.is_ascii_lowercase()).next().unwrap_or_default();
+        return if GOES_ON.contains(&word) { Gap::Blank } else { Gap::Separator };
+    }
+    if between.iter().any(|b| matches!(b, b' ' | b'\t' | b'\r')) { Gap::Blank } else { Gap::Nothing }
 }
 
 fn counts(bytes: &[u8], at: usize) -> bool {
@@ -107,8 +128,8 @@ fn counts(bytes: &[u8], at: usize) -> bool {
 }
 
 fn starts_with(
-    mut bytes: impl Iterator<Item = (u8, bool)>,
-    mut prefix: impl Iterator<Item = (u8, bool)>,
+    mut bytes: impl Iterator<Item = (u8, Gap)>,
+    mut prefix: impl Iterator<Item = (u8, Gap)>,
     steps: &mut usize,
 ) -> bool {
     prefix.all(|piece| {
@@ -141,6 +162,11 @@ mod tests {
         assert!(!holds(b": 'e;c;h;o TOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
         assert!(!holds(b": 'echo TO\\KEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
         assert!(!holds(b": 'echoTOKEN >>/tmp/x'", b"echo TOKEN >>/tmp/x"));
+        // Where commands end counts: this is one word more for the first.
+        assert!(!holds(b": 'true /x/evil'", b"true;/x/evil"));
+        assert!(!holds(b": 'true /x/evil'", b"true\n/x/evil"));
+        assert!(holds(b"x=$(true; /x/evil)", b"true\n/x/evil"));
+        assert!(!holds_within(b"x=$(a|b)", b"a | b", true, &mut { STEPS }));
         let far = [b"# ", &b"x".repeat(5000)[..], b" echo TOKEN >>/tmp/x\n"].concat();
         assert!(!holds(&far, b"echo TOKEN >>/tmp/x"));
     }
@@ -151,7 +177,7 @@ mod tests {
         let text = b"word ".repeat(200_000);
         let command = [&b"word ".repeat(10_000)[..], b"x"].concat();
         let mut steps = STEPS;
-        assert!(!holds_within(&text, &command, &mut steps));
+        assert!(!holds_within(&text, &command, false, &mut steps));
         assert_eq!(steps, 0, "it gave up");
     }
 }

@@ -8,15 +8,27 @@ const ESCAPE: u8 = 0x1b;
 const DELETE: u8 = 0x7f;
 
 /// The lines that these keys enter: erasing keys erase, Return ends a line, cursor keys and other control keys leave
-/// nothing behind.
+/// nothing behind. What they would have done in an editor that knows where the cursor is, that quotes keys or brings back what was
+/// erased, cannot be told: so a line with such keys comes once more, with all that was typed.
 pub(super) fn lines(keys: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(keys.len());
     let mut line = 0;
     let mut at = 0;
+    let (mut typed, mut is_edited) = (Vec::new(), false);
     while let Some(&key) = keys.get(at) {
         at += 1;
+        is_edited |= key < 0x20 && !matches!(key, b'\r' | b'\n' | b'\t' | BACKSPACE);
+        if key >= 0x20 && key != DELETE {
+            typed.push(key);
+        }
         match key {
             b'\r' | b'\n' => {
+                if is_edited && typed != out[line..] {
+                    out.push(b'\n');
+                    out.extend_from_slice(&typed);
+                }
+                typed.clear();
+                is_edited = false;
                 out.push(b'\n');
                 line = out.len();
             }
@@ -69,10 +81,15 @@ mod tests {
     #[test]
     fn editing_keys_are_applied() {
         assert_eq!(lines(b"idd\x7f\r"), b"id\n");
-        assert_eq!(lines(b"rm -rf /\x15ls\x1b[D\x1b[1;5C -l\r"), b"ls -l\n");
-        assert_eq!(lines(b"echo one two\x17\x17three\n"), b"echo three\n");
+        assert_eq!(lines(b"rm -rf /\x15ls -l\r"), b"ls -l\nrm -rf /ls -l\n");
+        assert_eq!(lines(b"ls\x1b[D\x1b[1;5C -l\r"), b"ls -l\n");
+        assert_eq!(lines(b"echo one two\x17\x17three\n"), b"echo three\necho one twothree\n");
         assert_eq!(lines("é\u{7f}e\r".as_bytes()), b"e\n");
-        assert_eq!(lines(b"sleep 9\x03w\r"), b"w\n");
+        assert_eq!(lines(b"sleep 9\x03w\r"), b"w\nsleep 9w\n");
+        // Quoted, brought back, or erased where nothing stands.
+        for keys in [&b"id #\x16\x15\r"[..], b"id\x15\x19\r", b"id\x01\x15\r", b"id\x01\x7f\x7f\x7f\r"] {
+            assert!(lines(keys).windows(2).any(|w| w == b"id"), "{keys:?}");
+        }
         assert_eq!(lines(b"\x7f\x7f\x1b"), b"");
     }
 }

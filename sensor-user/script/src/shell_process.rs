@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use ebpf::{
@@ -80,6 +80,8 @@ pub(super) struct ShellProcess {
     pub(super) lost: u64,
     /// A script of it was emitted.
     pub(super) captured: bool,
+    /// It told something that it evaluates, or a line that was typed.
+    pub(super) told: bool,
     /// Scripts there were so far; the next one's ordinal.
     pub(super) scripts_made: u32,
     /// Hashes of strings evaluated lately: a loop evaluates the same one again and again.
@@ -128,6 +130,7 @@ impl ShellProcess {
             processes: 1,
             lost: 0,
             captured: false,
+            told: false,
             scripts_made: 0,
             evaluated: VecDeque::new(),
             emitted: VecDeque::new(),
@@ -168,8 +171,8 @@ impl ShellProcess {
         self.emitted.push_back(text);
     }
 
-    /// Does this command stand in a text of this shell that is known?
-    pub(super) fn holds(&self, command: &[u8]) -> bool {
+    /// Does this command stand in a text of this shell that is known? `exactly`: byte for byte.
+    pub(super) fn holds(&self, command: &[u8], exactly: bool) -> bool {
         let scripts = self.scripts.iter().map(|script| script.content.bytes());
         // The main script first, then what came last.
         let (main, others) = (scripts.clone().take(1), scripts.skip(1).rev());
@@ -181,7 +184,7 @@ impl ShellProcess {
                 left = left.saturating_sub(text.len());
                 fits
             })
-            .any(|text| containment::holds_within(text, command, &mut steps))
+            .any(|text| containment::holds_within(text, command, exactly, &mut steps))
     }
 
     /// Does a child of this shell begin to read a file that it was to execute, and that has no `#!`?
@@ -244,7 +247,18 @@ impl ShellProcess {
 
     /// Does this shell tell what it evaluates, and has done so from its beginning?
     pub(super) fn tells(&self) -> bool {
-        self.executable.probed && self.exec.class != EXE_UNKNOWN && self.lost == 0
+        self.executable.probed
+            && self.executable.probed_ns <= self.header.exec_ns
+            && !self.executable.probes_lost.load(Ordering::Relaxed)
+            && self.exec.class != EXE_UNKNOWN
+            && self.lost == 0
+    }
+
+    /// Has it told nothing, though it had something to tell? Then its probes do not work: bash hands the text of `-c` to the function
+    /// that they are on.
+    pub(super) fn is_silent(&self) -> bool {
+        let had_to = matches!(&self.invocation, Some(Invocation { mode: Mode::Command(_), .. }));
+        self.tells_sourced() && had_to && !self.told
     }
 
     /// Does it tell of the files that it sources, too?
@@ -357,6 +371,11 @@ impl ShellProcess {
             Mode::File(at) => {
                 let name = words.get(at).map(|path| last_part(path)).filter(|name| name.len() < NAME_BYTES);
                 self.script_name = name.map(<[u8]>::to_vec);
+                let may_be_text = self.family.profile().reads.argument_may_be_text;
+                // A file's name seldom holds such.
+                let is_text = |word: &[u8]| word.iter().any(|b| b" \t\n;|&$<>(){}`".contains(b));
+                self.command =
+                    words.get(at).filter(|word| may_be_text && is_text(word)).map(|text| text.to_vec());
             }
             Mode::Stdin | Mode::NotAShell => {}
         }
@@ -427,12 +446,15 @@ impl ShellProcess {
         let sniffs =
             regular && read.pos == 0 && reads.sniff_bytes == Some(read.count) && read.size != read.count;
         // With few descriptors a pipe stays on a low one. Data is not read so, but for the builtin `read`.
-        let low_pipe = !regular && read.count == 1 && read.fd > 0;
+        let low_pipe = !regular && read.count == 1;
+        let is_terminal = read.mode & S_IFMT == S_IFCHR;
         match mode {
             Mode::NotAShell => None,
             _ if sniffs && main_known && read.fd != 0 => Some(Place::New(Origin::File)),
+            // Lines are typed at another terminal than standard input, or at the same by another descriptor (zsh).
+            _ if is_terminal && read.fd >= reads.script_fd_min => Some(Place::New(Origin::Interactive)),
             Mode::Stdin if read.fd == 0 => {
-                let terminal = read.mode & S_IFMT == S_IFCHR;
+                let terminal = is_terminal;
                 // After `exec <other` its script goes on there. Data for a command looks the same.
                 Some(Place::New(if terminal { Origin::Interactive } else { Origin::Stdin }))
             }
@@ -459,10 +481,19 @@ impl ShellProcess {
             {
                 Some(Place::New(Origin::File))
             }
+            // How it was called is not known to its end: what it reads where scripts are read is one.
+            Mode::Stdin if self.arguments_cut && !main_known && read.fd >= reads.script_fd_min => {
+                Some(Place::New(Origin::File))
+            }
             _ if read.fd == 0 => None,
             _ => {
-                let is_whole = regular && read.pos == 0 && read.count == read.size && read.size > 0;
-                let is_script_read = read.fd >= reads.sourced_fd_min && is_block;
+                // It asks for as many bytes as the file has, or had when it looked: buffers are powers of two.
+                let has_grown = read.count < read.size && read.count > 128 && !read.count.is_power_of_two();
+                let is_whole =
+                    regular && read.pos == 0 && read.size > 0 && (read.count == read.size || has_grown);
+                // Other builds read blocks of other sizes.
+                let is_script_read = read.fd >= reads.sourced_fd_min && is_block
+                    || read.fd >= reads.script_fd_min && read.count > 1;
                 let is_sourced = match reads.sourced {
                     SourcedReads::WholeFile => is_whole,
                     SourcedReads::ScriptDescriptor => is_script_read,

@@ -23,13 +23,27 @@ const BESIDE: [&[u8]; 5] = [b"alias", b"aliases", b"history", b"histexpand", b"f
 /// By its text alone, so it may say so of a script that does not. `tells`: the shell shows what it evaluates.
 pub(super) fn evaluates(text: &[u8], tells: bool) -> bool {
     if !text.iter().any(|b| matches!(b, b'$' | b'`')) {
-        return false;
+        return !tells && sources_what_is_no_file(text);
     }
     // Quotes and backslashes within words hide them from nobody but readers.
     let plain: Vec<u8> = text.iter().filter(|b| !matches!(b, b'\'' | b'"' | b'\\')).copied().collect();
     let mut words = plain.split(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')));
     words.any(|word| BESIDE.contains(&word) || !tells && EVALUATING.contains(&word))
         || !tells && (expands_to_a_command(&plain) || evaluates_arithmetic(&plain))
+}
+
+/// Does it source anything? Of a pipe or a terminal that a shell without probes sources, not all is handed over.
+pub(super) fn sources(text: &[u8]) -> bool {
+    let word = |word: &[u8]| word == b"." || word == b"source";
+    text.split(|b| matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b'{')).any(word)
+}
+
+/// Does it source a pipe or a descriptor, of which not all that is read is handed over?
+fn sources_what_is_no_file(text: &[u8]) -> bool {
+    ["/dev/stdin", "/dev/fd/", "/proc/", "/dev/tty", "<("]
+        .iter()
+        .any(|place| memchr::memmem::find(text, place.as_bytes()).is_some())
+        && sources(text)
 }
 
 /// Is the name of a command the result of an expansion?
@@ -71,6 +85,12 @@ mod tests {
             assert!(unseen(text, false), "{text}");
         }
         assert!(unseen("alias zz=\"$V\"\nzz", true) && !unseen("eval \"$V\"", true));
+        assert!(
+            unseen(". /dev/stdin", false)
+                && unseen("true;source <(cat f)", false)
+                && !unseen(". /dev/stdin", true)
+        );
+        assert!(!unseen(". ./settings", false) && !unseen("cat /dev/stdin", false));
         for text in ["echo $HOME", "ls -l", "x=$(id); echo \"$x\"", "eval echo a"] {
             assert!(!unseen(text, false), "{text}");
         }

@@ -49,6 +49,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: true,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::Skipped,
     },
     reads: Reads {
@@ -59,6 +60,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::WholeFile,
         runs_files_itself: true,
         startup_files: &[],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: false,
         sourced_may_be_data: true,

@@ -22,6 +22,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: true,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::Skipped,
     },
     reads: Reads {
@@ -32,6 +33,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["profile", ".profile"],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: true,
         sourced_may_be_data: false,

@@ -20,6 +20,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::Skipped,
     },
     reads: Reads {
@@ -30,6 +31,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["profile", ".profile"],
+        argument_may_be_text: false,
         may_turn_to_stdin: true,
         edits_lines: false,
         sourced_may_be_data: false,

@@ -1,9 +1,13 @@
 //! An executable that was inspected.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use ebpf::map::{EXE_MULTICALL, EXE_OTHER, EXE_SHELL};
 use sha2::{Digest, Sha256};
 
-use crate::{family::Family, opaque, probe_points::ProbePoints, recognition::Recognized, table};
+use crate::{
+    family::Family, loader::is_library, opaque, probe_points::ProbePoints, recognition::Recognized, table,
+};
 
 /// An executable, and what is known of it.
 #[derive(Clone, Debug)]
@@ -20,6 +24,10 @@ pub struct Executable {
     pub probe_points: ProbePoints,
     /// Probes are attached: what it evaluates is seen.
     pub probed: bool,
+    /// Since when, boot time in ns: a shell that was executed before may have evaluated something unseen.
+    pub probed_ns: u64,
+    /// They were taken out again, since others needed the room.
+    pub probes_lost: Arc<AtomicBool>,
 }
 
 impl Executable {
@@ -32,21 +40,40 @@ impl Executable {
             Recognized::Other => opaque::is_opaque(binary).then(Family::unknown),
         };
         let probe_points = family.map(|family| ProbePoints::of(binary, family.profile())).unwrap_or_default();
-        let is_loader = recognized == Recognized::Loader;
-        Self { family, is_loader, size, sha256: None, probe_points, probed: false }
+        let is_loader = recognized == Recognized::Loader || family.is_none() && is_library(binary);
+        Self {
+            family,
+            is_loader,
+            size,
+            sha256: None,
+            probe_points,
+            probed: false,
+            probed_ns: 0,
+            probes_lost: Arc::default(),
+        }
     }
 
     /// One that could not be inspected is taken for a shell, whatever its name: which one the name may say.
     pub fn not_inspected(name: &[u8], size: u64) -> Self {
         let family = Some(table::by_program_name(name).unwrap_or_else(Family::unknown));
         let probe_points = ProbePoints::default();
-        Self { family, is_loader: false, size, sha256: None, probe_points, probed: false }
+        Self {
+            family,
+            is_loader: false,
+            size,
+            sha256: None,
+            probe_points,
+            probed: false,
+            probed_ns: 0,
+            probes_lost: Arc::default(),
+        }
     }
 
-    /// With the hash of its bytes when it is a shell, and whether it was probed.
+    /// With the hash of its bytes when it is a shell, and since when it is probed (boot time in ns).
     #[must_use]
-    pub fn hashed(mut self, binary: &[u8], probed: bool) -> Self {
-        self.probed = probed;
+    pub fn hashed(mut self, binary: &[u8], probed_ns: Option<u64>) -> Self {
+        self.probed = probed_ns.is_some();
+        self.probed_ns = probed_ns.unwrap_or(0);
         // Of one that is not kept whole there is none.
         if self.family.is_some() && binary.len() as u64 == self.size {
             self.sha256 = Some(Sha256::digest(binary).into());

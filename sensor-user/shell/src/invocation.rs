@@ -171,6 +171,7 @@ impl<W: AsRef<[u8]>> Parser<'_, W> {
         self.any_letters = true;
         for (i, letter) in letters.iter().enumerate() {
             match letter {
+                b'c' | b's' if sign == b'+' && self.grammar.plus_c_and_s_are_ignored => {}
                 b'c' => self.command = sign == b'-' || self.grammar.plus_c_is_command,
                 b's' => self.stdin = sign == b'-' || self.grammar.plus_s_is_stdin,
                 letter if self.grammar.ends_options.contains(letter) => {

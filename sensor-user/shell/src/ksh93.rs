@@ -23,6 +23,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: false,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::EndsOptions,
     },
     reads: Reads {
@@ -33,6 +34,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: true,
         startup_files: &["profile", ".profile", "ksh.kshrc", ".kshrc"],
+        argument_may_be_text: true,
         may_turn_to_stdin: false,
         edits_lines: true,
         sourced_may_be_data: true,

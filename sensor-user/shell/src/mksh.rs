@@ -19,6 +19,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: false,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: true,
         lone_plus: LonePlus::EndsOptions,
     },
     reads: Reads {
@@ -29,6 +30,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["profile", ".profile", "mkshrc", ".mkshrc"],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: true,
         sourced_may_be_data: true,

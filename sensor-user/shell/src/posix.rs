@@ -14,6 +14,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: true,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::Skipped,
     },
     reads: Reads {
@@ -35,6 +36,7 @@ pub(crate) static PROFILE: Profile = Profile {
             ".yash_profile",
             ".yashrc",
         ],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: false,
         sourced_may_be_data: true,

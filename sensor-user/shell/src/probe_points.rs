@@ -1,12 +1,18 @@
 //! Functions of a shell that probes are attached to, found in its table of dynamic symbols: bash exports its own for
 //! loadable builtins, so they are there in a stripped binary too.
 
-use object::{Object, ObjectSegment, ObjectSymbol, SegmentFlags, elf::PF_X};
+use object::{
+    Object, ObjectSegment, ObjectSymbol, SegmentFlags,
+    elf::{PF_W, PF_X},
+};
 
 use crate::{
     input_string,
     profile::{Evaluates, Profile},
 };
+
+/// Symbols looked at: bash exports some 2,300. Each may have a name as long as the file.
+const SYMBOLS_MAX: usize = 16_384;
 
 /// Where the functions begin in the file, bytes from its start; `None` where the binary does not export them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,18 +36,24 @@ impl ProbePoints {
         }
         let Ok(file) = object::File::parse(binary) else { return Self::default() };
         let offset_of = |name: &str| {
-            let symbol = file.dynamic_symbols().find(|s| s.is_definition() && s.name() == Ok(name))?;
+            let is_it = |symbol: &object::Symbol<'_, '_>| {
+                symbol.is_definition() && symbol.name_bytes().is_ok_and(|found| found == name.as_bytes())
+            };
+            let symbol = file.dynamic_symbols().take(SYMBOLS_MAX).find(is_it)?;
             file.segments().find_map(|segment| {
                 let SegmentFlags::Elf { p_flags } = segment.flags() else { return None };
                 let into = symbol.address().checked_sub(segment.address())?;
                 let (start, size) = segment.file_range();
-                (p_flags & PF_X != 0 && into < size).then(|| start.checked_add(into)).flatten()
+                // The kernel puts no probe where the program may write.
+                (p_flags & PF_X != 0 && p_flags & PF_W == 0 && into < size)
+                    .then(|| start.checked_add(into))
+                    .flatten()
             })
         };
         let (mut evaluates, mut input_string) = (None, None);
         match profile.evaluates_by {
             Some(Evaluates::WithReason(name)) => evaluates = offset_of(name),
-            Some(Evaluates::Exported(name)) => input_string = offset_of(name),
+            Some(Evaluates::Metafied(name)) => input_string = offset_of(name),
             Some(Evaluates::InputString) | None => {}
         }
         Self { evaluates, input_string, reads_lines: profile.reads_lines_by.and_then(offset_of) }

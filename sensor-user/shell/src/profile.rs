@@ -30,8 +30,8 @@ pub struct Profile {
 pub enum Evaluates {
     /// It is exported, as `f(char *string, char *reason, …)`, and sourced files pass it too.
     WithReason(&'static str),
-    /// It is exported, as `f(char *string, …)`.
-    Exported(&'static str),
+    /// It is exported, as `f(char *string, …)`, and of its string some bytes are a mark and another byte (zsh).
+    Metafied(&'static str),
     /// `setinputstring(char *string)` of the Almquist shells, known by what it does.
     InputString,
 }
@@ -105,6 +105,8 @@ pub struct Grammar {
     pub plus_c_is_command: bool,
     /// Does `+s` mean what `-s` does?
     pub plus_s_is_stdin: bool,
+    /// Do `+c` and `+s` change nothing? Elsewhere they take `-c` and `-s` back.
+    pub plus_c_and_s_are_ignored: bool,
     /// What a lone `+` is. A lone `-` ends the options everywhere.
     pub lone_plus: LonePlus,
 }
@@ -144,6 +146,8 @@ pub struct Reads {
     pub runs_files_itself: bool,
     /// Files that it reads by itself before its script, by the last part of their names.
     pub startup_files: &'static [&'static str],
+    /// Its argument is run as a command where no such file is found.
+    pub argument_may_be_text: bool,
     /// `set -s` makes it read standard input behind its script.
     pub may_turn_to_stdin: bool,
     /// It edits lines by itself, so that what is read at a terminal are keys.

@@ -17,6 +17,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"",
         plus_c_is_command: false,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::Operand,
     },
     reads: Reads {
@@ -27,6 +28,7 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &[".yash_profile", ".yashrc"],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: true,
         sourced_may_be_data: false,

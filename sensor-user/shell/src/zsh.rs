@@ -25,6 +25,7 @@ pub(crate) static PROFILE: Profile = Profile {
         ends_options: b"b",
         plus_c_is_command: true,
         plus_s_is_stdin: false,
+        plus_c_and_s_are_ignored: false,
         lone_plus: LonePlus::EndsOptions,
     },
     reads: Reads {
@@ -35,11 +36,12 @@ pub(crate) static PROFILE: Profile = Profile {
         sourced: SourcedReads::ScriptDescriptor,
         runs_files_itself: false,
         startup_files: &["zshenv", ".zshenv", "zprofile", ".zprofile", "zshrc", ".zshrc"],
+        argument_may_be_text: false,
         may_turn_to_stdin: false,
         edits_lines: true,
         sourced_may_be_data: false,
     },
-    evaluates_by: Some(Evaluates::Exported("parse_string")),
+    evaluates_by: Some(Evaluates::Metafied("parse_string")),
     reads_lines_by: None,
     applets: None,
     limits: &[

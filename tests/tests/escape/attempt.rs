@@ -153,6 +153,26 @@ impl Attempt {
                 env.push(("PS4", substitution));
                 args.extend(["-xc".to_owned(), ":".to_owned()]);
             }
+            Delivery::LongSourced => {
+                let comments = "# a comment that fills a script up to more than what is kept of it\n";
+                let inner = file(".in", &(comments.repeat(2 * LONG / comments.len()) + &text), 0o644);
+                args.extend(["-c".to_owned(), format!(". {}; :", inner.display())]);
+            }
+            Delivery::SourcedInput => {
+                input = Input::Pipe(text, false);
+                args.extend(["-c".to_owned(), ". /dev/stdin; :".to_owned()]);
+            }
+            Delivery::TextArgument => args.push(say(&self.token)),
+            Delivery::OtherCommand => {
+                // `true echo` is one command in quotes, and two where it is evaluated.
+                let put = format!("true;{}", say(&self.token));
+                let inner = file(".in", &put, 0o644);
+                let shown_before = put.replace(';', " ");
+                args.extend([
+                    "-c".to_owned(),
+                    format!(": '{shown_before}'\nread -r x <{}; eval \"$x\"; :", inner.display()),
+                ]);
+            }
             Delivery::Trap => {
                 let (a, b) = self.token.split_at(5);
                 args.extend([
@@ -238,6 +258,11 @@ impl Attempt {
     /// Words behind the program: through the loader its own path goes first.
     fn prefix(&self, words: &[String]) -> Vec<String> {
         match self.choice.carrier {
+            Carrier::Nested => {
+                let own = vec![self.choice.shell.program.to_owned(); 3];
+                let applet = if self.choice.shell.first.is_empty() { vec!["sh".to_owned()] } else { vec![] };
+                [&own[..], &applet, words].concat()
+            }
             Carrier::Loader => [&[self.choice.shell.program.to_owned()], words].concat(),
             _ => words.to_vec(),
         }
@@ -254,7 +279,7 @@ impl Attempt {
         // The binary of many programs takes its first word for the applet only when it is called by its own name.
         let name = (self.choice.shell.family == "busybox").then(|| "busybox".to_owned());
         match self.choice.carrier {
-            Carrier::Plain => (original.to_owned(), None, vec![]),
+            Carrier::Plain | Carrier::Nested => (original.to_owned(), None, vec![]),
             Carrier::LongPath => (format!("{}{original}", "/".repeat(400)), None, vec![]),
             Carrier::OtherName => (original.to_owned(), Some("cron".to_owned()), vec![]),
             Carrier::NoName => (original.to_owned(), Some(String::new()), vec![]),
@@ -278,6 +303,14 @@ impl Attempt {
                     .expect("a hole");
                 (shown(&path), name, vec![])
             }
+            Carrier::Writable => {
+                let path = dir.join(format!("{}.x", self.file));
+                let mut binary = fs::read(original).expect("a binary");
+                make_writable(&mut binary);
+                fs::write(&path, binary).expect("a copy");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+                (shown(&path), name, vec![])
+            }
             Carrier::Patched => {
                 let path = dir.join(format!("{}.x", self.file));
                 let mut binary = fs::read(original).expect("a binary");
@@ -294,6 +327,23 @@ impl Attempt {
                 (shown(&path), name, vec![])
             }
         }
+    }
+}
+
+/// Sets the flag of a 64-bit ELF file's executable segments that their program may write to them (`Elf64_Phdr`).
+fn make_writable(binary: &mut [u8]) {
+    const LOAD: u32 = 1;
+    let number = |at: usize, bytes: usize| {
+        binary[at..at + bytes].iter().rev().fold(0, |n, b| n << 8 | usize::from(*b))
+    };
+    let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    let flags: Vec<usize> = (0..count)
+        .map(|n| table + n * size)
+        .filter(|at| number(*at, 4) as u32 == LOAD && binary[at + 4] & 1 != 0)
+        .map(|at| at + 4)
+        .collect();
+    for at in flags {
+        binary[at] |= 2;
     }
 }
 

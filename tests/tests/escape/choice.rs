@@ -30,10 +30,14 @@ pub(crate) enum Carrier {
     Padded,
     /// A copy with names of variables changed.
     Patched,
+    /// A copy of which the code may be written to, where the kernel puts no probe.
+    Writable,
+    /// With the binary's own name and its directory several times before the applet's.
+    Nested,
 }
 
 impl Carrier {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Plain,
         Self::LongPath,
         Self::OtherName,
@@ -44,6 +48,8 @@ impl Carrier {
         Self::Loader,
         Self::Padded,
         Self::Patched,
+        Self::Writable,
+        Self::Nested,
     ];
 
     /// Can this shell be called so? A binary of many programs needs its name, a static one no loader.
@@ -51,6 +57,7 @@ impl Carrier {
         match self {
             Self::OtherName | Self::NoName => shell.family != "busybox",
             Self::Loader => !matches!(shell.name, "bash-static" | "busybox-sh" | "busybox-ash"),
+            Self::Nested => shell.family == "busybox",
             _ => true,
         }
     }
@@ -117,10 +124,18 @@ pub(crate) enum Delivery {
     Decoy,
     /// As `Ps4`, behind many other variables.
     PaddedPs4,
+    /// A file sourced by `-c`, behind 2.4 MB of comments.
+    LongSourced,
+    /// A pipe at standard input that is sourced.
+    SourcedInput,
+    /// An argument without `-c`, which is no file.
+    TextArgument,
+    /// Evaluated, with the same words in the text before it, but as one command.
+    OtherCommand,
 }
 
 impl Delivery {
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 33] = [
         Self::File,
         Self::Shebang,
         Self::NoShebang,
@@ -150,6 +165,10 @@ impl Delivery {
         Self::Alias,
         Self::Decoy,
         Self::PaddedPs4,
+        Self::LongSourced,
+        Self::SourcedInput,
+        Self::TextArgument,
+        Self::OtherCommand,
     ];
 
     fn fits(self, shell: &Shell) -> bool {
@@ -157,6 +176,7 @@ impl Delivery {
             Self::BashEnv | Self::PromptExpansion | Self::Function | Self::Rewritten => {
                 shell.family == "bash"
             }
+            Self::TextArgument => shell.family == "ksh93",
             Self::Subscript => matches!(shell.family, "bash" | "ksh93" | "mksh"),
             _ => true,
         }
@@ -164,7 +184,15 @@ impl Delivery {
 
     /// May the text be one that its shell does not tell of?
     pub(crate) fn may_be_unseen(self) -> bool {
-        matches!(self, Self::Evaluated | Self::Trap | Self::Alias | Self::Decoy)
+        matches!(
+            self,
+            Self::Evaluated
+                | Self::Trap
+                | Self::Alias
+                | Self::Decoy
+                | Self::OtherCommand
+                | Self::SourcedInput
+        )
     }
 
     /// The origins that a capture of it may have.
@@ -174,15 +202,16 @@ impl Delivery {
                 &["file"]
             }
             Self::NoShebang | Self::NoShebangFromCommand | Self::ExecutedFile => &["file", "sourced"],
-            Self::Command => &["command"],
+            Self::Command | Self::TextArgument => &["command"],
             Self::Pipe
             | Self::SlowPipe
             | Self::Input
             | Self::Socket
             | Self::HereDocument
             | Self::OtherInput => &["stdin"],
-            Self::Sourced | Self::SourcedByFile => &["sourced"],
-            Self::Evaluated | Self::Trap | Self::Alias | Self::Decoy => &["eval"],
+            Self::Sourced | Self::SourcedByFile | Self::LongSourced => &["sourced"],
+            Self::SourcedInput => &["sourced", "stdin", "eval"],
+            Self::Evaluated | Self::Trap | Self::Alias | Self::Decoy | Self::OtherCommand => &["eval"],
             Self::Ps4
             | Self::PaddedPs4
             | Self::BashEnv
@@ -279,7 +308,8 @@ impl Choice {
     pub(crate) fn fits(&self) -> bool {
         // ksh93 sources on descriptors where others read data; when it is gone it is taken for any shell.
         let is_gone = matches!(self.carrier, Carrier::Unlinked | Carrier::Memfd);
-        let sources = matches!(self.delivery, Delivery::Sourced | Delivery::SourcedByFile);
+        let sources =
+            matches!(self.delivery, Delivery::Sourced | Delivery::SourcedByFile | Delivery::LongSourced);
         self.carrier.fits(&self.shell)
             && self.delivery.fits(&self.shell)
             && !(is_gone && sources && self.shell.family == "ksh93")

@@ -153,7 +153,8 @@ impl Assembler {
     ) {
         let boot_unix_ns = self.boot_unix_ns;
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        let tells = shell.tells();
+        let tells = shell.tells() && !(shell.processes == 0 && shell.is_silent());
+        let is_probed = shell.executable.probed;
         let Some(script) = shell.scripts.get_mut(index) else { return };
         let news = (extent == Extent::News).then(|| script.news()).flatten();
         script.changed = false;
@@ -164,13 +165,14 @@ impl Assembler {
         script.is_whole_due = news.is_some();
         if let Some(news) = &news {
             let piece = &script.content.bytes()[news.clone()];
-            script.tells.0 |= unseen::evaluates(piece, tells);
+            script.tells.0 |= unseen::evaluates(piece, tells) || !is_probed && unseen::sources(piece);
             script.tells.1 |= reads_standard_input(piece);
         } else {
             script.whole_bytes = script.emitted_bytes;
             script.whole_ns = now_ns;
             script.tells = (
-                unseen::evaluates(script.content.bytes(), tells),
+                unseen::evaluates(script.content.bytes(), tells)
+                    || !is_probed && unseen::sources(script.content.bytes()),
                 reads_standard_input(script.content.bytes()),
             );
         }
@@ -204,7 +206,7 @@ fn capture_of(shell: &ShellProcess, index: usize, boot_unix_ns: u64) -> Capture 
             maybe_data: script.origin == Origin::Sourced
                 && script.source != Source::Memory
                 && shell.family.profile().reads.sourced_may_be_data
-                && !shell.tells_sourced()
+                && !(shell.tells_sourced() && shell.told)
                 || script.origin == Origin::Stdin && shell.reads_other_input(script),
             evaluates_unseen: script.tells.0,
             not_probed: !shell.executable.probed,

@@ -19,6 +19,7 @@ use crate::{
     capture::Output,
     script::Source,
     shell_process::{Forked, ShellProcess},
+    unseen,
 };
 
 /// How much is kept.
@@ -60,7 +61,7 @@ impl Default for Limits {
             script_bytes: 1024 * 1024,
             total_bytes: 64 * 1024 * 1024,
             args_bytes: 32 * 1024,
-            environment_bytes: 2 * 1024 * 1024,
+            environment_bytes: 6 * 1024 * 1024,
             scripts_per_shell: 256,
         }
     }
@@ -389,9 +390,13 @@ impl Assembler {
     fn forget(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         // Events were lost, the word on a candidate among them, perhaps. Nor is data read where scripts are.
-        let is_told = shell.tells_sourced();
+        // Who never told anything may be unable to.
+        let is_told = shell.tells_sourced() && shell.told;
+        let is_silent = shell.is_silent();
         for script in &mut shell.scripts {
             self.counts.scripts += u64::from(script.settle(is_told));
+            script.changed |=
+                is_silent && !script.tells.0 && unseen::evaluates(script.content.bytes(), false);
         }
         self.emit_changed(id, emit);
         if let Some(shell) = self.shells.remove(&id) {

@@ -6,11 +6,16 @@ use super::{Assembler, ShellId, emit::BLOCK_BYTES, parts::Piece};
 use crate::{
     capture::{Origin, Output},
     script::Source,
-    shell_process::Place,
+    shell_process::{Place, ShellProcess},
 };
 
 /// What a script takes besides its bytes, with a long path.
 const SCRIPT_BYTES: usize = 8 * 1024;
+
+/// Does this shell read scripts in other blocks?
+fn is_of_odd_blocks(shell: &ShellProcess, read: &Read) -> bool {
+    shell.family.profile().reads.block_bytes.is_some_and(|bytes| bytes != read.count)
+}
 
 impl Assembler {
     /// Puts what a shell read in its place.
@@ -43,6 +48,13 @@ impl Assembler {
             Some(Place::New(Origin::File))
                 if bytes.starts_with(b"\x7fELF")
                     && shell.family.profile().reads.sniff_bytes == Some(read.count) =>
+            {
+                return;
+            }
+            // A library that is loaded, or what was compiled before, is no text.
+            Some(Place::New(Origin::Sourced))
+                if bytes.starts_with(b"\x7fELF")
+                    || is_of_odd_blocks(shell, read) && bytes[..bytes.len().min(64)].contains(&0) =>
             {
                 return;
             }

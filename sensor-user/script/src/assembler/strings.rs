@@ -3,15 +3,17 @@
 use std::hash::{BuildHasher, RandomState};
 
 use ebpf::{
-    event::{FLAG_CUT, FLAG_MORE, Header, TEXT_TYPED, Text},
+    event::{FLAG_CUT, FLAG_MORE, Header, TEXT_TYPED, Text, Writer},
     limit::{CHUNK_BYTES, CHUNKS_PER_READ},
 };
 
 use super::{Assembler, ShellId, parts};
 use event::until_nul;
+use shell::Evaluates;
 
 use crate::{
     capture::{Origin, Output},
+    content::Content,
     script::{Partial, Source},
     shell_process::ShellProcess,
 };
@@ -21,6 +23,25 @@ const EVALUATED: usize = 64;
 /// The same line twice within this time came from two probes on one file (kernels without cookies): to prompt and read
 /// takes longer, even when lines are pasted.
 const TWICE_NS: u64 = 50_000;
+
+/// In zsh's strings it stands before a byte of which one bit is turned over.
+const META: u8 = 0x83;
+
+/// A string of zsh as it was written.
+fn unmetafied(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter();
+    while let Some(&byte) = rest.next() {
+        match (byte, rest.as_slice().first()) {
+            (META, Some(&marked)) => {
+                out.push(marked ^ 0x20);
+                rest.next();
+            }
+            _ => out.push(byte),
+        }
+    }
+    out
+}
 
 impl Assembler {
     /// Takes a piece of a string in.
@@ -39,6 +60,7 @@ impl Assembler {
         let limit = (CHUNK_BYTES * CHUNKS_PER_READ).min(text.total as usize);
         let lost = string.content.take_piece(u64::from(text.offset), bytes, limit, room);
         string.lossy |= lost > 0 || header.flags & FLAG_CUT != 0 || header.lost > 0;
+        shell.told = true;
         let cgroup = shell.exec.cgroup;
         let is_last = header.flags & FLAG_MORE == 0;
         if is_last {
@@ -77,6 +99,16 @@ impl Assembler {
         let beyond = u64::from(text.total).saturating_sub(limit as u64);
         self.counts.cut_bytes += beyond;
         string.lossy |= string.content.has_holes();
+        let metafies = self
+            .shells
+            .get(&id)
+            .is_some_and(|shell| matches!(shell.family.profile().evaluates_by, Some(Evaluates::Metafied(_))));
+        if metafies && string.content.bytes().contains(&META) {
+            let plain = unmetafied(string.content.bytes());
+            let mut content = Content::default();
+            content.write(0, &plain, plain.len());
+            string.content = content;
+        }
         if text.what == TEXT_TYPED {
             self.typed(id, header, &string, emit);
         } else {
@@ -137,8 +169,11 @@ impl Assembler {
             let script = &mut shell.scripts[index];
             if script.candidate {
                 script.candidate = false;
+                let (path, writer) = (script.path.clone(), script.writer);
                 self.counts.scripts += 1;
                 self.emit_one(id, index, header.time_ns, emit);
+                // What is behind the kept bytes was not looked at while it could have been data.
+                self.parts_of_sourced(id, header, string, &(path, writer), emit);
             }
             return;
         }
@@ -152,8 +187,11 @@ impl Assembler {
         }
         shell.evaluated.push_back(hash);
         // Command and process substitutions stand in the text around them, mostly; so may what comes without a reason.
-        let is_substitution = by_shell && (by.is_empty() || by.ends_with(b" substitution"));
-        if is_substitution && shell.holds(bytes) {
+        let is_substitution = by_shell && by.ends_with(b" substitution");
+        // Only bash prints a command anew.
+        let is_held = is_substitution && shell.holds(bytes, false)
+            || by_shell && by.is_empty() && shell.holds(bytes, true);
+        if is_held {
             return;
         }
         let origin = match (command, by_shell || !by.contains(&b'/')) {
@@ -180,6 +218,31 @@ impl Assembler {
             } else {
                 self.emit_and_drop(id, index, header.time_ns, emit);
             }
+        }
+    }
+}
+
+impl Assembler {
+    /// Emits what is behind the kept bytes of a sourced file, of which the whole is known by the string that was evaluated.
+    fn parts_of_sourced(
+        &mut self,
+        id: ShellId,
+        header: &Header,
+        string: &Partial,
+        (path, writer): &(Option<Vec<u8>>, Option<Writer>),
+        emit: &mut dyn FnMut(Output),
+    ) {
+        for (start, part) in parts::of(string.content.bytes(), self.limits.script_bytes).skip(1) {
+            let Some(shell) = self.shells.get_mut(&id) else { return };
+            let index = shell.add(Origin::Sourced, Source::Memory, header.time_ns);
+            let script = &mut shell.scripts[index];
+            script.reader = header.tgid;
+            script.content.write(0, part, part.len());
+            script.content.is_of_size(string.content.seen_bytes().saturating_sub(start as u64));
+            (script.offset, script.lossy) = (start as u64, string.lossy);
+            (script.path, script.writer) = (path.clone(), *writer);
+            self.counts.scripts += 1;
+            self.emit_and_drop(id, index, header.time_ns, emit);
         }
     }
 }

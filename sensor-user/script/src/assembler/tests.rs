@@ -64,6 +64,8 @@ impl Run {
             sha256: None,
             probe_points: ProbePoints::default(),
             probed: false,
+            probed_ns: 0,
+            probes_lost: Arc::default(),
         });
         let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
         self.assembler.take(event, &mut Always(executable), &mut |output| match output {
@@ -239,6 +241,8 @@ fn executable(name: &str, is_loader: bool) -> Arc<Executable> {
         sha256: None,
         probe_points: ProbePoints::default(),
         probed: false,
+        probed_ns: 0,
+        probes_lost: Arc::default(),
     })
 }
 

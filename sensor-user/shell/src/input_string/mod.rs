@@ -13,7 +13,10 @@ mod arm64;
 
 use std::collections::BTreeSet;
 
-use object::{Architecture, Object, ObjectSegment, SegmentFlags, elf::PF_X};
+use object::{
+    Architecture, Object, ObjectSegment, SegmentFlags,
+    elf::{PF_W, PF_X},
+};
 
 /// Parts of a file that are executed, and bytes of them, that are looked at: shells have one, of a megabyte or two. Who makes others makes
 /// them to be searched for long.
@@ -36,9 +39,10 @@ pub(crate) fn find(binary: &[u8]) -> Option<u64> {
         Architecture::Aarch64 => arm64::starts,
         _ => return None,
     };
+    // The kernel puts no probe where the program may write.
     let executed = file
         .segments()
-        .filter(|segment| matches!(segment.flags(), SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0));
+        .filter(|segment| matches!(segment.flags(), SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0 && p_flags & PF_W == 0));
     // Two that show the same bytes are one.
     let ranges: BTreeSet<(u64, u64)> =
         executed.map(|segment| segment.file_range()).take(SEGMENTS + 1).collect();
