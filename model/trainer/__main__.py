@@ -82,11 +82,11 @@ class Model:
         return self.opinion.second(opinion.inputs(bags.corpus))
 
     def calibrate(self, bags, placed):
-        self.opinion.calibrate(self.fast(bags), self.second(bags), placed, np.array(bags.corpus.source), opinion.floors(bags.corpus))
+        self.opinion.calibrate(self.fast(bags), self.second(bags), placed, np.array(bags.corpus.source), opinion.floors(bags.corpus, self.opinion.decisive))
 
     def logits(self, bags):
         """Of each script the logit as the sensor computes it."""
-        return self.opinion.logits(self.fast(bags), self.second(bags), opinion.floors(bags.corpus))
+        return self.opinion.logits(self.fast(bags), self.second(bags), opinion.floors(bags.corpus, self.opinion.decisive))
 
 
 def of_kept_back_idioms(bags, where, placed):

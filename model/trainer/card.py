@@ -57,7 +57,8 @@ def text(f):
 for each of 16 MITRE ATT&CK techniques. Parts are windows (up to 96 words); windows of what is left without
 the statements that only print, where that is 70 % or less; and, around the two worst windows of the whole text, passages (a line, or two
 in a row). A script's score is its worst part's; a passage counts less by the logits that the metadata's `passage.penalty` says.
-Where that reaches the gate, which flags 1 % of harmless scripts, the second opinion weighs what the script does (`sensor facts`):
+Where that reaches the gate, which flags 1 % of harmless scripts, or where it is worse than that of nine in ten of these and the script
+does three things that only attackers do, or one that hardly any harmless one does, the second opinion weighs what it does (`sensor facts`):
 {f['facts']} facts from an abstract run, and {f['styles']} numbers of style.
 
 **How it is built.** 1,048,576 hashed features (words, pairs, triples, command and argument, pipes, sequences, decoded layers; pairs,
@@ -70,7 +71,8 @@ a network with a hidden layer and a linear path, the mean of {OPINIONS}; both lo
 
 **Data.** {f['scripts']['malicious']} malicious, {f['scripts']['dual_use']} dual-use and {f['scripts']['benign']} benign scripts from
 public sources (not part of this repository), and {f['generated']} scripts written by `model/generator` (attacks of families that the
-public ones lack, their harmless twins, and trojans). Technique labels are weak: patterns over the text (`trainer/labels.py`).
+public ones lack, their harmless twins, and trojans). 922 of the former were written for it: 422 attacks of kinds that are few, and 500
+harmless scripts as near to attacks as administrators' work comes. None of these is in the report part. Technique labels are weak: patterns over the text (`trainer/labels.py`).
 
 **How it was measured.** The corpus has three parts that share no source, by the hash of the source's name (`trainer/parts.py`): fit
 ({_part(f, 'fit')}), tune ({_part(f, 'tune')}) and report ({_part(f, 'report')}). The figures are those of the report part, by a model
@@ -78,7 +80,8 @@ that was fitted to the fit part only; nobody has read its errors on the maliciou
 the harmless ones were read before there were parts.) The model in this directory was then fitted to all of it. A source's benign scripts count as at
 most 100 where a threshold is placed, so that one author's style does not decide. Labels are by source; those of malicious scripts were
 looked through by readers who saw the text alone and no scores, and what is no attack by its text counts as dual use
-(`trainer/reviewed.txt`). A part of the harmless scripts was collected because it looks suspicious, so that their share here is
+(`trainer/reviewed.txt`). A reader also looked at each of the 335 harmless ones that do something that otherwise only attackers do, 127 of
+them of the report part: six of these are tests of tools, all of them used for fitting and tuning, none is an attack. A part of the harmless scripts was collected because it looks suspicious, so that their share here is
 larger than on a node.
 
 Malicious scripts found where that share of the report part's harmless scripts is flagged (in the last column a source counts as at most 100):

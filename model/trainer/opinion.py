@@ -20,15 +20,20 @@ GATE_LOGIT = float(np.log(GATE / (1 - GATE)))
 BALANCED_AT = float(np.log(np.expm1(-GATE_LOGIT)))
 # The largest logit that the sensor tells from others (`explain.rs`).
 LOGIT_MAX = float(np.log((1 - 1e-6) / 1e-6))
-# How much the first opinion's logit counts beside the second's: chosen on the parts that are not reported on.
-FAST = 1.0
+# How much the first opinion's logit counts beside the second's. Chosen on the parts that are not reported on: by three folds of them
+# 1 finds more where one in a thousand harmless scripts is flagged (69.4 %, 2: 68.1), 2 where one in ten thousand is (58.5 %, 1: 54.6).
+FAST = 2.0
 # How far above or below what stands in for it when it is late the second opinion is at least: for scripts that were not followed to their
 # end (many long ones are not, and padding is easy), that do what is seldom harmless, that do one thing that only attackers do, that and
 # another, and three things that only attackers do. Chosen on the parts that are not reported on, where 511 of 2,820 attacks do three of
-# them, and no one of 39,409 harmless scripts. (Two do eight, most of them long: that is not enough to go by.)
-CUT, SUSPICIOUS, ONE, MORE, THREE = -2.0, -2.0, -1.0, 1.0, 3.0
+# them, and one of 39,912 harmless scripts. (Two do eight, most of them long: that is not enough to go by.)
+CUT, SUSPICIOUS, ONE, MORE, THREE = -2.0, -2.0, -1.0, 1.0, 6.0
+# Things of attackers that so few harmless scripts do, and so many malicious ones of so many sources, have a floor of their own: a few lines
+# of harm in a long and careful script are asked about. (In the folds of the parts that are not reported on this changes neither what is
+# found nor what is flagged by more than a tenth of a percent: few attacks of the corpus hide so.)
+SELDOM, ATTACKS, SOURCES, DECISIVE = 1 / 20_000, 4, 3, 0.1
 # Whose words look worse than all but this share of the harmless ones is followed, too, and counts as asked about if it does three things
-# that only attackers do.
+# that only attackers do, or one that decides.
 LOOK = 0.1
 # What it learns from: scripts that the first opinion, without having seen their source, takes for worse than all but this share of the
 # harmless ones. Only such are ever asked about, and what tells them apart is not what tells attacks from all that is harmless.
@@ -46,20 +51,42 @@ def inputs(corpus):
     return np.stack(corpus.behaviour).astype(np.float32)
 
 
-def floors(corpus):
+def decisive(corpus, harmless, malicious):
+    """Names of what only attackers do: seldom any of the harmless scripts, and some of the malicious ones, of several sources. Both are
+    masks."""
+    x, source = inputs(corpus) > 0, np.array(corpus.source)
+
+    def decides(does):
+        attacks = does & malicious
+        return (
+            (does & harmless).sum() <= SELDOM * harmless.sum()
+            and attacks.sum() >= ATTACKS
+            and len(set(source[attacks])) >= SOURCES
+        )
+
+    return [name for name in corpus.attacks if decides(x[:, corpus.behaviour_names.index(name)])]
+
+
+def floors(corpus, decisive=()):
     """How much above what stands in for it when it is late the second opinion is at least, whatever care is written around what a
-    script does; minus infinity where there is no floor."""
+    script does, minus infinity where there is no floor; and who is asked about from lower scores on."""
     x = inputs(corpus)
 
     def count(which):
         return x[:, [n for n, name in enumerate(corpus.behaviour_names) if name in set(which)]].sum(1)
 
     attacks, steps = count(corpus.attacks), count(corpus.attacks) + count(corpus.suspicious)
+    decides = count(decisive) > 0
     floor = np.where(x[:, corpus.behaviour_names.index("cut")] > 0, CUT, -np.inf)
     rules = [(steps > 0, SUSPICIOUS), (attacks > 0, ONE), ((attacks > 0) & (steps > 1), MORE), (attacks > 2, THREE)]
+    rules.append((decides, DECISIVE))
     for does, least in rules:
         floor = np.where(does, np.maximum(floor, least), floor)
-    return floor
+    return floor, decides | (attacks > 2)
+
+
+# Of a script that does nothing that is known.
+NONE = (-np.inf, np.False_)
 
 
 class Opinion:
@@ -67,6 +94,7 @@ class Opinion:
 
     def __init__(self, names, parameters):
         self.names, self.p = names, parameters
+        self.decisive = []
         self.gate = self.bias = self.late = 0.0
         # From which logit of the first opinion on a script is followed.
         self.look = GATE_LOGIT
@@ -75,14 +103,15 @@ class Opinion:
         p = self.p
         return x @ p["l"] + np.maximum(x @ p["A"] + p["b"], 0) @ p["c"] + p["d"][0]
 
-    def calibrate(self, fast, second, placed, sources, floors=-np.inf):
+    def calibrate(self, fast, second, placed, sources, floors=NONE):
         """Places the gate and the balanced operating point by harmless scripts: `placed` is their mask."""
+        floors, sure = floors
         rates = measure.RATES
         self.gate = measure.threshold(fast[placed], sources[placed], rates["sensitive"])
         moved = self.moved(fast)
         look = measure.threshold(moved[placed], sources[placed], LOOK)
         self.look = min(GATE_LOGIT, float(look))
-        asked = self.asked(moved, floors)
+        asked = self.asked(moved, sure)
         alone = measure.threshold(moved[placed], sources[placed], rates["balanced"])
         # The floors depend on where the operating point is, and the other way round: a few steps agree.
         both, balanced = FAST * moved + second, FAST * alone
@@ -99,14 +128,15 @@ class Opinion:
         single precision."""
         return np.clip(fast - self.gate + GATE_LOGIT, -LOGIT_MAX, LOGIT_MAX)
 
-    def asked(self, moved, floors):
+    def asked(self, moved, sure):
         """Which scripts this opinion is about."""
-        return (moved >= GATE_LOGIT) | ((moved >= self.look) & (np.asarray(floors) >= THREE))
+        return (moved >= GATE_LOGIT) | ((moved >= self.look) & sure)
 
-    def logits(self, fast, second, floors=-np.inf):
+    def logits(self, fast, second, floors=NONE):
         """Of each script the logit as the sensor computes it; `floors` as the function says."""
+        floors, sure = floors
         moved = self.moved(fast)
-        asked = self.asked(moved, floors)
+        asked = self.asked(moved, sure)
         second = np.maximum(second, self.late + floors)
         both = np.minimum(GATE_LOGIT + np.logaddexp(0, FAST * moved + second + self.bias), LOGIT_MAX)
         return np.where(asked, both, moved)
@@ -127,6 +157,8 @@ class Opinion:
             "opinion.floor.one": f"{self.late + ONE:.6f}",
             "opinion.floor.more": f"{self.late + MORE:.6f}",
             "opinion.floor.three": f"{self.late + THREE:.6f}",
+            "opinion.decisive": " ".join(self.decisive),
+            "opinion.floor.decisive": f"{self.late + DECISIVE:.6f}",
             "opinion.look": f"{measure.sigmoid(self.look):.6f}",
         }
 
@@ -157,7 +189,10 @@ def fit(bags, train, unseen):
         "l": np.mean([p["l"] for p in each], axis=0),
         "d": np.mean([p["d"] for p in each], axis=0),
     }
-    return Opinion(corpus.behaviour_names, mean)
+    opinion = Opinion(corpus.behaviour_names, mean)
+    known = train & (first.weights(corpus, bags) > 0) & ~generated
+    opinion.decisive = decisive(corpus, known & ~bags.malicious & ~bags.dual, known & bags.malicious)
+    return opinion
 
 
 def _fit_one(x, malicious, weight, chosen, facts, seed):

@@ -67,6 +67,11 @@ impl Run {
                 self.fact(if interpreter { Fact::SetuidShell } else { Fact::SetuidSet }, &line);
             }
             b"crontab" => self.crontab(call),
+            b"at" | b"batch" if call.option(&["-f"]).is_some() => {
+                let file = call.option(&["-f"]).map(|file| self.path(&file.text)).unwrap_or_default();
+                let value = self.content(&file);
+                self.write(b"/etc/cron.d/at", &value, true);
+            }
             b"at" | b"batch" if call.manner.fed => {
                 let value = call.input.clone();
                 self.write(b"/etc/cron.d/at", &value, true);

@@ -140,6 +140,14 @@ impl Run {
         {
             self.fact(Fact::SendsSecret, &call.name);
         }
+        if has(&["/proc/"]) && has(&["/mem'", "/mem\"", "/environ'", "/environ\""]) && !has(&["/proc/self/"])
+        {
+            self.secret(Fact::SecretEnvironment, &call.name);
+            taint = taint.and(Taint::SECRET);
+            if fetches || socket {
+                self.fact(Fact::SendsSecret, &call.name);
+            }
+        }
         if has(&["/etc/shadow", "id_rsa", ".aws/credentials"]) {
             self.fact(Fact::SecretFile, &call.name);
             taint = taint.and(Taint::SECRET);

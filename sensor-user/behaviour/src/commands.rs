@@ -2,6 +2,7 @@
 
 use crate::{
     fact::Fact,
+    host,
     run::{COMMANDS_MAX, Manner, Run},
     value::{Taint, UNKNOWN, Value},
 };
@@ -193,6 +194,48 @@ impl Run {
             && self.files.get(&script).is_some_and(|file| file.fetched)
         {
             self.run_file(&script, &[], &call);
+        }
+        if first.text.contains(&b'/')
+            && !matches!(
+                name,
+                b"iptables"
+                    | b"ip6tables"
+                    | b"ip"
+                    | b"route"
+                    | b"ping"
+                    | b"ping6"
+                    | b"nc"
+                    | b"ncat"
+                    | b"curl"
+                    | b"wget"
+                    | b"ssh"
+                    | b"scp"
+                    | b"rsync"
+                    | b"dig"
+                    | b"nslookup"
+                    | b"host"
+                    | b"traceroute"
+                    | b"ifconfig"
+                    | b"arp"
+                    | b"arping"
+                    | b"ipset"
+                    | b"nft"
+                    | b"tc"
+                    | b"mount"
+                    | b"nmap"
+                    | b"fping"
+                    | b"ntpdate"
+                    | b"tcpdump"
+                    | b"telnet"
+                    | b"openssl"
+                    | b"bash"
+                    | b"sh"
+            )
+            && rest.iter().any(|argument| {
+                host::of_url(&argument.text).is_some_and(|(host, ..)| host == host::Host::Address)
+            })
+        {
+            self.fact(Fact::RunsToAddress, &first.text);
         }
         let path = self.path(&first.text);
         let by_name = || {

@@ -113,6 +113,15 @@ impl Run {
             self.fact(Fact::ForkBomb, b"a loop that only starts processes");
         }
         let is_loop = !matches!(statement.kind, Kind::Group(_));
+        let leaves = |s: &Statement| {
+            s.words
+                .first()
+                .and_then(literal)
+                .is_some_and(|word| matches!(&word[..], b"break" | b"exit" | b"return"))
+        };
+        let body = &script.statements[opener + 1..end.min(script.statements.len())];
+        let is_left = usize::from(is_loop && counts.0 > 0 && body.iter().any(leaves));
+        self.left += is_left;
         if is_loop {
             self.enter(counts, 1);
         }
@@ -120,6 +129,7 @@ impl Run {
         if is_loop {
             self.enter(counts, -1);
         }
+        self.left -= is_left;
         self.bind_output(script, redirects, output, manner)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     fact::Fact,
     place::{self, Place},
     run::{File, Run},
-    value::Value,
+    value::{Taint, Value},
 };
 
 /// Workloads that watch a cluster for attacks.
@@ -139,8 +139,24 @@ impl Run {
         if has("clusterrolebinding") && creates && (says("cluster-admin") || says("ClusterRoleBinding")) {
             self.fact(Fact::ClusterRights, line);
         }
-        if call.has(&["delete", "scale"]) && call.says(WATCHERS) {
+        const POLICIES: [&str; 5] = ["kyverno", "gatekeeper", "opa-", "polaris", "kubewarden"];
+        if call.has(&["delete", "scale", "patch"])
+            && call.says(WATCHERS)
+            && (!call.has(&["patch"]) || has("nodeSelector") || has("replicas"))
+            || has("delete validatingwebhookconfiguration")
+                && (has("--all") || POLICIES.iter().any(|name| has(name)))
+        {
             self.fact(Fact::DefenceStopped, line);
+        }
+        if call.has(&["delete", "scale", "patch"])
+            && call.taint().has(Taint::PROCESSES)
+            && !self.tally.sought.is_empty()
+        {
+            let sought = std::mem::take(&mut self.tally.sought);
+            self.stopped(&sought);
+        }
+        if call.has(&["delete"]) && call.has(&["events", "event"]) {
+            self.fact(Fact::LogsRemoved, line);
         }
         if has("delete")
             && (has("--all")

@@ -5,6 +5,7 @@ use crate::{
     fact::Fact,
     place::{self, Place},
     run::Run,
+    value::Taint,
 };
 
 const DEFENCES: &[&str] = &[
@@ -80,6 +81,10 @@ const DEFENCES: &[&str] = &[
     "denyhosts",
     "psad",
 ];
+/// Parts of the names of hosts that are told what happens on others, each between dots or dashes.
+const WATCHERS: [&str; 6] = ["siem", "syslog", "splunk", "cloudsink", "graylog", "logcollector"];
+/// Where logs are sent to: syslog, Wazuh, Beats, Splunk.
+const LOG_PORTS: [&str; 7] = ["514", "601", "1514", "1515", "5044", "6514", "9997"];
 const LOGGERS: &[&str] = &[
     "rsyslog",
     "syslog",
@@ -98,6 +103,18 @@ const LOGGERS: &[&str] = &[
 ];
 const FIREWALLS: &[&str] = &["firewalld", "ufw", "iptables", "nftables", "csf", "apf"];
 
+/// Does a line name a host that is told what happens on others, or one of a security product?
+pub(crate) fn names_watcher(line: &[u8]) -> bool {
+    let lower = line.to_ascii_lowercase();
+    let hosts = lower.split(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')));
+    hosts.filter(|host| host.contains(&b'.')).any(|host| {
+        DEFENCES.iter().any(|part| part.len() > 4 && is_word(host, part))
+            || host
+                .split(|b| matches!(b, b'.' | b'-'))
+                .any(|label| WATCHERS.iter().any(|w| w.as_bytes() == label))
+    })
+}
+
 /// Does a name hold a word as such, or begin with it?
 fn is_word(name: &[u8], word: &str) -> bool {
     memchr::memmem::find_iter(name, word.as_bytes()).any(|at| {
@@ -110,6 +127,23 @@ fn is_word(name: &[u8], word: &str) -> bool {
                 || name.get(at + word.len()) == Some(&b'd')
                 || word == "clam")
     })
+}
+
+/// Does a rule of a firewall keep logs from where they are sent to?
+fn blocks_logs(call: &Call<'_>) -> bool {
+    let ports = call.option(&["--dport", "--dports", "--destination-port"]);
+    call.has(&["OUTPUT"])
+        && (ports.is_some_and(|ports| {
+            // Beside those of rsh it is that of rsh.
+            let of_rsh = contains(&ports.text, "512")
+                || contains(&ports.text, "513")
+                || ports.text == b"514" && call.has(&["tcp"]);
+            !of_rsh
+                && ports
+                    .text
+                    .split(|b| *b == b',')
+                    .any(|port| LOG_PORTS.iter().any(|log| log.as_bytes() == port))
+        }) || call.option(&["-d", "--destination"]).is_some_and(|host| names_watcher(&host.text)))
 }
 
 impl Run {
@@ -154,6 +188,8 @@ impl Run {
                     || call.has(&["-P"]) && call.has(&["ACCEPT"])
                 {
                     self.fact(Fact::FirewallOff, &call.name);
+                } else if call.has(&["DROP", "REJECT"]) && blocks_logs(call) {
+                    self.fact(Fact::LoggingStopped, &call.name);
                 } else if call.has(&["ACCEPT"]) && call.has(&["-I", "-A"]) {
                     self.fact(Fact::FirewallOpened, &call.name);
                 } else if call.has(&["DROP", "REJECT"]) && self.has(Fact::Miner) {
@@ -178,7 +214,7 @@ impl Run {
                 let path = call.operands().last().map(|a| self.path(&a.text)).unwrap_or_default();
                 self.fact(Fact::TimeForged, &path);
             }
-            b"touch" if call.taint().has(crate::value::Taint::EVERY_FILE) => {
+            b"touch" if call.taint().has(Taint::EVERY_FILE) => {
                 self.fact(Fact::TimeForged, b"every file");
             }
             b"mount" => {
@@ -202,6 +238,17 @@ impl Run {
                     self.fact(Fact::KernelModule, &path);
                 }
             }
+            b"rmmod" => {
+                if call.taint().has(Taint::PROCESSES) && !self.tally.sought.is_empty() {
+                    let sought = std::mem::take(&mut self.tally.sought);
+                    self.stopped(&sought);
+                }
+                for name in call.operands().map(|a| a.text.to_ascii_lowercase()).collect::<Vec<_>>() {
+                    self.stopped(&name);
+                }
+            }
+            b"gcore" => self.secret(Fact::SecretEnvironment, b"gcore"),
+            b"tdbdump" | b"secretsdump" | b"mimipenguin" => self.secret(Fact::SecretFile, &call.name),
             b"systemd-detect-virt" | b"virt-what" | b"dmidecode" => self.fact(Fact::SandboxCheck, &call.name),
             b"kill" | b"pkill" | b"killall" | b"fuser" | b"killall5" => self.kill(call),
             b"apt" | b"apt-get" | b"yum" | b"dnf" | b"rpm" | b"dpkg" | b"apk" | b"pip" | b"zypper"
@@ -224,6 +271,13 @@ impl Run {
             }
             b"sysctl" => {
                 let line = call.line();
+                if contains(&line, "core_pattern")
+                    && memchr::memchr(b'|', &line)
+                        .and_then(|at| line[at + 1..].split(u8::is_ascii_whitespace).next())
+                        .is_some_and(|helper| place::is_temporary(helper) || place::is_below_hidden(helper))
+                {
+                    self.fact(Fact::EscapeCgroup, &line);
+                }
                 if contains(&line, "nr_hugepages") || contains(&line, "nmi_watchdog") {
                     self.fact(Fact::MinerTuning, &line);
                 }
@@ -244,10 +298,10 @@ impl Run {
 
     fn kill(&mut self, call: &Call<'_>) {
         let taint = call.taint();
-        if taint.has(crate::value::Taint::RIVALS) {
+        if taint.has(Taint::RIVALS) {
             self.fact(Fact::RivalsKilled, &call.name);
         }
-        if taint.has(crate::value::Taint::PROCESSES) && !self.tally.sought.is_empty() {
+        if taint.has(Taint::PROCESSES) && !self.tally.sought.is_empty() {
             let sought = std::mem::take(&mut self.tally.sought);
             self.stopped(&sought);
         }

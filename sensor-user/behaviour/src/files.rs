@@ -150,6 +150,12 @@ impl Run {
                     Value { text: vec![UNKNOWN], taint: all.taint }
                 }
             }
+            // What is chosen of it by name is a workload.
+            b"kubectl" | b"oc" if call.has(&["get"]) && !call.says(&["secret"]) => {
+                Value::unknown(Taint::OUTPUT.and(Taint::PROCESSES))
+            }
+            // It makes a log of what was made of one.
+            b"utmpdump" => Value::unknown(if call.flag(b'r') { Taint::LOG_LINES } else { Taint::OUTPUT }),
             b"rev" => {
                 self.encoded(input, b"rev");
                 let text = input
@@ -243,7 +249,10 @@ impl Run {
                     && let Some(last) = operands.last()
                 {
                     let path = self.path(&last.text);
-                    self.fact(Fact::SetuidSet, &path);
+                    let is_shell = operands[..operands.len() - 1].iter().any(|from| {
+                        from.text.contains(&b'/') && crate::commands::is_shell(base_name(&from.text))
+                    });
+                    self.fact(if is_shell { Fact::SetuidShell } else { Fact::SetuidSet }, &path);
                 }
                 Value::default()
             }

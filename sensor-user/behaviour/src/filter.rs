@@ -9,6 +9,26 @@ use crate::{
     words,
 };
 
+/// What stands in a command that a line is made of and put into a file that others run.
+const INSERTED: [&str; 5] = ["curl ", "wget ", "/dev/tcp/", "base64 -d", "/dev/shm/"];
+
+/// Does a script of sed delete lines that hold some word or address? Old ones and empty ones may go.
+fn deletes(call: &Call<'_>) -> bool {
+    let names_some = |command: &[u8]| {
+        let command = command.trim_ascii();
+        let pattern = command.strip_suffix(b"d").map(|rest| rest.strip_suffix(b"I").unwrap_or(rest));
+        pattern.is_some_and(|pattern| {
+            pattern.len() > 3
+                && pattern[0] == pattern[pattern.len() - 1]
+                && !pattern[0].is_ascii_alphanumeric()
+                && pattern.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, 0 | b'$')).count() > 0
+                && pattern != b"/^$/"
+        }) || command.starts_with(b"\\")
+    };
+    let script = call.option(&["-e", "--expression"]).or_else(|| call.operands().next());
+    script.is_some_and(|script| script.text.split(|b| matches!(b, b';' | b'\n')).any(names_some))
+}
+
 impl Run {
     pub(crate) fn decoded(value: &Value, how: &str) -> Value {
         let text: Vec<u8> =
@@ -65,11 +85,17 @@ impl Run {
                     if contains(&script, "PermitRootLogin yes")
                         || contains(&script, "PasswordAuthentication yes")
                         || contains(&script, "PermitEmptyPasswords yes")
+                        || contains(&script, "AuthorizedKeysCommand /tmp")
                     {
                         self.fact(Fact::SshLoosened, &path);
                     }
                 }
-                Place::Log | Place::History => self.emptied(&path),
+                place @ (Place::Log | Place::History) => {
+                    self.emptied(&path);
+                    if place == Place::Log && deletes(call) {
+                        self.fact(Fact::LogLines, &path);
+                    }
+                }
                 Place::AuthorizedKeys if contains(&script, "ssh-") || contains(&script, "ecdsa-") => {
                     self.fact(Fact::KeyAdded, &path);
                     self.fact(Fact::KeyLiteral, &path);
@@ -79,11 +105,31 @@ impl Run {
                     self.fact(Fact::PamChanged, &path);
                     let replaces =
                         ["pam_deny", "pam_unix", "pam_rootok"].iter().any(|old| contains(&script, old));
-                    if contains(&script, "pam_permit") && replaces {
+                    let suffices = contains(&script, "auth sufficient")
+                        && ["pam_permit", "pam_succeed_if", "pam_exec", "pam_rootok"]
+                            .iter()
+                            .any(|module| contains(&script, module));
+                    if contains(&script, "pam_permit") && replaces || suffices {
                         self.fact(Fact::PamOpened, &path);
                     }
                 }
                 Place::Sudoers => self.fact(Fact::SudoersChanged, &path),
+                place @ (Place::Hook | Place::Init | Place::Unit) => {
+                    self.fact(
+                        match place {
+                            Place::Hook => Fact::HookAdded,
+                            Place::Init => Fact::InitAdded,
+                            _ => Fact::UnitAdded,
+                        },
+                        &path,
+                    );
+                    if INSERTED.iter().any(|part| contains(&script, part)) {
+                        self.fact(
+                            if place == Place::Unit { Fact::UnitStrange } else { Fact::ProfileStrange },
+                            &path,
+                        );
+                    }
+                }
                 Place::Cron => {
                     self.fact(
                         if contains(&script, "/d") { Fact::CronRemoved } else { Fact::CronAdded },
@@ -144,6 +190,24 @@ impl Run {
         ];
         let asks = secret_words.iter().any(|word| contains(&line, word));
         let mut out = self.read_operands(call);
+        let is_grep = call.is(&["grep", "egrep", "fgrep"]);
+        // Names of files that hold secrets are as good as these.
+        if is_grep && call.flag(b'l') && contains(&line, "private key") {
+            out.taint = out.taint.and(Taint::SECRET);
+        }
+        let logs: Vec<Vec<u8>> = call
+            .operands()
+            .take(8)
+            .map(|a| self.path(&a.text))
+            .filter(|path| Place::of(path) == Place::Log)
+            .collect();
+        let reads_log = !logs.is_empty();
+        if reads_log && (is_grep && call.flag(b'v') || call.is(&["awk", "gawk"]) && call.says(&["!/"])) {
+            out.taint = out.taint.and(Taint::LOG_LINES);
+            if self.tally.logs_filtered.len() < 64 {
+                self.tally.logs_filtered.extend(logs);
+            }
+        }
         if recursive && asks && !call.manner.fed {
             self.secret(Fact::SecretSearch, &line);
             out.taint = out.taint.and(Taint::SECRET);

@@ -400,6 +400,10 @@ impl Run {
             self.fact(Fact::FetchHidden, path);
         }
         let content = Rc::new(Value::unknown(Taint::REMOTE));
-        self.remember(path, File { fetched: true, content: Some(content), ..File::default() });
+        let again_and_again = self.endless > 0;
+        self.remember(
+            path,
+            File { fetched: true, again_and_again, content: Some(content), ..File::default() },
+        );
     }
 }

@@ -91,7 +91,7 @@ impl Run {
     fn looks(call: &Call<'_>) -> Taint {
         match &call.name[..] {
             b"env" | b"printenv" => Taint::HOST.and(Taint::SECRET).without(Taint::default()),
-            b"ps" | b"top" | b"netstat" | b"ss" | b"lsof" | b"pgrep" | b"pidof" => {
+            b"ps" | b"top" | b"netstat" | b"ss" | b"lsof" | b"pgrep" | b"pidof" | b"lsmod" => {
                 Taint::PROCESSES.and(Taint::HOST)
             }
             b"arp" | b"ip" | b"route" => Taint::HOST.and(Taint::HOSTS),
@@ -131,6 +131,20 @@ impl Run {
                     || contains(&text, "delete from") && !contains(&text, "where")
                 {
                     self.fact(Fact::DeletesData, &call.name);
+                }
+                // Whoever clears up by age names none.
+                let of_somebody = ["actor", "login", "addr", "ip", "username"]
+                    .iter()
+                    .any(|column| contains(&text, &format!("where {column}")));
+                if contains(&text, "delete from") && contains(&text, "audit") && of_somebody {
+                    self.fact(Fact::LogLines, &call.name);
+                }
+                if contains(&text, "pgaudit.log = 'none'")
+                    || contains(&text, "general_log=off")
+                    || contains(&text, "log_statement = 'none'")
+                    || contains(&text, "server_audit_logging=off")
+                {
+                    self.fact(Fact::LoggingStopped, &call.name);
                 }
                 if contains(&text, "into outfile")
                     || contains(&text, "to program")
@@ -300,6 +314,7 @@ impl Run {
                 | b"netstat"
                 | b"ss"
                 | b"lsof"
+                | b"lsmod"
                 | b"ps"
                 | b"top"
                 | b"pgrep"

@@ -171,8 +171,12 @@ impl Run {
         }
         self.miner_words(&Call { name: base_name(path).to_vec(), arguments, input: call.input, manner });
         let Some(file) = self.files.get_mut(path) else { return };
+        let is_command = file.again_and_again && self.endless > 0 && self.left == 0;
         let again = std::mem::replace(&mut file.ran, true);
         let (fetched, written, content) = (file.fetched, file.written, file.content.clone());
+        if is_command {
+            self.fact(Fact::CommandLoop, path);
+        }
         if fetched {
             if !again {
                 self.tally.fetched_runs.insert(self.at);

@@ -82,6 +82,21 @@ impl Run {
                 self.fact(Fact::Tunnel, &call.name);
                 Some(Value::default())
             }
+            b"tailscale" if call.has(&["up"]) && call.says(&["--authkey", "--auth-key"]) => {
+                self.fact(Fact::Tunnel, &call.name);
+                Some(Value::default())
+            }
+            b"salt" | b"salt-ssh" | b"parallel-ssh" => {
+                let text = call.operands().last().map(|last| last.text.clone()).unwrap_or_default();
+                if call.says(&["cmd.run", "cmd.script"]) || call.is(&["parallel-ssh"]) {
+                    self.fact(Fact::RemoteMany, &call.name);
+                    let facts = self.later(&text);
+                    if facts.contains(&Fact::Fetches) || facts.contains(&Fact::RunsTemporary) {
+                        self.fact(Fact::RemoteSpreads, &call.name);
+                    }
+                }
+                Some(Value::unknown(Taint::OUTPUT))
+            }
             b"redis-cli" => {
                 if call.has(&["set", "config", "SET", "CONFIG", "slaveof", "SLAVEOF", "-x", "eval", "module"])
                     && call.option(&["-h"]).is_some()

@@ -178,6 +178,10 @@ impl Run {
             let to = call.operands_of(TRANSFER_FLAGS).last();
             if to.is_none_or(|to| contains(&to.text, "://")) {
                 self.sent(&all, b"object storage");
+            } else if let Some(to) = to.filter(|_| call.operands().any(|a| contains(&a.text, "://"))) {
+                let path = self.path(&to.text.clone());
+                self.fact(Fact::Fetches, b"object storage");
+                self.fetched(&path);
             }
         }
         if has("secretsmanager get")

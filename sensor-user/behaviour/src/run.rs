@@ -46,6 +46,8 @@ pub(crate) struct File {
     pub(crate) content: Option<Rc<Value>>,
     /// It was fetched.
     pub(crate) fetched: bool,
+    /// It was fetched in a loop without an end.
+    pub(crate) again_and_again: bool,
     pub(crate) executable: bool,
     pub(crate) ran: bool,
     /// The script has written it itself.
@@ -94,6 +96,8 @@ pub(crate) struct Run {
     within: bool,
     /// Loops without an end that the statement is in.
     pub(crate) endless: usize,
+    /// Loops around that are left from within.
+    pub(crate) left: usize,
     /// Loops of any kind, and those over names of files everywhere or of hosts.
     pub(crate) loops: usize,
     pub(crate) over_hosts: usize,
@@ -191,6 +195,7 @@ impl Run {
             at: 0,
             within: false,
             endless: 0,
+            left: 0,
             loops: 0,
             over_hosts: 0,
             over_files: 0,
@@ -366,6 +371,23 @@ impl Run {
             .filter(|s| s.words.first().and_then(literal).as_deref() == Some(name));
         if calls.clone().count() >= 2 && calls.clone().any(|s| s.piped || s.background) {
             self.fact(Fact::ForkBomb, name);
+        }
+        // A tool that looks at the machine is wrapped, so that it leaves something out.
+        let is_left_out = |s: &Statement| {
+            s.words.first().and_then(literal).is_some_and(|first| first == b"grep")
+                || s.words.first().and_then(literal).is_some_and(|first| first == b"command")
+                    && s.words.get(1).and_then(literal).is_some_and(|second| second == b"grep")
+        };
+        if matches!(
+            name,
+            b"ps" | b"netstat" | b"ss" | b"lsof" | b"top" | b"w" | b"who" | b"last" | b"lsmod" | b"crontab"
+        ) && script.statements[body.start.min(end)..end].iter().any(|s| {
+            s.piped
+                && is_left_out(s)
+                && s.words.iter().any(|word| literal(word).is_some_and(|word| word == b"-v"))
+                && !s.words.iter().skip(2).any(|word| literal(word).is_some_and(|word| word == b"grep"))
+        }) {
+            self.fact(Fact::ProcessHidden, name);
         }
         if matches!(
             name,

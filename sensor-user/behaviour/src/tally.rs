@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) fetched_runs: HashSet<usize>,
     pub(crate) secrets: HashSet<u8>,
     pub(crate) logs: HashSet<Vec<u8>>,
+    /// Logs that were read but for some lines.
+    pub(crate) logs_filtered: HashSet<Vec<u8>>,
     pub(crate) stops: HashSet<Vec<u8>>,
     pub(crate) rivals: HashSet<Vec<u8>>,
     pub(crate) assembled: usize,

