@@ -205,7 +205,9 @@ CREATE INDEX finding_written_by ON finding (written_by) WHERE written_by != '';
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (seq, message): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-        let of = Columns::of(&prost::Message::decode(&message[..])?);
+        // One that cannot be read is not found by these.
+        let Ok(finding) = prost::Message::decode(&message[..]) else { continue };
+        let of = Columns::of(&finding);
         update.execute(params![seq, of.origin, of.provenance, of.written_by])?;
     }
     Ok(())

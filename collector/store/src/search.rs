@@ -116,7 +116,7 @@ impl Search {
             [("origin", &self.origin), ("provenance", &self.provenance), ("written_by", &self.written_by)];
         for (column, wanted) in exact {
             if let Some(wanted) = wanted {
-                and(&format!("{column} = ?"), vec![text(wanted)]);
+                and(&format!("{column} = ? AND {column} != ''"), vec![text(wanted)]);
             }
         }
         if let Some(node) = &self.node {

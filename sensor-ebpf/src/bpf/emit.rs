@@ -13,8 +13,12 @@ use ebpf::{
 
 use crate::{
     maps::{AWAKE, EVENTS, count, header, note_lost},
+    share,
     verifier::{any, bounded},
 };
+
+/// Chunks of a train that are sent without another look at the ring: 1 MiB.
+const CHUNKS_FREELY: usize = 32;
 
 /// What `bpf_ringbuf_submit` is told about waking the reader. A wake-up costs the shell more than its records do, so
 /// the reader looks by itself while there is something going on; only what comes after a pause wakes it.
@@ -53,11 +57,16 @@ pub(crate) fn train<B: Copy + 'static, const CHUNKS: usize>(
         let mut head = header(kind, tgid, shell);
         head.flags = FLAG_MORE;
         let rest = total - at - CHUNK_BYTES;
-        if turn == CHUNKS - 1 {
+        // Whether there is room was asked before the first of them. Long trains of several processors at once must not fill the ring.
+        let is_cut = turn == CHUNKS - 1 || turn >= CHUNKS_FREELY && share::is_tight();
+        if is_cut {
             head.flags = FLAG_CUT;
             count(counter::CUT_BYTES, rest as u64);
         }
         sized::<B, CHUNK_BYTES>(shell, head, body(at), from + at as u64, CHUNK_BYTES);
+        if is_cut {
+            return;
+        }
         at = any((at + CHUNK_BYTES) as u64) as usize;
     }
     if at >= CHUNKS * CHUNK_BYTES {

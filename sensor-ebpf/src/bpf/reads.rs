@@ -97,7 +97,7 @@ pub(crate) fn on_read(tgid: u32, call: Call, ret: i64) {
     let (pos, ret, asked) = (any(pos as u64) as i64, any(ret as u64) as i64, any(asked));
     let (size, ino) = (any(size), any(ino));
     let dev = device(inode);
-    writers::tell(shell, tgid, ino, dev);
+    writers::tell(shell, tgid, ino, dev, regular && pos == 0);
     let body = Read { ino, size, pos, ret: ret as u64, count: asked, dev, mode, fd, reserved: 0 };
     if !regular && asked == 1 && ret == 1 {
         if gather(tgid, shell, body, buffer) {

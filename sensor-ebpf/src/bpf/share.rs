@@ -22,6 +22,9 @@ pub(crate) const SCRIPT: u64 = 12;
 pub(crate) const EXECUTION: u64 = 14;
 pub(crate) const LIFE: u64 = 15;
 
+/// From so many sixteenths on a long text is cut behind its first megabyte.
+const TIGHT: u64 = 10;
+
 /// A share at rest is so many parts of the ring, and of what the reader takes so many parts come back. A script of 1 MiB that is
 /// read block by block fits.
 const PARTS: u64 = 12;
@@ -59,6 +62,18 @@ pub(crate) fn admits(shell: &mut Shell, bytes: u64, sixteenths: u64) -> bool {
     share.left = left - bytes as i64;
     share.read = if now > then { now } else { then };
     true
+}
+
+/// Is more of the ring in use than long texts may take?
+#[inline(always)]
+pub(crate) fn is_tight() -> bool {
+    EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) * 16 >= EVENTS.query(u64::from(BPF_RB_RING_SIZE)) * TIGHT
+}
+
+/// Is there room for a hint? Nothing is lost without it.
+#[inline(always)]
+pub(crate) fn has_room_for_hints() -> bool {
+    EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) * 16 < EVENTS.query(u64::from(BPF_RB_RING_SIZE)) * DATA
 }
 
 /// What the records take by which so many bytes are sent: a record of 32 KiB for each so many, and one for the rest.

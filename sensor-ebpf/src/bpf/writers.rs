@@ -59,7 +59,8 @@ pub fn sys_exit_open(ctx: TracePointContext) -> u32 {
 #[inline(always)]
 pub(crate) fn begins() {
     let file = file_of_fd(STANDARD_OUTPUT);
-    if file != 0 {
+    // Who may only read it can make it his standard output, too.
+    if file != 0 && field::<u32>(file, offset!(file_mode)) & FMODE_WRITE != 0 {
         writes(file);
     }
 }
@@ -85,16 +86,16 @@ fn writes(file: u64) {
     let _ = WRITERS.insert(of, writer, 0);
 }
 
-/// A shell reads from this: tells who wrote it, once.
+/// A shell reads from this: tells who wrote it, once, and again when it begins anew.
 #[inline(always)]
-pub(crate) fn tell(shell: &mut Shell, tgid: u32, ino: u64, dev: u32) {
-    if shell.asked_ino == ino {
+pub(crate) fn tell(shell: &mut Shell, tgid: u32, ino: u64, dev: u32, begins: bool) {
+    if shell.asked_ino == ino && !begins {
         return;
     }
     shell.asked_ino = ino;
     let Some(writer) = (unsafe { WRITERS.get(Written { ino, dev, reserved: 0 }) }) else { return };
     let writer = *writer;
-    if share::admits(shell, share::RECORD, share::LIFE) {
+    if share::has_room_for_hints() {
         let header = header(KIND_WRITER, tgid, shell);
         emit::bare(shell, header, writer);
     }

@@ -189,7 +189,8 @@ impl Executables {
     ) -> Lookup {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let job = Job { ticket, tgid, exec_ns, parent, cgroup, key, path: path.to_vec(), size };
+        let job =
+            Job { is_again: false, ticket, tgid, exec_ns, parent, cgroup, key, path: path.to_vec(), size };
         match self.desk.requests.try_send(Request::Inspect(job)) {
             Ok(()) => {
                 self.askers.insert(ticket, HashSet::from([cgroup]));

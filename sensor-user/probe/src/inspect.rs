@@ -11,14 +11,14 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ebpf::map::{EXE_OTHER, FileKey};
+use ebpf::map::{EXE_SHELL, FileKey};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, fstatfs},
     unistd::{Whence, lseek},
 };
-use shell::{Executable, ProbePoints, recognition::Recognition, table, unusual_loader};
+use shell::{Executable, NamedLoader, ProbePoints, named_loader, recognition::Recognition, table};
 
 /// What a file's key is worth: its times move in steps, so who writes twice within one leaves them as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +50,14 @@ impl Inspected {
         &self.executable
     }
 
-    /// The kernel runs another file in its place, which it names as its loader: it is what that is.
-    fn is_run_by(&mut self, tgid: u32, loader: &[u8]) {
-        use std::os::unix::ffi::OsStrExt;
-        let path = Path::new(std::ffi::OsStr::from_bytes(loader));
-        let Some(file) = open_as_seen_by(tgid, path) else { return };
-        let Some(other) = file.metadata().ok().and_then(|metadata| of_file(file, metadata.size())) else {
-            return;
-        };
+    /// The kernel runs another file in its place, which it names as its loader: it is what that is. False where that is not known.
+    fn is_run_by(&mut self, tgid: u32, loader: &[u8]) -> bool {
+        let Some((_, other, _)) = inspect_path(tgid, loader) else { return false };
         if other.executable.family.is_some() {
             // Its functions are elsewhere.
             self.executable = Executable { probe_points: ProbePoints::default(), ..other.executable };
         }
+        self.executable.family.is_some() || other.executable.is_loader
     }
 
     /// The open file.
@@ -189,11 +185,13 @@ pub(crate) fn inspect(
         is_that(&file, pid, &metadata, key).then(|| (file, metadata.size()))
     })?;
     let mut inspected = of_file(file, size)?;
-    if inspected.executable.class() == EXE_OTHER
-        && let Some(loader) = unusual_loader(&inspected.binary)
-    {
-        inspected.is_run_by(tgid, &loader);
-    }
+    let is_shell = matches!(inspected.executable.class(), EXE_SHELL);
+    let is_run_by_what_is_known = is_shell
+        || match named_loader(&inspected.binary) {
+            NamedLoader::Usual => true,
+            NamedLoader::Other(loader) => inspected.is_run_by(tgid, &loader),
+            NamedLoader::Unreadable => false,
+        };
     // It was changed while it was read.
     let after = key_of(&inspected.file.metadata().ok()?);
     if (FileKey { dev: key.dev, ..after }) != *key {
@@ -202,7 +200,9 @@ pub(crate) fn inspect(
     let now = SystemTime::now();
     let executed = now - Duration::from_nanos(crate::control::boot_ns().saturating_sub(exec_ns));
     // Nobody can write to what is being executed.
-    let worth = if !was_young(&after, executed) {
+    let worth = if !is_run_by_what_is_known {
+        Key::Doubtful
+    } else if !was_young(&after, executed) {
         Key::Lasting
     } else if !runs(tgid, key) {
         Key::Doubtful
@@ -217,7 +217,9 @@ pub(crate) fn inspect(
 /// Was the file changed within the last step of its file system's times before then?
 fn was_young(key: &FileKey, then: SystemTime) -> bool {
     let then = then.duration_since(UNIX_EPOCH).unwrap_or_default();
-    then < Duration::new(key.ctime_s, key.ctime_ns) + if key.ctime_ns == 0 { WHOLE_STEP } else { STEP }
+    let changed = Duration::new(key.ctime_s, key.ctime_ns);
+    // Where the clock was set back, what is far ahead of it is old.
+    changed < then + WHOLE_STEP && then < changed + if key.ctime_ns == 0 { WHOLE_STEP } else { STEP }
 }
 
 /// Does the process run this file?

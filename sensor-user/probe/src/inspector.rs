@@ -50,6 +50,8 @@ pub(crate) enum Request {
 /// A file that is to be looked at.
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
+    /// It was answered: only whether it may be remembered is open.
+    pub(crate) is_again: bool,
     /// Process that runs it.
     pub(crate) tgid: u32,
     /// When it was executed, boot time in ns.
@@ -212,8 +214,9 @@ impl Inspector {
             Key::Young if is_other => {
                 let executable = Arc::new(inspected.hashed(None));
                 self.answer(Answer::Executable(done.ticket, None, executable));
-                if self.again.len() < WAITING {
-                    self.again.push_back((Instant::now() + AGAIN, running.job));
+                if self.again.len() < WAITING && !running.job.is_again {
+                    let job = Job { is_again: true, ..running.job };
+                    self.again.push_back((Instant::now() + AGAIN, job));
                 }
                 return;
             }
@@ -261,12 +264,18 @@ impl Inspector {
 
     /// There is nobody to look at it.
     fn give_up_on(&self, job: &Job) {
+        if job.is_again {
+            return;
+        }
         (self.on_unreadable)(job.cgroup);
         self.answer_unseen(job);
     }
 
     /// What could not be looked at may be any shell.
     fn answer_unseen(&self, job: &Job) {
+        if job.is_again {
+            return;
+        }
         let executable = Arc::new(Executable::not_inspected(&job.path, job.size));
         self.answer(Answer::Executable(job.ticket, None, executable));
     }

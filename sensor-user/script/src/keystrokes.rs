@@ -18,8 +18,10 @@ pub(super) fn lines(keys: &[u8]) -> Vec<u8> {
     while let Some(&key) = keys.get(at) {
         at += 1;
         is_edited |= key < 0x20 && !matches!(key, b'\r' | b'\n' | b'\t' | BACKSPACE);
-        if key >= 0x20 && key != DELETE {
-            typed.push(key);
+        match key {
+            CONTROL_U | CONTROL_C | CONTROL_W => typed.push(b'\n'),
+            0..=0x1f | DELETE => {}
+            _ => typed.push(key),
         }
         match key {
             b'\r' | b'\n' => {
@@ -81,11 +83,11 @@ mod tests {
     #[test]
     fn editing_keys_are_applied() {
         assert_eq!(lines(b"idd\x7f\r"), b"id\n");
-        assert_eq!(lines(b"rm -rf /\x15ls -l\r"), b"ls -l\nrm -rf /ls -l\n");
+        assert_eq!(lines(b"rm -rf /\x15ls -l\r"), b"ls -l\nrm -rf /\nls -l\n");
         assert_eq!(lines(b"ls\x1b[D\x1b[1;5C -l\r"), b"ls -l\n");
-        assert_eq!(lines(b"echo one two\x17\x17three\n"), b"echo three\necho one twothree\n");
+        assert_eq!(lines(b"echo one two\x17\x17three\n"), b"echo three\necho one two\n\nthree\n");
         assert_eq!(lines("é\u{7f}e\r".as_bytes()), b"e\n");
-        assert_eq!(lines(b"sleep 9\x03w\r"), b"w\nsleep 9w\n");
+        assert_eq!(lines(b"sleep 9\x03w\r"), b"w\nsleep 9\nw\n");
         // Quoted, brought back, or erased where nothing stands.
         for keys in [&b"id #\x16\x15\r"[..], b"id\x15\x19\r", b"id\x01\x15\r", b"id\x01\x7f\x7f\x7f\r"] {
             assert!(lines(keys).windows(2).any(|w| w == b"id"), "{keys:?}");

@@ -82,6 +82,8 @@ pub(super) struct ShellProcess {
     pub(super) captured: bool,
     /// It told something that it evaluates, or a line that was typed.
     pub(super) told: bool,
+    /// Bytes it asked for when it read its script, where that is not what its kind asks for.
+    pub(super) odd_block: Option<u64>,
     /// Scripts there were so far; the next one's ordinal.
     pub(super) scripts_made: u32,
     /// Hashes of strings evaluated lately: a loop evaluates the same one again and again.
@@ -131,6 +133,7 @@ impl ShellProcess {
             lost: 0,
             captured: false,
             told: false,
+            odd_block: None,
             scripts_made: 0,
             evaluated: VecDeque::new(),
             emitted: VecDeque::new(),
@@ -448,11 +451,20 @@ impl ShellProcess {
         // With few descriptors a pipe stays on a low one. Data is not read so, but for the builtin `read`.
         let low_pipe = !regular && read.count == 1;
         let is_terminal = read.mode & S_IFMT == S_IFCHR;
+        // Builds that read blocks of another size show it when they read their script.
+        let is_block = is_block || self.odd_block == Some(read.count);
         match mode {
             Mode::NotAShell => None,
             _ if sniffs && main_known && read.fd != 0 => Some(Place::New(Origin::File)),
-            // Lines are typed at another terminal than standard input, or at the same by another descriptor (zsh).
-            _ if is_terminal && read.fd >= reads.script_fd_min => Some(Place::New(Origin::Interactive)),
+            // Keys are read from the terminal by another descriptor (zsh), or the script is a terminal.
+            Mode::Stdin if is_terminal && read.fd >= reads.script_fd_min && reads.edits_lines => {
+                Some(Place::New(Origin::Interactive))
+            }
+            Mode::File(_)
+                if is_terminal && read.fd >= reads.script_fd_min && reads.edits_lines && !main_known =>
+            {
+                Some(Place::New(Origin::Interactive))
+            }
             Mode::Stdin if read.fd == 0 => {
                 let terminal = is_terminal;
                 // After `exec <other` its script goes on there. Data for a command looks the same.
@@ -477,6 +489,8 @@ impl ShellProcess {
                     && (read.fd >= reads.script_fd_min && (is_block || self.is_named(source))
                         // With few descriptors it stays on a low one.
                         || regular && (reads.sniff_bytes == Some(read.count) || self.is_named(source))
+                        // Before its script a shell reads no other pipe.
+                        || !regular && read.fd >= reads.script_fd_min && read.count > 1
                         || low_pipe) =>
             {
                 Some(Place::New(Origin::File))
@@ -488,12 +502,10 @@ impl ShellProcess {
             _ if read.fd == 0 => None,
             _ => {
                 // It asks for as many bytes as the file has, or had when it looked: buffers are powers of two.
-                let has_grown = read.count < read.size && read.count > 128 && !read.count.is_power_of_two();
+                let has_grown = read.count < read.size && read.count > 4096 && !read.count.is_power_of_two();
                 let is_whole =
                     regular && read.pos == 0 && read.size > 0 && (read.count == read.size || has_grown);
-                // Other builds read blocks of other sizes.
-                let is_script_read = read.fd >= reads.sourced_fd_min && is_block
-                    || read.fd >= reads.script_fd_min && read.count > 1;
+                let is_script_read = read.fd >= reads.sourced_fd_min && is_block;
                 let is_sourced = match reads.sourced {
                     SourcedReads::WholeFile => is_whole,
                     SourcedReads::ScriptDescriptor => is_script_read,

@@ -34,8 +34,11 @@ pub(super) fn evaluates(text: &[u8], tells: bool) -> bool {
 
 /// Does it source anything? Of a pipe or a terminal that a shell without probes sources, not all is handed over.
 pub(super) fn sources(text: &[u8]) -> bool {
-    let word = |word: &[u8]| word == b"." || word == b"source";
-    text.split(|b| matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b'{')).any(word)
+    let is_command = |at: usize| {
+        let before = text[..at].iter().rposition(|b| !matches!(b, b' ' | b'\t'));
+        before.is_none_or(|before| matches!(text[before], b'\n' | b';' | b'&' | b'|' | b'(' | b'{'))
+    };
+    [&b". "[..], b"source "].iter().any(|word| memchr::memmem::find_iter(text, word).any(is_command))
 }
 
 /// Does it source a pipe or a descriptor, of which not all that is read is handed over?
@@ -89,6 +92,12 @@ mod tests {
             unseen(". /dev/stdin", false)
                 && unseen("true;source <(cat f)", false)
                 && !unseen(". /dev/stdin", true)
+        );
+        assert!(
+            sources(b". ./x")
+                && sources(b"a; source x")
+                && !sources(b"find . -name x")
+                && !sources(b"cp -r . /app")
         );
         assert!(!unseen(". ./settings", false) && !unseen("cat /dev/stdin", false));
         for text in ["echo $HOME", "ls -l", "x=$(id); echo \"$x\"", "eval echo a"] {

@@ -27,7 +27,7 @@ mod zsh;
 pub use executable::Executable;
 pub use family::Family;
 pub use invocation::{Invocation, Mode, likely_commands};
-pub use loader::{loaded_program, unusual_loader};
+pub use loader::{NamedLoader, loaded_program, named_loader};
 pub use probe_points::ProbePoints;
 pub use profile::{
     Applets, Evaluates, Grammar, LonePlus, Long, LooksLikeOption, Name, Named, Operand, Profile, Reads,

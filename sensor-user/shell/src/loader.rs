@@ -9,18 +9,55 @@ use object::{
 
 /// Entries of the dynamic section that are looked at; there are some thirty.
 const DYNAMIC_MAX: usize = 1024;
-/// Where the loaders of glibc and musl are, up to the machine's name.
-const USUAL: [&str; 4] = ["/lib64/ld-linux-", "/lib/ld-linux", "/lib/ld-musl-", "/libx32/ld-linux-"];
+/// Where the loaders of glibc and musl are.
+const USUAL: [&str; 9] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux.so.2",
+    "/lib/ld-linux-armhf.so.3",
+    "/libx32/ld-linux-x32.so.2",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+    "/lib/ld-musl-i386.so.1",
+    "/lib/ld-musl-armhf.so.1",
+];
 
-/// The loader that an executable names, unless it is where loaders usually are.
-pub fn unusual_loader(binary: &[u8]) -> Option<Vec<u8>> {
-    let path = named_loader::<FileHeader64<Endianness>>(binary)
-        .or_else(|| named_loader::<FileHeader32<Endianness>>(binary))?;
-    let path = path.split(|b| *b == 0).next()?;
-    let is_usual = USUAL
-        .iter()
-        .any(|usual| path.strip_prefix(usual.as_bytes()).is_some_and(|rest| !rest.contains(&b'/')));
-    (!is_usual && path.starts_with(b"/")).then(|| path.to_vec())
+/// What an executable names as its loader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedLoader {
+    /// None, or one where loaders usually are.
+    Usual,
+    /// Another, by the path that the kernel is given.
+    Other(Vec<u8>),
+    /// It names one behind what was kept of the binary.
+    Unreadable,
+}
+
+/// The loader that an executable names.
+pub fn named_loader(binary: &[u8]) -> NamedLoader {
+    if !binary.starts_with(b"\x7fELF") {
+        return NamedLoader::Usual;
+    }
+    let path = loader_in::<FileHeader64<Endianness>>(binary)
+        .or_else(|| loader_in::<FileHeader32<Endianness>>(binary));
+    match path {
+        None | Some(Err(())) => NamedLoader::Unreadable,
+        Some(Ok(None)) => NamedLoader::Usual,
+        Some(Ok(Some(path))) => {
+            let path = path.split(|b| *b == 0).next().unwrap_or_default();
+            let is_usual = USUAL.iter().any(|usual| usual.as_bytes() == path);
+            if is_usual { NamedLoader::Usual } else { NamedLoader::Other(path.to_vec()) }
+        }
+    }
+}
+
+/// `None` where it is no such file, an error where it names one that cannot be read.
+fn loader_in<H: FileHeader<Endian = Endianness>>(binary: &[u8]) -> Option<Result<Option<&[u8]>, ()>> {
+    let header = H::parse(binary).ok()?;
+    let endian = header.endian().ok()?;
+    let Ok(segments) = header.program_headers(endian, binary) else { return Some(Err(())) };
+    let named = segments.iter().find(|segment| segment.p_type(endian) == PT_INTERP);
+    Some(named.map_or(Ok(None), |segment| segment.interpreter(endian, binary).map_err(|_| ())))
 }
 
 /// Is it a library that can be executed? Only loaders are (and libc, which prints its version): what is linked to be a program says so.
@@ -44,13 +81,6 @@ fn is_library_of<H: FileHeader<Endian = Endianness>>(binary: &[u8]) -> Option<bo
         tag == DT_FLAGS_1 && value & u64::from(DF_1_PIE) != 0
     });
     Some(!is_program)
-}
-
-fn named_loader<H: FileHeader<Endian = Endianness>>(binary: &[u8]) -> Option<&[u8]> {
-    let header = H::parse(binary).ok()?;
-    let endian = header.endian().ok()?;
-    let segments = header.program_headers(endian, binary).ok()?;
-    segments.iter().find_map(|segment| segment.interpreter(endian, binary).ok().flatten())
 }
 
 /// Options that take the next word: those of glibc (`elf/rtld.c`) and of musl (`ldso/dynlink.c`).
@@ -110,8 +140,9 @@ mod tests {
         ] {
             let Ok(binary) = std::fs::read(path) else { continue };
             assert_eq!(is_library(&binary), is_one, "{path}");
-            assert_eq!(unusual_loader(&binary), None, "{path}");
+            assert_eq!(named_loader(&binary), NamedLoader::Usual, "{path}");
         }
-        assert!(!is_library(b"#!/bin/sh\n") && unusual_loader(b"\x7fELF").is_none());
+        assert!(!is_library(b"#!/bin/sh\n") && named_loader(b"#!/bin/sh\n") == NamedLoader::Usual);
+        assert_eq!(named_loader(b"\x7fELF\x02\x01\x01"), NamedLoader::Unreadable);
     }
 }

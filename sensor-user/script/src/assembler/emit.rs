@@ -206,7 +206,7 @@ fn capture_of(shell: &ShellProcess, index: usize, boot_unix_ns: u64) -> Capture 
             maybe_data: script.origin == Origin::Sourced
                 && script.source != Source::Memory
                 && shell.family.profile().reads.sourced_may_be_data
-                && !(shell.tells_sourced() && shell.told)
+                && (!shell.tells_sourced() || shell.is_silent())
                 || script.origin == Origin::Stdin && shell.reads_other_input(script),
             evaluates_unseen: script.tells.0,
             not_probed: !shell.executable.probed,

@@ -117,7 +117,7 @@ impl Assembler {
     /// Hands over what was not judged yet of a script and of its parts, and forgets them.
     pub(super) fn give_up(&mut self, id: ShellId, index: usize, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
-        let is_told = shell.tells_sourced() && shell.told;
+        let is_told = shell.tells_sourced() && !shell.is_silent();
         let Some(script) = shell.scripts.get_mut(index) else { return };
         let ordinal = script.ordinal;
         self.counts.scripts += u64::from(script.settle(is_told));

@@ -390,9 +390,9 @@ impl Assembler {
     fn forget(&mut self, id: ShellId, emit: &mut dyn FnMut(Output)) {
         let Some(shell) = self.shells.get_mut(&id) else { return };
         // Events were lost, the word on a candidate among them, perhaps. Nor is data read where scripts are.
-        // Who never told anything may be unable to.
-        let is_told = shell.tells_sourced() && shell.told;
+        // Who did not even tell the text of `-c` is unable to.
         let is_silent = shell.is_silent();
+        let is_told = shell.tells_sourced() && !is_silent;
         for script in &mut shell.scripts {
             self.counts.scripts += u64::from(script.settle(is_told));
             script.changed |=

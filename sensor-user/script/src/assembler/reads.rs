@@ -126,7 +126,13 @@ impl Assembler {
         self.give_up_parts(id, before, emit);
         let Some(shell) = self.shells.get_mut(&id) else { return };
         emit(Output::Finished(shell.id_of(&shell.scripts[index]), shell.exec.cgroup));
+        let writer = shell.writer;
         let script = &mut shell.scripts[index];
+        if let (Some(writer), Source::Inode { dev, ino }) = (writer, script.source)
+            && (writer.dev, writer.ino) == (dev, ino)
+        {
+            script.writer = Some(writer);
+        }
         script.ordinal = shell.scripts_made;
         (script.emitted_bytes, script.whole_bytes, script.is_whole_due) = (0, 0, false);
         shell.scripts_made += 1;
@@ -182,6 +188,14 @@ impl Assembler {
         let index = shell.add(origin, source, header.time_ns);
         let writer = shell.writer.filter(|writer| (writer.dev, writer.ino) == (read.dev, read.ino));
         shell.scripts[index].writer = writer;
+        let reads = &shell.family.profile().reads;
+        if origin == Origin::File
+            && read.fd >= reads.script_fd_min
+            && read.count > 1
+            && is_of_odd_blocks(shell, read)
+        {
+            shell.odd_block = Some(read.count);
+        }
         shell.scripts[index].path = path;
         shell.scripts[index].candidate = candidate;
         self.counts.scripts += u64::from(!candidate);
