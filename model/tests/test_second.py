@@ -55,7 +55,7 @@ class Deciding(unittest.TestCase):
 
     def test_what_was_cut_looks_no_better_than_what_was_not_followed(self):
         asked, fast, second = self.calibrated(np.random.default_rng(3))
-        cut, whole = asked.logits(fast, second - 100, 0.0), asked.logits(fast, second - 100)
+        cut, whole = asked.logits(fast, second - 100, (0.0, np.False_)), asked.logits(fast, second - 100)
         unfollowed = asked.logits(fast, np.full(5000, asked.late))
         self.assertTrue((cut >= whole).all())
         self.assertTrue((cut == unfollowed).all())
@@ -67,7 +67,24 @@ class Deciding(unittest.TestCase):
         attacks, suspicious = ["shell.reverse", "c2.loop"], ["evade.history"]
         corpus = mock.Mock(behaviour=behaviour, behaviour_names=names, attacks=attacks, suspicious=suspicious)
         one, more = opinion.ONE, opinion.MORE
-        self.assertEqual(list(opinion.floors(corpus)), [-np.inf, one, more, one, opinion.CUT, opinion.SUSPICIOUS, more])
+        floors, sure = opinion.floors(corpus)
+        self.assertEqual(list(floors), [-np.inf, one, more, one, opinion.CUT, opinion.SUSPICIOUS, more])
+        self.assertFalse(sure.any())
+        floors, sure = opinion.floors(corpus, ["c2.loop"])
+        self.assertEqual(list(floors), [-np.inf, one, more, one, opinion.CUT, opinion.SUSPICIOUS, more])
+        self.assertEqual(list(sure), [False, False, True, False, False, False, False])
+
+    def test_what_decides_is_seldom_harmless_and_of_several_attackers(self):
+        names = ["shell.reverse", "c2.loop", "root.library"]
+        # Four attacks of three sources, four of one, and one that half of the harmless do, too.
+        rows = [[1, 1, 1]] * 4 + [[0, 0, 1]] * 4 + [[0, 0, 0]] * 4
+        sources = ["a", "a", "b", "c"] + ["d"] * 8
+        behaviour = [np.array(row, np.float32) for row in rows]
+        corpus = mock.Mock(behaviour=behaviour, behaviour_names=names, attacks=names, source=sources)
+        malicious = np.arange(12) < 4
+        self.assertEqual(opinion.decisive(corpus, ~malicious, malicious), ["shell.reverse", "c2.loop"])
+        corpus.source = ["a"] * 12
+        self.assertEqual(opinion.decisive(corpus, ~malicious, malicious), [])
 
 
 class Learning(unittest.TestCase):
@@ -82,6 +99,7 @@ class Learning(unittest.TestCase):
         bags.corpus.behaviour, bags.corpus.behaviour_names, bags.corpus.styles = list(fact[:, None].astype(np.float32)), ["a"], 0
         bags.corpus.source = [f"s{i % 50}" for i in range(n)]
         bags.corpus.cluster = list(range(n))
+        bags.corpus.attacks = ["a"]
         learnt = opinion.fit(bags, np.ones(n, bool), unseen)
         with_it, without = learnt.second(np.array([[1.0], [0.0]], np.float32))
         self.assertLess(with_it, without)
