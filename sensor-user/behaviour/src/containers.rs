@@ -12,6 +12,9 @@ use crate::{
 const WATCHERS: &[&str] =
     &["falco", "tetragon", "tracee", "sysdig", "crowdstrike", "wazuh", "kubearmor", "neuvector"];
 
+/// Parts of the names of what decides what may run in a cluster.
+const POLICIES: [&str; 5] = ["kyverno", "gatekeeper", "opa-", "polaris", "kubewarden"];
+
 impl Run {
     pub(crate) fn container(&mut self, call: &Call<'_>) {
         let line = call.line();
@@ -139,7 +142,6 @@ impl Run {
         if has("clusterrolebinding") && creates && (says("cluster-admin") || says("ClusterRoleBinding")) {
             self.fact(Fact::ClusterRights, line);
         }
-        const POLICIES: [&str; 5] = ["kyverno", "gatekeeper", "opa-", "polaris", "kubewarden"];
         if call.has(&["delete", "scale", "patch"])
             && call.says(WATCHERS)
             && (!call.has(&["patch"]) || has("nodeSelector") || has("replicas"))

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::lines::Lines;
     use identity::{Container, ContainerId, Pod};
-    use script::{Capture, Interpreter, Origin, ScriptFlags, ScriptId};
+    use script::{Capture, Interpreter, Origin, ScriptFlags, ScriptId, Writer};
     use shell::Family;
 
     #[test]
@@ -89,6 +89,7 @@ mod tests {
             size: 9,
             flags: ScriptFlags { truncated: true, ..ScriptFlags::default() },
             path: Some(b"/tmp/\xfe.sh".to_vec()),
+            writer: Some(Writer { pid: 7, name: b"cu\xffrl".to_vec(), time_unix_ns: 9 }),
             interpreter: Interpreter {
                 kind: Family::named("busybox").unwrap(),
                 path: b"/bin/sh".to_vec(),
