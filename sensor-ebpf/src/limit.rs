@@ -8,12 +8,14 @@ pub const CHUNK_LARGE_BYTES: usize = 8 * 1024;
 pub const CHUNK_MEDIUM_BYTES: usize = 2 * 1024;
 /// Payload of the small record size; `-c` commands and single lines fit.
 pub const CHUNK_SMALL_BYTES: usize = 256;
-/// Chunks handed over of a single `read(2)` or of a string, 8 MiB: half of the ring buffer. What is beyond is counted as cut.
-pub const CHUNKS_PER_READ: usize = 256;
-/// Chunks handed over of one argument vector: 6 MiB, as much as the kernel allows with a stack of any size.
-pub const CHUNKS_PER_ARGV: usize = 192;
+/// Chunks handed over of a single `read(2)` or of a string, 4 MiB: a quarter of the ring buffer. What is beyond is counted as cut. Each
+/// turn of such a loop counts against the million instructions that verifiers look at.
+pub const CHUNKS_PER_READ: usize = 128;
+/// Chunks handed over of one argument vector: 2 MiB, as much as the kernel allows with a stack of the usual size. With an unlimited one
+/// it allows 6 MiB, for which 6.1's verifier has no time.
+pub const CHUNKS_PER_ARGV: usize = 64;
 /// Chunks handed over of one environment, as of an argument vector.
-pub const CHUNKS_PER_ENVIRONMENT: usize = 192;
+pub const CHUNKS_PER_ENVIRONMENT: usize = 64;
 /// Bytes of a pipe that are gathered before they are handed over, when a shell reads it byte by byte.
 pub const LINE_BYTES: usize = 512;
 /// Bytes of a path record's component buffer.

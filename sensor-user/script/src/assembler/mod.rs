@@ -235,7 +235,7 @@ impl Assembler {
                     shell.parse_arguments(self.limits.args_bytes.min(room));
                     self.command_text(id, emit);
                 }
-                if lost > 0 {
+                if lost > 0 || cut {
                     self.cut(cgroup, lost);
                 }
             }
