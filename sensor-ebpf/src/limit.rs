@@ -8,9 +8,9 @@ pub const CHUNK_LARGE_BYTES: usize = 8 * 1024;
 pub const CHUNK_MEDIUM_BYTES: usize = 2 * 1024;
 /// Payload of the small record size; `-c` commands and single lines fit.
 pub const CHUNK_SMALL_BYTES: usize = 256;
-/// Chunks handed over of a single `read(2)` or of a string, 4 MiB: a quarter of the ring buffer. What is beyond is counted as cut. Each
-/// turn of such a loop counts against the million instructions that verifiers look at.
-pub const CHUNKS_PER_READ: usize = 128;
+/// Chunks handed over of a single `read(2)` or of a string, 1.25 MiB; what is beyond is counted as cut. Each turn of such a loop counts
+/// against the million instructions that verifiers look at: with 128 that of 6.1 refuses the probes of strings.
+pub const CHUNKS_PER_READ: usize = 40;
 /// Chunks handed over of one argument vector: 2 MiB, as much as the kernel allows with a stack of the usual size. With an unlimited one
 /// it allows 6 MiB, for which 6.1's verifier has no time.
 pub const CHUNKS_PER_ARGV: usize = 64;

@@ -155,7 +155,7 @@ impl Attempt {
             }
             Delivery::LongSourced => {
                 let comments = "# a comment that fills a script up to more than what is kept of it\n";
-                let inner = file(".in", &(comments.repeat(2 * LONG / comments.len()) + &text), 0o644);
+                let inner = file(".in", &(comments.repeat(LONG / comments.len()) + &text), 0o644);
                 args.extend(["-c".to_owned(), format!(". {}; :", inner.display())]);
             }
             Delivery::SourcedInput => {

@@ -124,7 +124,7 @@ pub(crate) enum Delivery {
     Decoy,
     /// As `Ps4`, behind many other variables.
     PaddedPs4,
-    /// A file sourced by `-c`, behind 2.4 MB of comments.
+    /// A file sourced by `-c`, behind 1.2 MB of comments.
     LongSourced,
     /// A pipe at standard input that is sourced.
     SourcedInput,

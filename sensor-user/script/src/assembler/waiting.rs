@@ -11,7 +11,7 @@ use crate::{budget::Budget, capture::Output};
 
 /// Bytes of events kept of one process, and of all together, of which a cgroup may have as much as it leaves free; what comes on top
 /// is lost, and counted as such.
-/// One may have arguments and an environment of 4 MiB together, and reads 4 MiB at once.
+/// One may have arguments and an environment of 4 MiB together, and reads 1.25 MiB at once.
 const BYTES: usize = 12 * 1024 * 1024;
 pub(super) const TOTAL_BYTES: usize = 32 * 1024 * 1024;
 /// Loaders that are looked through, one called by the other.
