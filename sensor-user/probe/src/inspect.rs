@@ -311,6 +311,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_just_before_is_young_and_what_is_ahead_of_the_clock_is_old() {
+        let at = |ms| UNIX_EPOCH + Duration::from_millis(ms);
+        let changed = |ctime_s, ctime_ns| FileKey { ctime_s, ctime_ns, ..FileKey::default() };
+        assert!(was_young(&changed(100, 1), at(100_010)) && !was_young(&changed(100, 1), at(100_030)));
+        // A file system that counts in seconds.
+        assert!(was_young(&changed(100, 0), at(101_500)) && !was_young(&changed(100, 0), at(102_500)));
+        // The clock was set back since.
+        assert!(!was_young(&changed(4000, 1), at(100_000)));
+    }
+
+    #[test]
     fn a_fifo_in_the_place_of_an_executable_holds_nobody_up() {
         let path = std::env::temp_dir().join(format!("scriptwatch-fifo-{}", std::process::id()));
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();

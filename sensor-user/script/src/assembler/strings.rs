@@ -265,3 +265,14 @@ impl ShellProcess {
 
 /// Keys hashes so that nobody can make strings that pass for each other.
 pub(super) type Hashes = RandomState;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_zsh_are_as_they_were_written() {
+        assert_eq!(unmetafied(b"\xc3\x83\x83\x83\xa3 a"), b"\xc3\xa3\x83 a");
+        assert_eq!(unmetafied(b"a\x83"), b"a\x83");
+    }
+}

@@ -6,6 +6,7 @@ use ebpf::event::{
     Chunk, Exit, FLAG_GATHERED, Fork, Header, Hold, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_HOLD,
     KIND_READ, Read,
 };
+use ebpf::map::{EXE_SHELL, EXE_UNKNOWN};
 
 use super::*;
 use shell::{Family, ProbePoints};
@@ -38,6 +39,8 @@ struct Run {
     captures: Vec<Arc<Capture>>,
     finished: Vec<ScriptId>,
     held: Vec<HeldShell>,
+    /// Since when shells have probes, boot time in ns.
+    probed_ns: Option<u64>,
 }
 
 impl Run {
@@ -48,6 +51,7 @@ impl Run {
             captures: vec![],
             finished: vec![],
             held: vec![],
+            probed_ns: None,
         }
     }
 
@@ -63,8 +67,8 @@ impl Run {
             size: 1,
             sha256: None,
             probe_points: ProbePoints::default(),
-            probed: false,
-            probed_ns: 0,
+            probed: self.probed_ns.is_some(),
+            probed_ns: self.probed_ns.unwrap_or(0),
             probes_lost: Arc::default(),
         });
         let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
@@ -81,7 +85,8 @@ impl Run {
 
     fn exec_in(&mut self, cgroup: u64, tgid: u32, family: Option<Family>, args: &str) {
         let header = self.header(KIND_EXEC, tgid);
-        let exec = Exec { cgroup, ..bytemuck::Zeroable::zeroed() };
+        let class = if self.probed_ns.is_some() { EXE_SHELL } else { EXE_UNKNOWN };
+        let exec = Exec { cgroup, class, ..bytemuck::Zeroable::zeroed() };
         self.send(Event::Exec(header, Box::new(exec)), family);
         let args: Vec<u8> = args.replace(' ', "\0").into_bytes().into_iter().chain([0]).collect();
         let header = self.header(KIND_ARGS, tgid);
@@ -848,4 +853,13 @@ fn a_string_whose_end_was_lost_is_judged_after_a_while() {
     run.wait();
     assert_eq!((run.last().content.len(), run.last().flags.incomplete), (32_768, true));
     assert_eq!(run.assembler.arriving.used(), 0);
+}
+
+#[test]
+fn a_shell_is_believed_to_tell_what_it_evaluates_if_it_had_probes_when_it_was_executed() {
+    for (probed_ns, is_flagged) in [(Some(EXEC_NS), false), (Some(EXEC_NS + 1), true), (None, true)] {
+        let mut run = Run { probed_ns, ..Run::new() };
+        run.exec(1, family("dash"), "dash -c eval$IFS\"$x\";eval\t$x");
+        assert_eq!(run.last().flags.evaluates_unseen, is_flagged, "{probed_ns:?}");
+    }
 }
