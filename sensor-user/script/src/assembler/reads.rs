@@ -78,7 +78,8 @@ impl Assembler {
         let may_run = read.fd == 0 || read.fd >= script_fd_min || read.count >= BLOCK_BYTES;
         script.is_file |= read.pos >= 0;
         script.reader = header.tgid;
-        script.lossy |= header.flags & FLAG_CUT != 0;
+        let is_cut = header.flags & FLAG_CUT != 0;
+        script.lossy |= is_cut;
         script.last_ns = header.time_ns;
         let before_seen = script.content.seen_bytes();
         let changed =
@@ -87,7 +88,11 @@ impl Assembler {
             return;
         };
         script.news_may_run |= changed && may_run;
-        if !script.candidate && script.content.seen_bytes() > self.limits.script_bytes as u64 {
+        let (is_candidate, seen_bytes) = (script.candidate, script.content.seen_bytes());
+        if is_cut && let Some(cgroup) = self.shells.get(&id).map(|shell| shell.exec.cgroup) {
+            self.cut(cgroup, 0);
+        }
+        if !is_candidate && seen_bytes > self.limits.script_bytes as u64 {
             let start = u64::try_from(read.pos).unwrap_or(before_seen);
             self.read_beyond(id, index, &header, &Piece { start, bytes, may_run }, emit);
         }

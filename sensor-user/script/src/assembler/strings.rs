@@ -69,7 +69,8 @@ impl Assembler {
             string.of = Some((*header, *text));
             shell.strings.insert(header.tgid, string);
         }
-        if lost > 0 {
+        // The kernel half hands over only so much of one string.
+        if lost > 0 || header.flags & FLAG_CUT != 0 {
             self.cut(cgroup, lost);
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ebpf::event::{
     Chunk, Exit, FLAG_GATHERED, Fork, Header, Hold, KIND_ARGS, KIND_EXEC, KIND_EXIT, KIND_FORK, KIND_HOLD,
-    KIND_READ, Read,
+    KIND_READ, KIND_TEXT, Read, TEXT_EVALUATED, Text,
 };
 use ebpf::map::{EXE_SHELL, EXE_UNKNOWN};
 
@@ -853,6 +853,25 @@ fn a_string_whose_end_was_lost_is_judged_after_a_while() {
     run.wait();
     assert_eq!((run.last().content.len(), run.last().flags.incomplete), (32_768, true));
     assert_eq!(run.assembler.arriving.used(), 0);
+}
+
+#[test]
+fn what_the_kernel_half_cut_of_a_read_or_a_string_is_told() {
+    let mut run = Run::new();
+    run.exec_in(5, 1, family("dash"), "dash a.sh");
+    let mut header = run.header(KIND_READ, 1);
+    header.flags = FLAG_CUT;
+    let read = Read { ino: 7, size: 9000, ret: 9000, count: 8192, dev: 1, fd: 10, ..Read::default() };
+    run.send(Event::Read(header, read, b"echo a\n"), None);
+    assert_eq!(run.assembler.take_cut().collect::<Vec<_>>(), [(5, 1)]);
+    let mut header = run.header(KIND_TEXT, 1);
+    header.flags = FLAG_CUT;
+    run.send(
+        Event::Text(header, Text { what: TEXT_EVALUATED, total: 9000, ..Text::default() }, b"echo b"),
+        None,
+    );
+    assert_eq!(run.assembler.take_cut().collect::<Vec<_>>(), [(5, 1)]);
+    assert!(run.captures.iter().all(|capture| capture.flags.incomplete));
 }
 
 #[test]
