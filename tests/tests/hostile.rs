@@ -6,7 +6,7 @@ use ebpf::event::{Exec, Header, KIND_ENVIRONMENT, KIND_EXEC};
 use event::Event;
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use script::{Assembler, Classified, Classify, Limits, Output};
-use shell::{Executable, Family, ProbePoints};
+use shell::{Executable, Family};
 
 /// Byte strings fed to the decoder and, where they decode, to the reassembler.
 const CASES: u32 = 1_000_000;
@@ -43,11 +43,8 @@ fn executable(tgid: u32) -> Arc<Executable> {
         family,
         is_loader: tgid.is_multiple_of(5),
         size: 1,
-        sha256: None,
-        probe_points: ProbePoints::default(),
         probed: tgid % 2 == 1,
-        probed_ns: 0,
-        probes_lost: Arc::default(),
+        ..Executable::default()
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An executable, and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Executable {
     /// Which shell it is, or `None` when it is no shell.
     pub family: Option<Family>,
@@ -41,32 +41,13 @@ impl Executable {
         };
         let probe_points = family.map(|family| ProbePoints::of(binary, family.profile())).unwrap_or_default();
         let is_loader = recognized == Recognized::Loader || family.is_none() && is_library(binary);
-        Self {
-            family,
-            is_loader,
-            size,
-            sha256: None,
-            probe_points,
-            probed: false,
-            probed_ns: 0,
-            probes_lost: Arc::default(),
-        }
+        Self { family, is_loader, size, probe_points, ..Self::default() }
     }
 
     /// One that could not be inspected is taken for a shell, whatever its name: which one the name may say.
     pub fn not_inspected(name: &[u8], size: u64) -> Self {
         let family = Some(table::by_program_name(name).unwrap_or_else(Family::unknown));
-        let probe_points = ProbePoints::default();
-        Self {
-            family,
-            is_loader: false,
-            size,
-            sha256: None,
-            probe_points,
-            probed: false,
-            probed_ns: 0,
-            probes_lost: Arc::default(),
-        }
+        Self { family, size, ..Self::default() }
     }
 
     /// With the hash of its bytes when it is a shell, and since when it is probed (boot time in ns).

@@ -9,7 +9,7 @@ use ebpf::event::{
 use ebpf::map::{EXE_SHELL, EXE_UNKNOWN};
 
 use super::*;
-use shell::{Family, ProbePoints};
+use shell::Family;
 
 use crate::{Capture, HeldShell, Origin, ScriptId};
 
@@ -63,13 +63,10 @@ impl Run {
     fn send(&mut self, event: Event<'_>, family: Option<Family>) {
         let executable = Arc::new(Executable {
             family,
-            is_loader: false,
             size: 1,
-            sha256: None,
-            probe_points: ProbePoints::default(),
             probed: self.probed_ns.is_some(),
             probed_ns: self.probed_ns.unwrap_or(0),
-            probes_lost: Arc::default(),
+            ..Executable::default()
         });
         let (captures, finished, held) = (&mut self.captures, &mut self.finished, &mut self.held);
         self.assembler.take(event, &mut Always(executable), &mut |output| match output {
@@ -239,16 +236,7 @@ impl Classify for Later {
 }
 
 fn executable(name: &str, is_loader: bool) -> Arc<Executable> {
-    Arc::new(Executable {
-        family: family(name),
-        is_loader,
-        size: 1,
-        sha256: None,
-        probe_points: ProbePoints::default(),
-        probed: false,
-        probed_ns: 0,
-        probes_lost: Arc::default(),
-    })
+    Arc::new(Executable { family: family(name), is_loader, size: 1, ..Executable::default() })
 }
 
 impl Run {
