@@ -33,7 +33,10 @@ pub struct Skips(Arc<Vec<OwnedFd>>);
 impl Skips {
     /// Of the programs that are loaded.
     pub(crate) fn of(ebpf: &Ebpf) -> Self {
-        let loaded = ebpf.programs().filter_map(|(_, program)| program.fd().ok());
+        // A hint that is missing is no loss.
+        let counts = |name: &str| !matches!(name, "file_opened" | "sys_exit_open");
+        let loaded =
+            ebpf.programs().filter(|(name, _)| counts(name)).filter_map(|(_, program)| program.fd().ok());
         Self(Arc::new(loaded.filter_map(|fd| fd.as_fd().try_clone_to_owned().ok()).collect()))
     }
 
